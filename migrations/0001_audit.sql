@@ -1,0 +1,13 @@
+-- The tamper-evident operation log. Rows are only ever appended; the triggers stop accidents, the hash
+-- chain shows attacks.
+CREATE TABLE audit (
+    seq    INTEGER PRIMARY KEY,        -- 1, 2, 3 … without a hole
+    at     INTEGER NOT NULL,           -- microseconds since 1970, UTC
+    actor  TEXT    NOT NULL,           -- account name, 'system', or 'job:<id>'
+    action TEXT    NOT NULL,           -- the event's stable word
+    entry  TEXT    NOT NULL,           -- canonical JSON: what the hash covers
+    hash   BLOB    NOT NULL CHECK (length(hash) = 32)  -- SHA-256(previous hash || entry)
+) STRICT;
+CREATE INDEX audit_at ON audit (at);
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows are never removed'); END;

@@ -1,0 +1,38 @@
+//! The schema, step by step. A file in `migrations/` is a row here; a test holds the two together.
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+macro_rules! migrations {
+    ($($file:literal),* $(,)?) => {
+        &[$(($file, include_str!(concat!("../../migrations/", $file)))),*]
+    };
+}
+
+/// In order; a number that was ever released is never edited.
+const FILES: &[(&str, &str)] = migrations!["0001_audit.sql"];
+
+/// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.
+pub(super) fn migrator() -> Migrator {
+    let steps = FILES.iter().filter_map(|(file, sql)| {
+        let (number, name) = file.strip_suffix(".sql")?.split_once('_')?;
+        let sql = AssertSqlSafe(*sql).into_sql_str();
+        Some(Migration::new(number.parse().ok()?, name.to_owned().into(), MigrationType::Simple, sql, false))
+    });
+    Migrator::with_migrations(steps.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_a_row() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let mut on_disk: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        on_disk.sort();
+        assert_eq!(on_disk, FILES.iter().map(|(file, _)| *file).collect::<Vec<_>>());
+        assert_eq!(migrator().iter().count(), FILES.len());
+    }
+}

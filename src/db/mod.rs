@@ -1,0 +1,153 @@
+//! The embedded database: one writer, some readers, migrations, named errors.
+//!
+//! SQL stands in `store.rs` files and here. All writing goes through [`Db::write`]: one connection, a
+//! bounded queue before it, and `BEGIN IMMEDIATE`, so that a transaction that reads first can always
+//! write. Another process on the same file (the command line beside a server) waits its turn.
+
+mod migrations;
+mod vault;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::sync::Semaphore;
+
+pub use vault::{Vault, VaultError};
+
+/// A write transaction. Dropping it without [`Transaction::commit`] rolls it back.
+pub type WriteTx = Transaction<'static, Sqlite>;
+
+/// How many may wait for the writer before the next is told that the store is busy.
+const WRITE_QUEUE: usize = 1024;
+
+/// Why the store did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// A value that must be unique is there already; holds the table and column.
+    #[error("already there: {0}")]
+    Exists(String),
+    /// A row that others refer to, or that refers to nothing.
+    #[error("the row is referred to, or refers to a row that is not there")]
+    Reference,
+    /// No such row.
+    #[error("no such row")]
+    Missing,
+    /// Too many are waiting, or another process keeps the file locked.
+    #[error("the job store is busy, try again in a moment")]
+    Busy,
+    /// The file is damaged or no database at all.
+    #[error("the job store is damaged ({0}): put the last backup in its place, or move it away to start anew")]
+    Damaged(String),
+    /// Written by a newer Causeway.
+    #[error("the job store was written by a newer version: {0}")]
+    Newer(String),
+    /// No space left for the database.
+    #[error("no space left for the job store")]
+    Full,
+    /// A stored value that this version cannot read.
+    #[error("the job store holds a value that cannot be read: {0}")]
+    Value(String),
+    /// Anything else.
+    #[error("the job store failed: {0}")]
+    Other(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::RowNotFound => return Self::Missing,
+            sqlx::Error::PoolTimedOut => return Self::Busy,
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => return Self::Value(error.to_string()),
+            _ => {}
+        }
+        let Some(database) = error.as_database_error() else { return Self::Other(error) };
+        if database.is_unique_violation() {
+            return Self::Exists(database.message().rsplit(": ").next().unwrap_or_default().to_owned());
+        }
+        if database.is_foreign_key_violation() {
+            return Self::Reference;
+        }
+        // Primary result codes of SQLite: the low byte of the extended ones.
+        match database.code().and_then(|c| c.parse::<u32>().ok()).map(|c| c & 0xff) {
+            Some(5 | 6) => Self::Busy,
+            Some(11 | 26) => Self::Damaged(database.message().to_owned()),
+            Some(13) => Self::Full,
+            _ => Self::Other(error),
+        }
+    }
+}
+
+/// The open store. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Db {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    queue: Arc<Semaphore>,
+}
+
+impl Db {
+    /// Opens the file, creates it when it is missing, brings its schema up to date and checks that it
+    /// is sound.
+    ///
+    /// # Errors
+    /// [`DbError::Damaged`], [`DbError::Newer`], or what the operating system says.
+    pub async fn open(path: &Path) -> Result<Self, DbError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(20))
+            .pragma("cache_size", "-8192")
+            .pragma("temp_store", "MEMORY");
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(60))
+            .connect_with(options.clone())
+            .await?;
+        migrations::migrator().run(&writer).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::VersionMissing(version) => Self::newer(version),
+            sqlx::migrate::MigrateError::Execute(error) => error.into(),
+            other => DbError::Other(sqlx::Error::Migrate(Box::new(other))),
+        })?;
+        let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&writer).await?;
+        if verdict != "ok" {
+            return Err(DbError::Damaged(verdict));
+        }
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self { writer, readers, queue: Arc::new(Semaphore::new(WRITE_QUEUE)) })
+    }
+
+    fn newer(version: i64) -> DbError {
+        DbError::Newer(format!("schema {version} is not known here"))
+    }
+
+    /// Begins a write transaction, waiting for its turn.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`] when the queue is full or the turn does not come within a minute.
+    pub async fn write(&self) -> Result<WriteTx, DbError> {
+        let _turn = self.queue.try_acquire().map_err(|_| DbError::Busy)?;
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// For queries that change nothing.
+    #[must_use]
+    pub fn read(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Waits for what is under way and closes the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

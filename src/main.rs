@@ -1,0 +1,3 @@
+//! The `causeway` program: a thin shell over the library.
+
+fn main() {}

@@ -1,0 +1,23 @@
+//! The shared vocabulary: pure types, no I/O, no async. Every other shelf speaks in these words.
+
+mod clock;
+mod digest;
+mod endpoint;
+mod entry;
+mod fault;
+mod fingerprint;
+mod id;
+mod path;
+mod scope;
+mod secret;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use digest::{Digest, DigestParseError};
+pub use endpoint::{Endpoint, EndpointError, EndpointOptions, Protocol};
+pub use entry::{Entry, EntryKind, Mtime, Precision, TimeSource};
+pub use fault::{Evidence, Fault, FaultKind, Phase, Retry};
+pub use fingerprint::Fingerprint;
+pub use id::{AccountId, EndpointId, ItemId, JobId, RunId};
+pub use path::{Name, NameError, RESERVED_PREFIX, RelPath};
+pub use scope::{Access, Scope};
+pub use secret::Secret;

@@ -1,0 +1,22 @@
+//! What a remote can do.
+
+/// Each is "known to work here"; false also stands for "not known".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capabilities {
+    /// Reading may start at an offset.
+    pub resume_read: bool,
+    /// Writing may start at an offset.
+    pub resume_write: bool,
+    /// Files can be created and changed.
+    pub write: bool,
+    /// [`super::Remote::set_attributes`] keeps modification times.
+    pub set_mtime: bool,
+    /// [`super::Remote::set_attributes`] keeps permission bits.
+    pub set_mode: bool,
+    /// [`super::Remote::digest`] answers.
+    pub digest: bool,
+    /// [`super::Remote::rename`] replaces in one step.
+    pub atomic_rename: bool,
+    /// How many operations may usefully run side by side.
+    pub parallel: u16,
+}

@@ -1,0 +1,75 @@
+//! Is a listing all there is?
+
+use serde::{Deserialize, Serialize};
+
+/// A reason not to believe that a listing names everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "doubt", rename_all = "kebab-case")]
+pub enum Doubt {
+    /// Lines that were not understood; the count and the first of them.
+    Unparsed {
+        /// How many.
+        count: u64,
+        /// The first, for people.
+        first: String,
+    },
+    /// The closing reply says that something is missing.
+    ClosingReply {
+        /// Its text.
+        text: String,
+    },
+    /// Nothing was listed, and nothing confirmed that the directory is empty.
+    UnconfirmedEmpty,
+    /// Exactly a number of entries at which servers are known to cut.
+    RoundCount {
+        /// That number.
+        count: u64,
+    },
+    /// Names that cannot be used (line breaks, NUL, separators, reserved); the count and the first.
+    BadNames {
+        /// How many.
+        count: u64,
+        /// The first, for people.
+        first: String,
+    },
+    /// Names that came twice.
+    Duplicates {
+        /// How many.
+        count: u64,
+    },
+    /// The listing came from a command that cannot show everything (NLST, LIST without dot files).
+    WeakCommand {
+        /// Which.
+        command: String,
+    },
+}
+
+/// Whether a finished listing is known to be complete. Deleting anything takes [`Completeness::Proven`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "completeness", rename_all = "kebab-case")]
+pub enum Completeness {
+    /// Everything that can be checked says yes; holds how it was shown, for people.
+    Proven {
+        /// For example "MLSD with a clean 226".
+        how: String,
+    },
+    /// At least one doubt.
+    Doubtful {
+        /// All of them.
+        doubts: Vec<Doubt>,
+    },
+}
+
+impl Completeness {
+    /// Proven when `doubts` is empty.
+    #[must_use]
+    pub fn from_doubts(doubts: Vec<Doubt>, how: impl Into<String>) -> Self {
+        if doubts.is_empty() { Self::Proven { how: how.into() } } else { Self::Doubtful { doubts } }
+    }
+
+    /// May something be deleted because this listing does not name it?
+    #[must_use]
+    pub const fn is_proven(&self) -> bool {
+        matches!(self, Self::Proven { .. })
+    }
+}

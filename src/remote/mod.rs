@@ -1,0 +1,97 @@
+//! Where files live, seen through one narrow interface.
+//!
+//! A [`Remote`] is an open endpoint. It never retries and never guesses: every failure is a
+//! [`Fault`], every doubt about a listing is said. Engines stand above it, layers (metered, limited,
+//! timed) wrap it, and one contract suite (`remote::contract`) runs against every implementation.
+
+mod capabilities;
+mod contract;
+mod listing;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::model::{Digest, Entry, Fault, Mtime, RelPath};
+
+pub use capabilities::Capabilities;
+pub use listing::{Completeness, Doubt};
+
+/// An open endpoint. All paths are relative to the endpoint's root.
+#[async_trait]
+pub trait Remote: Send + Sync + 'static {
+    /// What this remote can do, as far as it is known now.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Starts reading the directory `dir`. Entries stream: a directory of a million names costs
+    /// bounded memory.
+    async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault>;
+
+    /// What `path` is now; `None` when it is certain that nothing is there. Never follows a link at
+    /// the last component.
+    async fn stat(&self, path: &RelPath) -> Result<Option<Entry>, Fault>;
+
+    /// Starts reading the file `path` at byte `offset`.
+    async fn read(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Source>, Fault>;
+
+    /// Starts writing the file `path` at byte `offset`. Offset 0 creates it or cuts it to nothing; any
+    /// other offset cuts an existing file to that length first and fails when it is shorter.
+    async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault>;
+
+    /// SHA-256 of the content, when the other side can tell without sending the file; `None` when it
+    /// cannot.
+    async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault>;
+
+    /// Sets modification time and permission bits of a file or directory, each when given. What the
+    /// other side cannot keep is said by [`Capabilities`], not by a fault.
+    async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault>;
+
+    /// Moves `from` to `to`, replacing a file at `to` in one step.
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault>;
+
+    /// Removes a file or link.
+    async fn remove_file(&self, path: &RelPath) -> Result<(), Fault>;
+
+    /// Removes an empty directory.
+    async fn remove_dir(&self, path: &RelPath) -> Result<(), Fault>;
+
+    /// Makes a directory; its parent must be there. A directory that is there already is fine.
+    async fn make_dir(&self, path: &RelPath) -> Result<(), Fault>;
+
+    /// Ends every connection in good order.
+    async fn close(&self);
+}
+
+/// A directory being read. Dropping it abandons the listing.
+#[async_trait]
+pub trait Lister: Send {
+    /// The next batch of entries in the order of the listing; `None` at the end. `.` and `..` are
+    /// never among them.
+    async fn next(&mut self) -> Result<Option<Vec<Entry>>, Fault>;
+
+    /// After the end: was that everything? In FTP the end of the data connection is not success; the
+    /// closing reply, unparsed lines and round numbers decide.
+    async fn finish(self: Box<Self>) -> Result<Completeness, Fault>;
+}
+
+/// A file being read. Dropping it abandons the transfer.
+#[async_trait]
+pub trait Source: Send {
+    /// The next bytes, never empty; `None` at the end of the data, which is not yet success.
+    async fn next(&mut self) -> Result<Option<Bytes>, Fault>;
+
+    /// After the end: the other side's closing word.
+    async fn finish(self: Box<Self>) -> Result<(), Fault>;
+}
+
+/// A file being written. Dropping it without [`Sink::finish`] leaves what was confirmed.
+#[async_trait]
+pub trait Sink: Send {
+    /// Takes bytes. May return before they are safe; see [`Sink::confirmed`].
+    async fn write(&mut self, data: Bytes) -> Result<(), Fault>;
+
+    /// The length up to which everything is known to have arrived, without a hole.
+    fn confirmed(&self) -> u64;
+
+    /// All bytes are written: makes them durable where the other side can, and returns the length.
+    async fn finish(self: Box<Self>) -> Result<u64, Fault>;
+}

@@ -1,0 +1,88 @@
+//! The only place that spawns. Every task has a name, belongs to a group, hears when to stop, and is
+//! waited for.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A group of tasks that stop together. Clones share the group; children stop with their parent, but
+/// can also be stopped alone.
+#[derive(Debug, Clone, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    /// An empty group.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A group that stops when this one does.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self { tracker: TaskTracker::new(), stop: self.stop.child_token() }
+    }
+
+    /// Starts `work` under `name` (shown in logs when it ends badly).
+    pub fn spawn<F>(&self, name: &'static str, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        tracing::trace!(task.name = name, "task started");
+        self.tracker.spawn(work)
+    }
+
+    /// Resolves when the group was told to stop. Hand it to `tokio::select!`.
+    pub async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Was the group told to stop?
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// The token itself, for code that passes it on.
+    #[must_use]
+    pub fn token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Tells the group to stop, without waiting.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Tells the group to stop and waits up to `grace` for it. Returns whether all ended in time.
+    pub async fn drain(&self, grace: Duration) -> bool {
+        self.stop.cancel();
+        self.tracker.close();
+        tokio::time::timeout(grace, self.tracker.wait()).await.is_ok()
+    }
+}
+
+/// The blocking work did not return: it panicked, or the runtime is going down.
+#[derive(Debug, thiserror::Error)]
+#[error("the blocking work was lost: {0}")]
+pub struct Lost(#[from] tokio::task::JoinError);
+
+/// Runs file work off the async threads. The pool behind it is bounded by the runtime's builder.
+///
+/// # Errors
+/// [`Lost`] when `work` panicked.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
+pub async fn blocking<T, F>(work: F) -> Result<T, Lost>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    Ok(tokio::task::spawn_blocking(work).await?)
+}

@@ -1,0 +1,31 @@
+//! The integration tests, in one binary: real servers and clients that nobody here wrote.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    clippy::disallowed_methods,
+    clippy::let_underscore_must_use,
+    clippy::too_many_lines,
+    missing_docs,
+    reason = "tests may fail loudly and use the standard library as it comes"
+)]
+
+mod support;
+
+mod audit;
+mod cli;
+mod dav;
+mod files;
+mod ftp;
+mod job;
+mod mirror;
+mod sftp;
+mod shelves;
+mod web;
