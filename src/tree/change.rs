@@ -1,0 +1,182 @@
+//! What changes the tree, apart from file content (see `part`).
+
+use std::io;
+
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, linkat, mkdirat, renameat, renameat_with, symlinkat, unlinkat};
+use rustix::io::Errno;
+
+use super::resolve::{open_beneath, outside, parent_of, readable, reserved};
+use super::{Replace, SetAttributes, View};
+use crate::model::{EntryKind, RelPath};
+
+impl View {
+    /// Makes one directory; its parent must be there.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] when the name is taken, by whatever.
+    pub fn make_dir(&self, path: &RelPath) -> io::Result<()> {
+        self.check_write(path)?;
+        if path.is_root() {
+            return Err(Errno::EXIST.into());
+        }
+        let (parent, name) = parent_of(&*self.home, path)?;
+        Ok(mkdirat(&parent, name.as_os_str(), Mode::from_raw_mode(0o755))?)
+    }
+
+    /// Makes a directory and every missing one above it; one that is there is fine.
+    ///
+    /// # Errors
+    /// When something that is not a directory is in the way.
+    pub fn make_dirs(&self, path: &RelPath) -> io::Result<()> {
+        self.check_write(path)?;
+        let mut made = RelPath::root();
+        for name in path.names() {
+            made = made.join(&name);
+            match self.make_dir(&made) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                done => done?,
+            }
+        }
+        if self.stat_follow(path)?.is_dir() { Ok(()) } else { Err(Errno::NOTDIR.into()) }
+    }
+
+    /// Removes an empty directory. One that holds only leftovers of Causeway's own counts as empty.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::DirectoryNotEmpty`] and those of `unlinkat(2)`.
+    pub fn remove_dir(&self, path: &RelPath) -> io::Result<()> {
+        self.check_write(path)?;
+        let (parent, name) = parent_of(&*self.home, path)?;
+        match unlinkat(&parent, name.as_os_str(), AtFlags::REMOVEDIR) {
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                super::part::sweep_dir(&parent, &name)?;
+                Ok(unlinkat(&parent, name.as_os_str(), AtFlags::REMOVEDIR)?)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    /// Removes a file or a link.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::IsADirectory`] for a directory, and those of `unlinkat(2)`.
+    pub fn remove_file(&self, path: &RelPath) -> io::Result<()> {
+        self.check_write(path)?;
+        let (parent, name) = parent_of(&*self.home, path)?;
+        Ok(unlinkat(&parent, name.as_os_str(), AtFlags::empty())?)
+    }
+
+    /// Moves `from` to `to` in one step; links are moved, not followed.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] under [`Replace::No`], and those of `renameat2(2)`.
+    pub fn rename(&self, from: &RelPath, to: &RelPath, replace: Replace) -> io::Result<()> {
+        self.check_write(from)?;
+        self.check_write(to)?;
+        let (from_dir, from_name) = parent_of(&*self.home, from)?;
+        let (to_dir, to_name) = parent_of(&*self.home, to)?;
+        let (from_name, to_name) = (from_name.as_os_str(), to_name.as_os_str());
+        match replace {
+            Replace::Yes => Ok(renameat(&from_dir, from_name, &to_dir, to_name)?),
+            Replace::No => Ok(renameat_with(&from_dir, from_name, &to_dir, to_name, RenameFlags::NOREPLACE)?),
+        }
+    }
+
+    /// Changes times, permission bits and length of what `path` leads to.
+    ///
+    /// # Errors
+    /// Those of the calls behind it; a length can be set for regular files only.
+    pub fn set_attributes(&self, path: &RelPath, change: SetAttributes) -> io::Result<()> {
+        self.check_write(path)?;
+        if let Some(size) = change.size {
+            self.set_size(path, size)?;
+        }
+        change.apply_path(&self.open_path(path)?)
+    }
+
+    /// Changes the times of `path` itself, also when it is a link.
+    ///
+    /// # Errors
+    /// Those of `utimensat(2)`.
+    pub fn set_link_attributes(&self, path: &RelPath, change: SetAttributes) -> io::Result<()> {
+        match self.stat(path)?.kind {
+            EntryKind::Symlink(_) => {
+                self.check_write(path)?;
+                let (parent, name) = parent_of(&*self.home, path)?;
+                change.apply_link(&parent, name.as_os_str())
+            }
+            _ => self.set_attributes(path, change),
+        }
+    }
+
+    fn set_size(&self, path: &RelPath, size: u64) -> io::Result<()> {
+        let reader = self.open_read(path)?;
+        if reader.len() == size {
+            return Ok(());
+        }
+        let mut part = self.part(path, "resize")?;
+        part.ephemeral();
+        part.copy_from(&reader)?;
+        part.truncate(size)?;
+        part.publish(Replace::Yes).map(drop)
+    }
+
+    /// Makes the link `path` that points at `target`. The target may be missing, but must not lead out
+    /// of the view, neither by `/` nor by `..`.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::PermissionDenied`] for a target outside, [`io::ErrorKind::AlreadyExists`].
+    pub fn symlink(&self, target: &[u8], path: &RelPath) -> io::Result<()> {
+        self.check_write(path)?;
+        if link_target(path, target)?.is_reserved() {
+            return Err(reserved());
+        }
+        let (parent, name) = parent_of(&*self.home, path)?;
+        let target = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(target);
+        Ok(symlinkat(target, &parent, name.as_os_str())?)
+    }
+
+    /// Gives the regular file `from` the second name `to`.
+    ///
+    /// # Errors
+    /// Those of `linkat(2)`; links and directories are refused.
+    pub fn hard_link(&self, from: &RelPath, to: &RelPath) -> io::Result<()> {
+        self.check_write(from)?;
+        self.check_write(to)?;
+        if !self.stat(from)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "only a regular file can get a second name"));
+        }
+        let (from_dir, from_name) = parent_of(&*self.home, from)?;
+        let (to_dir, to_name) = parent_of(&*self.home, to)?;
+        Ok(linkat(&from_dir, from_name.as_os_str(), &to_dir, to_name.as_os_str(), AtFlags::empty())?)
+    }
+
+    /// Makes what happened in the directory `path` survive a power cut.
+    ///
+    /// # Errors
+    /// Those of `fsync(2)`.
+    pub fn sync_dir(&self, path: &RelPath) -> io::Result<()> {
+        self.check_write(path)?;
+        let dir = open_beneath(&*self.home, path.as_path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+        Ok(rustix::fs::fsync(readable(&dir)?)?)
+    }
+}
+
+/// Where a link at `path` with the bytes `target` leads, in words.
+pub(super) fn link_target(path: &RelPath, target: &[u8]) -> io::Result<RelPath> {
+    if target.first() == Some(&b'/') {
+        return Err(outside());
+    }
+    let mut at = path.parent().unwrap_or_default();
+    for part in target.split(|b| *b == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => at = at.parent().ok_or_else(outside)?,
+            name => {
+                let name = crate::model::Name::new(name);
+                at = at.join(&name.map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?);
+            }
+        }
+    }
+    Ok(at)
+}

@@ -1,0 +1,268 @@
+//! Content that is on its way to its name.
+//!
+//! A part lies beside the name it will get, so that publishing is one rename on one file system. Its own
+//! name is derived from the path and a key, so the same work finds the same part again after a crash. A
+//! lock (`flock(2)`, freed by the kernel when the process dies) keeps two writers apart.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::HEXLOWER;
+use rustix::fs::{
+    AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags, flock, openat, renameat, renameat_with, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::reader::read_full;
+use super::resolve::{parent_of, readable};
+use super::{FileReader, Replace, SetAttributes, Stat, View};
+use crate::model::{Name, RESERVED_PREFIX, RelPath};
+
+const PART: &[u8] = b".causeway-part-";
+
+/// A file that is being written. Nobody sees it before [`PartFile::publish`].
+#[derive(Debug)]
+pub struct PartFile {
+    fd: OwnedFd,
+    dir: OwnedFd,
+    part: Name,
+    name: Name,
+    mode: Option<u32>,
+    ephemeral: bool,
+    gone: bool,
+}
+
+impl View {
+    /// Opens the part for `path` and `key` (a fingerprint of the source, a session), or makes it. What
+    /// an earlier try wrote is still in it: see [`PartFile::len`] and [`PartFile::truncate`]. When `path`
+    /// is a link inside the view, the part belongs to the file behind it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when somebody else is writing the same part;
+    /// [`io::ErrorKind::NotFound`] when the folder is missing; [`io::ErrorKind::IsADirectory`].
+    pub fn part(&self, path: &RelPath, key: &str) -> io::Result<PartFile> {
+        self.check_write(path)?;
+        let path = self.follow(path.clone())?;
+        self.check_write(&path)?;
+        match self.stat(&path) {
+            Ok(there) if there.is_dir() => return Err(Errno::ISDIR.into()),
+            Ok(there) if !there.is_file() => {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "only regular files can be written"));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let (dir, name) = parent_of(&*self.home, &path)?;
+        let part = part_name(&self.prefix.concat(&path), key)?;
+        let fd = open_part(&dir, &part)?;
+        Ok(PartFile { fd, dir, part, name, mode: None, ephemeral: false, gone: false })
+    }
+}
+
+impl PartFile {
+    /// From now on, dropping it without publishing removes it. For uploads that nobody will resume.
+    pub fn ephemeral(&mut self) {
+        self.ephemeral = true;
+    }
+
+    /// Bytes in it.
+    ///
+    /// # Errors
+    /// Those of `statx(2)`.
+    pub fn len(&self) -> io::Result<u64> {
+        Ok(self.stat()?.size)
+    }
+
+    /// Is nothing in it?
+    ///
+    /// # Errors
+    /// Those of `statx(2)`.
+    pub fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Its metadata, with the permission bits that it will have under its name.
+    ///
+    /// # Errors
+    /// Those of `statx(2)`.
+    pub fn stat(&self) -> io::Result<Stat> {
+        let mut stat = Stat::of(&self.fd)?;
+        stat.mode = (stat.mode & !0o7777) | self.final_mode();
+        Ok(stat)
+    }
+
+    /// Fills `buf` from `offset` on, until it is full or the part ends.
+    ///
+    /// # Errors
+    /// Those of `pread(2)`.
+    pub fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        read_full(&self.fd, buf, offset)
+    }
+
+    /// Writes all of `data` at `offset`.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::StorageFull`], [`io::ErrorKind::QuotaExceeded`], [`io::ErrorKind::FileTooLarge`]
+    /// and the others of `pwrite(2)`.
+    pub fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()> {
+        let mut done = 0;
+        while let Some(rest) = data.get(done..).filter(|rest| !rest.is_empty()) {
+            let at = offset.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
+            if i64::try_from(at).is_err() {
+                return Err(Errno::FBIG.into());
+            }
+            match rustix::io::pwrite(&self.fd, rest, at) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(put) => done += put,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts or extends it.
+    ///
+    /// # Errors
+    /// Those of `ftruncate(2)`.
+    pub fn truncate(&self, len: u64) -> io::Result<()> {
+        Ok(rustix::fs::ftruncate(&self.fd, len)?)
+    }
+
+    /// Makes what was written survive a power cut.
+    ///
+    /// # Errors
+    /// Those of `fsync(2)`: [`io::ErrorKind::StorageFull`] may come this late.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(&self.fd)?)
+    }
+
+    /// Sets what the published file will have. Times must be set after the last write.
+    ///
+    /// # Errors
+    /// Those of the calls behind it.
+    pub fn set_attributes(&mut self, change: SetAttributes) -> io::Result<()> {
+        if let Some(size) = change.size {
+            self.truncate(size)?;
+        }
+        if let Some(mode) = change.mode {
+            self.mode = Some(mode & 0o777);
+        }
+        SetAttributes { mode: None, size: None, ..change }.apply_open(&self.fd)
+    }
+
+    /// Replaces its content by that of `source`, sharing blocks where the file system can.
+    ///
+    /// # Errors
+    /// Those of reading and writing.
+    pub fn copy_from(&self, source: &FileReader) -> io::Result<u64> {
+        super::copy::content(source, &self.fd)
+    }
+
+    /// Syncs it, moves it to its name in one step, and syncs the folder. When this fails the part is
+    /// still there, to be tried again or dropped.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] under [`Replace::No`], and those of `fsync(2)`, `renameat2(2)`.
+    pub fn publish(&mut self, replace: Replace) -> io::Result<Stat> {
+        let mode = self.final_mode();
+        rustix::fs::fchmod(&self.fd, Mode::from_raw_mode(mode))?;
+        self.sync()?;
+        let (part, name) = (self.part.as_os_str(), self.name.as_os_str());
+        match replace {
+            Replace::Yes => renameat(&self.dir, part, &self.dir, name)?,
+            Replace::No => renameat_with(&self.dir, part, &self.dir, name, RenameFlags::NOREPLACE)?,
+        }
+        self.gone = true;
+        rustix::fs::fsync(readable(&self.dir)?)?;
+        Stat::of(&self.fd)
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// Those of `unlinkat(2)`.
+    pub fn discard(mut self) -> io::Result<()> {
+        self.gone = true;
+        Ok(unlinkat(&self.dir, self.part.as_os_str(), AtFlags::empty())?)
+    }
+
+    /// Asked for, else that of the file it replaces, else 0644.
+    fn final_mode(&self) -> u32 {
+        self.mode.unwrap_or_else(|| match Stat::at(&self.dir, &self.name) {
+            Ok(there) if there.is_file() => there.mode & 0o777,
+            _ => 0o644,
+        })
+    }
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        if self.ephemeral
+            && !self.gone
+            && let Err(error) = unlinkat(&self.dir, self.part.as_os_str(), AtFlags::empty())
+        {
+            tracing::warn!(error = %error, part = %self.part.display(), "an unfinished upload could not be removed");
+        }
+    }
+}
+
+fn part_name(path: &RelPath, key: &str) -> io::Result<Name> {
+    let mut text = path.as_bytes().to_vec();
+    text.push(0);
+    text.extend_from_slice(key.as_bytes());
+    let hash = digest(&SHA256, &text);
+    let hash = HEXLOWER.encode(hash.as_ref().get(..8).unwrap_or_default());
+    Name::new([PART, hash.as_bytes()].concat()).map_err(io::Error::other)
+}
+
+fn open_part(dir: &OwnedFd, part: &Name) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    // A part can be published or removed between the open and the lock: then it is not the file that
+    // the name stands for any more, and the next try makes a new one.
+    for _ in 0..8 {
+        let fd = openat(dir, part.as_os_str(), flags, Mode::from_raw_mode(0o600))?;
+        let stat = Stat::of(&fd)?;
+        if !stat.is_file() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is not a file has a part's name"));
+        }
+        match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::AGAIN) => {
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, "somebody else is writing this file now"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        match Stat::at(dir, part) {
+            Ok(now) if now.ino == stat.ino && now.dev == stat.dev => return Ok(fd),
+            _ => {}
+        }
+    }
+    Err(Errno::AGAIN.into())
+}
+
+/// Removes parts that nobody is writing from the directory `name`, if nothing else is in it.
+pub(super) fn sweep_dir(parent: impl AsFd, name: &Name) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = openat(parent, name.as_os_str(), flags, Mode::empty())?;
+    let mut parts = Vec::new();
+    for entry in Dir::read_from(&dir)? {
+        let entry = entry?;
+        match entry.file_name().to_bytes() {
+            b"." | b".." => {}
+            bytes if bytes.starts_with(RESERVED_PREFIX) && parts.len() < 1000 => parts.push(bytes.to_vec()),
+            _ => return Err(Errno::NOTEMPTY.into()),
+        }
+    }
+    for part in parts.iter().filter_map(|bytes| Name::new(bytes).ok()) {
+        let in_use = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        match open_part(&dir, &part) {
+            Ok(_locked) => unlinkat(&dir, part.as_os_str(), AtFlags::empty())?,
+            Err(error) if in_use(&error) => return Err(Errno::NOTEMPTY.into()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! What one scope may see: reading and looking. `change` holds what changes the tree.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags, mkdirat};
+use rustix::io::Errno;
+
+use super::resolve::{open_beneath, parent_of, read_only, reserved};
+use super::{DirReader, FileReader, Space, Stat, Tree};
+use crate::model::{Access, EntryKind, RelPath, Scope};
+
+/// What to do when the new name is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replace {
+    /// Put the new one in its place, in one step.
+    Yes,
+    /// Fail with [`io::ErrorKind::AlreadyExists`].
+    No,
+}
+
+/// A folder of the tree and the right to look, or to look and change. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct View {
+    pub(super) tree: Arc<Tree>,
+    pub(super) home: Arc<OwnedFd>,
+    pub(super) prefix: RelPath,
+    access: Access,
+}
+
+impl View {
+    pub(super) fn new(tree: &Arc<Tree>, scope: &Scope) -> io::Result<Self> {
+        if scope.home.is_reserved() {
+            return Err(reserved());
+        }
+        let home = if scope.home.is_root() { Arc::clone(tree.root()) } else { Arc::new(home(tree, &scope.home)?) };
+        Ok(Self { tree: Arc::clone(tree), home, prefix: scope.home.clone(), access: scope.access })
+    }
+
+    /// May it change anything?
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// The same files, only to look at.
+    #[must_use]
+    pub fn read_only(&self) -> Self {
+        Self { access: Access::ReadOnly, ..self.clone() }
+    }
+
+    /// Where the home lies in the tree; audit events name files by `prefix` + path.
+    #[must_use]
+    pub fn prefix(&self) -> &RelPath {
+        &self.prefix
+    }
+
+    /// What `path` is; a link is not followed.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] when nothing is there, and those of the look-up.
+    pub fn stat(&self, path: &RelPath) -> io::Result<Stat> {
+        check(path)?;
+        if path.is_root() {
+            return Stat::of(&*self.home);
+        }
+        let name = path.name().ok_or(Errno::NOENT)?;
+        if path.depth() == 1 {
+            return Stat::at(&*self.home, &name);
+        }
+        let (parent, name) = parent_of(&*self.home, path)?;
+        Stat::at(&parent, &name)
+    }
+
+    /// What `path` is; links are followed as long as they stay inside.
+    ///
+    /// # Errors
+    /// As [`View::stat`]; [`io::ErrorKind::PermissionDenied`] when a link leads out.
+    pub fn stat_follow(&self, path: &RelPath) -> io::Result<Stat> {
+        Stat::of(self.open_path(path)?)
+    }
+
+    /// Opens a regular file. A pipe never blocks, a device is never touched: both are refused.
+    ///
+    /// # Errors
+    /// Those of `openat2(2)`; anything but a regular file is refused.
+    pub fn open_read(&self, path: &RelPath) -> io::Result<FileReader> {
+        check(path)?;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        match open_beneath(&*self.home, path.as_path(), flags, Mode::empty()) {
+            // A socket, or a device without a driver behind it.
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+                Err(io::Error::new(io::ErrorKind::PermissionDenied, "only regular files can be read"))
+            }
+            fd => FileReader::new(fd?),
+        }
+    }
+
+    /// Starts reading the directory `path`.
+    ///
+    /// # Errors
+    /// Those of `openat2(2)`; [`io::ErrorKind::NotADirectory`] for anything else.
+    pub fn read_dir(&self, path: &RelPath) -> io::Result<DirReader> {
+        check(path)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
+        DirReader::new(open_beneath(&*self.home, path.as_path(), flags, Mode::empty())?)
+    }
+
+    /// Where the link `path` points, in its own bytes.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] when it is not a link.
+    pub fn read_link(&self, path: &RelPath) -> io::Result<Vec<u8>> {
+        match self.stat(path)?.kind {
+            EntryKind::Symlink(Some(target)) => Ok(target),
+            _ => Err(Errno::INVAL.into()),
+        }
+    }
+
+    /// The path that remains when every link in `path` is followed; what is missing at its end stays
+    /// as it is written.
+    ///
+    /// # Errors
+    /// When a link leads out or links form a circle.
+    pub fn real_path(&self, path: &RelPath) -> io::Result<RelPath> {
+        let mut real = RelPath::root();
+        for name in path.names() {
+            real = self.follow(real.join(&name))?;
+        }
+        Ok(real)
+    }
+
+    /// Room on the file system.
+    ///
+    /// # Errors
+    /// Those of `fstatvfs(3)`.
+    pub fn space(&self) -> io::Result<Space> {
+        super::stat::space(&*self.home)
+    }
+
+    /// Follows `path` while it is a link, in words.
+    pub(super) fn follow(&self, path: RelPath) -> io::Result<RelPath> {
+        let mut path = path;
+        for _ in 0..40 {
+            let target = match self.stat(&path) {
+                Ok(Stat { kind: EntryKind::Symlink(Some(target)), .. }) => target,
+                Ok(_) => return Ok(path),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path),
+                Err(error) => return Err(error),
+            };
+            path = super::change::link_target(&path, &target)?;
+        }
+        Err(Errno::LOOP.into())
+    }
+
+    /// A descriptor that stands for `path` and gives no access to its content.
+    pub(super) fn open_path(&self, path: &RelPath) -> io::Result<OwnedFd> {
+        check(path)?;
+        open_beneath(&*self.home, path.as_path(), OFlags::PATH, Mode::empty())
+    }
+
+    /// Refuses a change through a view that may only look, and reserved names.
+    pub(super) fn check_write(&self, path: &RelPath) -> io::Result<()> {
+        check(path)?;
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(read_only()),
+        }
+    }
+}
+
+fn check(path: &RelPath) -> io::Result<()> {
+    if path.is_reserved() { Err(reserved()) } else { Ok(()) }
+}
+
+fn home(tree: &Arc<Tree>, home: &RelPath) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    match open_beneath(&**tree.root(), home.as_path(), flags, Mode::empty()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut path = RelPath::root();
+            for name in home.names() {
+                path = path.join(&name);
+                let (parent, name) = parent_of(&**tree.root(), &path)?;
+                match mkdirat(&parent, name.as_os_str(), Mode::from_raw_mode(0o755)) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            open_beneath(&**tree.root(), home.as_path(), flags, Mode::empty())
+        }
+        opened => opened,
+    }
+}
