@@ -1,0 +1,104 @@
+//! What every answer gets: security headers and, for text above a size, compression.
+
+use axum::Router;
+use axum::response::Response;
+use http::header::{self, HeaderName, HeaderValue};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::Predicate;
+
+/// Below this a packet is a packet, compressed or not.
+const SMALLEST: u64 = 1024;
+
+pub(super) fn around(router: Router, self_signed: bool) -> Router {
+    let compression =
+        CompressionLayer::new().quality(CompressionLevel::Precise(4)).compress_when(WorthCompressing);
+    router
+        .layer(compression)
+        // Outside the compression: it sees what was done to the body.
+        .layer(axum::middleware::map_response(move |response: Response| async move {
+            finish(response, self_signed)
+        }))
+}
+
+fn finish(mut response: Response, self_signed: bool) -> Response {
+    let headers = response.headers_mut();
+    // A strong validator names bytes; the compressed ones are others (RFC 9110, 8.8.3.3).
+    if headers.contains_key(header::CONTENT_ENCODING)
+        && let Some(tag) = headers.get(header::ETAG)
+        && !tag.as_bytes().starts_with(b"W/")
+        && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat())
+    {
+        headers.insert(header::ETAG, weak);
+    }
+    let mut unless_set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    unless_set(header::X_FRAME_OPTIONS, "DENY");
+    unless_set(header::REFERRER_POLICY, "same-origin");
+    unless_set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    if !self_signed {
+        // With a self-signed certificate this would lock people out of the name.
+        unless_set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    response
+}
+
+/// Text types only, above a size, whole answers only. What is compressed already is left alone, and
+/// so are event streams, which must not wait in a compressor.
+#[derive(Debug, Clone, Copy)]
+struct WorthCompressing;
+
+impl Predicate for WorthCompressing {
+    fn should_compress<B: http_body::Body>(&self, response: &http::Response<B>) -> bool {
+        let headers = response.headers();
+        if headers.contains_key(header::CONTENT_RANGE) || headers.contains_key(header::CONTENT_ENCODING) {
+            return false;
+        }
+        if response.body().size_hint().exact().is_some_and(|size| size < SMALLEST) {
+            return false;
+        }
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_text)
+    }
+}
+
+/// Is a body of this type worth compressing?
+fn is_text(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "text/event-stream" => false,
+        "application/json" | "application/xml" | "application/javascript" | "application/manifest+json"
+        | "application/wasm" | "image/svg+xml" | "application/x-ndjson" | "application/yaml" | "application/sql" => true,
+        other => other.starts_with("text/") || other.ends_with("+json") || other.ends_with("+xml"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(content_type: &str, size: usize) -> http::Response<axum::body::Body> {
+        http::Response::builder()
+            .header(header::CONTENT_TYPE, content_type)
+            .body(axum::body::Body::from(vec![b'x'; size]))
+            .unwrap()
+    }
+
+    #[test]
+    fn text_above_a_size_and_nothing_else() {
+        assert!(WorthCompressing.should_compress(&answer("text/plain; charset=utf-8", 5000)));
+        assert!(!WorthCompressing.should_compress(&answer("text/plain", 100)));
+        assert!(!WorthCompressing.should_compress(&answer("application/zip", 5000)));
+        assert!(!WorthCompressing.should_compress(&answer("text/event-stream", 5000)));
+        let mut part = answer("text/plain", 5000);
+        part.headers_mut().insert(header::CONTENT_RANGE, HeaderValue::from_static("bytes 0-4999/9000"));
+        assert!(!WorthCompressing.should_compress(&part));
+    }
+
+    #[test]
+    fn hsts_only_with_a_vouched_certificate() {
+        assert!(!finish(answer("text/html", 1), true).headers().contains_key(header::STRICT_TRANSPORT_SECURITY));
+        assert!(finish(answer("text/html", 1), false).headers().contains_key(header::STRICT_TRANSPORT_SECURITY));
+    }
+}

@@ -1,0 +1,227 @@
+//! Binding, accepting and draining.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use jiff::Timestamp;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+
+use super::certificate::{self, CertificateError, Identity};
+use super::{Settings, connection, layers};
+use crate::task::{self, Tasks};
+
+/// How long running requests may go on after the stop.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Why the listener cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The certificate is not there or not usable.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// Another program has the port.
+    #[error("{0} is in use by another program: stop it, or choose another port with `listen`")]
+    InUse(SocketAddr),
+    /// Ports below 1024 need a privilege.
+    #[error("{0} needs a privilege this user does not have: choose a port above 1023, or grant CAP_NET_BIND_SERVICE")]
+    Privilege(SocketAddr),
+    /// The address is not one of this machine.
+    #[error("{0} is not an address of this machine: use 0.0.0.0 or [::] for all")]
+    Address(SocketAddr),
+    /// Anything else.
+    #[error("cannot listen on {0}")]
+    Other(SocketAddr, #[source] io::Error),
+}
+
+/// A bound listener that does not accept yet.
+pub struct Listener {
+    pub(super) socket: TcpListener,
+    acceptor: TlsAcceptor,
+    settings: Settings,
+    address: SocketAddr,
+    identity: Arc<Identity>,
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Listener({})", self.address)
+    }
+}
+
+impl Listener {
+    /// The address with the port that was taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The certificate: fingerprint to print, file to trust.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+/// Reads or makes the certificate (in `data/tls`) and takes the port.
+///
+/// # Errors
+/// [`ListenError`] in a sentence that says what to do.
+pub async fn bind(settings: &Settings, data: &Path, now: Timestamp) -> Result<Listener, ListenError> {
+    let (wanted, folder) = (settings.clone(), data.to_owned());
+    let identity = task::blocking(move || certificate::load(&wanted, &folder, now))
+        .await
+        .map_err(|lost| ListenError::Other(settings.listen, io::Error::other(lost)))??;
+    let tls = tls(&identity)?;
+    let socket = TcpListener::bind(settings.listen).await.map_err(|error| refused(settings.listen, error))?;
+    let address = socket.local_addr().map_err(|error| refused(settings.listen, error))?;
+    Ok(Listener {
+        socket,
+        acceptor: TlsAcceptor::from(Arc::new(tls)),
+        settings: settings.clone(),
+        address,
+        identity: Arc::new(identity),
+    })
+}
+
+fn refused(address: SocketAddr, error: io::Error) -> ListenError {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => ListenError::InUse(address),
+        io::ErrorKind::PermissionDenied => ListenError::Privilege(address),
+        io::ErrorKind::AddrNotAvailable => ListenError::Address(address),
+        _ => ListenError::Other(address, error),
+    }
+}
+
+/// TLS 1.3 and 1.2. The provider puts the hybrid X25519MLKEM768 first (`prefer-post-quantum`).
+fn tls(identity: &Identity) -> Result<ServerConfig, CertificateError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_no_client_auth()
+        .with_single_cert(identity.chain.clone(), identity.key.clone_key())?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    Ok(config)
+}
+
+/// Accepts until `tasks` stop, then lets running requests end for 20 s. Returns at once; `tasks`
+/// knows the accepting task and every connection.
+pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
+    let router = layers::around(router, listener.identity.self_signed);
+    let gate = Gate::new(listener.settings.max_connections, listener.settings.max_connections_per_address);
+    let inner = tasks.clone();
+    tasks.spawn("https-accept", async move {
+        loop {
+            let accepted = tokio::select! {
+                () = inner.stopped() => return,
+                accepted = listener.socket.accept() => accepted,
+            };
+            let (socket, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of descriptors or a peer that left again: wait, then go on.
+                    tracing::warn!(net.error = %error, "cannot accept an HTTPS connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let Some(pass) = gate.enter(peer.ip()) else {
+                tracing::warn!(net.peer = %peer, "too many HTTPS connections: refused");
+                continue;
+            };
+            tune(&socket);
+            let (acceptor, router, tasks) = (listener.acceptor.clone(), router.clone(), inner.clone());
+            inner.spawn("https-connection", async move {
+                connection::run(socket, peer, acceptor, router, tasks, GRACE).await;
+                drop(pass);
+            });
+        }
+    });
+}
+
+/// Answers leave at once, and dead peers are found: keepalive after 25 s, and at most 60 s for
+/// unacknowledged bytes.
+fn tune(socket: &TcpStream) {
+    let reference = socket2::SockRef::from(socket);
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(25))
+        .with_interval(Duration::from_secs(10))
+        .with_retries(3);
+    let tuned = socket
+        .set_nodelay(true)
+        .and_then(|()| reference.set_tcp_keepalive(&keepalive))
+        .and_then(|()| reference.set_tcp_user_timeout(Some(Duration::from_secs(60))));
+    if let Err(error) = tuned {
+        tracing::debug!(net.error = %error, "cannot tune a socket");
+    }
+}
+
+/// Counts connections: all together, and by address.
+#[derive(Debug, Clone)]
+struct Gate {
+    all: Arc<Semaphore>,
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    per_address: usize,
+}
+
+struct Pass {
+    _all: OwnedSemaphorePermit,
+    gate: Gate,
+    address: IpAddr,
+}
+
+impl Gate {
+    fn new(all: usize, per_address: usize) -> Self {
+        let all = Arc::new(Semaphore::new(all.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { all, by_address: Arc::default(), per_address: per_address.max(1) }
+    }
+
+    fn enter(&self, address: IpAddr) -> Option<Pass> {
+        let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = by_address.entry(address).or_insert(0);
+        if *count >= self.per_address {
+            return None;
+        }
+        *count += 1;
+        Some(Pass { _all: all, gate: self.clone(), address })
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut by_address = self.gate.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = by_address.get_mut(&self.address) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gate_counts_by_address_and_forgets() {
+        let gate = Gate::new(3, 2);
+        let (a, b): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        let first = gate.enter(a).unwrap();
+        let _second = gate.enter(a).unwrap();
+        assert!(gate.enter(a).is_none());
+        let _third = gate.enter(b).unwrap();
+        assert!(gate.enter(b).is_none(), "three in all");
+        drop(first);
+        assert!(gate.enter(b).is_some());
+    }
+}

@@ -1,0 +1,38 @@
+//! What can be set about the listener.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of the HTTPS listener. Limits are per process unless they say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Certificate chain (PEM). With `key` unset as well, a self-signed one is made at first start.
+    pub certificate: Option<PathBuf>,
+    /// Private key of the certificate (PEM; PKCS#8, SEC1 or PKCS#1).
+    pub key: Option<PathBuf>,
+    /// More names and addresses for the self-signed certificate, beside `localhost`, the loopback
+    /// addresses and the machine's own name.
+    pub names: Vec<String>,
+    /// Connections at a time, all peers together.
+    pub max_connections: usize,
+    /// Connections at a time from one address.
+    pub max_connections_per_address: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443),
+            certificate: None,
+            key: None,
+            names: Vec::new(),
+            max_connections: 4096,
+            max_connections_per_address: 512,
+        }
+    }
+}
