@@ -95,7 +95,7 @@ fn own(settings: &Settings, folder: &Path, now: Timestamp) -> Result<Identity, C
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(source) => return Err(CertificateError::File { path: certificate, source }),
     }
-    file::ensure_dir(folder).map_err(|source| CertificateError::File { path: folder.to_owned(), source })?;
+    file::ensure_dir(folder, true).map_err(|source| CertificateError::File { path: folder.to_owned(), source })?;
     let until = now.saturating_add(SignedDuration::from_hours(24 * VALID_DAYS)).unwrap_or(now);
     let (certificate_pem, key_pem) = make(&settings.names, now, until)?;
     // The key first: a certificate without its key would be found at the next start and fail.
@@ -154,8 +154,8 @@ fn read(certificate: &Path, key: &Path, self_signed: bool) -> Result<Identity, C
         .map_err(|error| content(certificate, "certificate", error.to_string()))?;
     let first = chain.first().ok_or_else(|| content(certificate, "certificate", "the file has none".to_owned()))?;
     let fingerprint = fingerprint(first);
-    let key = PrivateKeyDer::from_pem_slice(&bytes(key)?)
-        .map_err(|error| content(key, "private key", error.to_string()))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(&bytes(key)?).map_err(|error| content(key, "private key", error.to_string()))?;
     Ok(Identity { chain, key, self_signed, fingerprint, file: certificate.to_owned() })
 }
 

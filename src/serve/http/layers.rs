@@ -11,14 +11,11 @@ use tower_http::compression::predicate::Predicate;
 const SMALLEST: u64 = 1024;
 
 pub(super) fn around(router: Router, self_signed: bool) -> Router {
-    let compression =
-        CompressionLayer::new().quality(CompressionLevel::Precise(4)).compress_when(WorthCompressing);
+    let compression = CompressionLayer::new().quality(CompressionLevel::Precise(4)).compress_when(WorthCompressing);
     router
         .layer(compression)
         // Outside the compression: it sees what was done to the body.
-        .layer(axum::middleware::map_response(move |response: Response| async move {
-            finish(response, self_signed)
-        }))
+        .layer(axum::middleware::map_response(move |response: Response| async move { finish(response, self_signed) }))
 }
 
 fn finish(mut response: Response, self_signed: bool) -> Response {
@@ -68,8 +65,15 @@ fn is_text(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         "text/event-stream" => false,
-        "application/json" | "application/xml" | "application/javascript" | "application/manifest+json"
-        | "application/wasm" | "image/svg+xml" | "application/x-ndjson" | "application/yaml" | "application/sql" => true,
+        "application/json"
+        | "application/xml"
+        | "application/javascript"
+        | "application/manifest+json"
+        | "application/wasm"
+        | "image/svg+xml"
+        | "application/x-ndjson"
+        | "application/yaml"
+        | "application/sql" => true,
         other => other.starts_with("text/") || other.ends_with("+json") || other.ends_with("+xml"),
     }
 }

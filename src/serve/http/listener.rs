@@ -1,10 +1,9 @@
 //! Binding, accepting and draining.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,11 +11,11 @@ use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{self, CertificateError, Identity};
 use super::{Settings, connection, layers};
+use crate::net::Admission;
 use crate::task::{self, Tasks};
 
 /// How long running requests may go on after the stop.
@@ -116,7 +115,7 @@ fn tls(identity: &Identity) -> Result<ServerConfig, CertificateError> {
 /// knows the accepting task and every connection.
 pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
     let router = layers::around(router, listener.identity.self_signed);
-    let gate = Gate::new(listener.settings.max_connections, listener.settings.max_connections_per_address);
+    let admission = Admission::new(listener.settings.connections);
     let inner = tasks.clone();
     tasks.spawn("https-accept", async move {
         loop {
@@ -133,7 +132,7 @@ pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
                     continue;
                 }
             };
-            let Some(pass) = gate.enter(peer.ip()) else {
+            let Some(permit) = admission.try_admit(peer) else {
                 tracing::warn!(net.peer = %peer, "too many HTTPS connections: refused");
                 continue;
             };
@@ -141,7 +140,7 @@ pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
             let (acceptor, router, tasks) = (listener.acceptor.clone(), router.clone(), inner.clone());
             inner.spawn("https-connection", async move {
                 connection::run(socket, peer, acceptor, router, tasks, GRACE).await;
-                drop(pass);
+                drop(permit);
             });
         }
     });
@@ -161,67 +160,5 @@ fn tune(socket: &TcpStream) {
         .and_then(|()| reference.set_tcp_user_timeout(Some(Duration::from_secs(60))));
     if let Err(error) = tuned {
         tracing::debug!(net.error = %error, "cannot tune a socket");
-    }
-}
-
-/// Counts connections: all together, and by address.
-#[derive(Debug, Clone)]
-struct Gate {
-    all: Arc<Semaphore>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    per_address: usize,
-}
-
-struct Pass {
-    _all: OwnedSemaphorePermit,
-    gate: Gate,
-    address: IpAddr,
-}
-
-impl Gate {
-    fn new(all: usize, per_address: usize) -> Self {
-        let all = Arc::new(Semaphore::new(all.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { all, by_address: Arc::default(), per_address: per_address.max(1) }
-    }
-
-    fn enter(&self, address: IpAddr) -> Option<Pass> {
-        let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = by_address.entry(address).or_insert(0);
-        if *count >= self.per_address {
-            return None;
-        }
-        *count += 1;
-        Some(Pass { _all: all, gate: self.clone(), address })
-    }
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        let mut by_address = self.gate.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_address.get_mut(&self.address) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                by_address.remove(&self.address);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_gate_counts_by_address_and_forgets() {
-        let gate = Gate::new(3, 2);
-        let (a, b): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
-        let first = gate.enter(a).unwrap();
-        let _second = gate.enter(a).unwrap();
-        assert!(gate.enter(a).is_none());
-        let _third = gate.enter(b).unwrap();
-        assert!(gate.enter(b).is_none(), "three in all");
-        drop(first);
-        assert!(gate.enter(b).is_some());
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::net::AdmissionLimits;
+
 /// Settings of the HTTPS listener. Limits are per process unless they say otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,10 +20,8 @@ pub struct Settings {
     /// More names and addresses for the self-signed certificate, beside `localhost`, the loopback
     /// addresses and the machine's own name.
     pub names: Vec<String>,
-    /// Connections at a time, all peers together.
-    pub max_connections: usize,
-    /// Connections at a time from one address.
-    pub max_connections_per_address: usize,
+    /// Connections at a time: in all and from one address.
+    pub connections: AdmissionLimits,
 }
 
 impl Default for Settings {
@@ -31,8 +31,7 @@ impl Default for Settings {
             certificate: None,
             key: None,
             names: Vec::new(),
-            max_connections: 4096,
-            max_connections_per_address: 512,
+            connections: AdmissionLimits::default(),
         }
     }
 }
