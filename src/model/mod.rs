@@ -2,6 +2,7 @@
 
 mod clock;
 mod digest;
+mod door;
 mod endpoint;
 mod entry;
 mod fault;
@@ -13,6 +14,7 @@ mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use digest::{Digest, DigestParseError};
+pub use door::Door;
 pub use endpoint::{Endpoint, EndpointError, EndpointOptions, Protocol};
 pub use entry::{Entry, EntryKind, Mtime, Precision, TimeSource};
 pub use fault::{Evidence, Fault, FaultKind, Phase, Retry};

@@ -1,0 +1,173 @@
+//! What can happen: one variant per operation, so that nothing is logged as a loose text.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Access, Digest, Door, EndpointId, JobId, RelPath, RunId};
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// Causeway itself: start, stop, housekeeping, and logins that did not pass.
+    System,
+    /// A person or program that logged in, by account name.
+    Account(String),
+    /// A migration job.
+    Job(JobId),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("system"),
+            Self::Account(name) => write!(f, "account:{name}"),
+            Self::Job(id) => write!(f, "job:{id}"),
+        }
+    }
+}
+
+/// The text names no actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an actor is 'system', 'account:<name>' or 'job:<number>'")]
+pub struct ActorParseError;
+
+impl FromStr for Actor {
+    type Err = ActorParseError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            None if text == "system" => Ok(Self::System),
+            Some(("account", name)) => Ok(Self::Account(name.to_owned())),
+            Some(("job", id)) => id.parse().map(|id| Self::Job(JobId(id))).map_err(|_| ActorParseError),
+            _ => Err(ActorParseError),
+        }
+    }
+}
+
+/// How somebody proved who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoginMethod {
+    /// A password.
+    Password,
+    /// An SSH public key.
+    Key,
+}
+
+/// Why a login did not pass. Told to the log, never to the one who tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoginRefusal {
+    /// No account of that name.
+    Unknown,
+    /// Wrong password, or a key that the account does not have.
+    Wrong,
+    /// The account is switched off.
+    Disabled,
+    /// The account is locked after too many failures.
+    Locked,
+    /// The account has no password (keys only).
+    NoPassword,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunOutcome {
+    /// Everything is there and verified.
+    Complete,
+    /// Some items are missing; the run says which.
+    Incomplete,
+    /// It could not do its work at all.
+    Failed,
+    /// A person stopped it.
+    Cancelled,
+    /// The process went away; another start goes on with it.
+    Interrupted,
+}
+
+/// One operation. The stable word of each variant is its kebab-case name under `action`.
+///
+/// Paths of doors and runs are relative to the root of the tree that was changed and keep their raw
+/// bytes. No variant has a place for a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the fields say what they are; the variants are described")]
+pub enum Event {
+    /// The service came up.
+    ServiceStarted { version: String },
+    /// The service went down in good order.
+    ServiceStopped { drained: bool },
+    /// Somebody came in.
+    LoginSucceeded { account: String, door: Door, peer: String, method: LoginMethod },
+    /// Somebody was turned away.
+    LoginFailed { account: String, door: Door, peer: String, method: LoginMethod, reason: LoginRefusal },
+    /// Somebody signed out of the dashboard.
+    SignedOut { account: String },
+    /// Too many failures on one account.
+    AccountLocked { account: String, until: Timestamp },
+    /// Too many failures from one address.
+    PeerLocked { peer: String, until: Timestamp },
+    /// A person lifted a lock-out, of an account or an address.
+    Unlocked { subject: String },
+    /// A new account.
+    AccountCreated { account: String, home: RelPath, access: Access, admin: bool },
+    /// Settings of an account; the names of the changed ones.
+    AccountChanged { account: String, changed: Vec<String> },
+    /// A new password.
+    PasswordChanged { account: String },
+    /// An account is gone.
+    AccountRemoved { account: String },
+    /// A new SSH key, by its SHA256 fingerprint.
+    KeyAdded { account: String, fingerprint: String },
+    /// An SSH key is gone.
+    KeyRemoved { account: String, fingerprint: String },
+    /// A new endpoint; the URL holds no password.
+    EndpointCreated { endpoint: EndpointId, url: String },
+    /// An endpoint was changed; the names of the changed settings.
+    EndpointChanged { endpoint: EndpointId, url: String, changed: Vec<String> },
+    /// An endpoint is gone.
+    EndpointRemoved { endpoint: EndpointId, url: String },
+    /// A new job.
+    JobCreated { job: JobId, name: String },
+    /// A job was changed; the names of the changed settings.
+    JobChanged { job: JobId, name: String, changed: Vec<String> },
+    /// A job starts no more runs until it is resumed.
+    JobPaused { job: JobId, name: String },
+    /// A paused job goes on.
+    JobResumed { job: JobId, name: String },
+    /// A job is gone.
+    JobRemoved { job: JobId, name: String },
+    /// A run began, or was taken up again (`attempt` above 1).
+    RunStarted { job: JobId, run: RunId, attempt: u32 },
+    /// A run ended.
+    RunEnded { job: JobId, run: RunId, outcome: RunOutcome, files: u64, bytes: u64, failed: u64 },
+    /// A person asked a run to stop.
+    RunCancelled { job: JobId, run: RunId },
+    /// A run put a verified file under its name.
+    FilePublished { run: RunId, path: RelPath, size: u64, sha256: Digest },
+    /// A run moved a file into the trash.
+    FileTrashed { run: RunId, path: RelPath, batch: String },
+    /// A run made a directory.
+    DirMade { run: RunId, path: RelPath },
+    /// A run made a symbolic link.
+    LinkMade { run: RunId, path: RelPath },
+    /// A client put a complete file under its name.
+    DoorUploaded { door: Door, account: String, path: RelPath, size: u64 },
+    /// A client removed a file or an empty directory.
+    DoorRemoved { door: Door, account: String, path: RelPath },
+    /// A client moved something.
+    DoorRenamed { door: Door, account: String, from: RelPath, to: RelPath },
+    /// A client copied something inside the tree.
+    DoorCopied { door: Door, account: String, from: RelPath, to: RelPath },
+    /// A client made a directory.
+    DoorDirMade { door: Door, account: String, path: RelPath },
+    /// A client made a symbolic or hard link.
+    DoorLinked { door: Door, account: String, path: RelPath },
+    /// A client changed times, mode or size of something.
+    DoorAttributes { door: Door, account: String, path: RelPath },
+    /// The head of this log was copied to a file outside.
+    CheckpointWritten { seq: i64, hash: String },
+}

@@ -1,0 +1,86 @@
+//! The log as a whole: recording, paging, verifying, exporting.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt as _;
+
+use super::verify::Verifier;
+use super::{Actor, Checkpoint, Event, Filter, Record, Verification, store};
+use crate::db::{Db, DbError};
+use crate::model::Clock;
+
+/// The operation log of one store. Clones share it.
+#[derive(Debug, Clone)]
+pub struct AuditLog {
+    db: Db,
+    clock: Arc<dyn Clock>,
+}
+
+impl AuditLog {
+    /// The log in `db`.
+    #[must_use]
+    pub fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
+        Self { db, clock }
+    }
+
+    /// Appends one entry in a transaction of its own, for operations that change nothing else in the
+    /// store (a file in the tree, a start, a stop). Returns its number.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn record(&self, actor: &Actor, event: &Event) -> Result<i64, DbError> {
+        let mut tx = self.db.write().await?;
+        let seq = store::append(&mut tx, self.clock.now(), actor, event).await?;
+        tx.commit().await?;
+        Ok(seq)
+    }
+
+    /// The newest entries that pass the filter, newest first.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn page(&self, filter: &Filter) -> Result<Vec<Record>, DbError> {
+        store::page(self.db.read(), filter).await
+    }
+
+    /// Reads the whole log, in bounded memory, and says what is wrong with it and where.
+    ///
+    /// # Errors
+    /// What the store says; damage of the log itself is in the answer.
+    pub async fn verify(&self, checkpoint: Option<&Checkpoint>) -> Result<Verification, DbError> {
+        let mut verifier = Verifier::new(checkpoint);
+        let mut rows = store::rows(self.db.read());
+        while let Some(row) = rows.try_next().await? {
+            verifier.take(&row);
+        }
+        Ok(verifier.finish(self.clock.now()))
+    }
+
+    /// The head as it is now, to be kept outside.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn head(&self) -> Result<Checkpoint, DbError> {
+        let mut conn = self.db.read().acquire().await?;
+        let (seq, hash) = store::head(&mut conn).await?;
+        Ok(Checkpoint { seq, hash, at: self.clock.now() })
+    }
+
+    /// Every entry as one line of JSON, oldest first; `line` is called with each, without line break.
+    /// The SHA-256 of a line is the `previous` of the next.
+    ///
+    /// # Errors
+    /// What the store says, or the first error of `line` (then the export stops).
+    pub async fn export<E>(&self, mut line: impl FnMut(&[u8]) -> Result<(), E>) -> Result<u64, E>
+    where
+        E: From<DbError>,
+    {
+        let mut rows = store::rows(self.db.read());
+        let mut count = 0;
+        while let Some(row) = rows.try_next().await? {
+            line(&row.entry)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,135 @@
+//! Takes observations in without ever making anybody wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
+
+use super::{Observation, store};
+use crate::db::Db;
+use crate::task::Tasks;
+
+/// How many observations may wait for the writer. At 8,192 a writer that is held up for some seconds
+/// loses nothing at a thousand per second.
+const QUEUE: usize = 8192;
+/// Most observations per transaction.
+const BATCH: usize = 1000;
+/// How long the first of a batch may wait for company.
+const LINGER: Duration = Duration::from_millis(500);
+/// After the stop: how long the queue must have been empty before the writer leaves.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// A handle to record with; clones share the queue.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    queue: Option<Sender<Observation>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Recorder {
+    /// Starts the writer among `tasks` and returns the handle. The writer empties the queue when the
+    /// group is told to stop: a group of its own, drained last, sees every observation.
+    #[must_use]
+    pub fn start(db: Db, tasks: &Tasks) -> Self {
+        let (recorder, queue) = Self::channel(QUEUE);
+        let dropped = Arc::clone(&recorder.dropped);
+        let stop = tasks.token();
+        tasks.spawn("observations", async move {
+            let mut writer = Writer { db, queue, dropped };
+            writer.work(stop).await;
+        });
+        recorder
+    }
+
+    /// A recorder that forgets everything; for tests and for tools without a store.
+    #[must_use]
+    pub fn discard() -> Self {
+        Self { queue: None, dropped: Arc::default() }
+    }
+
+    /// A recorder and the other end of its queue, for tests that look at what is recorded.
+    #[must_use]
+    pub fn channel(capacity: usize) -> (Self, Receiver<Observation>) {
+        let (sender, receiver) = mpsc::channel(capacity);
+        (Self { queue: Some(sender), dropped: Arc::default() }, receiver)
+    }
+
+    /// Takes one observation, at once. When the queue is full it is dropped and counted; the count is
+    /// stored and shown with the statistics.
+    pub fn record(&self, observation: Observation) {
+        if let Some(queue) = &self.queue
+            && queue.try_send(observation).is_err()
+        {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many were dropped and not yet stored as such.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+struct Writer {
+    db: Db,
+    queue: Receiver<Observation>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Writer {
+    async fn work(&mut self, stop: tokio_util::sync::CancellationToken) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                taken = self.queue.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    if !stop.is_cancelled() {
+                        self.gather(&mut batch, &stop).await;
+                    }
+                    self.store(&mut batch).await;
+                }
+                () = stop.cancelled() => break,
+            }
+        }
+        // Others may still be ending: take what comes until it has been quiet for a moment.
+        while let Ok(taken) = tokio::time::timeout(QUIET, self.queue.recv_many(&mut batch, BATCH)).await {
+            if taken == 0 {
+                break;
+            }
+            self.store(&mut batch).await;
+        }
+        self.store(&mut batch).await;
+    }
+
+    /// Waits a little for more, so that a trickle does not become a transaction each.
+    async fn gather(&mut self, batch: &mut Vec<Observation>, stop: &tokio_util::sync::CancellationToken) {
+        tokio::select! {
+            () = tokio::time::sleep(LINGER) => {}
+            () = stop.cancelled() => {}
+        }
+        while batch.len() < BATCH {
+            match self.queue.try_recv() {
+                Ok(observation) => batch.push(observation),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+    }
+
+    async fn store(&mut self, batch: &mut Vec<Observation>) {
+        if batch.is_empty() {
+            return;
+        }
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        if let Err(error) = store::insert(&self.db, batch, dropped).await {
+            tracing::warn!(error = %error, observations.lost = count, "observations could not be stored");
+            self.dropped.fetch_add(dropped.saturating_add(count), Ordering::Relaxed);
+        }
+        batch.clear();
+    }
+}
