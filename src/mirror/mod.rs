@@ -1,1 +1,55 @@
-//! (being written)
+//! Brings a target into line with a source: lists both, plans, copies, verifies, publishes, and keeps a
+//! journal so that a run that dies at any instant goes on where it was.
+
+mod policy;
+#[allow(dead_code, reason = "the engine that writes it lands next")]
+mod progress;
+pub mod store;
+mod summary;
+mod words;
+
+use serde::Serialize;
+
+use crate::db::DbError;
+use crate::model::{Fault, RelPath};
+
+pub use policy::{Deletions, Existing, Policy};
+pub use progress::{Current, Progress, Snapshot, Stage};
+pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Summary, UnsureDir};
+pub use words::{Action, ItemState};
+
+/// A step of the plan, as a dry run shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedStep {
+    /// Path in the source.
+    pub path: RelPath,
+    /// What would be done: `copy`, `replace`, `adopt`, `make-dir`, `trash`, `skip`, `refuse`.
+    pub action: &'static str,
+    /// Bytes to move, when known.
+    pub size: Option<u64>,
+    /// Why, in plain words, where that is not obvious.
+    pub why: Option<String>,
+}
+
+/// Why a run could not even begin or its journal could not be kept. Everything else is in the
+/// [`Summary`].
+#[derive(Debug, thiserror::Error)]
+pub enum MirrorError {
+    /// The journal.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// A setting that cannot be obeyed.
+    #[error("{0}")]
+    Policy(String),
+    /// A root that cannot be read.
+    #[error("the {side} cannot be used: {fault}")]
+    Root {
+        /// `source` or `target`.
+        side: &'static str,
+        /// Why.
+        fault: Fault,
+    },
+    /// Background work of the run was lost.
+    #[error("the mirror's own work was lost: {0}")]
+    Lost(String),
+}

@@ -5,16 +5,19 @@
 //! timed) wrap it, and one contract suite (`remote::contract`) runs against every implementation.
 
 mod capabilities;
-mod contract;
+pub mod contract;
 mod listing;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::model::{Digest, Entry, Fault, Mtime, RelPath};
+use crate::model::{Digest, Entry, Fault, FaultKind, Mtime, Name, NameError, Phase, RelPath};
 
 pub use capabilities::Capabilities;
 pub use listing::{Completeness, Doubt};
+
+/// The folder at the root of a target that keeps what was replaced or removed, one folder per batch.
+pub const TRASH: &[u8] = b".causeway-trash";
 
 /// An open endpoint. All paths are relative to the endpoint's root.
 #[async_trait]
@@ -57,8 +60,46 @@ pub trait Remote: Send + Sync + 'static {
     /// Makes a directory; its parent must be there. A directory that is there already is fine.
     async fn make_dir(&self, path: &RelPath) -> Result<(), Fault>;
 
+    /// Moves a file or directory into the trash of this root, keeping its path below
+    /// `.causeway-trash/<batch>/`. Returns where it is now. Never replaces anything that lies there.
+    async fn trash(&self, path: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
+        trash_by_rename(self, path, batch).await
+    }
+
     /// Ends every connection in good order.
     async fn close(&self);
+}
+
+/// How many times a name may come into one trash batch.
+const MAX_TRASH_COPIES: u32 = 1000;
+
+/// The trash of a remote that has no better way: make the folders, then rename to a free name.
+async fn trash_by_rename<R: Remote + ?Sized>(remote: &R, path: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
+    let bad = |error: NameError| Fault::new(Phase::Publish, FaultKind::BadName, error.to_string());
+    let mut folder = RelPath::new(TRASH).map_err(bad)?;
+    remote.make_dir(&folder).await?;
+    folder = folder.join(batch);
+    remote.make_dir(&folder).await?;
+    for name in path.parent().unwrap_or_default().names() {
+        folder = folder.join(&name);
+        remote.make_dir(&folder).await?;
+    }
+    let name = path.name().ok_or(NameError::Empty).map_err(bad)?;
+    for copy in 0..MAX_TRASH_COPIES {
+        let free = if copy == 0 {
+            folder.join(&name)
+        } else {
+            let mut bytes = name.as_bytes().to_vec();
+            bytes.truncate(240);
+            bytes.extend_from_slice(format!(".{copy}").as_bytes());
+            folder.join(&Name::new(bytes).map_err(bad)?)
+        };
+        if remote.stat(&free).await?.is_none() {
+            remote.rename(path, &free).await?;
+            return Ok(free);
+        }
+    }
+    Err(Fault::new(Phase::Publish, FaultKind::Exists, "the trash holds too many files of this name: empty it"))
 }
 
 /// A directory being read. Dropping it abandons the listing.

@@ -1,0 +1,88 @@
+//! What a mirror may do: the settings of a job.
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of a mirror, all with sensible and careful defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Policy {
+    /// Globs as in `.gitignore`; when there are any, only files that match one (or lie in a folder
+    /// that does) are mirrored.
+    pub include: Vec<String>,
+    /// Globs as in `.gitignore` (`!` takes back); what matches is neither read nor ever deleted.
+    pub exclude: Vec<String>,
+    /// What happens in the target to files that are gone from the source.
+    pub delete: Deletions,
+    /// What happens when the target already holds a file that this job did not write.
+    pub existing: Existing,
+    /// Make the plan, change nothing.
+    pub dry_run: bool,
+    /// Most bytes per second read from the source; none = no limit.
+    pub bandwidth: Option<u64>,
+    /// Files copied side by side; none = as many as the source bears.
+    pub connections: Option<u16>,
+    /// The character set of the source's names (an Encoding Standard label such as `gbk`): names become
+    /// UTF-8 in the target. None = the bytes are kept. Normally copied from the source's endpoint.
+    pub charset: Option<String>,
+    /// Keep permission bits where the source tells them.
+    pub keep_mode: bool,
+    /// A file whose time is younger than this many seconds may still be written: it is left for later in
+    /// the run. 0 = no waiting.
+    pub settle_seconds: u32,
+    /// Tries per file without progress before it counts as failed in this run.
+    pub attempts: u32,
+    /// How many seconds a source or target may be out of reach before the run ends.
+    pub patience_seconds: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            include: Vec::new(),
+            exclude: Vec::new(),
+            delete: Deletions::default(),
+            existing: Existing::default(),
+            dry_run: false,
+            bandwidth: None,
+            connections: None,
+            charset: None,
+            keep_mode: true,
+            settle_seconds: 2,
+            attempts: 5,
+            patience_seconds: 300,
+        }
+    }
+}
+
+/// Deleting in the target. Off by default; when on, only files that this job wrote and nobody changed
+/// since, only on the word of proven listings of two runs in a row, only below both caps, and only into
+/// the trash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Deletions {
+    /// Move what is gone from the source into the trash.
+    pub enabled: bool,
+    /// Most of the files that this job wrote, in percent, that one run may move.
+    pub max_percent: u8,
+    /// Most files that one run may move.
+    pub max_files: u64,
+}
+
+impl Default for Deletions {
+    fn default() -> Self {
+        Self { enabled: false, max_percent: 10, max_files: 1000 }
+    }
+}
+
+/// The target already holds a file that this job did not write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Existing {
+    /// Read the source and compare: the same content is kept and counts as proven, another goes into
+    /// the trash before the new file takes its place.
+    #[default]
+    Prove,
+    /// Believe equal size and time: the file stays, counted as present but not proven. Any other goes into
+    /// the trash before it is replaced.
+    Adopt,
+}

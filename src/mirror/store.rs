@@ -1,0 +1,258 @@
+//! What pages and the command line read of the journal: items of a run, attempts of an item, counts.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+
+use super::words::{Action, ItemState};
+use crate::db::{Db, DbError};
+use crate::model::{Digest, Fault, FaultKind, ItemId, JobId, RelPath, RunId};
+
+/// One path of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemRow {
+    /// Its identity.
+    pub id: ItemId,
+    /// In the source.
+    pub path: RelPath,
+    /// In the target.
+    pub target: RelPath,
+    /// What is done about it.
+    pub action: Action,
+    /// How far it is.
+    pub state: ItemState,
+    /// Bytes, when known.
+    pub size: Option<u64>,
+    /// Bytes that are safe in the target.
+    pub confirmed: u64,
+    /// SHA-256 of the content, once verified.
+    pub digest: Option<Digest>,
+    /// Tries so far.
+    pub attempts: u32,
+    /// The last fault, also of an item that succeeded later.
+    pub fault: Option<Fault>,
+    /// The last change.
+    pub at: Timestamp,
+}
+
+/// One finished try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// 1, 2, 3 …
+    pub number: u32,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Where it began to read.
+    pub from_offset: u64,
+    /// Bytes that it moved.
+    pub bytes: u64,
+    /// None: it worked.
+    pub fault: Option<Fault>,
+    /// When the next try was due.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// Which items of a run. Pages go by identity: ask for those after the last one shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ItemFilter {
+    /// Only these.
+    pub state: Option<ItemState>,
+    /// Only those whose last fault is of this kind.
+    pub fault: Option<FaultKind>,
+    /// Only those after this one.
+    pub after: Option<ItemId>,
+    /// At most so many; 0 means 100.
+    pub limit: u32,
+}
+
+/// The journal of a run in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Items by state.
+    pub by_state: Vec<(ItemState, u64)>,
+    /// Items by the kind of their last fault, the most frequent first. Holds those that succeeded later.
+    pub by_fault: Vec<(FaultKind, u64)>,
+    /// Bytes of the published files.
+    pub bytes_published: u64,
+}
+
+impl RunCounts {
+    /// How many are in `state`.
+    #[must_use]
+    pub fn state(&self, state: ItemState) -> u64 {
+        self.by_state.iter().find(|(s, _)| *s == state).map_or(0, |(_, n)| *n)
+    }
+}
+
+const ITEM_COLUMNS: &str =
+    "SELECT id, path, target, action, state, size, confirmed, sha256, attempts, fault, at FROM items WHERE ";
+
+/// The items of a run, in the order in which they were planned.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn items(db: &Db, run: RunId, filter: &ItemFilter) -> Result<Vec<ItemRow>, DbError> {
+    let mut query = QueryBuilder::<Sqlite>::new(ITEM_COLUMNS);
+    query.push("run = ").push_bind(run.0);
+    if let Some(after) = filter.after {
+        query.push(" AND id > ").push_bind(after.0);
+    }
+    if let Some(state) = filter.state {
+        query.push(" AND state = ").push_bind(state.as_str());
+    }
+    if let Some(fault) = filter.fault {
+        query.push(" AND fault_kind = ").push_bind(fault.as_str());
+    }
+    let limit = if filter.limit == 0 { 100 } else { filter.limit };
+    query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+    let rows = query.build().fetch_all(db.read()).await?;
+    rows.iter().map(item_row).collect()
+}
+
+/// One item.
+///
+/// # Errors
+/// [`DbError::Missing`] when there is no such item.
+pub async fn item(db: &Db, item: ItemId) -> Result<ItemRow, DbError> {
+    let mut query = QueryBuilder::<Sqlite>::new(ITEM_COLUMNS);
+    query.push("id = ").push_bind(item.0);
+    item_row(&query.build().fetch_one(db.read()).await?)
+}
+
+/// The tries of an item, the first first.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn attempts(db: &Db, item: ItemId) -> Result<Vec<AttemptRow>, DbError> {
+    let rows = sqlx::query(
+        "SELECT number, started, ended, from_offset, bytes, fault, retry_at FROM attempts WHERE item = ? ORDER BY number",
+    )
+    .bind(item.0)
+    .fetch_all(db.read())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(AttemptRow {
+                number: count(row, "number")?,
+                started: time(row.try_get("started")?)?,
+                ended: time(row.try_get("ended")?)?,
+                from_offset: length(row.try_get("from_offset")?)?,
+                bytes: length(row.try_get("bytes")?)?,
+                fault: fault(row.try_get("fault")?)?,
+                retry_at: row.try_get::<Option<i64>, _>("retry_at")?.map(time).transpose()?,
+            })
+        })
+        .collect()
+}
+
+/// A run in numbers.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn counts(db: &Db, run: RunId) -> Result<RunCounts, DbError> {
+    let states: Vec<(String, i64)> = sqlx::query_as("SELECT state, count(*) FROM items WHERE run = ? GROUP BY state")
+        .bind(run.0)
+        .fetch_all(db.read())
+        .await?;
+    let faults: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT fault_kind, count(*) FROM items WHERE run = ? AND fault_kind IS NOT NULL GROUP BY 1 ORDER BY 2 DESC",
+    )
+    .bind(run.0)
+    .fetch_all(db.read())
+    .await?;
+    let bytes: i64 = sqlx::query_scalar(
+        "SELECT coalesce(sum(size), 0) FROM items WHERE run = ? AND state = 'published' AND action IN ('copy', 'replace')",
+    )
+    .bind(run.0)
+    .fetch_one(db.read())
+    .await?;
+    Ok(RunCounts {
+        by_state: states.iter().map(|(w, n)| Ok((state(w)?, length(*n)?))).collect::<Result<_, DbError>>()?,
+        by_fault: faults
+            .iter()
+            .map(|(w, n)| Ok((w.parse().map_err(|()| unreadable(w))?, length(*n)?)))
+            .collect::<Result<_, DbError>>()?,
+        bytes_published: length(bytes)?,
+    })
+}
+
+/// Removes everything that is known about a job's target and its runs; the audit log keeps its own. Call it
+/// inside the transaction that removes the job.
+///
+/// # Errors
+/// When the store cannot be written.
+pub async fn forget_job(conn: &mut SqliteConnection, job: JobId) -> Result<(), DbError> {
+    for sql in [
+        "DELETE FROM attempts WHERE item IN (SELECT id FROM items WHERE job = ?)",
+        "DELETE FROM scan WHERE run IN (SELECT run FROM items WHERE job = ?)",
+        "DELETE FROM items WHERE job = ?",
+        "DELETE FROM files WHERE job = ?",
+        "DELETE FROM tombstones WHERE job = ?",
+    ] {
+        sqlx::query(sql).bind(job.0).execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+fn item_row(row: &SqliteRow) -> Result<ItemRow, DbError> {
+    Ok(ItemRow {
+        id: ItemId(row.try_get("id")?),
+        path: path(row.try_get("path")?)?,
+        target: path(row.try_get("target")?)?,
+        action: action(row.try_get("action")?)?,
+        state: state(row.try_get("state")?)?,
+        size: row.try_get::<Option<i64>, _>("size")?.map(length).transpose()?,
+        confirmed: length(row.try_get("confirmed")?)?,
+        digest: digest(row.try_get("sha256")?)?,
+        attempts: count(row, "attempts")?,
+        fault: fault(row.try_get("fault")?)?,
+        at: time(row.try_get("at")?)?,
+    })
+}
+
+// Reading stored values back; each failure names the value.
+
+pub(super) fn unreadable(value: impl std::fmt::Debug) -> DbError {
+    DbError::Value(format!("{value:?}"))
+}
+
+pub(super) fn path(bytes: &[u8]) -> Result<RelPath, DbError> {
+    RelPath::new(bytes).map_err(|error| DbError::Value(format!("a path, {error}")))
+}
+
+pub(super) fn length(number: i64) -> Result<u64, DbError> {
+    u64::try_from(number).map_err(|_| unreadable(number))
+}
+
+/// A length for the store; nothing real is longer than 2^63 bytes.
+#[allow(dead_code, reason = "the journal that writes lands next")]
+pub(super) fn stored(length: u64) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+pub(super) fn time(micros: i64) -> Result<Timestamp, DbError> {
+    Timestamp::from_microsecond(micros).map_err(|_| unreadable(micros))
+}
+
+pub(super) fn digest(bytes: Option<Vec<u8>>) -> Result<Option<Digest>, DbError> {
+    bytes.map(|b| Digest::try_from(b.as_slice()).map_err(|_| unreadable(b.len()))).transpose()
+}
+
+pub(super) fn fault(json: Option<String>) -> Result<Option<Fault>, DbError> {
+    json.map(|json| serde_json::from_str(&json).map_err(|_| unreadable(&json))).transpose()
+}
+
+fn state(word: &str) -> Result<ItemState, DbError> {
+    ItemState::of(word).ok_or_else(|| unreadable(word))
+}
+
+fn action(word: &str) -> Result<Action, DbError> {
+    Action::of(word).ok_or_else(|| unreadable(word))
+}
+
+fn count(row: &SqliteRow, column: &str) -> Result<u32, DbError> {
+    let number: i64 = row.try_get(column)?;
+    u32::try_from(number).map_err(|_| unreadable(number))
+}

@@ -1,0 +1,102 @@
+//! What a run did, and exactly what is missing and why.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Fault, RelPath, RunId};
+use crate::remote::Doubt;
+
+/// How many examples of each kind a summary holds; the counts are exact, the store has them all.
+pub const EXAMPLES: usize = 100;
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "ended")]
+pub enum Ended {
+    /// Went through to the end.
+    Finished,
+    /// Was told to stop; goes on from here when it is started again.
+    Stopped,
+    /// The source or target stayed out of reach, or refused the login.
+    GaveUp {
+        /// Why.
+        fault: Fault,
+    },
+}
+
+/// A path that is not in the target as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingItem {
+    /// In the source.
+    pub path: RelPath,
+    /// Why.
+    pub fault: Fault,
+}
+
+/// A directory whose listing is not known to be everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnsureDir {
+    /// In the source.
+    pub path: RelPath,
+    /// It could not be listed at all.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fault: Option<Fault>,
+    /// It was listed, with doubts.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub doubts: Vec<Doubt>,
+}
+
+/// Exact numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Directories listed in the source.
+    pub dirs_listed: u64,
+    /// Of these, not proven complete, or not listed at all.
+    pub dirs_unsure: u64,
+    /// Files in the source, as far as listed.
+    pub files_seen: u64,
+    /// Files copied and published by this run (over all of its starts).
+    pub files_published: u64,
+    /// Their bytes.
+    pub bytes_published: u64,
+    /// Files that were there already, as published before.
+    pub files_unchanged: u64,
+    /// Files of the target believed by size and time alone (`existing = adopt`).
+    pub files_adopted: u64,
+    /// Files that this run should have copied and could not.
+    pub files_failed: u64,
+    /// Files that this run should still copy (it was stopped or gave up).
+    pub files_waiting: u64,
+    /// Links and special files left out.
+    pub entries_skipped: u64,
+    /// Files moved into the trash because the source no longer has them.
+    pub files_trashed: u64,
+    /// Files gone from the source that stay in the target for now.
+    pub files_kept: u64,
+    /// Tries that failed.
+    pub retries: u64,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Which run.
+    pub run: RunId,
+    /// How it ended.
+    #[serde(flatten)]
+    pub ended: Ended,
+    /// Nothing was changed: the counts say what would be.
+    pub dry_run: bool,
+    /// Every directory was listed without a doubt, and every file that should be in the target is there.
+    pub complete: bool,
+    /// Everything that is there was read from the source and its digest stored (nothing merely adopted).
+    pub verified: bool,
+    /// Exact numbers.
+    pub counts: Counts,
+    /// The first [`EXAMPLES`] paths that are missing.
+    pub missing: Vec<MissingItem>,
+    /// The first [`EXAMPLES`] directories that may be incomplete.
+    pub unsure: Vec<UnsureDir>,
+    /// Sentences for people: what was decided and why (deletions held back, links left out …).
+    pub notes: Vec<String>,
+}

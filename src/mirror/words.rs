@@ -1,0 +1,72 @@
+//! The stable words of the journal.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable word for the store, JSON and pages.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Reads the word back.
+            #[must_use]
+            pub fn of(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|w| w.as_str() == word)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// How far an item is. It only moves down this list, except that a failed one may be planned again.
+    ItemState {
+        /// To be done.
+        Planned = "planned",
+        /// Bytes are moving, or moved in part.
+        Transferring = "transferring",
+        /// All bytes are in the part file, hashed and compared with the source.
+        Verified = "verified",
+        /// Done: under its final name in the target.
+        Published = "published",
+        /// Given up in this run; the fault says why.
+        Failed = "failed",
+        /// Left out on purpose; the fault says why.
+        Skipped = "skipped",
+    }
+}
+
+words! {
+    /// What is done about an item.
+    Action {
+        /// A file that the target does not have.
+        Copy = "copy",
+        /// A file that the target has in another version.
+        Replace = "replace",
+        /// A file that the target has and that is believed.
+        Adopt = "adopt",
+        /// A directory that the target does not have.
+        MakeDir = "make-dir",
+        /// A file that the source no longer has.
+        Trash = "trash",
+        /// Left out by policy (links, special files).
+        Skip = "skip",
+        /// Cannot be mirrored (its name, its kind, what lies in its place).
+        Refuse = "refuse",
+    }
+}
