@@ -4,19 +4,49 @@
 mod policy;
 #[allow(dead_code, reason = "the engine that writes it lands next")]
 mod progress;
+mod simple;
 pub mod store;
 mod summary;
 mod words;
 
-use serde::Serialize;
+use std::sync::Arc;
 
-use crate::db::DbError;
-use crate::model::{Fault, RelPath};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::Actor;
+use crate::db::{Db, DbError};
+use crate::model::{Clock, Fault, JobId, RelPath, RunId};
+use crate::reliability::Recorder;
+use crate::remote::Remote;
 
 pub use policy::{Deletions, Existing, Policy};
 pub use progress::{Current, Progress, Snapshot, Stage};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Summary, UnsureDir};
 pub use words::{Action, ItemState};
+
+/// One execution of a mirror. Running it again under the same [`RunId`] goes on where it ended.
+#[derive(Clone)]
+pub struct MirrorRun {
+    /// Where the journal is kept.
+    pub db: Db,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where observations go.
+    pub recorder: Recorder,
+    /// Whose memory of the target is used.
+    pub job: JobId,
+    /// Which run.
+    pub run: RunId,
+    /// Read from here.
+    pub source: Arc<dyn Remote>,
+    /// Written to here.
+    pub target: Arc<dyn Remote>,
+    /// What may be done.
+    pub policy: Policy,
+    /// In whose name, for the audit log.
+    pub actor: Actor,
+}
 
 /// A step of the plan, as a dry run shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,4 +82,13 @@ pub enum MirrorError {
     /// Background work of the run was lost.
     #[error("the mirror's own work was lost: {0}")]
     Lost(String),
+}
+
+/// Runs a mirror to its end, or until `stop`. Faults of single files are in the summary; the run goes on
+/// without them.
+///
+/// # Errors
+/// [`MirrorError`]: the run could not begin, or its journal could not be kept.
+pub async fn run(order: MirrorRun, progress: Arc<Progress>, stop: CancellationToken) -> Result<Summary, MirrorError> {
+    simple::run(&order, &progress, &stop).await
 }

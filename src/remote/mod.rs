@@ -7,6 +7,8 @@
 mod capabilities;
 pub mod contract;
 mod listing;
+pub mod local;
+mod open;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,6 +17,7 @@ use crate::model::{Digest, Entry, Fault, FaultKind, Mtime, Name, NameError, Phas
 
 pub use capabilities::Capabilities;
 pub use listing::{Completeness, Doubt};
+pub use open::{Context, open, open_or_create};
 
 /// The folder at the root of a target that keeps what was replaced or removed, one folder per batch.
 pub const TRASH: &[u8] = b".causeway-trash";

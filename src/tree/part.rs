@@ -59,6 +59,19 @@ impl View {
         let fd = open_part(&dir, &part)?;
         Ok(PartFile { fd, dir, part, name, mode: None, ephemeral: false, gone: false })
     }
+
+    /// Opens the file `path` to be written where it lies, or makes it (mode 0600). For engines that name
+    /// their parts themselves and rename them when they are done; what doors write goes through
+    /// [`View::part`].
+    ///
+    /// # Errors
+    /// As [`View::part`].
+    pub fn part_in_place(&self, path: &RelPath) -> io::Result<PartFile> {
+        self.check_write(path)?;
+        let (dir, name) = parent_of(&*self.home, path)?;
+        let fd = open_part(&dir, &name)?;
+        Ok(PartFile { fd, dir, part: name.clone(), name, mode: None, ephemeral: false, gone: false })
+    }
 }
 
 impl PartFile {

@@ -27,6 +27,7 @@ pub struct View {
     pub(super) home: Arc<OwnedFd>,
     pub(super) prefix: RelPath,
     access: Access,
+    own_files: bool,
 }
 
 impl View {
@@ -35,7 +36,7 @@ impl View {
             return Err(reserved());
         }
         let home = if scope.home.is_root() { Arc::clone(tree.root()) } else { Arc::new(home(tree, &scope.home)?) };
-        Ok(Self { tree: Arc::clone(tree), home, prefix: scope.home.clone(), access: scope.access })
+        Ok(Self { tree: Arc::clone(tree), home, prefix: scope.home.clone(), access: scope.access, own_files: false })
     }
 
     /// May it change anything?
@@ -50,6 +51,13 @@ impl View {
         Self { access: Access::ReadOnly, ..self.clone() }
     }
 
+    /// The same folder for Causeway's own engines: names that it keeps for itself (parts, trash) may be
+    /// used in paths. Listings hide them all the same. Never for a door.
+    #[must_use]
+    pub fn with_own_files(&self) -> Self {
+        Self { own_files: true, ..self.clone() }
+    }
+
     /// Where the home lies in the tree; audit events name files by `prefix` + path.
     #[must_use]
     pub fn prefix(&self) -> &RelPath {
@@ -61,7 +69,7 @@ impl View {
     /// # Errors
     /// [`io::ErrorKind::NotFound`] when nothing is there, and those of the look-up.
     pub fn stat(&self, path: &RelPath) -> io::Result<Stat> {
-        check(path)?;
+        self.check(path)?;
         if path.is_root() {
             return Stat::of(&*self.home);
         }
@@ -86,7 +94,7 @@ impl View {
     /// # Errors
     /// Those of `openat2(2)`; anything but a regular file is refused.
     pub fn open_read(&self, path: &RelPath) -> io::Result<FileReader> {
-        check(path)?;
+        self.check(path)?;
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
         match open_beneath(&*self.home, path.as_path(), flags, Mode::empty()) {
             // A socket, or a device without a driver behind it.
@@ -102,7 +110,7 @@ impl View {
     /// # Errors
     /// Those of `openat2(2)`; [`io::ErrorKind::NotADirectory`] for anything else.
     pub fn read_dir(&self, path: &RelPath) -> io::Result<DirReader> {
-        check(path)?;
+        self.check(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
         DirReader::new(open_beneath(&*self.home, path.as_path(), flags, Mode::empty())?)
     }
@@ -156,22 +164,22 @@ impl View {
 
     /// A descriptor that stands for `path` and gives no access to its content.
     pub(super) fn open_path(&self, path: &RelPath) -> io::Result<OwnedFd> {
-        check(path)?;
+        self.check(path)?;
         open_beneath(&*self.home, path.as_path(), OFlags::PATH, Mode::empty())
+    }
+
+    fn check(&self, path: &RelPath) -> io::Result<()> {
+        if path.is_reserved() && !self.own_files { Err(reserved()) } else { Ok(()) }
     }
 
     /// Refuses a change through a view that may only look, and reserved names.
     pub(super) fn check_write(&self, path: &RelPath) -> io::Result<()> {
-        check(path)?;
+        self.check(path)?;
         match self.access {
             Access::ReadWrite => Ok(()),
             Access::ReadOnly => Err(read_only()),
         }
     }
-}
-
-fn check(path: &RelPath) -> io::Result<()> {
-    if path.is_reserved() { Err(reserved()) } else { Ok(()) }
 }
 
 fn home(tree: &Arc<Tree>, home: &RelPath) -> io::Result<OwnedFd> {

@@ -1,0 +1,181 @@
+//! A folder of this machine, through `tree::View`: raw byte names, nothing leaves the folder.
+
+mod list;
+mod read;
+mod write;
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_lc_rs::digest::{Context, SHA256};
+
+use super::{Capabilities, Lister, Remote, Sink, Source};
+use crate::model::{Digest, Endpoint, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Scope};
+use crate::task;
+use crate::tree::{FileReader, Replace, SetAttributes, Tree, View, file};
+
+/// Bytes per read from the disk.
+const CHUNK: usize = 256 * 1024;
+
+/// A folder of this machine.
+#[derive(Debug, Clone)]
+pub struct Local {
+    view: View,
+}
+
+/// Opens the folder of a local endpoint, making it first when `create` says so.
+pub(super) async fn open(endpoint: &Endpoint, create: bool) -> Result<Arc<dyn Remote>, Fault> {
+    let root = endpoint.root.clone();
+    let what = format!("the folder {endpoint} cannot be opened");
+    let view = run(Phase::Open, &what, move || {
+        let path = Path::new(OsStr::from_bytes(&root));
+        if create {
+            file::ensure_dir(path, false)?;
+        }
+        Tree::open(path)?.view(&Scope::whole())
+    })
+    .await?;
+    Ok(Arc::new(Local::new(&view)))
+}
+
+impl Local {
+    /// What `view` shows, as a remote.
+    #[must_use]
+    pub fn new(view: &View) -> Self {
+        Self { view: view.with_own_files() }
+    }
+
+    /// Runs file work for one path off the async threads and translates what goes wrong.
+    async fn on<T: Send + 'static>(
+        &self,
+        phase: Phase,
+        path: &RelPath,
+        work: impl FnOnce(&View, &RelPath) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (view, owned) = (self.view.clone(), path.clone());
+        run(phase, &path.display(), move || work(&view, &owned)).await
+    }
+}
+
+/// Runs `work` off the async threads.
+async fn run<T: Send + 'static>(
+    phase: Phase,
+    what: &str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Fault> {
+    match task::blocking(work).await {
+        Ok(done) => done.map_err(|error| Fault::io(phase, what, &error)),
+        Err(lost) => Err(Fault::new(phase, FaultKind::Io, lost.to_string())),
+    }
+}
+
+#[async_trait]
+impl Remote for Local {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            resume_read: true,
+            resume_write: true,
+            write: self.view.access() == crate::model::Access::ReadWrite,
+            set_mtime: true,
+            set_mode: true,
+            digest: true,
+            atomic_rename: true,
+            parallel: 16,
+        }
+    }
+
+    async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault> {
+        let reader = self.on(Phase::List, dir, View::read_dir).await?;
+        Ok(Box::new(list::LocalLister::new(dir, reader)))
+    }
+
+    async fn stat(&self, path: &RelPath) -> Result<Option<crate::model::Entry>, Fault> {
+        let Some(name) = path.name() else {
+            // The root has no name; it is there as long as it can be looked at.
+            let stat = self.on(Phase::Command, path, View::stat).await?;
+            return Ok(Name::new(b"root").ok().map(|name| stat.entry(name)));
+        };
+        let found = self
+            .on(Phase::Command, path, |view, path| match view.stat(path) {
+                Ok(stat) => Ok(Some(stat)),
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            })
+            .await?;
+        Ok(found.map(|stat| stat.entry(name)))
+    }
+
+    async fn read(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Source>, Fault> {
+        let reader = self.on(Phase::Open, path, View::open_read).await?;
+        Ok(Box::new(read::LocalSource::new(path, reader, offset)))
+    }
+
+    async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault> {
+        let part = self.on(Phase::Open, path, move |view, path| write::open(view, path, offset)).await?;
+        Ok(Box::new(write::LocalSink::new(path, part, offset)))
+    }
+
+    async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
+        self.on(Phase::Verify, path, |view, path| digest(&view.open_read(path)?)).await.map(Some)
+    }
+
+    async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault> {
+        let change = SetAttributes { mode, mtime: mtime.map(|m| m.at), ..SetAttributes::default() };
+        self.on(Phase::Publish, path, move |view, path| view.set_attributes(path, change)).await
+    }
+
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+        let from = from.clone();
+        self.on(Phase::Publish, to, move |view, to| {
+            view.rename(&from, to, Replace::Yes)?;
+            view.sync_dir(&to.parent().unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn remove_file(&self, path: &RelPath) -> Result<(), Fault> {
+        self.on(Phase::Command, path, View::remove_file).await
+    }
+
+    async fn remove_dir(&self, path: &RelPath) -> Result<(), Fault> {
+        self.on(Phase::Command, path, View::remove_dir).await
+    }
+
+    async fn make_dir(&self, path: &RelPath) -> Result<(), Fault> {
+        self.on(Phase::Command, path, |view, path| match view.make_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match view.stat(path)?.kind {
+                EntryKind::Dir => Ok(()),
+                _ => Err(error),
+            },
+            done => done,
+        })
+        .await
+    }
+
+    async fn trash(&self, path: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
+        let batch = batch.display().into_owned();
+        self.on(Phase::Publish, path, move |view, path| view.trash(path, &batch)).await
+    }
+
+    async fn close(&self) {}
+}
+
+fn digest(reader: &FileReader) -> io::Result<Digest> {
+    let mut hash = Context::new(&SHA256);
+    let mut buffer = vec![0; CHUNK];
+    let mut at = 0_u64;
+    loop {
+        let got = reader.read_at(&mut buffer, at)?;
+        if got == 0 {
+            return Digest::try_from(hash.finish().as_ref()).map_err(io::Error::other);
+        }
+        hash.update(buffer.get(..got).unwrap_or_default());
+        at += u64::try_from(got).unwrap_or(u64::MAX);
+    }
+}

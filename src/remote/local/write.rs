@@ -1,0 +1,88 @@
+//! Writing a file of this machine where it lies (a part; its rename is the mirror's).
+
+use std::io;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+
+use crate::model::{Fault, FaultKind, Phase, RelPath};
+use crate::remote::Sink;
+use crate::tree::{PartFile, SetAttributes, View};
+
+/// Bytes gathered before the disk is asked: one hop to the blocking threads for a small file.
+const GATHER: usize = 1024 * 1024;
+/// After so many bytes what was written is made durable, and counts as confirmed.
+const SYNC_EVERY: u64 = 16 * 1024 * 1024;
+/// Of a file that did not exist; parts get theirs when they are published.
+const NEW_MODE: u32 = 0o644;
+
+/// Opens `path` cut to `offset`.
+pub(super) fn open(view: &View, path: &RelPath, offset: u64) -> io::Result<PartFile> {
+    let is_new = !path.is_reserved() && matches!(view.stat(path), Err(e) if e.kind() == io::ErrorKind::NotFound);
+    if offset > 0 && view.stat(path)?.size < offset {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the file is shorter than where writing should go on",
+        ));
+    }
+    let part = view.part_in_place(path)?;
+    part.truncate(offset)?;
+    if is_new {
+        view.set_attributes(path, SetAttributes { mode: Some(NEW_MODE), ..SetAttributes::default() })?;
+    }
+    Ok(part)
+}
+
+/// A file being written.
+pub(super) struct LocalSink {
+    path: RelPath,
+    part: Option<PartFile>,
+    gathered: BytesMut,
+    written: u64,
+    synced: u64,
+}
+
+impl LocalSink {
+    pub(super) fn new(path: &RelPath, part: PartFile, offset: u64) -> Self {
+        Self { path: path.clone(), part: Some(part), gathered: BytesMut::new(), written: offset, synced: offset }
+    }
+
+    async fn flush(&mut self, sync: bool) -> Result<(), Fault> {
+        let lost = || Fault::new(Phase::Transfer, FaultKind::Io, "writing failed before: open the file again");
+        let part = self.part.take().ok_or_else(lost)?;
+        let (data, at) = (self.gathered.split().freeze(), self.written);
+        let end = at + u64::try_from(data.len()).unwrap_or(u64::MAX);
+        let sync = sync || end - self.synced >= SYNC_EVERY;
+        let part = super::run(Phase::Transfer, &self.path.display(), move || {
+            part.write_at(&data, at)?;
+            if sync {
+                part.sync()?;
+            }
+            Ok(part)
+        })
+        .await?;
+        self.part = Some(part);
+        self.written = end;
+        if sync {
+            self.synced = end;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sink for LocalSink {
+    async fn write(&mut self, data: Bytes) -> Result<(), Fault> {
+        self.gathered.extend_from_slice(&data);
+        if self.gathered.len() >= GATHER { self.flush(false).await } else { Ok(()) }
+    }
+
+    fn confirmed(&self) -> u64 {
+        self.synced
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<u64, Fault> {
+        self.flush(true).await?;
+        Ok(self.written)
+    }
+}

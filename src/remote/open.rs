@@ -1,0 +1,50 @@
+//! From an endpoint to an open remote: the one place that knows which protocol has which folder.
+
+use std::sync::Arc;
+
+use super::Remote;
+use crate::model::{Clock, Endpoint, Fault, FaultKind, Phase, Protocol};
+use crate::reliability::Recorder;
+use crate::task::Tasks;
+
+/// What every remote may need from the house.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Where observations of connections and transfers go.
+    pub recorder: Recorder,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where background work (keeping pools tidy) is spawned.
+    pub tasks: Tasks,
+}
+
+/// Opens an endpoint that must be there already.
+///
+/// # Errors
+/// The fault of the first thing that did not work: look-up, connect, TLS, login, folder.
+pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>, Fault> {
+    match endpoint.protocol {
+        Protocol::Ftp | Protocol::FtpTls | Protocol::Ftps => Err(unsupported(endpoint, ctx)),
+        Protocol::Sftp | Protocol::Dav | Protocol::Davs => Err(unsupported(endpoint, ctx)),
+        Protocol::Local => super::local::open(endpoint, false).await,
+    }
+}
+
+/// Opens an endpoint as a target: a local folder is made when it is missing.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_or_create(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>, Fault> {
+    match endpoint.protocol {
+        Protocol::Local => super::local::open(endpoint, true).await,
+        _ => open(endpoint, ctx).await,
+    }
+}
+
+fn unsupported(endpoint: &Endpoint, _ctx: &Context) -> Fault {
+    Fault::new(
+        Phase::Connect,
+        FaultKind::Unsupported,
+        format!("this version cannot open {} endpoints yet: use ftp, ftp+tls, ftps or a local path", endpoint.protocol),
+    )
+}
