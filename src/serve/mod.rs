@@ -4,4 +4,5 @@
 //! work through that view. Listeners bind first, where a port in use is still somebody's error
 //! message, and accept later.
 
+pub mod files;
 pub mod http;

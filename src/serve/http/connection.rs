@@ -1,9 +1,9 @@
 //! One connection: handshake with a deadline, HTTP/1.1 or HTTP/2 by ALPN, limits, graceful end.
 
+use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,10 +11,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use super::guest::{Books, connection_ended};
 use super::stall::StallGuard;
+use crate::model::{FaultKind, Phase};
+use crate::reliability::End;
 use crate::task::Tasks;
 
 /// A handshake takes a few round trips; who needs longer is not a client.
@@ -31,7 +35,7 @@ const WRITE_STALL: Duration = Duration::from_secs(60);
 pub struct Peer {
     /// Address and port of the client.
     pub address: SocketAddr,
-    door: Arc<AtomicBool>,
+    door: Arc<OnceLock<(Books, Instant)>>,
 }
 
 impl Peer {
@@ -41,9 +45,9 @@ impl Peer {
         Self { address: SocketAddr::from(([0, 0, 0, 0], 0)), door: Arc::default() }
     }
 
-    /// Says that this connection carries file transfers, so it counts in the statistics.
-    pub fn mark_door(&self) {
-        self.door.store(true, Ordering::Relaxed);
+    /// Says that somebody came in through a door for files, so the connection counts in the statistics.
+    pub fn mark_door(&self, books: &Books) {
+        self.door.get_or_init(|| (books.clone(), Instant::now()));
     }
 }
 
@@ -69,6 +73,7 @@ pub(super) async fn run(
     tasks: Tasks,
     grace: Duration,
 ) {
+    let accepted = Instant::now();
     let guarded = StallGuard::new(socket, WRITE_STALL);
     let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(guarded)).await {
         Ok(Ok(stream)) => stream,
@@ -82,6 +87,7 @@ pub(super) async fn run(
         }
     };
     let peer = Peer { address, door: Arc::default() };
+    let seen = peer.clone();
     let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(peer.clone());
         request.map(axum::body::Body::new)
@@ -89,22 +95,43 @@ pub(super) async fn run(
     let builder = builder(&tasks);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+    let end = tokio::select! {
+        ended = connection.as_mut() => end_of(ended),
         () = tasks.stopped() => {
             connection.as_mut().graceful_shutdown();
             match tokio::time::timeout(grace, connection).await {
-                Ok(ended) => ended,
+                Ok(_) => End::StillOpen,
                 Err(_) => {
                     tracing::info!(net.peer = %address, "a request was cut off by the stop");
-                    Ok(())
+                    End::StillOpen
                 }
             }
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(net.peer = %address, http.error = %error, "HTTPS connection ended badly");
+    if let Some((books, came_in)) = seen.door.get() {
+        connection_ended(books, came_in.duration_since(accepted), came_in.elapsed(), end);
     }
+}
+
+/// What the end of a connection means. Clients leave idle connections as they like: with a goodbye or
+/// without one, or by letting our deadline pass.
+fn end_of(ended: Result<(), Box<dyn Error + Send + Sync>>) -> End {
+    let Err(error) = ended else { return End::Clean };
+    tracing::debug!(http.error = %error, "HTTPS connection ended badly");
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error.as_ref());
+    while let Some(one) = cause {
+        if let Some(io) = one.downcast_ref::<std::io::Error>() {
+            return match FaultKind::of_io(io) {
+                FaultKind::ClosedEarly => End::Clean,
+                kind => End::Failed(Phase::Transfer, kind),
+            };
+        }
+        if one.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout) {
+            return End::Clean;
+        }
+        cause = one.source();
+    }
+    End::Failed(Phase::Command, FaultKind::Protocol)
 }
 
 fn builder(tasks: &Tasks) -> Builder<Beside> {

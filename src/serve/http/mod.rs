@@ -5,12 +5,27 @@
 
 mod certificate;
 mod connection;
+pub mod date;
+mod doorman;
+mod guest;
+pub mod href;
 mod layers;
 mod listener;
 mod settings;
 mod stall;
+pub mod status;
 
 pub use certificate::{CertificateError, Identity};
 pub use connection::Peer;
+pub use doorman::{Doorman, peer_of};
+pub use guest::{Books, Guest, Meter};
 pub use listener::{ListenError, Listener, bind, serve};
 pub use settings::Settings;
+
+/// A short plain answer that says what to do.
+#[must_use]
+pub fn problem(status: http::StatusCode) -> axum::response::Response {
+    use axum::response::IntoResponse as _;
+    (status, [(http::header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{}\n", status::sentence(status)))
+        .into_response()
+}

@@ -1,0 +1,16 @@
+//! The tree over plain HTTP at `/files/`: listing, downloads, uploads. WebDAV shares the downloads and
+//! the uploads.
+
+pub mod conditional;
+mod download;
+mod listing;
+pub mod media;
+mod page;
+mod range;
+mod router;
+mod upload;
+
+pub use download::{Show, download};
+pub use listing::{Listing, Order, Page, Row, listing};
+pub use router::{Files, MOUNT, Render, router};
+pub use upload::{Upload, next, put, wanted_mtime};

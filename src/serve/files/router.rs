@@ -1,0 +1,127 @@
+//! `/files/`: who asks, for what, and which function answers.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, LOCATION};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
+
+use super::{Listing, Order, Page, Show, download, listing, page, put};
+use crate::model::{Door, RelPath};
+use crate::serve::http::{Doorman, Guest, href, peer_of, problem, status};
+use crate::task;
+
+/// Where this door is.
+pub const MOUNT: &str = "/files/";
+
+/// Draws a listing for people. The dashboard brings its own.
+pub type Render = Arc<dyn Fn(&Guest, &Listing, &Parts) -> Response + Send + Sync>;
+
+/// What the door needs.
+#[derive(Clone)]
+pub struct Files {
+    /// Lets people in.
+    pub doorman: Arc<dyn Doorman>,
+    /// Draws listings; `None` for a plain page.
+    pub render: Option<Render>,
+}
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Files")
+    }
+}
+
+/// The routes of `/files/`.
+pub fn router(files: Files) -> Router {
+    Router::new()
+        .route("/files", any(answer))
+        .route("/files/", any(answer))
+        .route("/files/{*path}", any(answer))
+        .with_state(files)
+}
+
+async fn answer(State(files): State<Files>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let guest = match files.doorman.admit(&head, Door::Files).await {
+        Ok(guest) => guest,
+        Err(refusal) => return refusal,
+    };
+    peer_of(&head).mark_door(&guest.books);
+    let path = match href::parse(MOUNT, head.uri.path()) {
+        Ok(path) => path,
+        Err(href::HrefError::Outside) => return problem(StatusCode::FORBIDDEN),
+        Err(href::HrefError::Name(_)) => return problem(StatusCode::BAD_REQUEST),
+    };
+    match head.method {
+        Method::GET | Method::HEAD => get(&files, &guest, &path, &head).await,
+        Method::PUT if head.uri.path().ends_with('/') => problem(StatusCode::METHOD_NOT_ALLOWED),
+        Method::PUT => put(&guest, &path, &head.headers, body).await,
+        Method::OPTIONS => allow(StatusCode::NO_CONTENT),
+        _ => allow(StatusCode::METHOD_NOT_ALLOWED),
+    }
+}
+
+fn allow(status: StatusCode) -> Response {
+    (status, [(ALLOW, "GET, HEAD, PUT, OPTIONS")]).into_response()
+}
+
+async fn get(files: &Files, guest: &Guest, path: &RelPath, head: &Parts) -> Response {
+    let (view, at) = (guest.view.clone(), path.clone());
+    let stat = match task::blocking(move || view.stat_follow(&at)).await {
+        Ok(Ok(stat)) => stat,
+        Ok(Err(error)) => return problem(status::of(&error)),
+        Err(lost) => return problem(status::of(&io::Error::other(lost))),
+    };
+    if !stat.is_dir() {
+        let show = if asks(head, "download") { Show::Never } else { Show::IfSafe };
+        return download(guest, path, &head.method, &head.headers, show).await;
+    }
+    if !head.uri.path().ends_with('/') {
+        let to = href::path(MOUNT, path, true);
+        return (StatusCode::PERMANENT_REDIRECT, [(LOCATION, to)]).into_response();
+    }
+    let (view, at, wanted) = (guest.view.clone(), path.clone(), wanted_page(head));
+    let listing = match task::blocking(move || listing(&view, &at, wanted)).await {
+        Ok(Ok(listing)) => listing,
+        Ok(Err(error)) => return problem(status::of(&error)),
+        Err(lost) => return problem(status::of(&io::Error::other(lost))),
+    };
+    let json = head.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let mut answer = match &files.render {
+        _ if json.is_some_and(|accept| accept.starts_with("application/json")) => page::json(&listing),
+        Some(render) => render(guest, &listing, head),
+        None => page::html(&listing),
+    };
+    answer.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+    if head.method == Method::HEAD { answer.map(|_| Body::empty()) } else { answer }
+}
+
+fn query(head: &Parts) -> impl Iterator<Item = (&str, &str)> {
+    head.uri.query().unwrap_or_default().split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+fn asks(head: &Parts, key: &str) -> bool {
+    query(head).any(|(name, _)| name == key)
+}
+
+/// `?sort=name|size|time&desc&offset=…`.
+fn wanted_page(head: &Parts) -> Page {
+    let mut page = Page::default();
+    for (key, value) in query(head) {
+        match (key, value) {
+            ("sort", "size") => page.order = Order::Size,
+            ("sort", "time") => page.order = Order::Time,
+            ("desc", _) => page.descending = true,
+            ("offset", number) => page.offset = number.parse().unwrap_or(0),
+            _ => {}
+        }
+    }
+    page
+}

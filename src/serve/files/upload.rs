@@ -1,0 +1,231 @@
+//! Taking a file in: into a part that nobody sees, published only when it is complete.
+
+use std::io;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use data_encoding::HEXLOWER;
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+
+use super::conditional;
+use crate::audit::Event;
+use crate::model::{FaultKind, RelPath};
+use crate::reliability::Direction;
+use crate::serve::http::{Guest, Meter, problem, status};
+use crate::task;
+use crate::tree::{PartFile, Replace, SetAttributes, Stat};
+
+/// How much is gathered before it is written.
+const BLOCK: usize = 1 << 20;
+/// How long a client may send nothing in the middle of a body.
+pub const BODY_STALL: Duration = Duration::from_secs(60);
+
+/// One upload on its way. Dropping it before [`Upload::finish`] leaves no trace: what was under the
+/// name stays.
+#[derive(Debug)]
+pub struct Upload {
+    guest: Guest,
+    path: RelPath,
+    part: Option<PartFile>,
+    pending: BytesMut,
+    written: u64,
+    meter: Meter,
+}
+
+impl Upload {
+    /// Begins an upload to `path`, whose folder must be there.
+    ///
+    /// # Errors
+    /// Those of [`crate::tree::View::part`]; [`io::ErrorKind::IsADirectory`] for a folder.
+    pub async fn begin(guest: &Guest, path: &RelPath) -> io::Result<Self> {
+        let mut key = [0; 16];
+        aws_lc_rs::rand::fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
+        let (view, at) = (guest.view.clone(), path.clone());
+        let part = blocking(move || {
+            let mut part = view.part(&at, &HEXLOWER.encode(&key))?;
+            part.ephemeral();
+            Ok(part)
+        })
+        .await?;
+        Ok(Self {
+            guest: guest.clone(),
+            path: path.clone(),
+            part: Some(part),
+            pending: BytesMut::new(),
+            written: 0,
+            meter: guest.measure(Direction::Upload),
+        })
+    }
+
+    /// Bytes taken so far.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.written + u64::try_from(self.pending.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Nothing taken yet?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// Those of writing; [`io::ErrorKind::StorageFull`] on a full disk.
+    pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.meter.add(bytes.len());
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= BLOCK { self.flush().await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        let block = self.pending.split().freeze();
+        let part = self.part.take().ok_or_else(lost)?;
+        let (at, len) = (self.written, u64::try_from(block.len()).unwrap_or(u64::MAX));
+        let (part, result) = blocking(move || {
+            let result = part.write_at(&block, at);
+            Ok((part, result))
+        })
+        .await?;
+        self.part = Some(part);
+        if let Err(error) = &result {
+            self.meter.failed(FaultKind::of_io(error));
+        }
+        result?;
+        self.written += len;
+        Ok(())
+    }
+
+    /// All bytes are there: syncs the part and puts it under its name in one step, with `mtime` when
+    /// the client named one. `expected` is the length that was announced.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] when bytes are missing or too many came,
+    /// [`io::ErrorKind::AlreadyExists`] under [`Replace::No`], and those of publishing.
+    pub async fn finish(
+        mut self,
+        expected: Option<u64>,
+        mtime: Option<Timestamp>,
+        replace: Replace,
+    ) -> io::Result<Stat> {
+        if expected.is_some_and(|expected| expected != self.len()) {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "not as many bytes as announced"));
+        }
+        if !self.pending.is_empty() {
+            self.flush().await?;
+        }
+        let mut part = self.part.take().ok_or_else(lost)?;
+        let published = blocking(move || {
+            if mtime.is_some() {
+                part.set_attributes(SetAttributes { mtime, ..SetAttributes::default() })?;
+            }
+            part.publish(replace)
+        })
+        .await;
+        match &published {
+            Ok(stat) => {
+                self.meter.clean();
+                let (account, path) = (self.guest.account.clone(), self.guest.whole(&self.path));
+                let event = Event::DoorUploaded { door: self.guest.door, account, path, size: stat.size };
+                self.guest.record(event).await;
+            }
+            Err(error) => self.meter.failed(FaultKind::of_io(error)),
+        }
+        published
+    }
+}
+
+fn lost() -> io::Error {
+    io::Error::other("the upload ended already")
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    task::blocking(work).await.map_err(io::Error::other)?
+}
+
+/// The modification time that the client wants (`X-OC-Mtime`, seconds since 1970, as rclone and
+/// ownCloud clients send it).
+#[must_use]
+pub fn wanted_mtime(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get("x-oc-mtime")?.to_str().ok()?.trim();
+    let seconds = text.split('.').next()?.parse().ok()?;
+    Timestamp::from_second(seconds).ok()
+}
+
+/// The next bytes of a request's body; `None` at its end.
+///
+/// # Errors
+/// [`io::ErrorKind::UnexpectedEof`] when the client went away, [`io::ErrorKind::TimedOut`] when it
+/// sends nothing.
+pub async fn next(body: &mut Body) -> io::Result<Option<Bytes>> {
+    loop {
+        let frame = tokio::time::timeout(BODY_STALL, body.frame())
+            .await
+            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no bytes for too long"))?;
+        match frame {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error)),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+/// Answers PUT of the file `path`: 201 or 204 with the new entity tag.
+pub async fn put(guest: &Guest, path: &RelPath, headers: &HeaderMap, body: Body) -> Response {
+    match take(guest, path, headers, body).await {
+        Ok((stat, created)) => {
+            let mut answer = Response::new(Body::empty());
+            *answer.status_mut() = if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
+            if let Ok(tag) = HeaderValue::from_str(&stat.etag()) {
+                answer.headers_mut().insert(ETAG, tag);
+            }
+            if wanted_mtime(headers).is_some() {
+                answer.headers_mut().insert("x-oc-mtime", HeaderValue::from_static("accepted"));
+            }
+            answer
+        }
+        Err(status) => problem(status),
+    }
+}
+
+async fn take(guest: &Guest, path: &RelPath, headers: &HeaderMap, mut body: Body) -> Result<(Stat, bool), StatusCode> {
+    // RFC 9110, 14.5: a server that does not do partial PUT must refuse it, or it would store a piece
+    // as the whole.
+    if headers.contains_key(CONTENT_RANGE) || path.is_root() {
+        return Err(if path.is_root() { StatusCode::METHOD_NOT_ALLOWED } else { StatusCode::BAD_REQUEST });
+    }
+    let (view, at) = (guest.view.clone(), path.clone());
+    let current = match blocking(move || view.stat_follow(&at)).await {
+        Ok(stat) => Some(stat),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(status::of(&error)),
+    };
+    conditional::check(headers, &Method::PUT, current.as_ref())?;
+    let mut upload = Upload::begin(guest, path).await.map_err(|error| match error.kind() {
+        // The folder above is missing (RFC 4918, 9.7.1).
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StatusCode::CONFLICT,
+        _ => status::of(&error),
+    })?;
+    while let Some(bytes) = next(&mut body).await.map_err(|error| status::of(&error))? {
+        upload.write(&bytes).await.map_err(|error| status::of(&error))?;
+    }
+    let expected = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    // `If-None-Match: *` holds until the very end: two who create the same name cannot both win.
+    let only_new = headers.get(http::header::IF_NONE_MATCH).is_some_and(|value| value == "*");
+    let replace = if only_new { Replace::No } else { Replace::Yes };
+    let stat = upload.finish(expected, wanted_mtime(headers), replace).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => StatusCode::PRECONDITION_FAILED,
+        _ => status::of(&error),
+    })?;
+    Ok((stat, current.is_none()))
+}

@@ -1,0 +1,109 @@
+//! Somebody who came in through a door over HTTP, and what the doors write down about it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::audit::{Actor, AuditLog, Event};
+use crate::model::{Clock, Door, FaultKind, Phase, Protocol, RelPath};
+use crate::reliability::{Direction, End, Observation, Recorder, Role, What};
+use crate::tree::View;
+
+/// Where doors write down what happened.
+#[derive(Debug, Clone)]
+pub struct Books {
+    /// Operations, for proof.
+    pub audit: AuditLog,
+    /// Measurements, for statistics.
+    pub recorder: Recorder,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A signed-in client and what it may see and do.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// Name of the account.
+    pub account: String,
+    /// Its part of the tree, with its rights.
+    pub view: View,
+    /// Through which door it came.
+    pub door: Door,
+    /// From where.
+    pub peer: SocketAddr,
+    /// Where to write down what it does.
+    pub books: Books,
+}
+
+impl Guest {
+    /// Writes an operation into the log. The operation has happened: when the log refuses, that is
+    /// said to the operator, not to the client.
+    pub async fn record(&self, event: Event) {
+        let actor = Actor::Account(self.account.clone());
+        if let Err(error) = self.books.audit.record(&actor, &event).await {
+            tracing::error!(db.error = %error, audit.event = ?event, "an operation is missing from the log");
+        }
+    }
+
+    /// `path` of the view as the log knows it: from the root of the tree.
+    #[must_use]
+    pub fn whole(&self, path: &RelPath) -> RelPath {
+        self.view.prefix().concat(path)
+    }
+
+    /// Starts measuring one transfer.
+    #[must_use]
+    pub fn measure(&self, direction: Direction) -> Meter {
+        Meter { books: self.books.clone(), direction, bytes: 0, started: Instant::now(), end: None }
+    }
+}
+
+/// Measures one transfer, and records it when it is dropped. One that nobody ended was left by the
+/// client.
+#[derive(Debug)]
+pub struct Meter {
+    books: Books,
+    direction: Direction,
+    bytes: u64,
+    started: Instant,
+    end: Option<End>,
+}
+
+impl Meter {
+    /// More payload bytes.
+    pub fn add(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    /// It went as planned.
+    pub fn clean(&mut self) {
+        self.end = Some(End::Clean);
+    }
+
+    /// It failed.
+    pub fn failed(&mut self, kind: FaultKind) {
+        self.end = Some(End::Failed(Phase::Transfer, kind));
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        let end = self.end.unwrap_or(End::Failed(Phase::Transfer, FaultKind::ClosedEarly));
+        let what =
+            What::Transfer { direction: self.direction, bytes: self.bytes, duration: self.started.elapsed(), end };
+        self.books.recorder.record(observation(&self.books, what));
+    }
+}
+
+/// A door's connection that ended.
+pub(super) fn connection_ended(books: &Books, setup: Duration, held: Duration, end: End) {
+    let what = What::Connection { setup: Some(setup), phases: vec![(Phase::Tls, setup)], held, end };
+    books.recorder.record(observation(books, what));
+}
+
+fn observation(books: &Books, what: What) -> Observation {
+    // One family of doors over HTTPS: the statistics compare FTP, SFTP and WebDAV.
+    Observation { at: books.clock.now(), protocol: Protocol::Davs, role: Role::Door, endpoint: "dav".to_owned(), what }
+}
