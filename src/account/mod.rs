@@ -1,1 +1,30 @@
-//! (being written)
+//! Who may come in, and what they may see.
+//!
+//! A login that passed is a [`Grant`]; nothing else makes one, and only a grant opens a
+//! [`View`](crate::tree::View) for somebody. Passwords are argon2id, SSH keys are compared by their
+//! bytes, and every login and every change writes its audit event in the same transaction.
+//!
+//! Guessing is slowed down, then locked out, per account and per address; see [`Limits`]. A name that
+//! does not exist costs a guesser the same time and gets the same answers as one that does.
+
+mod accounts;
+mod grant;
+mod guess;
+mod key;
+mod login;
+mod name;
+mod password;
+mod random;
+mod request;
+mod session;
+mod store;
+
+pub use accounts::{Account, AccountError, Accounts, Change, NewAccount, Settings};
+pub use grant::Grant;
+pub use guess::Limits;
+pub use key::{KeyError, PublicKey, StoredKey};
+pub use login::{LoginContext, LoginError};
+pub use name::{AccountNameError, MAX_NAME, check_name};
+pub use password::{HashCost, MAX_PASSWORD, MIN_PASSWORD, PasswordError};
+pub use random::{NoRandom, readable_password};
+pub use session::{ABSOLUTE_HOURS, IDLE_HOURS, Session, SessionInfo, Sessions};

@@ -1,0 +1,98 @@
+//! Basic authentication sends name and password with every request. Hashing each time would take longer
+//! than the request itself, so a password that was right is remembered for a while, as a keyed hash in
+//! memory that is worth nothing to anybody else.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Accounts, Grant, LoginContext, LoginError, random, store};
+use crate::model::{AccountId, Secret};
+
+/// How long a right password is remembered, counted from the real check. After that the next request is
+/// a login again, with hash and audit entry.
+const REMEMBER: SignedDuration = SignedDuration::from_mins(10);
+/// How many are remembered.
+const MOST: usize = 4096;
+
+/// What is remembered, and the key that makes it useless elsewhere.
+#[derive(Default)]
+pub(super) struct Remembered {
+    key: std::sync::OnceLock<Option<Key>>,
+    proofs: Mutex<HashMap<[u8; 32], Proof>>,
+}
+
+#[derive(Clone, Copy)]
+struct Proof {
+    account: AccountId,
+    changed: Timestamp,
+    until: Timestamp,
+}
+
+impl std::fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Remembered(***)")
+    }
+}
+
+impl Remembered {
+    /// `None` without random numbers: then nothing is remembered.
+    fn tag(&self, name: &str, password: &Secret, context: &LoginContext) -> Option<[u8; 32]> {
+        let key = self.key.get_or_init(|| random::bytes::<32>().ok().map(|bytes| Key::new(HMAC_SHA256, &bytes)));
+        let who = format!("{}\0{}\0{name}\0", context.door, context.peer.ip());
+        let mut message = who.into_bytes();
+        message.extend_from_slice(password.expose().as_bytes());
+        let tag = sign(key.as_ref()?, &message);
+        zeroize::Zeroize::zeroize(&mut message);
+        tag.as_ref().try_into().ok()
+    }
+
+    fn find(&self, tag: &[u8; 32], now: Timestamp) -> Option<Proof> {
+        let proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
+        proofs.get(tag).copied().filter(|proof| proof.until > now)
+    }
+
+    fn put(&self, tag: [u8; 32], proof: Proof, now: Timestamp) {
+        let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
+        if proofs.len() >= MOST {
+            proofs.retain(|_, proof| proof.until > now);
+        }
+        if proofs.len() < MOST {
+            proofs.insert(tag, proof);
+        }
+    }
+}
+
+impl Accounts {
+    /// Lets in one request of many with the same name and password from the same address. The first is a
+    /// [login](Accounts::login_password); for ten minutes after that the others only look whether the
+    /// account is still the same, and are not logged one by one.
+    ///
+    /// # Errors
+    /// As [`Accounts::login_password`].
+    pub async fn login_request(
+        &self,
+        name: &str,
+        password: &Secret,
+        context: &LoginContext,
+    ) -> Result<Grant, LoginError> {
+        let now = self.clock.now();
+        let tag = self.remembered.tag(name, password, context);
+        if let Some(proof) = tag.and_then(|tag| self.remembered.find(&tag, now)) {
+            let mut conn = self.db.read().acquire().await?;
+            if let Some(row) = store::by_id(&mut conn, proof.account).await?
+                && !row.disabled
+                && row.changed == proof.changed
+            {
+                return Ok(Grant::of(&row));
+            }
+        }
+        let grant = self.login_password(name, password, context).await?;
+        if let (Some(tag), Ok(until)) = (tag, now.checked_add(REMEMBER)) {
+            self.remembered.put(tag, Proof { account: grant.id(), changed: grant.changed(), until }, now);
+        }
+        Ok(grant)
+    }
+}
