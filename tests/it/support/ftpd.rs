@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part of the fixtures")]
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::io::Read as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
