@@ -16,8 +16,8 @@ CREATE TABLE observations (
     direction TEXT CHECK (direction IN ('download', 'upload')),
     phases    TEXT                -- JSON: {"connect": microseconds, …}
 ) STRICT;
--- Answers every statistic without touching the table.
-CREATE INDEX observations_window ON observations (kind, at, family, role, ended, phase, fault, setup, lasted, bytes);
+-- Answers every statistic of a window without touching the table.
+CREATE INDEX observations_window ON observations (kind, family, at, role, ended, phase, fault, setup, lasted, bytes);
 CREATE INDEX observations_at ON observations (at);
 -- What did not fit into the recorder's queue, by hour: the statistics say how much they did not see.
 CREATE TABLE observations_dropped (

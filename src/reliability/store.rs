@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{QueryBuilder, Sqlite};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{End, Observation, What};
+use super::stat::{ConnectionRow, FailureCount, SMALLEST, Sample, TransferRow};
+use super::{End, Observation, Role, What, Window};
 use crate::db::{Db, DbError};
+use crate::model::{FaultKind, Phase};
 
 /// How long observations are kept.
 pub const RETENTION_DAYS: i64 = 400;
@@ -138,4 +141,168 @@ pub async fn prune(db: &Db, now: Timestamp) -> Result<u64, DbError> {
             return Ok(total);
         }
     }
+}
+
+/// Rows that a quantile or survival curve is computed from, per family. More are thinned out evenly.
+const DRAW: u64 = 50_000;
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// Every `step`-th row, chosen by a hash of its number so that no rhythm in the traffic can matter.
+fn thinned(matching: u64) -> i64 {
+    i64::try_from(matching.div_ceil(DRAW).max(1)).unwrap_or(1)
+}
+
+fn seconds(micros: i64) -> f64 {
+    Duration::from_micros(count(micros)).as_secs_f64()
+}
+
+fn fault(phase: &str, kind: &str) -> Result<(Phase, FaultKind), DbError> {
+    match (phase.parse(), kind.parse()) {
+        (Ok(phase), Ok(kind)) => Ok((phase, kind)),
+        _ => Err(DbError::Value(format!("an observation's failure '{phase}/{kind}'"))),
+    }
+}
+
+/// What the statistics of one family need, by few walks over one covering index.
+pub(super) async fn sample(db: &Db, family: &str, window: &Window) -> Result<Sample, DbError> {
+    let mut conn = db.read().acquire().await?;
+    let connections = ends(&mut conn, "connection", family, window).await?;
+    let transfers = ends(&mut conn, "transfer", family, window).await?;
+    let large = large_transfers(&mut conn, family, window).await?;
+    Ok(Sample {
+        ready: connections.ready,
+        never_ready: connections.clean + connections.open - connections.ready_unfailed,
+        connections: ready_connections(&mut conn, family, window, thinned(connections.ready)).await?,
+        connection_failures: connections.failures,
+        transfers_clean: transfers.clean,
+        transfers_open: transfers.open,
+        transfer_failures: transfers.failures,
+        transfers: clean_transfers(&mut conn, family, window, thinned(large)).await?,
+    })
+}
+
+struct Ends {
+    clean: u64,
+    open: u64,
+    ready: u64,
+    ready_unfailed: u64,
+    failures: Vec<FailureCount>,
+}
+
+async fn ends(conn: &mut SqliteConnection, kind: &str, family: &str, window: &Window) -> Result<Ends, DbError> {
+    let role = window.role.map(Role::as_str);
+    let (clean, open, ready, ready_unfailed) = sqlx::query_as::<_, (i64, i64, i64, i64)>(
+        "SELECT count(*) FILTER (WHERE ended = 'clean'), count(*) FILTER (WHERE ended = 'open'), count(setup), \
+         count(setup) FILTER (WHERE ended <> 'failed') FROM observations \
+         WHERE kind = ?1 AND family = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR role = ?5)",
+    )
+    .bind(kind.to_owned())
+    .bind(family.to_owned())
+    .bind(window.from.as_microsecond())
+    .bind(window.to.as_microsecond())
+    .bind(role)
+    .fetch_one(&mut *conn)
+    .await?;
+    let rows = sqlx::query_as::<_, (String, String, bool, i64)>(
+        "SELECT phase, fault, setup IS NOT NULL, count(*) FROM observations \
+         WHERE kind = ?1 AND family = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR role = ?5) AND ended = 'failed' \
+         GROUP BY 1, 2, 3",
+    )
+    .bind(kind.to_owned())
+    .bind(family.to_owned())
+    .bind(window.from.as_microsecond())
+    .bind(window.to.as_microsecond())
+    .bind(role)
+    .fetch_all(conn)
+    .await?;
+    let mut failures = Vec::with_capacity(rows.len());
+    for (phase, kind, ready, number) in rows {
+        let (phase, kind) = fault(&phase, &kind)?;
+        failures.push(FailureCount { phase, kind, ready, count: count(number) });
+    }
+    let [clean, open, ready, ready_unfailed] = [clean, open, ready, ready_unfailed].map(count);
+    Ok(Ends { clean, open, ready, ready_unfailed, failures })
+}
+
+async fn ready_connections(
+    conn: &mut SqliteConnection,
+    family: &str,
+    window: &Window,
+    step: i64,
+) -> Result<Vec<ConnectionRow>, DbError> {
+    let mut rows = sqlx::query_as::<_, (i64, i64, Option<String>, Option<String>)>(
+        "SELECT setup, lasted, phase, fault FROM observations \
+         WHERE kind = 'connection' AND family = ?1 AND at >= ?2 AND at < ?3 AND (?4 IS NULL OR role = ?4) \
+         AND setup IS NOT NULL AND ((id * 2654435761 >> 16) & 65535) % ?5 = 0",
+    )
+    .bind(family.to_owned())
+    .bind(window.from.as_microsecond())
+    .bind(window.to.as_microsecond())
+    .bind(window.role.map(Role::as_str))
+    .bind(step)
+    .fetch(conn);
+    let mut drawn = Vec::new();
+    while let Some((setup, held, phase, kind)) = rows.try_next().await? {
+        let failed = match (phase, kind) {
+            (Some(phase), Some(kind)) => Some(fault(&phase, &kind)?),
+            _ => None,
+        };
+        drawn.push(ConnectionRow { setup: seconds(setup), held: seconds(held), failed });
+    }
+    Ok(drawn)
+}
+
+async fn large_transfers(conn: &mut SqliteConnection, family: &str, window: &Window) -> Result<u64, DbError> {
+    let number: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM observations WHERE kind = 'transfer' AND family = ?1 AND at >= ?2 AND at < ?3 \
+         AND (?4 IS NULL OR role = ?4) AND ended = 'clean' AND bytes >= ?5",
+    )
+    .bind(family.to_owned())
+    .bind(window.from.as_microsecond())
+    .bind(window.to.as_microsecond())
+    .bind(window.role.map(Role::as_str))
+    .bind(i64::try_from(SMALLEST).unwrap_or(i64::MAX))
+    .fetch_one(conn)
+    .await?;
+    Ok(count(number))
+}
+
+async fn clean_transfers(
+    conn: &mut SqliteConnection,
+    family: &str,
+    window: &Window,
+    step: i64,
+) -> Result<Vec<TransferRow>, DbError> {
+    let mut rows = sqlx::query_as::<_, (i64, i64)>(
+        "SELECT bytes, lasted FROM observations \
+         WHERE kind = 'transfer' AND family = ?1 AND at >= ?2 AND at < ?3 AND (?4 IS NULL OR role = ?4) \
+         AND ended = 'clean' AND bytes >= ?5 AND ((id * 2654435761 >> 16) & 65535) % ?6 = 0",
+    )
+    .bind(family.to_owned())
+    .bind(window.from.as_microsecond())
+    .bind(window.to.as_microsecond())
+    .bind(window.role.map(Role::as_str))
+    .bind(i64::try_from(SMALLEST).unwrap_or(i64::MAX))
+    .bind(step)
+    .fetch(conn);
+    let mut drawn = Vec::new();
+    while let Some((bytes, lasted)) = rows.try_next().await? {
+        drawn.push(TransferRow { bytes: count(bytes), duration: seconds(lasted) });
+    }
+    Ok(drawn)
+}
+
+/// What the recorder dropped in the hours that the window touches.
+pub(super) async fn dropped(db: &Db, window: &Window) -> Result<u64, DbError> {
+    let from = window.from.as_microsecond();
+    let number: i64 =
+        sqlx::query_scalar("SELECT coalesce(sum(count), 0) FROM observations_dropped WHERE hour >= ? AND hour < ?")
+            .bind(from - from.rem_euclid(HOUR))
+            .bind(window.to.as_microsecond())
+            .fetch_one(db.read())
+            .await?;
+    Ok(count(number))
 }
