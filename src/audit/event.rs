@@ -144,6 +144,14 @@ pub enum Event {
     RunStarted { job: JobId, run: RunId, attempt: u32 },
     /// A run ended.
     RunEnded { job: JobId, run: RunId, outcome: RunOutcome, files: u64, bytes: u64, failed: u64 },
+    /// A run waits for a worker, and why.
+    RunQueued { job: JobId, run: RunId, cause: String },
+    /// A person asked a run to rest.
+    RunPaused { job: JobId, run: RunId },
+    /// A person asked a resting run to go on.
+    RunResumed { job: JobId, run: RunId },
+    /// A start was due while a run of the job was still active.
+    StartSkipped { job: JobId, active: RunId },
     /// A person asked a run to stop.
     RunCancelled { job: JobId, run: RunId },
     /// A run put a verified file under its name.

@@ -1,1 +1,1 @@
-//! (being written)
+//! The job store and its worker, in processes that live and die.

@@ -1,0 +1,171 @@
+//! From a claimed run to the engine that does its work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_lc_rs::rand;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::Actor;
+use crate::db::Db;
+use crate::mirror::{self, MirrorError, MirrorRun, Policy, Progress, Summary};
+use crate::model::{Endpoint, Fault, FaultKind, JobId, Phase, RunId};
+use crate::remote::{self, Remote};
+
+use super::backoff;
+
+/// Everything an engine needs to work on a run.
+#[derive(Debug)]
+pub struct Work {
+    /// Of which job.
+    pub job: JobId,
+    /// Which run; the same again when it is taken up again.
+    pub run: RunId,
+    /// Read from here; holds its password.
+    pub source: Endpoint,
+    /// Write to here; holds its password.
+    pub target: Endpoint,
+    /// What may be done.
+    pub policy: Policy,
+    /// In whose name, for the audit log.
+    pub actor: Actor,
+    /// What the run waits for, for people; none = it does not wait.
+    pub waits_for: watch::Sender<Option<String>>,
+}
+
+/// Why a run could do nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum RunFailure {
+    /// The source does not open.
+    #[error("the source cannot be opened: {0}")]
+    Source(Fault),
+    /// The target does not open.
+    #[error("the target cannot be opened: {0}")]
+    Target(Fault),
+    /// The engine could not begin or go on.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+}
+
+/// Does the work of a run. The production one is [`MirrorEngine`].
+#[async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// Works until the end or until `stop`; then comes to rest soon. May be dropped at any await.
+    async fn execute(
+        &self,
+        work: Work,
+        progress: Arc<Progress>,
+        stop: CancellationToken,
+    ) -> Result<Summary, RunFailure>;
+}
+
+/// Opens both endpoints and mirrors.
+#[derive(Debug, Clone)]
+pub struct MirrorEngine {
+    db: Db,
+    context: remote::Context,
+}
+
+impl MirrorEngine {
+    /// With the mirror's journal in `db`.
+    #[must_use]
+    pub const fn new(db: Db, context: remote::Context) -> Self {
+        Self { db, context }
+    }
+}
+
+#[async_trait]
+impl Engine for MirrorEngine {
+    async fn execute(
+        &self,
+        work: Work,
+        progress: Arc<Progress>,
+        stop: CancellationToken,
+    ) -> Result<Summary, RunFailure> {
+        let source = self.open_patiently(&work, Side::Source, &stop).await.map_err(RunFailure::Source)?;
+        let target = match self.open_patiently(&work, Side::Target, &stop).await {
+            Ok(target) => target,
+            Err(fault) => {
+                source.close().await;
+                return Err(RunFailure::Target(fault));
+            }
+        };
+        let mut policy = work.policy;
+        if policy.charset.is_none() {
+            policy.charset = work.source.options.charset.clone();
+        }
+        let order = MirrorRun {
+            db: self.db.clone(),
+            clock: self.context.clock.clone(),
+            recorder: self.context.recorder.clone(),
+            job: work.job,
+            run: work.run,
+            source: source.clone(),
+            target: target.clone(),
+            policy,
+            actor: work.actor,
+        };
+        let summary = mirror::run(order, progress, stop).await;
+        source.close().await;
+        target.close().await;
+        Ok(summary?)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Source,
+    Target,
+}
+
+impl MirrorEngine {
+    async fn open_patiently(
+        &self,
+        work: &Work,
+        side: Side,
+        stop: &CancellationToken,
+    ) -> Result<Arc<dyn Remote>, Fault> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let opened = tokio::select! {
+                opened = self.open(work, side) => opened,
+                () = stop.cancelled() => Err(stopped()),
+            };
+            let fault = match opened {
+                Ok(remote) => {
+                    work.waits_for.send_if_modified(|waits| waits.take().is_some());
+                    return Ok(remote);
+                }
+                Err(fault) => fault,
+            };
+            let Some(pause) = backoff::pause(&fault, tries, chance()) else { return Err(fault) };
+            work.waits_for.send_replace(Some(format!("next try in {} s: {fault}", pause.as_secs().max(1))));
+            tokio::select! {
+                () = tokio::time::sleep(pause.max(Duration::from_millis(100))) => {}
+                () = stop.cancelled() => return Err(stopped()),
+            }
+        }
+    }
+
+    async fn open(&self, work: &Work, side: Side) -> Result<Arc<dyn Remote>, Fault> {
+        match side {
+            Side::Source => remote::open(&work.source, &self.context).await,
+            // A dry run makes nothing, not even the target's folder.
+            Side::Target if work.policy.dry_run => remote::open(&work.target, &self.context).await,
+            Side::Target => remote::open_or_create(&work.target, &self.context).await,
+        }
+    }
+}
+
+fn stopped() -> Fault {
+    Fault::new(Phase::Connect, FaultKind::Cancelled, "the run was told to stop before it was connected")
+}
+
+fn chance() -> u8 {
+    let mut chance = [0];
+    // Without chance the pauses are merely less spread.
+    if rand::fill(&mut chance).is_ok() { chance[0] } else { 0 }
+}

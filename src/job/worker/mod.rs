@@ -1,0 +1,244 @@
+//! Starts what is due, frees what was left behind, works on what waits.
+
+mod hold;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::audit::Actor;
+use crate::model::{JobId, RunId};
+use crate::task::Tasks;
+
+use super::definition::store as definitions;
+use super::engine::Engine;
+use super::error::JobError;
+use super::jobs::Jobs;
+use super::owner::{Life, Owner};
+use super::run::{Cause, Run, RunEvent, RunState, store as runs};
+
+pub(super) use hold::{Held, Holder, Orders};
+
+/// How long a lease holds without a sign of life.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(15);
+/// How often the holder of a lease gives a sign of life: two may be lost.
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
+/// A start that comes later than this was missed, not merely late.
+const MISFIRE_GRACE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How a worker works.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerOptions {
+    /// Runs side by side.
+    pub parallel: usize,
+    /// How often it looks for something to do, when nothing wakes it earlier.
+    pub look: Duration,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self { parallel: 4, look: Duration::from_secs(1) }
+    }
+}
+
+/// One process's worker. [`Worker::start`] lets it run by itself; tests call [`Worker::look`].
+pub struct Worker {
+    jobs: Jobs,
+    engine: Arc<dyn Engine>,
+    owner: Owner,
+    places: Arc<Semaphore>,
+    tasks: Tasks,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("owner", &self.owner.to_string()).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    /// A worker that does nothing by itself yet. Its runs belong to `tasks`: when they are told to stop,
+    /// runs come to rest as `interrupted` and go on at the next start.
+    #[must_use]
+    pub fn new(jobs: Jobs, engine: Arc<dyn Engine>, options: WorkerOptions, tasks: &Tasks) -> Arc<Self> {
+        Arc::new(Self {
+            jobs,
+            engine,
+            owner: Owner::of_this_process(),
+            places: Arc::new(Semaphore::new(options.parallel.max(1))),
+            tasks: tasks.clone(),
+        })
+    }
+
+    /// A worker that runs until `tasks` stop. Its first look is at once.
+    pub fn start(jobs: Jobs, engine: Arc<dyn Engine>, options: WorkerOptions, tasks: &Tasks) -> Arc<Self> {
+        let worker = Self::new(jobs, engine, options, tasks);
+        let looking = worker.clone();
+        let _looks = tasks.spawn("job worker", async move { looking.watch(options.look).await });
+        worker
+    }
+
+    async fn watch(self: Arc<Self>, pause: Duration) {
+        let mut changes = self.jobs.changes();
+        while !self.tasks.is_stopped() {
+            changes.mark_unchanged();
+            if let Err(error) = self.look().await {
+                tracing::warn!(error = %error, "the worker could not look for work; it tries again");
+            }
+            tokio::select! {
+                () = self.tasks.stopped() => {}
+                () = tokio::time::sleep(pause) => {}
+                _ = changes.changed() => {}
+            }
+        }
+    }
+
+    /// Who this worker is in the rows of its runs.
+    #[must_use]
+    pub const fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// One look: what is due is queued, what was left behind is freed, what waits is taken up as long
+    /// as there are places.
+    ///
+    /// # Errors
+    /// What the store says; what was done before stays done.
+    pub async fn look(self: &Arc<Self>) -> Result<(), JobError> {
+        self.queue_due().await?;
+        free_abandoned(&self.jobs, &self.owner).await?;
+        self.take_up().await
+    }
+
+    async fn queue_due(&self) -> Result<(), JobError> {
+        for id in definitions::due(self.jobs.db.read(), self.jobs.now()).await? {
+            if let Err(error) = start_due(&self.jobs, id).await {
+                tracing::warn!(job.id = %id, error = %error, "a scheduled start failed");
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_up(self: &Arc<Self>) -> Result<(), JobError> {
+        let waiting = runs::waiting(self.jobs.db.read(), self.places.available_permits()).await?;
+        for id in waiting {
+            let Ok(place) = self.places.clone().try_acquire_owned() else { break };
+            if self.tasks.is_stopped() {
+                break;
+            }
+            let Some(run) = claim(&self.jobs, id, &self.owner).await? else { continue };
+            let worker = self.clone();
+            let live = self.jobs.show_live(id, Arc::default());
+            let _work = self.tasks.spawn("run", async move { worker.work_on(&run, live, place).await });
+        }
+        Ok(())
+    }
+
+    async fn work_on(&self, run: &Run, live: super::jobs::LiveGuard, _place: OwnedSemaphorePermit) {
+        let stop = self.tasks.token().child_token();
+        let owner = self.owner.to_string();
+        let holder = Holder { jobs: &self.jobs, engine: &self.engine, owner: &owner, progress: live.progress(), stop };
+        let ended = match self.prepare(run).await {
+            Ok(stored) => holder.work(run, stored).await,
+            Err(error) => holder.give_up(run, &error.to_string()).await,
+        };
+        match ended {
+            Ok(Held { state, .. }) => tracing::info!(run.id = %run.id, run.state = %state, "run came to rest"),
+            Err(error) => tracing::warn!(run.id = %run.id, error = %error, "run lost"),
+        }
+    }
+
+    async fn prepare(&self, run: &Run) -> Result<Orders, JobError> {
+        let job = self.jobs.get(run.job).await?;
+        Ok(Orders {
+            source: self.jobs.unsealed(job.source.id).await?,
+            target: self.jobs.unsealed(job.target.id).await?,
+            policy: job.policy,
+            actor: Actor::Job(job.id),
+        })
+    }
+}
+
+/// Queues the start of a job that is due, or records that another run is in the way; in one
+/// transaction with the next start, so that no start happens twice or is lost.
+async fn start_due(jobs: &Jobs, id: JobId) -> Result<(), JobError> {
+    let mut tx = jobs.db.write().await?;
+    let now = jobs.now();
+    let job = definitions::present(&mut tx, id).await?;
+    let Some(planned) = job.next_start.filter(|at| *at <= now && !job.paused) else { return Ok(()) };
+    definitions::set_next(&mut tx, id, job.schedule.next_after(&job.zone, now)).await?;
+    match runs::active_of(&mut tx, id).await? {
+        Some(active) => runs::skip(&mut tx, now, planned, &active).await?,
+        None => {
+            let missed = now.duration_since(planned) > MISFIRE_GRACE;
+            let cause = if missed { Cause::Misfire } else { Cause::Schedule };
+            runs::enqueue(&mut tx, (&Actor::System, now), id, cause, Some(planned)).await?;
+        }
+    }
+    jobs.commit(tx).await
+}
+
+/// Frees runs whose process is dead or whose lease ran out.
+pub(super) async fn free_abandoned(jobs: &Jobs, here: &Owner) -> Result<(), JobError> {
+    for run in runs::held(jobs.db.read()).await? {
+        if abandoned(jobs, &run, here).is_none() {
+            continue;
+        }
+        // Looked at again inside the transaction: its holder may have renewed or ended it meanwhile.
+        let mut tx = jobs.db.write().await?;
+        let run = runs::get(&mut tx, run.id).await?;
+        if let Some(why) = abandoned(jobs, &run, here) {
+            tracing::info!(run.id = %run.id, reason = why, "run freed");
+            runs::release(&mut tx, jobs.now(), &run, why).await?;
+            jobs.commit(tx).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Why a held run has nobody any more; none when it has.
+pub(super) fn abandoned(jobs: &Jobs, run: &Run, here: &Owner) -> Option<&'static str> {
+    if !run.state.is_held() {
+        return None;
+    }
+    if run.lease_until.is_none_or(|until| until < jobs.now()) {
+        return Some("its process gave no sign of life");
+    }
+    match run.owner.as_deref().and_then(|owner| owner.parse::<Owner>().ok()) {
+        None => Some("its process is not known"),
+        Some(owner) if owner == *here && jobs.live(run.id).is_none() => Some("its work broke off"),
+        Some(owner) => (owner.life(here) == Life::Dead).then_some("its process died"),
+    }
+}
+
+/// Takes a waiting run up; none when another process was faster.
+pub(super) async fn claim(jobs: &Jobs, id: RunId, owner: &Owner) -> Result<Option<Run>, JobError> {
+    let mut tx = jobs.db.write().await?;
+    let run = runs::get(&mut tx, id).await?;
+    if !runs::claim(&mut tx, jobs.now(), &run, (&owner.to_string(), LEASE)).await? {
+        return Ok(None);
+    }
+    jobs.commit(tx).await?;
+    Ok(Some(Run { state: RunState::Running, ..run }))
+}
+
+/// What an engine's end means for the run.
+pub(super) fn event_of(summary: &crate::mirror::Summary) -> RunEvent {
+    use crate::mirror::Ended;
+    match &summary.ended {
+        Ended::Stopped => RunEvent::Stopped,
+        Ended::GaveUp { .. } => RunEvent::Failed,
+        Ended::Finished if summary.dry_run && summary.missing.is_empty() && summary.unsure.is_empty() => {
+            RunEvent::Completed
+        }
+        Ended::Finished => {
+            if summary.complete {
+                RunEvent::Completed
+            } else {
+                RunEvent::FellShort
+            }
+        }
+    }
+}
