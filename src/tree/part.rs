@@ -25,8 +25,11 @@ const PART: &[u8] = b".causeway-part-";
 #[derive(Debug)]
 pub struct PartFile {
     fd: OwnedFd,
+    /// Where the part lies.
     dir: OwnedFd,
     part: Name,
+    /// Where it will go, when that is another folder.
+    elsewhere: Option<OwnedFd>,
     name: Name,
     mode: Option<u32>,
     ephemeral: bool,
@@ -57,7 +60,7 @@ impl View {
         let (dir, name) = parent_of(&*self.home, &path)?;
         let part = part_name(&self.prefix.concat(&path), key)?;
         let fd = open_part(&dir, &part)?;
-        Ok(PartFile { fd, dir, part, name, mode: None, ephemeral: false, gone: false })
+        Ok(PartFile { fd, dir, part, elsewhere: None, name, mode: None, ephemeral: false, gone: false })
     }
 
     /// Opens the file `path` to be written where it lies, or makes it (mode 0600). For engines that name
@@ -70,7 +73,7 @@ impl View {
         self.check_write(path)?;
         let (dir, name) = parent_of(&*self.home, path)?;
         let fd = open_part(&dir, &name)?;
-        Ok(PartFile { fd, dir, part: name.clone(), name, mode: None, ephemeral: false, gone: false })
+        Ok(PartFile { fd, dir, part: name.clone(), elsewhere: None, name, mode: None, ephemeral: false, gone: false })
     }
 }
 
@@ -174,6 +177,17 @@ impl PartFile {
         super::copy::content(source, &self.fd)
     }
 
+    /// From now on it will be published as `path`: somebody renamed a file that is still arriving.
+    ///
+    /// # Errors
+    /// Those of the look-up.
+    pub fn retarget(&mut self, view: &View, path: &RelPath) -> io::Result<()> {
+        view.check_write(path)?;
+        let (dir, name) = parent_of(&*view.home, path)?;
+        (self.elsewhere, self.name) = (Some(dir), name);
+        Ok(())
+    }
+
     /// Syncs it, moves it to its name in one step, and syncs the folder. When this fails the part is
     /// still there, to be tried again or dropped.
     ///
@@ -185,11 +199,11 @@ impl PartFile {
         self.sync()?;
         let (part, name) = (self.part.as_os_str(), self.name.as_os_str());
         match replace {
-            Replace::Yes => renameat(&self.dir, part, &self.dir, name)?,
-            Replace::No => renameat_with(&self.dir, part, &self.dir, name, RenameFlags::NOREPLACE)?,
+            Replace::Yes => renameat(&self.dir, part, self.target(), name)?,
+            Replace::No => renameat_with(&self.dir, part, self.target(), name, RenameFlags::NOREPLACE)?,
         }
         self.gone = true;
-        rustix::fs::fsync(readable(&self.dir)?)?;
+        rustix::fs::fsync(readable(self.target())?)?;
         Stat::of(&self.fd)
     }
 
@@ -202,9 +216,13 @@ impl PartFile {
         Ok(unlinkat(&self.dir, self.part.as_os_str(), AtFlags::empty())?)
     }
 
+    fn target(&self) -> &OwnedFd {
+        self.elsewhere.as_ref().unwrap_or(&self.dir)
+    }
+
     /// Asked for, else that of the file it replaces, else 0644.
     fn final_mode(&self) -> u32 {
-        self.mode.unwrap_or_else(|| match Stat::at(&self.dir, &self.name) {
+        self.mode.unwrap_or_else(|| match Stat::at(self.target(), &self.name) {
             Ok(there) if there.is_file() => there.mode & 0o777,
             _ => 0o644,
         })

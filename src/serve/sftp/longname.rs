@@ -36,13 +36,20 @@ fn mode(stat: &Stat) -> String {
         EntryKind::Symlink(_) => 'l',
         EntryKind::Special | EntryKind::Unknown => '?',
     };
-    let bits = [(0o400, 'r'), (0o200, 'w'), (0o100, 'x'), (0o40, 'r'), (0o20, 'w'), (0o10, 'x'), (4, 'r'), (2, 'w'), (1, 'x')];
+    let bits =
+        [(0o400, 'r'), (0o200, 'w'), (0o100, 'x'), (0o40, 'r'), (0o20, 'w'), (0o10, 'x'), (4, 'r'), (2, 'w'), (1, 'x')];
     let special = [(0o4000, 2_usize, 's', 'S'), (0o2000, 5, 's', 'S'), (0o1000, 8, 't', 'T')];
     let mut text = String::from(kind);
     for (place, (bit, letter)) in bits.into_iter().enumerate() {
         let set = stat.mode & bit != 0;
         let letter = match special.iter().find(|(bit, at, ..)| *at == place && stat.mode & bit != 0) {
-            Some((_, _, with, without)) => if set { *with } else { *without },
+            Some((_, _, with, without)) => {
+                if set {
+                    *with
+                } else {
+                    *without
+                }
+            }
             None if set => letter,
             None => '-',
         };
@@ -75,6 +82,9 @@ mod tests {
         stat.kind = EntryKind::Dir;
         stat.mode = 0o41_755;
         let later = "2027-01-01T00:00:00Z".parse().unwrap();
-        assert_eq!(&line(b"\xd6\xd0", &stat, later)[..], b"drwxr-xr-t   1 1000     100          1234 Mar  4  2026 \xd6\xd0");
+        assert_eq!(
+            &line(b"\xd6\xd0", &stat, later)[..],
+            b"drwxr-xr-t   1 1000     100          1234 Mar  4  2026 \xd6\xd0"
+        );
     }
 }

@@ -9,9 +9,15 @@ use russh_sftp::protocol::StatusCode;
 
 use super::wire::Reply;
 
+/// Its kind has no stable name yet.
+const LOOP: i32 = rustix::io::Errno::LOOP.raw_os_error();
+
 /// The answer to a failed request.
 #[must_use]
 pub fn of(error: &io::Error) -> Reply {
+    if error.raw_os_error() == Some(LOOP) {
+        return Reply::Status { code: StatusCode::NoSuchFile, text: "the links form a circle".to_owned() };
+    }
     Reply::Status { code: code(error.kind()), text: text(error) }
 }
 
@@ -41,7 +47,7 @@ pub fn failure(text: impl Into<String>) -> Reply {
 
 fn code(kind: ErrorKind) -> StatusCode {
     match kind {
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::FilesystemLoop => StatusCode::NoSuchFile,
+        ErrorKind::NotFound | ErrorKind::NotADirectory => StatusCode::NoSuchFile,
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StatusCode::PermissionDenied,
         ErrorKind::InvalidInput | ErrorKind::InvalidFilename => StatusCode::BadMessage,
         ErrorKind::Unsupported => StatusCode::OpUnsupported,
@@ -55,7 +61,6 @@ fn text(error: &io::Error) -> String {
     let plain = match error.kind() {
         ErrorKind::NotFound => "no such file or directory",
         ErrorKind::NotADirectory => "a part of the path is not a directory",
-        ErrorKind::FilesystemLoop => "the links form a circle",
         ErrorKind::AlreadyExists => "there is something of that name already",
         ErrorKind::DirectoryNotEmpty => "the directory is not empty",
         ErrorKind::IsADirectory => "this is a directory",

@@ -56,9 +56,7 @@ impl Extension {
             b"fstatvfs@openssh.com" => Self::FstatVfs { handle: fields.bytes()? },
             b"hardlink@openssh.com" => Self::HardLink { from: fields.bytes()?, to: fields.bytes()? },
             b"fsync@openssh.com" => Self::Fsync { handle: fields.bytes()? },
-            b"lsetstat@openssh.com" => {
-                Self::Lsetstat { path: fields.bytes()?, attributes: Attributes::read(fields)? }
-            }
+            b"lsetstat@openssh.com" => Self::Lsetstat { path: fields.bytes()?, attributes: Attributes::read(fields)? },
             b"limits@openssh.com" => Self::Limits,
             b"expand-path@openssh.com" => Self::ExpandPath { path: fields.bytes()? },
             b"copy-data" => Self::CopyData {

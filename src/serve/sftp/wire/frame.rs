@@ -2,8 +2,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::read::Malformed;
 use super::MAX_PACKET;
+use super::read::Malformed;
 
 /// Collects bytes until a packet is whole.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ impl Frames {
     /// # Errors
     /// [`Malformed::Length`] for an empty or oversized one. Nothing behind it can be trusted: the
     /// channel must end.
-    pub fn next(&mut self) -> Result<Option<Bytes>, Malformed> {
+    pub fn take(&mut self) -> Result<Option<Bytes>, Malformed> {
         let Some(field) = self.buffer.first_chunk::<4>() else {
             self.release();
             return Ok(None);

@@ -48,9 +48,4 @@ impl Fields {
         }
         Ok(self.rest.split_to(length))
     }
-
-    /// What is left, whatever it is.
-    pub(super) fn rest(self) -> Bytes {
-        self.rest
-    }
 }

@@ -1,0 +1,259 @@
+//! What russh asks during one connection.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use russh::keys::HashAlg;
+use russh::keys::ssh_key::PublicKey;
+use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
+use russh::{Channel, ChannelId, ChannelOpenFailure};
+use tokio::sync::Notify;
+
+use super::listener::Door;
+use super::session::{Ending, SftpChannel};
+use super::work::{Activity, Context};
+use crate::account::{Grant, LoginContext, LoginError};
+use crate::model::{Door as Entrance, Secret};
+use crate::net::Permit;
+use crate::task::{self, Tasks};
+
+/// Channels on one connection.
+const MAX_CHANNELS: usize = 10;
+
+/// What the supervisor of a connection sees of it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// When the connection was accepted.
+    pub(super) accepted: Instant,
+    /// From accepting to the passed login.
+    pub(super) setup: Mutex<Option<Duration>>,
+    /// Wakes when somebody came in.
+    pub(super) entered: Notify,
+    /// Did the client break the protocol?
+    pub(super) offended: AtomicBool,
+    /// Open files.
+    pub(super) activity: Activity,
+}
+
+impl Seen {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            accepted: Instant::now(),
+            setup: Mutex::new(None),
+            entered: Notify::new(),
+            offended: AtomicBool::new(false),
+            activity: Activity::default(),
+        })
+    }
+
+    pub(super) fn setup(&self) -> Option<Duration> {
+        *self.setup.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Use {
+    /// Held, because russh closes a channel that nobody holds.
+    Fresh(#[expect(dead_code, reason = "held, not read")] Channel<Msg>),
+    Sftp(SftpChannel),
+    Ended,
+}
+
+/// One connection's answers.
+pub(super) struct Connection {
+    door: Arc<Door>,
+    tasks: Tasks,
+    peer: SocketAddr,
+    seen: Arc<Seen>,
+    /// The stranger's place, given back at the login.
+    stranger: Option<Permit>,
+    grant: Option<Grant>,
+    channels: HashMap<ChannelId, Use>,
+}
+
+impl Connection {
+    pub(super) fn new(door: Arc<Door>, tasks: Tasks, peer: SocketAddr, seen: Arc<Seen>, stranger: Permit) -> Self {
+        Self { door, tasks, peer, seen, stranger: Some(stranger), grant: None, channels: HashMap::new() }
+    }
+
+    fn login(&self) -> LoginContext {
+        LoginContext { door: Entrance::Sftp, peer: self.peer }
+    }
+
+    fn enter(&mut self, result: Result<Grant, LoginError>) -> Auth {
+        match result {
+            Ok(grant) => {
+                self.grant = Some(grant);
+                Auth::Accept
+            }
+            Err(error) => {
+                if let LoginError::Store(cause) = &error {
+                    tracing::error!(error = %cause, net.peer = %self.peer, "an SFTP login could not be checked");
+                }
+                self.grant = None;
+                Auth::reject()
+            }
+        }
+    }
+
+    /// Opens the account's view and starts SFTP on the channel.
+    async fn start_sftp(&mut self, channel: ChannelId, session: &mut Session) -> Result<SftpChannel, std::io::Error> {
+        let refused = || std::io::Error::other("nobody has logged in");
+        let grant = self.grant.clone().ok_or_else(refused)?;
+        let tree = Arc::clone(&self.door.tree);
+        let (grant, view) = task::blocking(move || grant.view(&tree).map(|view| (grant, view)))
+            .await
+            .map_err(std::io::Error::other)??;
+        let context = Context {
+            grant,
+            view,
+            audit: self.door.audit.clone(),
+            recorder: self.door.recorder.clone(),
+            clock: Arc::clone(&self.door.clock),
+            runtime: tokio::runtime::Handle::current(),
+            activity: self.seen.activity.clone(),
+        };
+        Ok(SftpChannel::start(context, &self.tasks, session.handle(), channel))
+    }
+
+    /// Ends a channel with a reason on its error stream (OpenSSH's `sftp` shows it) and an exit status.
+    fn end(&mut self, channel: ChannelId, reason: &str, session: &mut Session) -> Result<(), russh::Error> {
+        self.channels.insert(channel, Use::Ended);
+        session.extended_data(channel, 1, format!("{reason}\r\n").into_bytes())?;
+        session.exit_status_request(channel, 1)?;
+        session.eof(channel)?;
+        session.close(channel)
+    }
+}
+
+impl Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        let result = self.door.accounts.login_password(user, &Secret::new(password), &self.login()).await;
+        Ok(self.enter(result))
+    }
+
+    async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
+        let known = match blob(offer.public_key) {
+            Some(blob) => self.door.accounts.knows_key(user, &blob).await,
+            None => Ok(false),
+        };
+        Ok(match known {
+            Ok(true) => Auth::Accept,
+            Ok(false) => Auth::reject(),
+            Err(error) => {
+                tracing::error!(error = %error, "an SSH key could not be looked up");
+                Auth::reject()
+            }
+        })
+    }
+
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        let Some(blob) = blob(key.public_key) else { return Ok(Auth::reject()) };
+        let result = self.door.accounts.login_key(user, &blob, &self.login()).await;
+        Ok(self.enter(result))
+    }
+
+    async fn auth_succeeded(&mut self, session: &mut Session) -> Result<(), Self::Error> {
+        *self.seen.setup.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.seen.accepted.elapsed());
+        self.stranger = None;
+        self.seen.entered.notify_one();
+        tracing::info!(
+            account = self.grant.as_ref().map(Grant::name),
+            net.peer = %self.peer,
+            ssh.client = %String::from_utf8_lossy(session.remote_sshid()),
+            "an SFTP client logged in"
+        );
+        Ok(())
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if self.channels.len() >= MAX_CHANNELS {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        }
+        self.channels.insert(channel.id(), Use::Fresh(channel));
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let fresh = matches!(self.channels.get(&channel), Some(Use::Fresh(_)));
+        if name != "sftp" || !fresh {
+            return session.channel_failure(channel);
+        }
+        match self.start_sftp(channel, session).await {
+            Ok(started) => {
+                // This drops russh's own channel, and with it a queue that could stall the session loop.
+                self.channels.insert(channel, Use::Sftp(started));
+                session.channel_success(channel)
+            }
+            Err(error) => {
+                tracing::error!(error = %error, net.peer = %self.peer, "an account's folder cannot be opened");
+                session.channel_success(channel)?;
+                self.end(channel, "your folder cannot be opened now: tell the administrator", session)
+            }
+        }
+    }
+
+    async fn exec_request(&mut self, channel: ChannelId, _: &[u8], session: &mut Session) -> Result<(), Self::Error> {
+        session.channel_success(channel)?;
+        self.end(channel, "this service offers SFTP only: use sftp, not ssh, scp -O or rsync", session)
+    }
+
+    async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
+        session.channel_success(channel)?;
+        self.end(channel, "this service offers SFTP only: use sftp instead of ssh", session)
+    }
+
+    async fn data(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), Self::Error> {
+        let Some(Use::Sftp(sftp)) = self.channels.get_mut(&channel) else { return Ok(()) };
+        match sftp.feed(data).await {
+            Ok(()) => Ok(()),
+            Err(ending) => {
+                self.seen.offended.store(true, Ordering::Relaxed);
+                tracing::warn!(reason = %ending, net.peer = %self.peer, "an SFTP channel was ended");
+                self.end(channel, &ending.to_string(), session)?;
+                match ending {
+                    Ending::Malformed(_) => Ok(()),
+                    // Whoever does not read would not read the reason either.
+                    Ending::Overflow => Err(russh::Error::SendError),
+                }
+            }
+        }
+    }
+
+    async fn channel_eof(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
+        if let Some(Use::Sftp(_)) = self.channels.get(&channel) {
+            self.channels.insert(channel, Use::Ended);
+            session.exit_status_request(channel, 0)?;
+            session.eof(channel)?;
+            session.close(channel)?;
+        }
+        Ok(())
+    }
+
+    async fn channel_close(&mut self, channel: ChannelId, _: &mut Session) -> Result<(), Self::Error> {
+        self.channels.remove(&channel);
+        Ok(())
+    }
+}
+
+/// The key as SSH sends it.
+fn blob(key: &PublicKey) -> Option<Vec<u8>> {
+    tracing::trace!(ssh.key = %key.fingerprint(HashAlg::Sha256), "an SSH key was offered");
+    key.to_bytes().ok()
+}

@@ -1,0 +1,267 @@
+//! Binding, accepting, watching over connections, draining.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use russh::Disconnect;
+use russh::server::{Config, Handle, run_stream};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use super::handler::{Connection, Seen};
+use super::host_keys::{self, HostKey, HostKeyError};
+use super::stream::Stream;
+use super::work::observation;
+use super::{Settings, algorithms};
+use crate::account::Accounts;
+use crate::audit::AuditLog;
+use crate::model::{Clock, FaultKind, Phase};
+use crate::net::{Admission, Permit};
+use crate::reliability::{End, Recorder, What};
+use crate::task::{self, Tasks};
+use crate::tree::Tree;
+
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Why the door cannot open.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// No host keys.
+    #[error(transparent)]
+    HostKey(#[from] HostKeyError),
+    /// Another program has the port.
+    #[error("{0} is in use by another program: stop it, or choose another port with `listen` in [sftp]")]
+    InUse(SocketAddr),
+    /// Ports below 1024 need a privilege.
+    #[error("{0} needs a privilege this user does not have: choose a port above 1023, or grant CAP_NET_BIND_SERVICE")]
+    Privilege(SocketAddr),
+    /// The address is not one of this machine.
+    #[error("{0} is not an address of this machine: use 0.0.0.0 or [::] for all")]
+    Address(SocketAddr),
+    /// Anything else.
+    #[error("cannot listen on {0}")]
+    Other(SocketAddr, #[source] io::Error),
+}
+
+/// What the door serves, and who hears of it.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// The files.
+    pub tree: Arc<Tree>,
+    /// Who may come in.
+    pub accounts: Accounts,
+    /// The operation log.
+    pub audit: AuditLog,
+    /// The observations.
+    pub recorder: Recorder,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A bound door that does not accept yet.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    config: Arc<Config>,
+    settings: Settings,
+    host_keys: Vec<HostKey>,
+}
+
+impl Listener {
+    /// The address with the port that was taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The host keys, to print and to show.
+    #[must_use]
+    pub fn host_keys(&self) -> &[HostKey] {
+        &self.host_keys
+    }
+}
+
+/// Reads or makes the host keys (in `data/ssh`) and takes the port.
+///
+/// # Errors
+/// [`ListenError`] in a sentence that says what to do.
+pub async fn bind(settings: &Settings, data: &Path) -> Result<Listener, ListenError> {
+    let folder = data.join("ssh");
+    let keys = task::blocking(move || host_keys::load(&folder))
+        .await
+        .map_err(|lost| ListenError::Other(settings.listen, io::Error::other(lost)))??;
+    let host_keys = host_keys::shown(&keys);
+    let socket = TcpListener::bind(settings.listen).await.map_err(|error| refused(settings.listen, error))?;
+    let address = socket.local_addr().map_err(|error| refused(settings.listen, error))?;
+    let config = Arc::new(algorithms::config(settings, keys));
+    Ok(Listener { socket, address, config, settings: settings.clone(), host_keys })
+}
+
+fn refused(address: SocketAddr, error: io::Error) -> ListenError {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => ListenError::InUse(address),
+        io::ErrorKind::PermissionDenied => ListenError::Privilege(address),
+        io::ErrorKind::AddrNotAvailable => ListenError::Address(address),
+        _ => ListenError::Other(address, error),
+    }
+}
+
+/// Accepts until `tasks` stop, then lets open files end for the grace of the settings. Returns at once;
+/// `tasks` knows the accepting task and every connection.
+pub fn serve(listener: Listener, door: Door, tasks: &Tasks) {
+    let inner = tasks.clone();
+    tasks.spawn("sftp-accept", accept(listener, Arc::new(door), inner));
+}
+
+async fn accept(listener: Listener, door: Arc<Door>, tasks: Tasks) {
+    let everybody = Admission::new(listener.settings.connections);
+    let strangers = Admission::new(listener.settings.strangers);
+    loop {
+        let accepted = tokio::select! {
+            () = tasks.stopped() => return,
+            accepted = listener.socket.accept() => accepted,
+        };
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, or a peer that left again: wait, then go on.
+                tracing::warn!(error = %error, "cannot accept an SFTP connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (Some(permit), Some(stranger)) = (everybody.try_admit(peer), strangers.try_admit(peer)) else {
+            tracing::warn!(net.peer = %peer, "too many SFTP connections: refused");
+            continue;
+        };
+        let visit = Visit {
+            door: Arc::clone(&door),
+            config: Arc::clone(&listener.config),
+            settings: listener.settings.clone(),
+            tasks: tasks.clone(),
+            peer,
+            seen: Seen::new(),
+        };
+        tasks.spawn("sftp-connection", visit.run(socket, stranger, permit));
+    }
+}
+
+/// One connection, watched from outside.
+struct Visit {
+    door: Arc<Door>,
+    config: Arc<Config>,
+    settings: Settings,
+    tasks: Tasks,
+    peer: SocketAddr,
+    seen: Arc<Seen>,
+}
+
+impl Visit {
+    async fn run(self, socket: TcpStream, stranger: Permit, _permit: Permit) {
+        let cut = CancellationToken::new();
+        // Whatever happens above, the socket does not outlive this task.
+        let _guard = cut.clone().drop_guard();
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(error = %error, "a socket cannot be tuned");
+        }
+        let end = self.watch(socket, stranger, cut).await;
+        let setup = self.seen.setup();
+        let held = setup.map_or(Duration::ZERO, |setup| self.seen.accepted.elapsed().saturating_sub(setup));
+        let phases = setup.map(|setup| vec![(Phase::Login, setup)]).unwrap_or_default();
+        self.door.recorder.record(observation(&*self.door.clock, What::Connection { setup, phases, held, end }));
+        tracing::debug!(net.peer = %self.peer, held = ?held, end = ?end, "an SFTP connection ended");
+    }
+
+    async fn watch(&self, socket: TcpStream, stranger: Permit, cut: CancellationToken) -> End {
+        let deadline = self.seen.accepted + Duration::from_secs(self.settings.login_seconds);
+        let handler =
+            Connection::new(Arc::clone(&self.door), self.tasks.clone(), self.peer, Arc::clone(&self.seen), stranger);
+        let starting = run_stream(Arc::clone(&self.config), Stream::new(socket, cut.clone()), handler);
+        let mut running = tokio::select! {
+            started = tokio::time::timeout_at(deadline.into(), starting) => match started {
+                Ok(Ok(running)) => running,
+                Ok(Err(error)) => return self.classify(&error),
+                Err(_) => return End::Failed(Phase::Banner, FaultKind::Timeout),
+            },
+            () = self.tasks.stopped() => return End::StillOpen,
+        };
+        let handle = running.handle();
+        tokio::select! {
+            ended = &mut running => return self.ended(ended),
+            () = self.seen.entered.notified() => {}
+            () = tokio::time::sleep_until(deadline.into()) => {
+                cut.cancel();
+                return End::Failed(Phase::Login, FaultKind::Timeout);
+            }
+            () = self.tasks.stopped() => return End::StillOpen,
+        }
+        tokio::select! {
+            ended = &mut running => return self.ended(ended),
+            () = self.tasks.stopped() => {}
+        }
+        let grace = Instant::now() + Duration::from_secs(self.settings.grace_seconds);
+        loop {
+            tokio::select! {
+                ended = &mut running => return self.ended(ended),
+                () = tokio::time::sleep(Duration::from_millis(50)) => {}
+            }
+            if self.seen.activity.now() == 0 || Instant::now() >= grace {
+                break;
+            }
+        }
+        goodbye(&handle, running).await;
+        End::StillOpen
+    }
+
+    fn ended(&self, result: Result<(), russh::Error>) -> End {
+        match result {
+            Ok(()) if self.seen.offended.load(Ordering::Relaxed) => End::Failed(Phase::Command, FaultKind::Protocol),
+            Ok(()) => End::Clean,
+            Err(error) => self.classify(&error),
+        }
+    }
+
+    /// How a connection failed. A client that hangs up with no file open has only left without a word.
+    fn classify(&self, error: &russh::Error) -> End {
+        let phase = match (self.seen.setup(), self.seen.activity.now()) {
+            (None, _) => Phase::Login,
+            (Some(_), 0) => Phase::Command,
+            (Some(_), _) => Phase::Transfer,
+        };
+        let kind = match error {
+            russh::Error::IO(error) => match error.kind() {
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => FaultKind::Reset,
+                io::ErrorKind::UnexpectedEof => FaultKind::ClosedEarly,
+                io::ErrorKind::TimedOut => FaultKind::Timeout,
+                _ => FaultKind::Io,
+            },
+            russh::Error::Disconnect | russh::Error::HUP => FaultKind::ClosedEarly,
+            russh::Error::KeepaliveTimeout | russh::Error::InactivityTimeout | russh::Error::ConnectionTimeout => {
+                FaultKind::Timeout
+            }
+            _ => FaultKind::Protocol,
+        };
+        match (phase, kind) {
+            (Phase::Command, FaultKind::ClosedEarly) => End::Clean,
+            _ => End::Failed(phase, kind),
+        }
+    }
+}
+
+async fn goodbye(handle: &Handle, running: impl Future<Output = Result<(), russh::Error>>) {
+    let told = async {
+        let reason = "the service is being stopped, come back in a moment".to_owned();
+        if handle.disconnect(Disconnect::ByApplication, reason, "en".to_owned()).await.is_ok() {
+            drop(running.await);
+        }
+    };
+    if tokio::time::timeout(GOODBYE, told).await.is_err() {
+        tracing::debug!("an SFTP client did not take the goodbye");
+    }
+}

@@ -1,0 +1,24 @@
+//! The SFTP door: SSH file transfer version 3 (draft-ietf-secsh-filexfer-02) over SSH (RFC 4251–4254).
+//!
+//! SSH itself is russh's. The packets ([`wire`]) and the request loop ([`work`]) are ours: names are raw
+//! bytes, a damaged packet ends its channel, and nothing that a client keeps in flight makes a session
+//! stand still. Uploads appear under their name at CLOSE, complete, or not at all.
+//!
+//! [`bind`] reads or makes the host keys and takes the port; [`serve`] accepts. Between the two a caller
+//! can print the address and the keys' fingerprints.
+
+mod algorithms;
+mod handler;
+mod host_keys;
+mod listener;
+mod longname;
+mod session;
+mod settings;
+mod status;
+mod stream;
+pub mod wire;
+mod work;
+
+pub use host_keys::{HostKey, HostKeyError};
+pub use listener::{Door, ListenError, Listener, bind, serve};
+pub use settings::Settings;

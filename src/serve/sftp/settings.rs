@@ -1,0 +1,38 @@
+//! What can be set about the door.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::net::AdmissionLimits;
+
+/// Settings of the SFTP door. Limits are per process unless they say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Connections at a time: in all and from one address.
+    pub connections: AdmissionLimits,
+    /// Of these, how many may be on their way to a login: strangers get a budget of their own.
+    pub strangers: AdmissionLimits,
+    /// Seconds that a login may take, key exchange included.
+    pub login_seconds: u64,
+    /// Seconds that open files may go on after the stop.
+    pub grace_seconds: u64,
+    /// Bytes between two key exchanges, in each direction; at most 1 GiB.
+    pub rekey_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2022),
+            connections: AdmissionLimits::default(),
+            strangers: AdmissionLimits { total: 256, per_address: 64 },
+            login_seconds: 30,
+            grace_seconds: 20,
+            rekey_bytes: 1 << 30,
+        }
+    }
+}

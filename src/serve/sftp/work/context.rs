@@ -1,0 +1,95 @@
+//! What every request of a session needs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::account::Grant;
+use crate::audit::{AuditLog, Event};
+use crate::model::{Clock, Door, Protocol, RelPath};
+use crate::reliability::{Direction, End, Observation, Recorder, Role, What};
+use crate::tree::View;
+
+/// Files that a session has open; a shutdown waits for zero.
+#[derive(Debug, Clone, Default)]
+pub struct Activity(Arc<AtomicUsize>);
+
+impl Activity {
+    /// One more.
+    pub fn begin(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less.
+    pub fn end(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Open files now.
+    #[must_use]
+    pub fn now(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Who works here, on what, and who hears of it.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The proof of the login.
+    pub grant: Grant,
+    /// What may be seen.
+    pub view: View,
+    /// The operation log.
+    pub audit: AuditLog,
+    /// The observations.
+    pub recorder: Recorder,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// To write the log from blocking threads.
+    pub runtime: tokio::runtime::Handle,
+    /// Open files.
+    pub activity: Activity,
+}
+
+impl Context {
+    /// Writes down a change that was made, before the client hears of it. Blocks.
+    pub fn log(&self, event: &Event) {
+        if let Err(error) = self.runtime.block_on(self.audit.record(&self.grant.actor(), event)) {
+            tracing::error!(error = %error, account = self.grant.name(), "a change could not be written to the audit log");
+        }
+    }
+
+    /// The account's name, for events.
+    #[must_use]
+    pub fn account(&self) -> String {
+        self.grant.name().to_owned()
+    }
+
+    /// The path as the audit log names it.
+    #[must_use]
+    pub fn in_tree(&self, path: &RelPath) -> RelPath {
+        self.grant.in_tree(path)
+    }
+
+    /// Notes a change of attributes.
+    pub fn log_attributes(&self, path: &RelPath) {
+        let (account, path) = (self.account(), self.in_tree(path));
+        self.log(&Event::DoorAttributes { door: Door::Sftp, account, path });
+    }
+
+    /// Measures one transfer. Opening a file and moving nothing is none.
+    pub fn observe(&self, direction: Direction, bytes: u64, since: Instant, end: End) {
+        if bytes == 0 {
+            return;
+        }
+        self.recorder.record(observation(
+            &*self.clock,
+            What::Transfer { direction, bytes, duration: since.elapsed().max(Duration::from_micros(1)), end },
+        ));
+    }
+}
+
+/// An observation of this door.
+pub(crate) fn observation(clock: &dyn Clock, what: What) -> Observation {
+    Observation { at: clock.now(), protocol: Protocol::Sftp, role: Role::Door, endpoint: "sftp door".to_owned(), what }
+}

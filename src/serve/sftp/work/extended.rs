@@ -1,0 +1,75 @@
+//! EXTENDED requests.
+
+use std::io;
+
+use super::super::status;
+use super::super::wire::{Extension, Reply};
+use super::open::{Open, lock};
+use super::worker::{Worker, absolute, parse};
+use crate::tree::Replace;
+
+/// Bytes per step of a copy on the server.
+const STEP: usize = 256 << 10;
+
+impl Worker {
+    pub(super) fn extended(&mut self, extension: Extension) -> io::Result<Reply> {
+        match extension {
+            Extension::PosixRename { from, to } => self.rename(&from, &to, Replace::Yes),
+            Extension::StatVfs { path } => {
+                self.context.view.stat_follow(&parse(&path)?)?;
+                Ok(Reply::Space(self.context.view.space()?))
+            }
+            Extension::FstatVfs { handle } => match self.handles.get(&handle) {
+                Some(_) => Ok(Reply::Space(self.context.view.space()?)),
+                None => Ok(status::bad_handle()),
+            },
+            Extension::HardLink { from, to } => self.hard_link(&from, &to),
+            Extension::Fsync { handle } => self.fsync(&handle),
+            Extension::Lsetstat { path, attributes } => self.setstat(&path, &attributes, false),
+            Extension::Limits => Ok(Reply::Limits),
+            Extension::ExpandPath { path } => {
+                let path =
+                    path.strip_prefix(b"~").filter(|rest| rest.first().is_none_or(|b| *b == b'/')).unwrap_or(&path);
+                Ok(Reply::path(absolute(&parse(path)?)))
+            }
+            Extension::CopyData { from, from_offset, length, to, to_offset } => {
+                let Some((from, to)) = self.two(&from, &to) else { return Ok(status::bad_handle()) };
+                copy(&from, from_offset, length, &to, to_offset)
+            }
+            // Every account begins at the root of its own view.
+            Extension::HomeDirectory => Ok(Reply::path(absolute(&crate::model::RelPath::root()))),
+            Extension::Unknown { name } => Ok(status::unsupported(&String::from_utf8_lossy(&name))),
+        }
+    }
+}
+
+fn copy(from: &Open, from_offset: u64, length: u64, to: &Open, to_offset: u64) -> io::Result<Reply> {
+    let Open::Upload(target) = to else { return Ok(status::failure("the target was not opened to write")) };
+    if std::ptr::eq(from, to) {
+        return Ok(status::failure("a file cannot be copied onto itself"));
+    }
+    let mut left = if length == 0 { u64::MAX } else { length };
+    let mut buffer = vec![0; STEP];
+    let mut moved = 0_u64;
+    while left > 0 {
+        let step = usize::try_from(left).unwrap_or(STEP).min(STEP);
+        let Some(room) = buffer.get_mut(..step) else { break };
+        let got = from.read_at(room, from_offset.saturating_add(moved))?;
+        if got == 0 {
+            break;
+        }
+        let upload = &mut *lock(target);
+        let Some(part) = &upload.part else { return Ok(status::bad_handle()) };
+        let written = part.write_at(room.get(..got).unwrap_or_default(), to_offset.saturating_add(moved));
+        if let Err(error) = written {
+            upload.broken = Some(error.to_string());
+            return Err(error);
+        }
+        upload.dirty = true;
+        let got = u64::try_from(got).unwrap_or(left);
+        upload.received += got;
+        moved += got;
+        left = left.saturating_sub(got);
+    }
+    Ok(Reply::ok())
+}

@@ -1,0 +1,24 @@
+//! What one channel does: requests in, file work on blocking threads, answers out.
+//!
+//! ```text
+//! session loop ── Lane::submit ──▶ queue ──▶ Worker (blocking threads) ──▶ Outbox ──▶ sender task ──▶ session
+//! ```
+//!
+//! The one rule that keeps it from ever standing still: *what the session loop waits for never waits for
+//! the session loop*. `submit` waits for room in the queue, which only file work makes; answers go to an
+//! outbox that never makes the worker wait, but ends a channel that asks without reading. READ leaves a
+//! note in the outbox and is done by the sender, when there is room for its bytes.
+
+mod context;
+mod extended;
+mod files;
+mod lane;
+mod names;
+mod open;
+mod outbox;
+mod worker;
+
+pub(super) use context::observation;
+pub use context::{Activity, Context};
+pub use lane::Lane;
+pub use outbox::{Outbox, send};

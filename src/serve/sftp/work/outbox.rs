@@ -1,0 +1,229 @@
+//! Answers on their way to the client.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::{Bytes, BytesMut};
+use russh::ChannelId;
+use russh::server::Handle;
+use tokio::sync::Notify;
+
+use super::super::status;
+use super::super::wire::{MAX_DATA, Reply, data_header};
+use super::open::{Open, lock};
+use crate::task;
+
+/// The most bytes of finished answers that wait for a client who does not read.
+const MAX_BYTES: usize = 16 << 20;
+/// The most READ notes that wait; neighbours count as one.
+const MAX_RUNS: usize = 65_536;
+/// About as much is handed to the session at once.
+const BATCH: usize = 256 << 10;
+
+/// Consecutive READs of one handle with consecutive numbers: prefetching clients ask for a whole file at
+/// once, and a note of them takes 48 bytes.
+#[derive(Debug)]
+struct Run {
+    open: Arc<Open>,
+    id: u32,
+    count: u32,
+    offset: u64,
+    length: u32,
+}
+
+#[derive(Debug)]
+enum Item {
+    Ready(Bytes),
+    Run(Run),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    items: VecDeque<Item>,
+    bytes: usize,
+    closed: bool,
+}
+
+/// The answers of one channel.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    state: Mutex<State>,
+    ready: Notify,
+    overflow: AtomicBool,
+}
+
+impl Outbox {
+    /// Adds a finished answer. Never waits.
+    pub fn reply(&self, id: u32, reply: &Reply) {
+        let mut packet = BytesMut::with_capacity(64);
+        reply.write(id, &mut packet);
+        let mut state = lock(&self.state);
+        if state.closed {
+            return;
+        }
+        state.bytes += packet.len();
+        if state.bytes > MAX_BYTES {
+            self.overflow.store(true, Ordering::Relaxed);
+        } else {
+            state.items.push_back(Item::Ready(packet.freeze()));
+        }
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// Adds a note of a READ. Never waits.
+    pub fn read(&self, id: u32, open: &Arc<Open>, offset: u64, length: u32) {
+        let length = length.min(u32::try_from(MAX_DATA).unwrap_or(u32::MAX));
+        let mut state = lock(&self.state);
+        if state.closed {
+            return;
+        }
+        if let Some(Item::Run(run)) = state.items.back_mut()
+            && run.joins(id, open, offset, length)
+        {
+            run.count += 1;
+        } else if state.items.len() >= MAX_RUNS {
+            self.overflow.store(true, Ordering::Relaxed);
+        } else {
+            state.items.push_back(Item::Run(Run { open: Arc::clone(open), id, count: 1, offset, length }));
+        }
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// Did the client ask for more than it reads, beyond all measure?
+    #[must_use]
+    pub fn overflown(&self) -> bool {
+        self.overflow.load(Ordering::Relaxed)
+    }
+
+    /// Nothing more will be sent.
+    pub fn close(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.items.clear();
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// The next answers, whole packets only; `None` when it was closed.
+    async fn batch(&self) -> Option<Bytes> {
+        let mut out = BytesMut::new();
+        loop {
+            let next = {
+                let mut state = lock(&self.state);
+                if state.closed {
+                    return None;
+                }
+                state.next()
+            };
+            match next {
+                Some(Item::Ready(packet)) if out.is_empty() && packet.len() >= BATCH => return Some(packet),
+                Some(Item::Ready(packet)) => out.extend_from_slice(&packet),
+                Some(Item::Run(read)) => out = read.perform(out).await,
+                None if !out.is_empty() => return Some(out.freeze()),
+                None => self.ready.notified().await,
+            }
+            if out.len() >= BATCH {
+                return Some(out.freeze());
+            }
+        }
+    }
+}
+
+impl State {
+    /// Takes one answer, or one READ off a run.
+    fn next(&mut self) -> Option<Item> {
+        if let Some(Item::Run(run)) = self.items.front_mut()
+            && run.count > 1
+        {
+            let one = Run { open: Arc::clone(&run.open), count: 1, ..*run };
+            run.id = run.id.wrapping_add(1);
+            run.offset = run.offset.saturating_add(u64::from(run.length));
+            run.count -= 1;
+            return Some(Item::Run(one));
+        }
+        let item = self.items.pop_front();
+        if let Some(Item::Ready(packet)) = &item {
+            self.bytes = self.bytes.saturating_sub(packet.len());
+        }
+        if self.items.is_empty() {
+            // An idle session holds no memory for what it once queued.
+            self.items.shrink_to(16);
+        }
+        item
+    }
+}
+
+impl Run {
+    fn joins(&self, id: u32, open: &Arc<Open>, offset: u64, length: u32) -> bool {
+        Arc::ptr_eq(&self.open, open)
+            && self.length == length
+            && self.count < u32::MAX
+            && id == self.id.wrapping_add(self.count)
+            && self.offset.checked_add(u64::from(length) * u64::from(self.count)) == Some(offset)
+    }
+
+    /// Does one READ and appends its answer: from memory at once, from a disk on a blocking thread.
+    async fn perform(self, mut out: BytesMut) -> BytesMut {
+        let start = out.len();
+        let (id, offset) = (self.id, self.offset);
+        let length = usize::try_from(self.length).unwrap_or(MAX_DATA);
+        if out.capacity() - start < length + 13 {
+            out.reserve((length + 13).max(if start == 0 { 0 } else { BATCH }));
+        }
+        out.extend_from_slice(&data_header(id, 0));
+        let body = out.len();
+        out.resize(body + length, 0);
+        let open = Arc::clone(&self.open);
+        let now = out.get_mut(body..).and_then(|buf| self.open.read_now(buf, offset));
+        let (mut out, got) = match now {
+            Some(got) => (out, got),
+            None => {
+                let work = move || {
+                    let got = out.get_mut(body..).map_or(Ok(0), |buf| open.read_at(buf, offset));
+                    (out, got)
+                };
+                match task::blocking(work).await {
+                    Ok(done) => done,
+                    Err(lost) => return failed(BytesMut::new(), 0, id, &std::io::Error::other(lost)),
+                }
+            }
+        };
+        match got {
+            Err(error) => failed(out, start, id, &error),
+            Ok(0) => {
+                out.truncate(start);
+                status::eof().write(id, &mut out);
+                out
+            }
+            Ok(got) => {
+                out.truncate(body + got);
+                let header = data_header(id, u32::try_from(got).unwrap_or(0));
+                if let Some(place) = out.get_mut(start..body) {
+                    place.copy_from_slice(&header);
+                }
+                self.open.sent(got);
+                out
+            }
+        }
+    }
+}
+
+fn failed(mut out: BytesMut, start: usize, id: u32, error: &std::io::Error) -> BytesMut {
+    out.truncate(start);
+    status::of(error).write(id, &mut out);
+    out
+}
+
+/// Hands answers to the session until one of the two ends. Waits while the client's window is closed; the
+/// session takes nothing then, and requests still come in.
+pub async fn send(outbox: Arc<Outbox>, handle: Handle, channel: ChannelId) {
+    while let Some(batch) = outbox.batch().await {
+        if handle.data(channel, batch).await.is_err() {
+            break;
+        }
+    }
+    outbox.close();
+}

@@ -1,0 +1,114 @@
+//! Doing requests, one after the other.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use super::super::status;
+use super::super::wire::{Packet, Reply, Request};
+use super::open::{Handles, Open, lock};
+use super::{Context, Outbox};
+use crate::model::{FaultKind, Phase, RelPath};
+use crate::reliability::{Direction, End};
+
+/// One channel's state.
+#[derive(Debug)]
+pub struct Worker {
+    pub(super) context: Context,
+    pub(super) handles: Handles,
+    outbox: Arc<Outbox>,
+}
+
+impl Worker {
+    pub fn new(context: Context, outbox: Arc<Outbox>) -> Self {
+        Self { context, handles: Handles::default(), outbox }
+    }
+
+    pub fn handle(&self, handle: &[u8]) -> Option<&Arc<Open>> {
+        self.handles.get(handle)
+    }
+
+    /// Does one request and leaves its answer in the outbox.
+    pub fn perform(&mut self, packet: Packet) {
+        let id = packet.id;
+        if let Request::Read { handle, offset, length } = &packet.request {
+            match self.handles.get(handle) {
+                Some(open) => self.outbox.read(id, open, *offset, *length),
+                None => self.outbox.reply(id, &status::bad_handle()),
+            }
+            return;
+        }
+        let reply = self.answer(packet.request).unwrap_or_else(|error| status::of(&error));
+        self.outbox.reply(id, &reply);
+    }
+
+    fn answer(&mut self, request: Request) -> io::Result<Reply> {
+        match request {
+            Request::Init => Ok(Reply::Version),
+            Request::Open { path, flags, attributes } => self.open(&path, flags, &attributes),
+            Request::Close { handle } => self.close(&handle),
+            Request::Write { handle, offset, data } => self.write(&handle, offset, &data),
+            Request::Lstat { path } => self.lstat(&path),
+            Request::Stat { path } => self.stat(&path),
+            Request::Fstat { handle } => self.fstat(&handle),
+            Request::Setstat { path, attributes } => self.setstat(&path, &attributes, true),
+            Request::Fsetstat { handle, attributes } => self.fsetstat(&handle, &attributes),
+            Request::Opendir { path } => self.opendir(&path),
+            Request::Readdir { handle } => self.readdir(&handle),
+            Request::Remove { path } => self.remove(&path),
+            Request::Mkdir { path, attributes } => self.mkdir(&path, &attributes),
+            Request::Rmdir { path } => self.rmdir(&path),
+            Request::Realpath { path } => Ok(Reply::path(absolute(&parse(&path)?))),
+            Request::Rename { from, to } => self.rename(&from, &to, crate::tree::Replace::No),
+            Request::Readlink { path } => Ok(Reply::path(Bytes::from(self.context.view.read_link(&parse(&path)?)?))),
+            Request::Symlink { target, path } => self.symlink(&target, &path),
+            Request::Extended(extension) => self.extended(extension),
+            Request::Unknown(kind) => Ok(status::unsupported(&format!("request type {kind}"))),
+            // Done before, by a note in the outbox.
+            Request::Read { .. } => Ok(status::bad_handle()),
+        }
+    }
+
+    /// The channel ended: unfinished uploads vanish, and what was moving is counted as broken off.
+    pub fn abandon(&mut self) {
+        let broken = End::Failed(Phase::Transfer, FaultKind::ClosedEarly);
+        for open in self.handles.drain() {
+            match &*open {
+                Open::Upload(upload) => {
+                    let mut upload = lock(upload);
+                    self.context.observe(Direction::Upload, upload.received, upload.since, broken);
+                    if upload.part.take().is_some() {
+                        tracing::info!(
+                            account = self.context.grant.name(),
+                            path = %upload.path.display(),
+                            transfer.bytes = upload.received,
+                            "an upload broke off and was discarded"
+                        );
+                    }
+                    self.context.activity.end();
+                }
+                Open::Download(download) => {
+                    let sent = download.sent.load(Ordering::Relaxed);
+                    let end = if sent >= download.file.len() { End::Clean } else { broken };
+                    self.context.observe(Direction::Download, sent, download.since, end);
+                    self.context.activity.end();
+                }
+                Open::Listing(_) => {}
+            }
+        }
+    }
+}
+
+/// A path as a client writes it: absolute or not, it starts at the home.
+pub(super) fn parse(path: &[u8]) -> io::Result<RelPath> {
+    RelPath::lenient(path).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+}
+
+/// The same, as it is told to clients.
+pub(super) fn absolute(path: &RelPath) -> Bytes {
+    let mut bytes = vec![b'/'];
+    bytes.extend_from_slice(path.as_bytes());
+    bytes.into()
+}
