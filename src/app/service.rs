@@ -76,6 +76,8 @@ pub struct Service {
     drain: Duration,
     first_admin: Option<(String, Secret)>,
     identity: Option<Certificate>,
+    host_keys: Vec<String>,
+    host_key_fingerprints: Vec<String>,
 }
 
 /// The HTTPS door's certificate, for people.
@@ -132,8 +134,21 @@ impl Service {
             let router = router(&store, &tree, &jobs, &recorder).await?;
             http::serve(listener, router, &work);
         }
+        let (host_keys, host_key_fingerprints) = (Vec::new(), Vec::new());
         running.announce()?;
-        Ok(Self { store, tree, jobs, work, records, running, drain: config.limits.drain, first_admin, identity })
+        Ok(Self {
+            store,
+            tree,
+            jobs,
+            work,
+            records,
+            running,
+            drain: config.limits.drain,
+            first_admin,
+            identity,
+            host_keys,
+            host_key_fingerprints,
+        })
     }
 
     /// The open data folder.
@@ -176,6 +191,18 @@ impl Service {
     #[must_use]
     pub fn sftp(&self) -> Option<SocketAddr> {
         self.running.sftp
+    }
+
+    /// The SFTP door's public keys, one line each as `known_hosts` has them after the host.
+    #[must_use]
+    pub fn host_keys(&self) -> &[String] {
+        &self.host_keys
+    }
+
+    /// Their fingerprints, as `ssh-keygen -l` shows them.
+    #[must_use]
+    pub fn host_key_fingerprints(&self) -> &[String] {
+        &self.host_key_fingerprints
     }
 
     /// The HTTPS door's certificate.
@@ -233,7 +260,7 @@ fn http_settings(config: &Config, listen: SocketAddr) -> http::Settings {
 }
 
 async fn router(store: &Store, tree: &Arc<Tree>, jobs: &Jobs, recorder: &Recorder) -> Result<Router, StartError> {
-    let books = Books { audit: store.audit.clone(), recorder: recorder.clone() };
+    let books = Books { audit: store.audit.clone(), recorder: recorder.clone(), clock: Arc::clone(&store.clock) };
     let basic = BasicAuth { accounts: store.accounts.clone(), tree: Arc::clone(tree), books };
     let doorman: Arc<dyn http::Doorman> = Arc::new(basic);
     let dav = Dav::open(store.db.clone(), Arc::clone(&doorman), Arc::clone(&store.clock)).await?;

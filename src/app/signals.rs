@@ -48,8 +48,11 @@ impl Signals {
 }
 
 async fn one(listening: &mut Option<Signal>) {
-    match listening {
-        Some(listening) if listening.recv().await.is_some() => {}
-        _ => std::future::pending().await,
+    let heard = match listening {
+        Some(listening) => listening.recv().await.is_some(),
+        None => false,
+    };
+    if !heard {
+        std::future::pending::<()>().await;
     }
 }

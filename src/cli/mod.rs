@@ -5,8 +5,14 @@ mod account;
 mod args;
 mod audit;
 mod check;
+mod endpoint;
+mod job;
+mod mirror;
 mod output;
 mod password;
+mod progress;
+mod serve;
+mod summary;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -14,8 +20,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::app::{Store, StoreError};
+use crate::app::{StartError, Store, StoreError};
 use crate::config::{self, Config, Environment, Loaded, Problems};
+use crate::demo::DemoError;
 use crate::telemetry;
 
 use args::{Cli, Verb};
@@ -55,6 +62,10 @@ macro_rules! told_by_their_own_words {
 told_by_their_own_words!(
     Problems,
     StoreError,
+    StartError,
+    DemoError,
+    crate::job::JobError,
+    crate::job::ScheduleError,
     telemetry::TelemetryError,
     crate::account::AccountError,
     crate::audit::CheckpointParseError,
@@ -109,18 +120,29 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let environment = Environment::read();
     let named = cli.config.as_deref();
     match cli.verb {
+        Verb::Demo(args) => serve::demo(&args, &config::load(named, &environment)?).await,
+        Verb::Serve => serve::serve(&config::load(named, &environment)?).await,
+        Verb::Mirror(args) => {
+            let loaded = load(named, &environment)?;
+            Box::pin(mirror::run(*args, &loaded, &environment)).await
+        }
+        Verb::Job(verb) => {
+            let config = load(named, &environment)?.config;
+            job::run(verb, &store(&config).await?, &config, &environment).await
+        }
+        Verb::Run(verb) => job::runs(verb, &store(&load(named, &environment)?.config).await?).await,
         Verb::Check(args) => check::run(&args, &config::inspect(named, &environment)),
-        Verb::Account(verb) => account::run(verb, &store(&load(named, &environment)?).await?, &environment).await,
-        Verb::Audit(verb) => audit::run(verb, &store(&load(named, &environment)?).await?).await,
+        Verb::Account(verb) => account::run(verb, &store(&load(named, &environment)?.config).await?, &environment).await,
+        Verb::Audit(verb) => audit::run(verb, &store(&load(named, &environment)?.config).await?).await,
     }
 }
 
-fn load(named: Option<&std::path::Path>, environment: &Environment) -> Result<Config, Failure> {
-    let Loaded { config, .. } = config::load(named, environment)?;
+fn load(named: Option<&std::path::Path>, environment: &Environment) -> Result<Loaded, Failure> {
+    let loaded = config::load(named, environment)?;
     // A command says what it did on its own; the log is for what nobody asked about.
-    let quiet = config::Log { filter: "warn".to_owned(), ..config.log.clone() };
+    let quiet = config::Log { filter: "warn".to_owned(), format: loaded.config.log.format };
     telemetry::start(&quiet)?;
-    Ok(config)
+    Ok(loaded)
 }
 
 async fn store(config: &Config) -> Result<Store, Failure> {

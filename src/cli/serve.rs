@@ -1,7 +1,7 @@
 //! `causeway serve` and `causeway demo`.
 
 use crate::app::{Service, Signals};
-use crate::config::{Environment, Loaded, Origin};
+use crate::config::{Loaded, Origin};
 use crate::demo::{Demo, USER};
 use crate::telemetry;
 
@@ -40,7 +40,7 @@ pub(super) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
 }
 
 /// Shows everything until a signal.
-pub(super) async fn demo(args: &DemoArgs, loaded: &Loaded, _environment: &Environment) -> Result<(), Failure> {
+pub(super) async fn demo(args: &DemoArgs, loaded: &Loaded) -> Result<(), Failure> {
     let mut log = loaded.config.log.clone();
     if loaded.shown.iter().any(|setting| setting.name == "log.filter" && setting.origin == Origin::Default) {
         // The block of lines to paste should stay on the screen.

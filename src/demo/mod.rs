@@ -15,6 +15,7 @@ use crate::account::{AccountError, NewAccount, NoRandom, readable_password};
 use crate::app::{Service, StartError, Store, StoreError};
 use crate::audit::Actor;
 use crate::config::{Config, Loaded, Origin};
+use crate::db::DbError;
 use crate::job::JobError;
 use crate::model::{Clock, Scope, Secret};
 use crate::task::{Lost, blocking};
@@ -43,6 +44,9 @@ pub enum DemoError {
     /// Its account.
     #[error("the demo's account cannot be made: {0}")]
     Account(#[from] AccountError),
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
     /// Its jobs.
     #[error("the demo's jobs cannot be made: {0}")]
     Job(#[from] JobError),
