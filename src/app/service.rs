@@ -17,9 +17,8 @@ use crate::model::Secret;
 use crate::net::AdmissionLimits;
 use crate::reliability::Recorder;
 use crate::remote::Context;
-use crate::serve::dav::{self, Dav};
-use crate::serve::files::{self, Files};
-use crate::serve::http::{self, BasicAuth, Books, ListenError};
+use crate::serve::http::{self, ListenError};
+use crate::serve::sftp;
 use crate::task::Tasks;
 use crate::tree::{Tree, file};
 
@@ -54,6 +53,9 @@ pub enum StartError {
     /// The HTTPS door.
     #[error("https: {0}")]
     Https(#[from] ListenError),
+    /// The SFTP door.
+    #[error("sftp: {0}")]
+    Sftp(#[from] sftp::ListenError),
     /// The first account.
     #[error("the first account cannot be made: {0}")]
     Account(#[from] AccountError),
@@ -76,8 +78,7 @@ pub struct Service {
     drain: Duration,
     first_admin: Option<(String, Secret)>,
     identity: Option<Certificate>,
-    host_keys: Vec<String>,
-    host_key_fingerprints: Vec<String>,
+    host_keys: Vec<sftp::HostKey>,
 }
 
 /// The HTTPS door's certificate, for people.
@@ -115,6 +116,11 @@ impl Service {
             }
         };
 
+        let sftp = match config.sftp.listen {
+            None => None,
+            Some(listen) => Some(sftp::bind(&sftp_settings(config, listen), &store.folder).await?),
+        };
+
         let started = Event::ServiceStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
         store.audit.record(&Actor::System, &started).await?;
         let context = Context { recorder: recorder.clone(), clock: Arc::clone(&store.clock), tasks: work.child() };
@@ -131,10 +137,22 @@ impl Service {
                 self_signed: own.self_signed,
             });
             running.https = Some(listener.address());
-            let router = router(&store, &tree, &jobs, &recorder).await?;
+            let router = health(&store);
             http::serve(listener, router, &work);
         }
-        let (host_keys, host_key_fingerprints) = (Vec::new(), Vec::new());
+        let mut host_keys = Vec::new();
+        if let Some(listener) = sftp {
+            host_keys = listener.host_keys().to_vec();
+            running.sftp = Some(listener.address());
+            let door = sftp::Door {
+                tree: Arc::clone(&tree),
+                accounts: store.accounts.clone(),
+                audit: store.audit.clone(),
+                recorder,
+                clock: Arc::clone(&store.clock),
+            };
+            sftp::serve(listener, door, &work);
+        }
         running.announce()?;
         Ok(Self {
             store,
@@ -147,7 +165,6 @@ impl Service {
             first_admin,
             identity,
             host_keys,
-            host_key_fingerprints,
         })
     }
 
@@ -193,16 +210,10 @@ impl Service {
         self.running.sftp
     }
 
-    /// The SFTP door's public keys, one line each as `known_hosts` has them after the host.
+    /// The SFTP door's host keys, to print and to trust.
     #[must_use]
-    pub fn host_keys(&self) -> &[String] {
+    pub fn host_keys(&self) -> &[sftp::HostKey] {
         &self.host_keys
-    }
-
-    /// Their fingerprints, as `ssh-keygen -l` shows them.
-    #[must_use]
-    pub fn host_key_fingerprints(&self) -> &[String] {
-        &self.host_key_fingerprints
     }
 
     /// The HTTPS door's certificate.
@@ -252,23 +263,17 @@ fn http_settings(config: &Config, listen: SocketAddr) -> http::Settings {
         certificate: config.https.certificate.clone(),
         key: config.https.key.clone(),
         names: config.https.names.clone(),
-        connections: AdmissionLimits {
-            total: config.limits.connections,
-            per_address: config.limits.connections_per_address,
-        },
+        connections: admission(config),
     }
 }
 
-async fn router(store: &Store, tree: &Arc<Tree>, jobs: &Jobs, recorder: &Recorder) -> Result<Router, StartError> {
-    let books = Books { audit: store.audit.clone(), recorder: recorder.clone(), clock: Arc::clone(&store.clock) };
-    let basic = BasicAuth { accounts: store.accounts.clone(), tree: Arc::clone(tree), books };
-    let doorman: Arc<dyn http::Doorman> = Arc::new(basic);
-    let dav = Dav::open(store.db.clone(), Arc::clone(&doorman), Arc::clone(&store.clock)).await?;
-    let _ = jobs;
-    Ok(Router::new()
-        .merge(dav::router(dav))
-        .merge(files::router(Files { doorman, render: None }))
-        .merge(health(store)))
+fn sftp_settings(config: &Config, listen: SocketAddr) -> sftp::Settings {
+    let grace_seconds = config.limits.drain.as_secs();
+    sftp::Settings { listen, connections: admission(config), grace_seconds, ..sftp::Settings::default() }
+}
+
+fn admission(config: &Config) -> AdmissionLimits {
+    AdmissionLimits { total: config.limits.connections, per_address: config.limits.connections_per_address }
 }
 
 /// `/healthz`: 200 when the database answers, for load balancers and containers. Tells nothing else.

@@ -31,8 +31,8 @@ pub(super) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     if let Some(address) = service.sftp() {
         tracing::info!(sftp.address = %address, "SFTP is open");
     }
-    for key in service.host_key_fingerprints() {
-        tracing::info!(ssh.host_key = %key, "host key");
+    for key in service.host_keys() {
+        tracing::info!(ssh.algorithm = key.algorithm, ssh.host_key = key.fingerprint, "host key");
     }
     signals.next().await;
     tracing::info!("stopping: transfers may end first; a second signal cuts them");

@@ -97,7 +97,7 @@ impl Demo {
         let https = service.https().ok_or(DemoError::NoHttps)?;
         let certificate = service.certificate().ok_or(DemoError::NoHttps)?.file.clone();
         let folder = config.data.join("clients");
-        let (doors, keys) = ((https, service.sftp()), service.host_keys().to_vec());
+        let (doors, keys) = ((https, service.sftp()), service.host_keys().iter().map(|key| key.public.clone()).collect::<Vec<_>>());
         let login = (USER, password.clone());
         let clients = blocking(move || {
             Clients::write(&folder, &certificate, (login.0, &login.1), doors, &keys)
