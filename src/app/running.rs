@@ -109,7 +109,8 @@ mod tests {
         let path = folder.path().join(FILE);
         assert!(began(std::process::id()).is_some());
         // Process 1 lives; nobody is process 4194305, the first number that cannot be.
-        let note = |pid: u32| serde_json::json!({ "pid": pid, "began": began(pid).or(Some(1)), "https": null, "sftp": null });
+        let note =
+            |pid: u32| serde_json::json!({ "pid": pid, "began": began(pid).or(Some(1)), "https": null, "sftp": null });
         std::fs::write(&path, note(1).to_string()).unwrap();
         assert!(matches!(Running::claim(folder.path()), Err(RunningError::Elsewhere { pid: 1, .. })));
         std::fs::write(&path, note(4_194_305).to_string()).unwrap();

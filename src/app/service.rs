@@ -43,7 +43,9 @@ pub enum StartError {
     #[error(transparent)]
     Running(#[from] RunningError),
     /// The served folder.
-    #[error("the tree {path} cannot be used: {source}; make it a folder that this user may read and write, or name another with 'tree'")]
+    #[error(
+        "the tree {path} cannot be used: {source}; make it a folder that this user may read and write, or name another with 'tree'"
+    )]
     Tree {
         /// Which.
         path: PathBuf,

@@ -48,7 +48,9 @@ async fn verify(store: &Store, checkpoint: Option<&Path>, format: Format) -> Res
         } else if found.anchored {
             out.line(format!("{count} entries, all sound, and the checkpoint agrees"))?;
         } else {
-            out.line(format!("{count} entries, all sound; whether any were cut off at the end only a checkpoint tells"))?;
+            out.line(format!(
+                "{count} entries, all sound; whether any were cut off at the end only a checkpoint tells"
+            ))?;
         }
     }
     if found.is_sound() { Ok(()) } else { Err(Failure::Said) }
@@ -79,7 +81,10 @@ async fn list(store: &Store, last: u32, action: Option<String>, format: Format) 
             out.line(&record.entry)?;
         } else {
             let rest = details(&record.entry);
-            out.line(format!("{:>6}  {:.0}  {:<18} {:<18} {rest}", record.seq, record.at, record.actor, record.action))?;
+            out.line(format!(
+                "{:>6}  {:.0}  {:<18} {:<18} {rest}",
+                record.seq, record.at, record.actor, record.action
+            ))?;
         }
     }
     Ok(())

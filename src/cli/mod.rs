@@ -132,7 +132,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Verb::Run(verb) => job::runs(verb, &store(&load(named, &environment)?.config).await?).await,
         Verb::Check(args) => check::run(&args, &config::inspect(named, &environment)),
-        Verb::Account(verb) => account::run(verb, &store(&load(named, &environment)?.config).await?, &environment).await,
+        Verb::Account(verb) => {
+            account::run(verb, &store(&load(named, &environment)?.config).await?, &environment).await
+        }
         Verb::Audit(verb) => audit::run(verb, &store(&load(named, &environment)?.config).await?).await,
     }
 }

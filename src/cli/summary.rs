@@ -69,7 +69,9 @@ fn files(count: u64) -> String {
 
 fn doubt(doubt: &Doubt) -> String {
     match doubt {
-        Doubt::Unparsed { count, first } => format!("{count} lines of the listing were not understood, first '{first}'"),
+        Doubt::Unparsed { count, first } => {
+            format!("{count} lines of the listing were not understood, first '{first}'")
+        }
         Doubt::ClosingReply { text } => format!("the server ended the listing with '{text}'"),
         Doubt::UnconfirmedEmpty => "it was listed as empty, and nothing confirms that".to_owned(),
         Doubt::RoundCount { count } => format!("exactly {count} entries: servers cut lists at such numbers"),

@@ -97,12 +97,11 @@ impl Demo {
         let https = service.https().ok_or(DemoError::NoHttps)?;
         let certificate = service.certificate().ok_or(DemoError::NoHttps)?.file.clone();
         let folder = config.data.join("clients");
-        let (doors, keys) = ((https, service.sftp()), service.host_keys().iter().map(|key| key.public.clone()).collect::<Vec<_>>());
+        let (doors, keys) =
+            ((https, service.sftp()), service.host_keys().iter().map(|key| key.public.clone()).collect::<Vec<_>>());
         let login = (USER, password.clone());
-        let clients = blocking(move || {
-            Clients::write(&folder, &certificate, (login.0, &login.1), doors, &keys)
-        })
-        .await??;
+        let clients =
+            blocking(move || Clients::write(&folder, &certificate, (login.0, &login.1), doors, &keys)).await??;
         Ok(Self { service, clients, password, files, legacy })
     }
 
@@ -140,7 +139,8 @@ impl Demo {
 /// the usual one is taken.
 fn on_this_machine(loaded: &Loaded) -> Config {
     let mut config = loaded.config.clone();
-    let is_default = |name| loaded.shown.iter().any(|setting| setting.name == name && setting.origin == Origin::Default);
+    let is_default =
+        |name| loaded.shown.iter().any(|setting| setting.name == name && setting.origin == Origin::Default);
     if is_default("https.listen") {
         config.https.listen = Some(free_port(8443));
     }
@@ -177,12 +177,8 @@ async fn account(store: &Store) -> Result<Secret, DemoError> {
         store.accounts.set_password(&Actor::System, USER, &password).await?;
         return Ok(password);
     }
-    let new = NewAccount {
-        name: USER.to_owned(),
-        password: Some(password.clone()),
-        scope: Scope::whole(),
-        admin: true,
-    };
+    let new =
+        NewAccount { name: USER.to_owned(), password: Some(password.clone()), scope: Scope::whole(), admin: true };
     store.accounts.create(&Actor::System, &new).await?;
     store.accounts.add_key(&Actor::System, USER, &key).await?;
     Ok(password)
