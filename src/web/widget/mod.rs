@@ -1,0 +1,12 @@
+//! Small pieces of HTML that many pages show. Each is a type whose `Display` is safe HTML, so that a
+//! template writes `{{ piece }}` and nothing else.
+
+mod chip;
+mod icon;
+mod interval;
+mod moment;
+
+pub(super) use chip::{Chip, Tone};
+pub(super) use icon::{Icon, icon};
+pub(super) use interval::IntervalBar;
+pub(super) use moment::Moment;
