@@ -96,20 +96,20 @@ impl Frame {
     /// The frame of the page called `title` for this visitor.
     #[must_use]
     pub fn new(visitor: &Visitor, title: impl Into<String>) -> Self {
-        let nav = visitor.signed_in().map(|who| {
-            let visible = page::navigation().filter(|(page, _)| who.is_admin() || page.audience == Audience::Account);
+        let nav = visitor.who().map(|who| {
+            let visible = page::navigation().filter(|(page, _)| who.admin || page.audience == Audience::Account);
             visible
-                .map(|(page, label)| NavItem { href: page.path, label, current: is_part(page.path, visitor.path()) })
+                .map(|(page, label)| NavItem { href: page.path, label, current: is_part(page.path, &visitor.path) })
                 .collect()
         });
         Self {
             title: title.into(),
-            theme: visitor.theme(),
+            theme: visitor.theme,
             nav: nav.unwrap_or_default(),
-            who: visitor.signed_in().map(|who| who.name().to_owned()).unwrap_or_default(),
-            csrf: visitor.csrf().to_owned(),
-            here: visitor.path().to_owned(),
-            note: visitor.note().cloned(),
+            who: visitor.who().map(|who| who.name.clone()).unwrap_or_default(),
+            csrf: visitor.csrf.clone(),
+            here: visitor.path.clone(),
+            note: visitor.note.clone(),
         }
     }
 

@@ -13,7 +13,15 @@ pub(super) mod reliability;
 pub(super) mod run;
 pub(super) mod sign_in;
 
+use askama::Template;
+use axum::http::header;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
 use serde::{Deserialize, Deserializer};
+
+use super::live;
+use super::problem::Problem;
+use super::state::WebState;
 
 /// Who may see a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,24 +34,86 @@ pub enum Audience {
     Admin,
 }
 
-pub struct Page { pub path: &'static str, pub audience: Audience, pub nav: Option<&'static str> }
+/// One row of the table.
+pub struct Page {
+    /// The route.
+    pub path: &'static str,
+    /// Who may see it.
+    pub audience: Audience,
+    /// Its name in the navigation, if it stands there.
+    pub nav: Option<&'static str>,
+    /// What answers.
+    pub routes: fn() -> MethodRouter<WebState>,
+}
+
+const fn page(path: &'static str, audience: Audience, routes: fn() -> MethodRouter<WebState>) -> Page {
+    Page { path, audience, nav: None, routes }
+}
+
+const fn named(label: &'static str, page: Page) -> Page {
+    Page { nav: Some(label), ..page }
+}
+
+use Audience::{Account, Admin, Public};
+
+/// Every page and every action.
 pub const PAGES: &[Page] = &[
-Page { path: "/", audience: Audience::Admin, nav: Some("Overview") },
-Page { path: "/jobs", audience: Audience::Admin, nav: Some("Jobs") },
-Page { path: "/browse", audience: Audience::Account, nav: Some("Files") },
-Page { path: "/reliability", audience: Audience::Admin, nav: Some("Reliability") },
-Page { path: "/audit", audience: Audience::Admin, nav: Some("Audit log") },
-Page { path: "/accounts", audience: Audience::Admin, nav: Some("Accounts") },
+    page("/sign-in", Public, || get(sign_in::show).post(sign_in::sign_in)),
+    page("/sign-out", Public, || post(sign_in::sign_out)),
+    page("/theme", Public, || post(sign_in::theme)),
+    named("Overview", page("/", Admin, || get(overview::show))),
+    page("/live/overview", Admin, || get(live::overview)),
+    named("Jobs", page("/jobs", Admin, || get(jobs::show).post(job_form::create))),
+    page("/jobs/new", Admin, || get(job_form::add)),
+    page("/jobs/{id}", Admin, || get(job::show)),
+    page("/jobs/{id}/edit", Admin, || get(job_form::edit).post(job_form::update)),
+    page("/jobs/{id}/run", Admin, || post(job::run_now)),
+    page("/jobs/{id}/pause", Admin, || post(job::pause)),
+    page("/jobs/{id}/resume", Admin, || post(job::resume)),
+    page("/jobs/{id}/delete", Admin, || post(job::delete)),
+    page("/runs/{id}", Admin, || get(run::show)),
+    page("/runs/{id}/live", Admin, || get(live::run)),
+    page("/runs/{id}/cancel", Admin, || post(run::cancel)),
+    page("/api/runs/{id}", Admin, || get(live::json)),
+    named("Files", page("/browse", Account, || get(browse::root))),
+    page("/browse/", Account, || get(browse::show).post(browse::act)),
+    page("/browse/{*path}", Account, || get(browse::show).post(browse::act)),
+    page("/upload/", Account, || post(browse::upload)),
+    page("/upload/{*path}", Account, || post(browse::upload)),
+    page("/download/{*path}", Account, || get(browse::download)),
+    named("Reliability", page("/reliability", Admin, || get(reliability::show))),
+    named("Audit log", page("/audit", Admin, || get(audit::show))),
+    page("/audit/verify", Admin, || post(audit::verify)),
+    page("/audit/checkpoint", Admin, || get(audit::checkpoint)),
+    named("Accounts", page("/accounts", Admin, || get(accounts::show).post(accounts::create))),
+    page("/accounts/{name}", Admin, || get(account::show).post(account::rights)),
+    page("/accounts/{name}/password", Admin, || post(account::password)),
+    page("/accounts/{name}/keys", Admin, || post(account::add_key)),
+    page("/accounts/{name}/keys/remove", Admin, || post(account::remove_key)),
+    page("/accounts/{name}/unlock", Admin, || post(account::unlock)),
+    page("/accounts/{name}/delete", Admin, || post(account::delete)),
 ];
 
-pub fn navigation() -> impl Iterator<Item = (&'static Page, &'static str)> { PAGES.iter().filter_map(|p| p.nav.map(|l| (p, l))) }
+/// The pages of the navigation with their names, in order.
+pub fn navigation() -> impl Iterator<Item = (&'static Page, &'static str)> {
+    PAGES.iter().filter_map(|page| page.nav.map(|label| (page, label)))
+}
+
+/// Renders a page. Pages are made for one visitor at one moment: nobody keeps them.
+pub(super) fn html(page: &impl Template) -> Result<Response, Problem> {
+    Ok(([(header::CACHE_CONTROL, "no-store")], Html(page.render()?)).into_response())
+}
 
 /// Links to the neighbouring pages of a long list.
 #[derive(Debug, Clone, Default)]
 pub struct Pager {
+    /// Back.
     pub newer: Option<String>,
+    /// What "back" is called.
     pub newer_label: &'static str,
+    /// On.
     pub older: Option<String>,
+    /// What "on" is called.
     pub older_label: &'static str,
 }
 

@@ -1,0 +1,62 @@
+//! What the pages work with.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::http::Extensions;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::{Accounts, Sessions};
+use crate::audit::AuditLog;
+use crate::db::Db;
+use crate::job::Jobs;
+use crate::model::Clock;
+use crate::tree::Tree;
+
+/// One way in for people and programs, as the first page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoorShown {
+    /// `sftp`, `dav` or `web`: which symbol.
+    pub icon: &'static str,
+    /// "SFTP".
+    pub name: String,
+    /// An address or a command to paste.
+    pub address: String,
+    /// Of the host key or certificate, with the name of the hash.
+    pub fingerprint: Option<String>,
+}
+
+/// Finds the client's address in a request's extensions; the listener knows how.
+pub type PeerOf = Arc<dyn Fn(&Extensions) -> SocketAddr + Send + Sync>;
+
+/// Everything behind the dashboard. Clones share it.
+#[derive(Clone)]
+pub struct WebState {
+    /// The store, for the journal and the statistics.
+    pub db: Db,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Who may come in.
+    pub accounts: Accounts,
+    /// Who is in.
+    pub sessions: Sessions,
+    /// The operation log.
+    pub audit: AuditLog,
+    /// Jobs and runs.
+    pub jobs: Jobs,
+    /// The served tree.
+    pub tree: Arc<Tree>,
+    /// The ways in, in the order of the page.
+    pub doors: Arc<Vec<DoorShown>>,
+    /// Finds the client's address.
+    pub peer_of: PeerOf,
+    /// Ends the live streams, so that the server can drain.
+    pub stop: CancellationToken,
+}
+
+impl fmt::Debug for WebState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebState")
+    }
+}
