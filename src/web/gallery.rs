@@ -13,18 +13,21 @@ use super::page::browse::{BrowsePage, Crumb, EntryRow};
 use super::page::job::JobPage;
 use super::page::job_form::{JobForm, JobFormPage, SCHEDULES};
 use super::page::jobs::{JobRow, JobsPage};
-use super::page::overview::{Door, MissingRow, OverviewPage, RunRow, Storage, Verdict};
+use super::page::overview::{MissingRow, OverviewPage, RunRow, Storage, Verdict};
 use super::page::reliability::{Cell, Family, ReliabilityPage, Shown, StatRow};
 use super::page::run::{Began, Count, FaultShown, ItemRow, RunPage, Tab};
 use super::page::sign_in::SignInPage;
 use super::page::Pager;
 use super::problem::ProblemPage;
-use super::visitor::{SignedIn, Visitor};
+use super::state::DoorShown;
+use super::visitor::{Visitor, Who};
 use super::widget::{Chip, IntervalBar, Moment, Tone};
 
 fn frame(title: &str, path: &str) -> Frame {
-    let who = (path != "/sign-in").then(|| SignedIn { name: "admin".into(), admin: true });
-    Frame::new(&Visitor { who, theme: Theme::Auto, path: path.into(), csrf: "c".into(), note: None }, title)
+    let who = (path != "/sign-in").then(|| Who { name: "admin".into(), admin: true });
+    let peer = ([127, 0, 0, 1], 1).into();
+    let visitor = Visitor { who, session: None, token: None, theme: Theme::Auto, path: path.into(), csrf: "c".into(), note: None, peer };
+    Frame::new(&visitor, title)
 }
 
 fn now() -> Timestamp {
@@ -81,13 +84,14 @@ fn overview() -> OverviewPage {
         },
         running: vec![live(Some(65)), LiveRun { job: "Plant archive".into(), chip: Chip::new(Tone::Busy, "Listing"), files: "18,204 found".into(), bytes: "61 GB".into(), rate: None, left: None, failed: None, now: vec![], ..live(None) }],
         idle: String::new(),
+        seen: String::new(),
         missing: vec![MissingRow { href: "/runs/40".into(), job: "Plant archive".into(), count: "3".into(), why: "the server refused to send the file (550 Permission denied)".into() }],
         recent: runs(),
         storage: Some(Storage { percent: 43, free: "531 GB".into(), total: "931 GB".into() }),
         doors: vec![
-            Door { icon: "sftp", name: "SFTP".into(), address: "sftp -P 2022 admin@files.example.org".into(), fingerprint: Some("SHA256:q0yBvW7cFm1mB3n0vJx7nq7H1b9C3sQ8t1Zz2r9JYpE".into()) },
-            Door { icon: "dav", name: "WebDAV".into(), address: "davs://files.example.org:8443/dav/".into(), fingerprint: None },
-            Door { icon: "web", name: "HTTPS".into(), address: "https://files.example.org:8443/files/".into(), fingerprint: Some("sha256 5f:2c:90:aa:…".into()) },
+            DoorShown { icon: "sftp", name: "SFTP".into(), address: "sftp -P 2022 admin@files.example.org".into(), fingerprint: Some("SHA256:q0yBvW7cFm1mB3n0vJx7nq7H1b9C3sQ8t1Zz2r9JYpE".into()) },
+            DoorShown { icon: "dav", name: "WebDAV".into(), address: "davs://files.example.org:8443/dav/".into(), fingerprint: None },
+            DoorShown { icon: "web", name: "HTTPS".into(), address: "https://files.example.org:8443/files/".into(), fingerprint: Some("sha256 5f:2c:90:aa:…".into()) },
         ],
     }
 }
@@ -145,7 +149,7 @@ fn browse() -> BrowsePage {
     BrowsePage {
         frame: frame("Files", "/browse/partners"), here_name: "2026".into(),
         crumbs: vec![Crumb { href: "/browse/".into(), label: "All files".into() }, Crumb { href: "/browse/partners/".into(), label: "partners".into() }],
-        action: "/browse/partners/2026/".into(), writable: true,
+        action: "/browse/partners/2026/".into(), upload: "/upload/partners/2026/".into(), writable: true,
         entries: vec![entry("files", "dir", "Angebote für Köln", "", ""), entry("files", "dir", "报告", "", ""), entry("file", "", "figures final.xlsx", "", "1.2 MB"), entry("file", "", "-rf #1 100%.txt", "", "0 B"), entry("file", "", "\\xd6\\xd0\\xb9\\xfa.txt", "name is not UTF-8", "12 kB"), entry("link", "", "latest", "link to figures final.xlsx", "")],
         summary: "2 folders, 3 files, 1.2 MB".into(), pager: Pager::default(),
     }
@@ -158,7 +162,7 @@ fn reliability() -> ReliabilityPage {
         cells: values.iter().zip(classes).map(|((v, l, h, n), class)| Cell { class, shown: (*n > 30).then(|| Shown { value: super::show::figure(*v), range: format!("{} to {}", super::show::figure(*l), super::show::figure(*h)), bar: IntervalBar::new(*v, *l, *h, top, "x") }), n: n.to_string(), needed: "30".into() }).collect(),
     };
     ReliabilityPage {
-        frame: frame("Reliability", "/reliability"), lead: "From 2,140 connections and 61,204 transfers that really took place.".into(),
+        frame: frame("Reliability", "/reliability"), caveat: crate::reliability::CAVEAT, lead: "From 2,140 connections and 61,204 transfers that really took place.".into(),
         tabs: vec![Tab { href: "?".into(), label: "Last hour".into(), current: false }, Tab { href: "?".into(), label: "Last day".into(), current: true }, Tab { href: "?".into(), label: "Last 30 days".into(), current: false }],
         families: ["FTP", "SFTP", "WebDAV"].into_iter().zip(classes).map(|(name, class)| Family { name, class, seen: "1,204 connections".into() }).collect(),
         rows: vec![

@@ -1,8 +1,18 @@
 //! One account: rights, password, keys.
 
 use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
 
+use super::accounts::{address, chip, scope};
+use crate::account::{AccountError, Change};
+use crate::model::{Access, Secret};
+use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::Frame;
+use crate::web::problem::Problem;
+use crate::web::state::WebState;
+use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Moment};
 
 /// An SSH key.
@@ -27,4 +37,140 @@ pub(in crate::web) struct AccountPage {
     pub read_only: bool,
     pub admin: bool,
     pub keys: Vec<KeyRow>,
+}
+
+/// `GET /accounts/{name}`.
+pub(in crate::web) async fn show(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let account = state.accounts.get(&name).await?.ok_or(Problem::Missing)?;
+    let now = state.clock.now();
+    let keys = account.keys.iter().map(|key| KeyRow {
+        id: key.fingerprint.clone(),
+        label: format!("{} {}", key.algorithm, key.comment).trim_end().to_owned(),
+        fingerprint: key.fingerprint.clone(),
+        added: Moment::around(key.added, now),
+    });
+    super::html(&AccountPage {
+        frame: Frame::new(&visitor, &account.name),
+        href: address(&account.name),
+        chip: chip(&account, now),
+        own: visitor.grant()?.id() == account.id,
+        locked: account.locked_until.is_some_and(|until| until > now),
+        home: account.scope.home.display().into_owned(),
+        read_only: account.scope.access == Access::ReadOnly,
+        admin: account.admin,
+        keys: keys.collect(),
+        name: account.name,
+    })
+}
+
+/// Back to the page with good news, or with the reason why not.
+fn answer(name: &str, result: Result<(), AccountError>, good: &str) -> Result<Response, Problem> {
+    match result {
+        Ok(()) => Ok(done(&address(name), good)),
+        Err(AccountError::Store(error)) => Err(error.into()),
+        Err(AccountError::Missing(_)) => Err(Problem::Missing),
+        Err(error) => Ok(refused(&address(name), &error.to_string())),
+    }
+}
+
+/// Folder and rights.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web) struct Rights {
+    home: String,
+    #[serde(deserialize_with = "super::ticked")]
+    read_only: bool,
+    #[serde(deserialize_with = "super::ticked")]
+    admin: bool,
+}
+
+/// `POST /accounts/{name}`.
+pub(in crate::web) async fn rights(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(name): Path<String>,
+    Posted(form): Posted<Rights>,
+) -> Result<Response, Problem> {
+    let scope = match scope(&form.home, form.read_only) {
+        Ok(scope) => scope,
+        Err(why) => return Ok(refused(&address(&name), &why)),
+    };
+    let change =
+        Change { home: Some(scope.home), access: Some(scope.access), admin: Some(form.admin), ..Change::default() };
+    let result = state.accounts.change(&visitor.grant()?.actor(), &name, &change).await;
+    answer(&name, result, "The rights are saved. They hold from the next sign-in on, here at once.")
+}
+
+/// A new password.
+#[derive(Deserialize)]
+pub(in crate::web) struct NewPassword {
+    password: String,
+}
+
+/// `POST /accounts/{name}/password`.
+pub(in crate::web) async fn password(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(name): Path<String>,
+    Posted(form): Posted<NewPassword>,
+) -> Result<Response, Problem> {
+    let new = Secret::new(form.password);
+    let result = state.accounts.set_password(&visitor.grant()?.actor(), &name, &new).await;
+    answer(&name, result, "The new password is set.")
+}
+
+/// A line of an `authorized_keys` file, or the fingerprint of a key that is there.
+#[derive(Deserialize)]
+pub(in crate::web) struct Key {
+    key: String,
+}
+
+/// `POST /accounts/{name}/keys`.
+pub(in crate::web) async fn add_key(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(name): Path<String>,
+    Posted(form): Posted<Key>,
+) -> Result<Response, Problem> {
+    let result = state.accounts.add_key(&visitor.grant()?.actor(), &name, &form.key).await;
+    answer(&name, result.map(drop), "The key is added.")
+}
+
+/// `POST /accounts/{name}/keys/remove`.
+pub(in crate::web) async fn remove_key(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(name): Path<String>,
+    Posted(form): Posted<Key>,
+) -> Result<Response, Problem> {
+    let result = state.accounts.remove_key(&visitor.grant()?.actor(), &name, &form.key).await;
+    answer(&name, result, "The key is removed.")
+}
+
+/// `POST /accounts/{name}/unlock`.
+pub(in crate::web) async fn unlock(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(name): Path<String>,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Result<Response, Problem> {
+    let result = state.accounts.unlock(&visitor.grant()?.actor(), &name).await;
+    answer(&name, result, "The account is unlocked.")
+}
+
+/// `POST /accounts/{name}/delete`.
+pub(in crate::web) async fn delete(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(name): Path<String>,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Result<Response, Problem> {
+    match state.accounts.remove(&visitor.grant()?.actor(), &name).await {
+        Ok(()) => Ok(done("/accounts", format!("The account “{name}” is deleted. Its files stay."))),
+        Err(error) => answer(&name, Err(error), ""),
+    }
 }

@@ -1,10 +1,19 @@
 //! All accounts, and adding one.
 
 use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use crate::account::{Account, AccountError, NewAccount};
+use crate::model::{Access, RelPath, Scope, Secret};
+use crate::web::form::{Posted, done};
 use crate::web::frame::Frame;
-use crate::web::widget::Chip;
+use crate::web::problem::{Problem, sentence};
+use crate::web::state::WebState;
+use crate::web::visitor::{Asks, Visitor};
+use crate::web::widget::{Chip, Tone};
 
 /// One account in the list.
 #[derive(Debug, Clone)]
@@ -38,4 +47,87 @@ pub(in crate::web) struct AccountsPage {
     pub open: bool,
     pub problems: Vec<String>,
     pub form: AccountForm,
+}
+
+/// `GET /accounts`.
+pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): Asks) -> Result<Response, Problem> {
+    render(&state, &visitor, AccountForm::default(), Vec::new()).await
+}
+
+/// `POST /accounts`.
+pub(in crate::web) async fn create(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Posted(form): Posted<AccountForm>,
+) -> Result<Response, Problem> {
+    let scope = match scope(&form.home, form.read_only) {
+        Ok(scope) => scope,
+        Err(why) => return render(&state, &visitor, form, vec![sentence(&why)]).await,
+    };
+    let new = NewAccount {
+        name: form.name.trim().to_owned(),
+        password: Some(form.password.as_str()).filter(|p| !p.is_empty()).map(Secret::new),
+        scope,
+        admin: form.admin,
+    };
+    match state.accounts.create(&visitor.grant()?.actor(), &new).await {
+        Ok(_) => Ok(done(&address(&new.name), format!("The account “{}” is added.", new.name))),
+        Err(AccountError::Store(error)) => Err(error.into()),
+        Err(error) => render(&state, &visitor, form, vec![sentence(&error.to_string())]).await,
+    }
+}
+
+async fn render(
+    state: &WebState,
+    visitor: &Visitor,
+    form: AccountForm,
+    problems: Vec<String>,
+) -> Result<Response, Problem> {
+    let now = state.clock.now();
+    let rows = state.accounts.list().await?.iter().map(|account| row(account, now)).collect();
+    super::html(&AccountsPage {
+        frame: Frame::new(visitor, "Accounts"),
+        rows,
+        open: !problems.is_empty(),
+        problems,
+        form: AccountForm { password: String::new(), ..form },
+    })
+}
+
+fn row(account: &Account, now: jiff::Timestamp) -> AccountRow {
+    AccountRow {
+        href: address(&account.name),
+        name: account.name.clone(),
+        home: format!("/{}", account.scope.home.display()),
+        access: match account.scope.access {
+            Access::ReadOnly => "read",
+            Access::ReadWrite => "read and write",
+        },
+        keys: account.keys.len().to_string(),
+        chip: chip(account, now),
+    }
+}
+
+/// How an account stands.
+pub(in crate::web) fn chip(account: &Account, now: jiff::Timestamp) -> Chip {
+    if account.disabled {
+        Chip::new(Tone::Idle, "Switched off")
+    } else if account.locked_until.is_some_and(|until| until > now) {
+        Chip::new(Tone::Bad, "Locked")
+    } else if account.admin {
+        Chip::new(Tone::Busy, "Administrator")
+    } else {
+        Chip::new(Tone::Ok, "Active")
+    }
+}
+
+/// The page of an account.
+pub(in crate::web) fn address(name: &str) -> String {
+    format!("/accounts/{}", utf8_percent_encode(name, NON_ALPHANUMERIC))
+}
+
+/// Folder and rights as a form has them.
+pub(in crate::web) fn scope(home: &str, read_only: bool) -> Result<Scope, String> {
+    let home = RelPath::lenient(home.trim()).map_err(|e| format!("home folder: {e}"))?;
+    Ok(Scope { home, access: if read_only { Access::ReadOnly } else { Access::ReadWrite } })
 }

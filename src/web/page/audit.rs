@@ -1,11 +1,59 @@
 //! The audit log, with a check of its chain.
 
 use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::Pager;
+use crate::audit::{self as log, Record};
+use crate::web::form::{Nothing, Posted};
 use crate::web::frame::{Frame, Note};
-use crate::web::widget::Moment;
+use crate::web::problem::Problem;
+use crate::web::show as shown;
+use crate::web::state::WebState;
+use crate::web::visitor::{Asks, Visitor};
+use crate::web::widget::{Moment, Tone};
+
+/// Entries on one page.
+const ENTRIES: u32 = 50;
+/// Damages that the page lists.
+const DAMAGES: usize = 5;
+
+/// The words to filter by; an entry of another kind is found by "everything".
+const ACTIONS: &[&str] = &[
+    "login-succeeded",
+    "login-failed",
+    "signed-out",
+    "account-locked",
+    "account-created",
+    "account-changed",
+    "password-changed",
+    "account-removed",
+    "key-added",
+    "key-removed",
+    "job-created",
+    "job-changed",
+    "job-paused",
+    "job-resumed",
+    "job-removed",
+    "run-started",
+    "run-ended",
+    "run-cancelled",
+    "file-published",
+    "file-trashed",
+    "door-uploaded",
+    "door-removed",
+    "door-renamed",
+    "door-dir-made",
+    "service-started",
+    "service-stopped",
+    "checkpoint-written",
+];
 
 /// What to show.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -38,4 +86,114 @@ pub(in crate::web) struct AuditPage {
     pub actions: Vec<String>,
     pub rows: Vec<AuditRow>,
     pub pager: Pager,
+}
+
+/// `GET /audit`.
+pub(in crate::web) async fn show(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Query(filter): Query<Filter>,
+) -> Result<Response, Problem> {
+    render(&state, &visitor, filter, None).await
+}
+
+/// `POST /audit/verify`: reads the whole chain.
+pub(in crate::web) async fn verify(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Result<Response, Problem> {
+    let found = state.audit.verify(None).await?;
+    let entries = shown::plural(found.entries, "entry", "entries");
+    let note = if found.is_sound() {
+        let hash = found.head.hash_hex();
+        Note { tone: Tone::Ok, text: format!("The chain is whole: {entries}, each sealed by the one before. The last hash is {hash}. Only a checkpoint kept elsewhere shows that nothing was cut off at the end.") }
+    } else {
+        let list: Vec<_> = found.damages.iter().take(DAMAGES).map(ToString::to_string).collect();
+        Note { tone: Tone::Bad, text: format!("The log was tampered with or damaged, in {} of {entries}: {}.", shown::plural(found.damaged, "place", "places"), list.join("; ")) }
+    };
+    render(&state, &visitor, Filter::default(), Some(note)).await
+}
+
+/// `GET /audit/checkpoint`: the head of the chain, to be kept elsewhere.
+pub(in crate::web) async fn checkpoint(State(state): State<WebState>) -> Result<Response, Problem> {
+    let head = state.audit.head().await?;
+    let name = format!("attachment; filename=\"causeway-audit-{}.txt\"", head.seq);
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], head.to_string())
+        .into_response())
+}
+
+async fn render(state: &WebState, visitor: &Visitor, filter: Filter, verified: Option<Note>) -> Result<Response, Problem> {
+    let actor = filter.actor.trim();
+    let wanted = log::Filter {
+        actor: (!actor.is_empty()).then(|| match actor {
+            "system" => actor.to_owned(),
+            _ if actor.contains(':') => actor.to_owned(),
+            name => format!("account:{name}"),
+        }),
+        action: Some(filter.action.clone()).filter(|a| !a.is_empty()),
+        text: None,
+        from: midnight(&filter.since, 0),
+        to: midnight(&filter.until, 1),
+        before: filter.before.parse().ok(),
+        limit: ENTRIES,
+    };
+    let records = state.audit.page(&wanted).await?;
+    let more = records.len() >= usize::try_from(ENTRIES).unwrap_or(usize::MAX);
+    let query = |before: Option<i64>| {
+        let part = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let before = before.map(|seq| format!("&before={seq}")).unwrap_or_default();
+        format!("/audit?actor={}&action={}&since={}&until={}{before}", part(&filter.actor), part(&filter.action), part(&filter.since), part(&filter.until))
+    };
+    let pager = Pager {
+        newer: wanted.before.map(|_| query(None)),
+        newer_label: "Newest entries",
+        older: records.last().filter(|_| more).map(|last| query(Some(last.seq))),
+        older_label: "Older entries",
+    };
+    super::html(&AuditPage {
+        frame: Frame::new(visitor, "Audit log"),
+        verified,
+        actions: ACTIONS.iter().map(|a| (*a).to_owned()).collect(),
+        rows: records.iter().map(row).collect(),
+        pager,
+        filter,
+    })
+}
+
+fn row(record: &Record) -> AuditRow {
+    let (kind, name) = record.actor.split_once(':').unwrap_or(("", &record.actor));
+    AuditRow {
+        number: record.seq,
+        at: Moment::exact(record.at),
+        actor: if kind == "job" { format!("job {name}") } else { name.to_owned() },
+        action: record.action.replace('-', " "),
+        detail: detail(record),
+        hash: record.hash.chars().take(12).collect(),
+    }
+}
+
+/// The fields of the event, as "name: value".
+fn detail(record: &Record) -> String {
+    let Some(event) = &record.event else { return record.entry.clone() };
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(event) else { return String::new() };
+    let shown = fields.into_iter().filter(|(name, _)| name != "action").map(|(name, value)| {
+        let value = match value {
+            serde_json::Value::String(text) => text,
+            serde_json::Value::Array(list) => {
+                list.iter().map(|v| v.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", ")
+            }
+            other => other.to_string(),
+        };
+        // A path that is not UTF-8 is hexadecimal behind a NUL; people see the hexadecimal.
+        format!("{}: {}", name.replace('_', " "), value.replace('\0', "hex "))
+    });
+    shown.collect::<Vec<_>>().join(" · ")
+}
+
+/// Midnight (UTC) of a date, some days later.
+fn midnight(date: &str, days: i64) -> Option<Timestamp> {
+    let date: Date = date.parse().ok()?;
+    let date = date.checked_add(jiff::Span::new().days(days)).ok()?;
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }

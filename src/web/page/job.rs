@@ -1,10 +1,25 @@
 //! One job: how it works and what its runs did.
 
 use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
 
+use super::jobs;
 use super::overview::RunRow;
+use crate::job::{Job, JobError, RunFilter};
+use crate::mirror::Policy;
+use crate::model::{JobId, RunId};
+use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::Frame;
-use crate::web::widget::Chip;
+use crate::web::problem::Problem;
+use crate::web::state::WebState;
+use crate::web::visitor::Asks;
+use crate::web::widget::{Chip, Tone};
+use crate::web::{show as shown, words};
+
+/// Runs on one page.
+const RUNS: u32 = 25;
 
 #[derive(Template)]
 #[template(path = "job.html")]
@@ -19,4 +34,130 @@ pub(in crate::web) struct JobPage {
     pub facts: Vec<(&'static str, String)>,
     pub runs: Vec<RunRow>,
     pub older: Option<String>,
+}
+
+/// Which runs to list.
+#[derive(Deserialize)]
+pub(in crate::web) struct Older {
+    before: Option<i64>,
+}
+
+/// `GET /jobs/{id}`.
+pub(in crate::web) async fn show(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(id): Path<i64>,
+    Query(older): Query<Older>,
+) -> Result<Response, Problem> {
+    let job = state.jobs.get(JobId(id)).await?;
+    let now = state.clock.now();
+    let filter =
+        RunFilter { job: Some(job.id), before: older.before.map(RunId), limit: RUNS, ..RunFilter::default() };
+    let runs = state.jobs.runs(&filter).await?;
+    let more = runs.len() >= usize::try_from(RUNS).unwrap_or(usize::MAX);
+    let row = state.jobs.list(true).await?.into_iter().find(|row| row.job.id == job.id);
+    super::html(&JobPage {
+        frame: Frame::new(&visitor, &job.name),
+        href: format!("/jobs/{id}"),
+        chip: row.as_ref().map_or_else(|| Chip::new(Tone::Idle, "Removed"), jobs::chip),
+        source: jobs::place(&job.source.endpoint, &state.tree),
+        target: jobs::place(&job.target.endpoint, &state.tree),
+        paused: job.paused,
+        facts: facts(&state, &job),
+        older: runs.last().filter(|_| more).map(|run| format!("?before={}", run.id)),
+        runs: runs.iter().map(|run| words::run_row(run, &job.name, now)).collect(),
+        name: job.name,
+    })
+}
+
+fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
+    let policy = &job.policy;
+    let starts = state.jobs.next_starts(job, 3);
+    let next = match (job.paused, starts.is_empty()) {
+        (true, _) => "paused".to_owned(),
+        (false, true) => "not planned".to_owned(),
+        (false, false) => starts.iter().map(|at| job.zone.show(*at)).collect::<Vec<_>>().join(", then "),
+    };
+    let mut facts = vec![("When", job.schedule.describe(&job.zone)), ("Next start", next), ("Files", files(policy))];
+    facts.push((
+        "Vanished files",
+        if policy.delete.enabled {
+            format!(
+                "to the trash, at most {} and {} % of them in a run",
+                shown::plural(policy.delete.max_files, "file", "files"),
+                policy.delete.max_percent
+            )
+        } else {
+            "stay here".to_owned()
+        },
+    ));
+    let connections = policy.connections.unwrap_or(job.source.endpoint.options.connections);
+    facts.push(("Connections", connections.to_string()));
+    facts.push(("Bandwidth", policy.bandwidth.map_or_else(|| "no limit".to_owned(), |rate| format!("at most {}", shown::rate(rate)))));
+    if let Some(charset) = &policy.charset {
+        facts.push(("Names", format!("from {charset} to UTF-8")));
+    }
+    if job.source.endpoint.options.insecure {
+        facts.push(("Certificate", "any is accepted: the server could be anybody".to_owned()));
+    }
+    if policy.dry_run {
+        facts.push(("Dry run", "nothing is changed".to_owned()));
+    }
+    facts
+}
+
+fn files(policy: &Policy) -> String {
+    match (policy.include.as_slice(), policy.exclude.as_slice()) {
+        ([], []) => "all".to_owned(),
+        ([], without) => format!("all but {}", without.join(", ")),
+        (only, []) => format!("only {}", only.join(", ")),
+        (only, without) => format!("only {}, but not {}", only.join(", "), without.join(", ")),
+    }
+}
+
+/// `POST /jobs/{id}/run`.
+pub(in crate::web) async fn run_now(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(id): Path<i64>,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Result<Response, Problem> {
+    match state.jobs.run_now(&visitor.grant()?.actor(), JobId(id)).await {
+        Ok(run) => Ok(done(&format!("/runs/{run}"), "The run starts now.")),
+        Err(error @ JobError::AlreadyActive { run, .. }) => Ok(refused(&format!("/runs/{run}"), &error.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `POST /jobs/{id}/pause`.
+pub(in crate::web) async fn pause(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(id): Path<i64>,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Result<Response, Problem> {
+    state.jobs.pause(&visitor.grant()?.actor(), JobId(id)).await?;
+    Ok(done(&format!("/jobs/{id}"), "The job rests until somebody resumes it."))
+}
+
+/// `POST /jobs/{id}/resume`.
+pub(in crate::web) async fn resume(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(id): Path<i64>,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Result<Response, Problem> {
+    state.jobs.resume(&visitor.grant()?.actor(), JobId(id)).await?;
+    Ok(done(&format!("/jobs/{id}"), "The job goes on."))
+}
+
+/// `POST /jobs/{id}/delete`.
+pub(in crate::web) async fn delete(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(id): Path<i64>,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Result<Response, Problem> {
+    state.jobs.remove(&visitor.grant()?.actor(), JobId(id)).await?;
+    Ok(done("/jobs", "The job is deleted. Its files stay where they are."))
 }

@@ -1,9 +1,19 @@
 //! The list of jobs.
 
 use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use jiff::Timestamp;
 
+use crate::job::{JobRow as Stored, RunState};
+use crate::model::{Endpoint, Protocol};
+use crate::tree::Tree;
 use crate::web::frame::Frame;
-use crate::web::widget::{Chip, Moment};
+use crate::web::problem::Problem;
+use crate::web::state::WebState;
+use crate::web::visitor::Asks;
+use crate::web::widget::{Chip, Moment, Tone};
+use crate::web::words;
 
 /// One job in the list.
 #[derive(Debug, Clone)]
@@ -29,4 +39,54 @@ pub struct JobRow {
 pub(in crate::web) struct JobsPage {
     pub frame: Frame,
     pub rows: Vec<JobRow>,
+}
+
+/// `GET /jobs`.
+pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): Asks) -> Result<Response, Problem> {
+    let now = state.clock.now();
+    let rows = state.jobs.list(false).await?;
+    let rows = rows.iter().map(|row| shown(row, &state.tree, now)).collect();
+    super::html(&JobsPage { frame: Frame::new(&visitor, "Jobs"), rows })
+}
+
+fn shown(row: &Stored, tree: &Tree, now: Timestamp) -> JobRow {
+    let job = &row.job;
+    JobRow {
+        href: format!("/jobs/{}", job.id),
+        name: job.name.clone(),
+        source: place(&job.source.endpoint, tree),
+        target: place(&job.target.endpoint, tree),
+        schedule: job.schedule.describe(&job.zone),
+        next: job.next_start.filter(|_| !job.paused).map(|at| Moment::around(at, now)),
+        chip: chip(row),
+    }
+}
+
+/// How a job stands: what it does now, or how its last run ended.
+pub(in crate::web) fn chip(row: &Stored) -> Chip {
+    match (&row.active, &row.last) {
+        (Some(run), _) => words::run_chip(run),
+        (None, _) if row.job.paused => Chip::new(Tone::Idle, "Paused"),
+        (None, Some(run)) if run.state == RunState::Incomplete => {
+            let missing = run.summary.as_ref().map_or(0, words::missing);
+            let word = if missing > 0 { format!("{missing} missing") } else { "Incomplete".to_owned() };
+            Chip::new(Tone::Warn, word)
+        }
+        (None, Some(run)) => words::run_chip(run),
+        (None, None) => Chip::new(Tone::Idle, "New"),
+    }
+}
+
+/// An address for people: a folder of the served tree by its path in it, everything else by its URL.
+pub(in crate::web) fn place(endpoint: &Endpoint, tree: &Tree) -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    if endpoint.protocol != Protocol::Local {
+        return endpoint.url();
+    }
+    let inside = endpoint.root.strip_prefix(tree.path().as_os_str().as_bytes());
+    match inside.map(|rest| rest.strip_prefix(b"/").unwrap_or(rest)) {
+        Some(b"") => "the whole tree".to_owned(),
+        Some(rest) if !rest.starts_with(b"/") => String::from_utf8_lossy(rest).into_owned(),
+        _ => endpoint.url(),
+    }
 }

@@ -1,10 +1,22 @@
 //! The first page: how things stand, what runs now, what is missing, and where the doors are.
 
 use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
 
+use crate::job::{JobRow, RunFilter, RunState};
+use crate::task;
+use crate::tree::Tree;
 use crate::web::frame::Frame;
-use crate::web::live::LiveRun;
+use crate::web::live::{self, LiveRun};
+use crate::web::problem::{Problem, sentence};
+use crate::web::state::{DoorShown, WebState};
+use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Moment, Tone};
+use crate::web::{show, words};
+
+/// How many ended runs the page shows.
+const LAST_RUNS: usize = 8;
 
 /// The state of the house in one sentence.
 #[derive(Debug, Clone)]
@@ -62,19 +74,6 @@ pub struct Storage {
     pub total: String,
 }
 
-/// One way in for people and programs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Door {
-    /// Which symbol.
-    pub icon: &'static str,
-    /// "SFTP".
-    pub name: String,
-    /// An address or command to paste.
-    pub address: String,
-    /// Of the host key or certificate.
-    pub fingerprint: Option<String>,
-}
-
 #[derive(Template)]
 #[template(path = "overview.html")]
 pub(in crate::web) struct OverviewPage {
@@ -85,7 +84,8 @@ pub(in crate::web) struct OverviewPage {
     pub missing: Vec<MissingRow>,
     pub recent: Vec<RunRow>,
     pub storage: Option<Storage>,
-    pub doors: Vec<Door>,
+    pub seen: String,
+    pub doors: Vec<DoorShown>,
 }
 
 #[derive(Template)]
@@ -93,4 +93,90 @@ pub(in crate::web) struct OverviewPage {
 pub(in crate::web) struct RunningPart {
     pub running: Vec<LiveRun>,
     pub idle: String,
+}
+
+/// `GET /`.
+pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): Asks) -> Result<Response, Problem> {
+    let rows = state.jobs.list(true).await?;
+    let now = state.clock.now();
+    let filter = RunFilter { limit: 60, ..RunFilter::default() };
+    let ended = state.jobs.runs(&filter).await?.into_iter().filter(|run| run.state.is_over());
+    let name = |id| rows.iter().find(|row| row.job.id == id).map_or("a removed job", |row| row.job.name.as_str());
+    let recent = ended.take(LAST_RUNS).map(|run| words::run_row(&run, name(run.job), now)).collect();
+    super::html(&OverviewPage {
+        frame: Frame::new(&visitor, "Overview"),
+        verdict: verdict(&rows),
+        running: live::running(&state, &rows),
+        seen: live::seen(&rows),
+        idle: live::IDLE.to_owned(),
+        missing: rows.iter().filter_map(missing).collect(),
+        recent,
+        storage: storage(&state.tree).await,
+        doors: state.doors.as_ref().clone(),
+    })
+}
+
+/// What the last run of a job could not bring.
+fn missing(row: &JobRow) -> Option<MissingRow> {
+    let run = row.last.as_ref()?;
+    let summary = run.summary.as_ref()?;
+    let count = words::missing(summary);
+    let why = match summary.missing.first() {
+        Some(item) => sentence(&item.fault.message),
+        None => "The run ended before it could copy them.".to_owned(),
+    };
+    (count > 0 && !summary.dry_run).then(|| MissingRow {
+        href: format!("/runs/{}?state=failed", run.id),
+        job: row.job.name.clone(),
+        count: show::count(count),
+        why,
+    })
+}
+
+/// The state of the house, from the last run of every job.
+fn verdict(rows: &[JobRow]) -> Verdict {
+    let last: Vec<_> = rows.iter().filter_map(|row| row.last.as_ref()).collect();
+    let summaries: Vec<_> = last.iter().filter_map(|run| run.summary.as_ref()).filter(|s| !s.dry_run).collect();
+    let lost: u64 = summaries.iter().map(|s| words::missing(s)).sum();
+    let unsure: u64 = summaries.iter().map(|s| s.counts.dirs_unsure).sum();
+    let failed = last.iter().filter(|run| run.state == RunState::Failed).count();
+    let here: u64 = summaries
+        .iter()
+        .map(|s| s.counts.files_published + s.counts.files_unchanged + s.counts.files_adopted)
+        .sum();
+    let jobs = show::plural(len(rows.len()), "job", "jobs");
+    let held = format!("{} of {jobs}", show::plural(here, "file", "files"));
+    let active = rows.iter().filter(|row| row.active.is_some()).count();
+    let (tone, headline, detail) = if rows.is_empty() {
+        (Tone::Idle, "Nothing is mirrored yet".to_owned(), "Add a job: where the files are now, and where they belong.".to_owned())
+    } else if failed > 0 {
+        let headline = format!("{} could not do its work", show::plural(len(failed), "job", "jobs"));
+        (Tone::Bad, if failed == 1 { headline } else { headline.replace("its work", "their work") }, format!("Its last run says why. {held} are here."))
+    } else if lost > 0 {
+        (Tone::Warn, format!("{} not here yet", show::plural(lost, "file is", "files are")), format!("{held} are here. The next run tries the others again."))
+    } else if unsure > 0 {
+        (Tone::Warn, format!("{} not be listed to the end", show::plural(unsure, "folder could", "folders could")), format!("Every file that was listed is here: {held}. Nothing is deleted on the word of such a listing."))
+    } else if summaries.is_empty() {
+        let headline = if active > 0 { "The first copy is under way" } else { "No job has run yet" };
+        (if active > 0 { Tone::Busy } else { Tone::Idle }, headline.to_owned(), format!("{jobs} defined."))
+    } else if summaries.iter().all(|s| s.verified) {
+        (Tone::Ok, "Everything is here and verified".to_owned(), format!("{held}, each read from its source and kept with its SHA-256."))
+    } else {
+        (Tone::Ok, "Everything is here".to_owned(), format!("{held}. Some were believed by size and time."))
+    };
+    Verdict { tone, headline, detail }
+}
+
+fn len(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+async fn storage(tree: &std::sync::Arc<Tree>) -> Option<Storage> {
+    let tree = tree.clone();
+    let space = task::blocking(move || tree.view(&crate::model::Scope::whole())?.space()).await.ok()?.ok()?;
+    Some(Storage {
+        percent: show::percent(space.total.saturating_sub(space.free), space.total),
+        free: show::bytes(space.available),
+        total: show::bytes(space.total),
+    })
 }

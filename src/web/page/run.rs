@@ -1,11 +1,28 @@
 //! One run: progress, counts, and every path it had to do something about.
 
 use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
 
 use super::Pager;
+use crate::job::{JobError, Run};
+use crate::mirror::store::{self, AttemptRow, ItemFilter, RunCounts};
+use crate::mirror::{ItemState, Summary};
+use crate::model::{ItemId, RunId};
+use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::{Frame, Note};
-use crate::web::live::LiveRun;
+use crate::web::live::{self, LiveRun};
+use crate::web::problem::{Problem, sentence};
+use crate::web::state::WebState;
+use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Moment};
+use crate::web::{show as shown, words};
+
+/// Items on one page.
+const ITEMS: u32 = 100;
+/// Attempts shown of one item.
+const ATTEMPTS: usize = 20;
 
 /// One number with its name.
 #[derive(Debug, Clone)]
@@ -76,4 +93,160 @@ pub(in crate::web) struct RunPage {
     pub tabs: Vec<Tab>,
     pub items: Vec<ItemRow>,
     pub pager: Pager,
+}
+
+/// Which items to show.
+#[derive(Deserialize)]
+pub(in crate::web) struct Wanted {
+    #[serde(default)]
+    state: String,
+    after: Option<i64>,
+}
+
+/// `GET /runs/{id}`.
+pub(in crate::web) async fn show(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(id): Path<i64>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
+    let page = state.jobs.run_page(RunId(id)).await?;
+    let (run, job) = (&page.run, &page.job);
+    let counts = store::counts(&state.db, run.id).await?;
+    let filter = ItemFilter {
+        state: ItemState::of(&wanted.state),
+        fault: None,
+        after: wanted.after.map(ItemId),
+        limit: ITEMS,
+    };
+    let (items, last) = items(&state, run.id, &filter).await?;
+    let summary = run.summary.as_ref();
+    let more = items.len() >= usize::try_from(ITEMS).unwrap_or(usize::MAX);
+    let word = filter.state.map_or("", ItemState::as_str);
+    super::html(&RunPage {
+        frame: Frame::new(&visitor, format!("Run {id}")),
+        id,
+        href: format!("/runs/{id}"),
+        job: job.name.clone(),
+        job_href: format!("/jobs/{}", job.id),
+        chip: words::run_chip(run),
+        began: Began {
+            at: run.started.map(|at| Moment::around(at, state.clock.now())),
+            cause: words::cause(run.cause),
+            took: if run.ended.is_some() { words::took(run, state.clock.now()) } else { String::new() },
+        },
+        live: (!run.state.is_over()).then(|| live::of_run(&state, run, &job.name)),
+        said: run.state.is_over().then(|| words::ending(run)).flatten().map(|(tone, text)| Note { tone, text }),
+        counts: figures(run, &counts),
+        doubts: summary.map(doubts).unwrap_or_default(),
+        tabs: tabs(&counts, filter.state),
+        items,
+        pager: Pager {
+            newer: wanted.after.map(|_| format!("?state={word}#items")),
+            newer_label: "First page",
+            older: last.filter(|_| more).map(|last| format!("?state={word}&after={last}#items")),
+            older_label: "Next page",
+        },
+    })
+}
+
+fn figures(run: &Run, counts: &RunCounts) -> Vec<Count> {
+    let count = |label, number: u64| Count { label, value: shown::count(number), more: String::new(), bad: false };
+    let failed = counts.state(ItemState::Failed);
+    let copied = Count { more: shown::bytes(counts.bytes_published), ..count("Copied", counts.state(ItemState::Published)) };
+    let Some(summary) = &run.summary else {
+        return vec![copied, Count { bad: failed > 0, ..count("Missing", failed) }];
+    };
+    let numbers = &summary.counts;
+    let missing = words::missing(summary);
+    let mut figures = vec![
+        Count { more: shown::bytes(numbers.bytes_published), ..count("Copied", numbers.files_published) },
+        count("Unchanged", numbers.files_unchanged + numbers.files_adopted),
+        Count { bad: missing > 0, ..count("Missing", missing) },
+        count("Folders", numbers.dirs_listed),
+        count("Repeated tries", numbers.retries),
+    ];
+    if numbers.files_trashed > 0 {
+        figures.push(count("To the trash", numbers.files_trashed));
+    }
+    if numbers.entries_skipped > 0 {
+        figures.push(count("Left out", numbers.entries_skipped));
+    }
+    figures
+}
+
+fn doubts(summary: &Summary) -> Vec<String> {
+    let folders = summary.unsure.iter().map(|dir| {
+        let path = if dir.path.is_root() { "the top folder".into() } else { dir.path.display() };
+        let mut why: Vec<_> = dir.doubts.iter().map(words::doubt).collect();
+        why.extend(dir.fault.iter().map(|fault| fault.message.clone()));
+        format!("{path}: {}.", why.join("; "))
+    });
+    folders.chain(summary.notes.iter().map(|note| sentence(note))).collect()
+}
+
+fn tabs(counts: &RunCounts, current: Option<ItemState>) -> Vec<Tab> {
+    let all: u64 = counts.by_state.iter().map(|(_, number)| number).sum();
+    let label = |word: &str, number| format!("{word} {}", shown::count(number));
+    let mut tabs = vec![Tab { href: "?#items".to_owned(), label: label("All", all), current: current.is_none() }];
+    for (state, word) in [
+        (ItemState::Failed, "Missing"),
+        (ItemState::Transferring, "Copying"),
+        (ItemState::Planned, "Waiting"),
+        (ItemState::Published, "In place"),
+        (ItemState::Skipped, "Left out"),
+    ] {
+        let number = counts.state(state);
+        if number > 0 || current == Some(state) {
+            let href = format!("?state={state}#items");
+            tabs.push(Tab { href, label: label(word, number), current: current == Some(state) });
+        }
+    }
+    tabs
+}
+
+async fn items(state: &WebState, run: RunId, filter: &ItemFilter) -> Result<(Vec<ItemRow>, Option<ItemId>), Problem> {
+    let stored = store::items(&state.db, run, filter).await?;
+    let last = stored.last().map(|item| item.id);
+    let mut rows = Vec::with_capacity(stored.len());
+    for item in stored {
+        // The first try that worked has nothing to tell.
+        let tried = item.attempts > 1 || item.fault.is_some() && item.attempts > 0;
+        let attempts = if tried { store::attempts(&state.db, item.id).await? } else { Vec::new() };
+        rows.push(ItemRow {
+            path: item.path.display().into_owned(),
+            size: item.size.map(shown::bytes).unwrap_or_default(),
+            chip: words::item_chip(item.state),
+            fault: item.fault.as_ref().filter(|_| item.state != ItemState::Published).map(words::fault),
+            attempts_label: shown::plural(u64::from(item.attempts), "attempt", "attempts"),
+            attempts: attempts.iter().rev().take(ATTEMPTS).rev().map(attempt).collect(),
+            sha256: item.digest.map(|digest| digest.to_string()),
+        });
+    }
+    Ok((rows, last))
+}
+
+fn attempt(row: &AttemptRow) -> String {
+    let at = row.started.strftime("%H:%M:%S UTC");
+    let from = if row.from_offset == 0 { String::new() } else { format!(" on from {}", shown::bytes(row.from_offset)) };
+    let moved = shown::bytes(row.bytes);
+    match &row.fault {
+        None => format!("{at}:{from} {moved} moved, done."),
+        Some(fault) => format!("{at}:{from} {moved} moved, then {}", fault.message),
+    }
+}
+
+/// `POST /runs/{id}/cancel`.
+pub(in crate::web) async fn cancel(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(id): Path<i64>,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Result<Response, Problem> {
+    let here = format!("/runs/{id}");
+    match state.jobs.cancel(&visitor.grant()?.actor(), RunId(id)).await {
+        Ok(()) => Ok(done(&here, "The run comes to its end.")),
+        Err(error @ JobError::NotNow { .. }) => Ok(refused(&here, &error.to_string())),
+        Err(error) => Err(error.into()),
+    }
 }
