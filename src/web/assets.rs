@@ -15,11 +15,7 @@ struct Asset {
 }
 
 const ASSETS: &[Asset] = &[
-    Asset {
-        name: "causeway.css",
-        kind: "text/css; charset=utf-8",
-        body: include_bytes!("../../static/causeway.css"),
-    },
+    Asset { name: "causeway.css", kind: "text/css; charset=utf-8", body: include_bytes!("../../static/causeway.css") },
     Asset {
         name: "causeway.js",
         kind: "text/javascript; charset=utf-8",

@@ -67,17 +67,17 @@ pub(super) fn go(to: &str) -> Response {
 
 /// Goes to another page, which says what was done.
 pub(super) fn done(to: &str, text: impl Into<String>) -> Response {
-    say(to, Note { tone: Tone::Ok, text: text.into() })
+    say(to, &Note { tone: Tone::Ok, text: text.into() })
 }
 
 /// Goes to another page, which says why it was not done.
 pub(super) fn refused(to: &str, why: &str) -> Response {
-    say(to, Note { tone: Tone::Bad, text: sentence(why) })
+    say(to, &Note { tone: Tone::Bad, text: sentence(why) })
 }
 
-fn say(to: &str, note: Note) -> Response {
+fn say(to: &str, note: &Note) -> Response {
     let mut response = go(to);
-    if let Ok(value) = cookie::keep(cookie::NOTE, &cookie::write_note(&note), Some(60)).parse() {
+    if let Ok(value) = cookie::keep(cookie::NOTE, &cookie::write_note(note), Some(60)).parse() {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
     response
@@ -85,7 +85,8 @@ fn say(to: &str, note: Note) -> Response {
 
 /// A path on this site to go back to; anything else leads to the start.
 pub(super) fn local(back: &str) -> &str {
-    let fine = back.starts_with('/') && !back.starts_with("//") && back.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    let fine =
+        back.starts_with('/') && !back.starts_with("//") && back.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     if fine { back } else { "/" }
 }
 

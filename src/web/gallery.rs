@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::frame::{Frame, Note, Theme};
 use super::live::LiveRun;
+use super::page::Pager;
 use super::page::account::{AccountPage, KeyRow};
 use super::page::accounts::{AccountForm, AccountRow, AccountsPage};
 use super::page::audit::{AuditPage, AuditRow, Filter};
@@ -17,7 +18,6 @@ use super::page::overview::{MissingRow, OverviewPage, RunRow, Storage, Verdict};
 use super::page::reliability::{Cell, Family, ReliabilityPage, Shown, StatRow};
 use super::page::run::{Began, Count, FaultShown, ItemRow, RunPage, Tab};
 use super::page::sign_in::SignInPage;
-use super::page::Pager;
 use super::problem::ProblemPage;
 use super::state::DoorShown;
 use super::visitor::{Visitor, Who};
@@ -26,7 +26,16 @@ use super::widget::{Chip, IntervalBar, Moment, Tone};
 fn frame(title: &str, path: &str) -> Frame {
     let who = (path != "/sign-in").then(|| Who { name: "admin".into(), admin: true });
     let peer = ([127, 0, 0, 1], 1).into();
-    let visitor = Visitor { who, session: None, token: None, theme: Theme::Auto, path: path.into(), csrf: "c".into(), note: None, peer };
+    let visitor = Visitor {
+        who,
+        session: None,
+        token: None,
+        theme: Theme::Auto,
+        path: path.into(),
+        csrf: "c".into(),
+        note: None,
+        peer,
+    };
     Frame::new(&visitor, title)
 }
 
@@ -50,7 +59,10 @@ fn live(percent: Option<u64>) -> LiveRun {
         rate: Some("24 MB/s".into()),
         left: Some("about 2 min left".into()),
         failed: Some("3 failed".into()),
-        now: vec!["incoming/2026/11/invoices <final> & signed.pdf".into(), "incoming/2026/11/Messdaten Köln.csv".into()],
+        now: vec![
+            "incoming/2026/11/invoices <final> & signed.pdf".into(),
+            "incoming/2026/11/Messdaten Köln.csv".into(),
+        ],
     }
 }
 
@@ -76,33 +88,92 @@ fn runs() -> Vec<RunRow> {
 
 fn overview() -> OverviewPage {
     OverviewPage {
-        frame: Frame { note: Some(Note { tone: Tone::Ok, text: "The job “Plant archive” starts now.".into() }), ..frame("Overview", "/") },
+        frame: Frame {
+            note: Some(Note { tone: Tone::Ok, text: "The job “Plant archive” starts now.".into() }),
+            ..frame("Overview", "/")
+        },
         verdict: Verdict {
             tone: Tone::Warn,
             headline: "3 files are not here yet".into(),
-            detail: "They belong to one job. Everything else of 4 jobs is here and verified: 48,210 files, 212 GB.".into(),
+            detail: "They belong to one job. Everything else of 4 jobs is here and verified: 48,210 files, 212 GB."
+                .into(),
         },
-        running: vec![live(Some(65)), LiveRun { job: "Plant archive".into(), chip: Chip::new(Tone::Busy, "Listing"), files: "18,204 found".into(), bytes: "61 GB".into(), rate: None, left: None, failed: None, now: vec![], ..live(None) }],
+        running: vec![
+            live(Some(65)),
+            LiveRun {
+                job: "Plant archive".into(),
+                chip: Chip::new(Tone::Busy, "Listing"),
+                files: "18,204 found".into(),
+                bytes: "61 GB".into(),
+                rate: None,
+                left: None,
+                failed: None,
+                now: vec![],
+                ..live(None)
+            },
+        ],
         idle: String::new(),
         seen: String::new(),
-        missing: vec![MissingRow { href: "/runs/40".into(), job: "Plant archive".into(), count: "3".into(), why: "the server refused to send the file (550 Permission denied)".into() }],
+        missing: vec![MissingRow {
+            href: "/runs/40".into(),
+            job: "Plant archive".into(),
+            count: "3".into(),
+            why: "the server refused to send the file (550 Permission denied)".into(),
+        }],
         recent: runs(),
         storage: Some(Storage { percent: 43, free: "531 GB".into(), total: "931 GB".into() }),
         doors: vec![
-            DoorShown { icon: "sftp", name: "SFTP".into(), address: "sftp -P 2022 admin@files.example.org".into(), fingerprint: Some("SHA256:q0yBvW7cFm1mB3n0vJx7nq7H1b9C3sQ8t1Zz2r9JYpE".into()) },
-            DoorShown { icon: "dav", name: "WebDAV".into(), address: "davs://files.example.org:8443/dav/".into(), fingerprint: None },
-            DoorShown { icon: "web", name: "HTTPS".into(), address: "https://files.example.org:8443/files/".into(), fingerprint: Some("sha256 5f:2c:90:aa:…".into()) },
+            DoorShown {
+                icon: "sftp",
+                name: "SFTP".into(),
+                address: "sftp -P 2022 admin@files.example.org".into(),
+                fingerprint: Some("SHA256:q0yBvW7cFm1mB3n0vJx7nq7H1b9C3sQ8t1Zz2r9JYpE".into()),
+            },
+            DoorShown {
+                icon: "dav",
+                name: "WebDAV".into(),
+                address: "davs://files.example.org:8443/dav/".into(),
+                fingerprint: None,
+            },
+            DoorShown {
+                icon: "web",
+                name: "HTTPS".into(),
+                address: "https://files.example.org:8443/files/".into(),
+                fingerprint: Some("sha256 5f:2c:90:aa:…".into()),
+            },
         ],
     }
 }
 
 fn jobs() -> JobsPage {
-    let row = |id, name: &str, source: &str, schedule: &str, next, chip| JobRow { href: format!("/jobs/{id}"), name: name.into(), source: source.into(), target: "partners/drop".into(), schedule: schedule.into(), next, chip };
+    let row = |id, name: &str, source: &str, schedule: &str, next, chip| JobRow {
+        href: format!("/jobs/{id}"),
+        name: name.into(),
+        source: source.into(),
+        target: "partners/drop".into(),
+        schedule: schedule.into(),
+        next,
+        chip,
+    };
     JobsPage {
         frame: frame("Jobs", "/jobs"),
         rows: vec![
-            row(1, "Partner drop box", "ftp+tls://drop@ftp.partner.example/incoming", "every 15 minutes", Some(ago(-8)), Chip::new(Tone::Busy, "Running")),
-            row(2, "Plant archive", "ftp://archive@10.20.0.7//export/volume1", "at 02:30 every day (Europe/Berlin)", Some(ago(-430)), Chip::new(Tone::Warn, "3 missing")),
+            row(
+                1,
+                "Partner drop box",
+                "ftp+tls://drop@ftp.partner.example/incoming",
+                "every 15 minutes",
+                Some(ago(-8)),
+                Chip::new(Tone::Busy, "Running"),
+            ),
+            row(
+                2,
+                "Plant archive",
+                "ftp://archive@10.20.0.7//export/volume1",
+                "at 02:30 every day (Europe/Berlin)",
+                Some(ago(-430)),
+                Chip::new(Tone::Warn, "3 missing"),
+            ),
             row(3, "Scanner inbox", "ftps://scan.example:990/", "by hand", None, Chip::new(Tone::Idle, "Paused")),
         ],
     }
@@ -110,34 +181,103 @@ fn jobs() -> JobsPage {
 
 fn job() -> JobPage {
     JobPage {
-        frame: frame("Plant archive", "/jobs/2"), href: "/jobs/2".into(), name: "Plant archive".into(), chip: Chip::new(Tone::Ok, "Verified"),
-        source: "ftp://archive@10.20.0.7//export/volume1".into(), target: "plant/archive".into(), paused: false,
-        facts: vec![("When", "at 02:30 every day (Europe/Berlin)".into()), ("Next start", "2026-11-24 01:30 UTC".into()), ("Files", "all but *.tmp, /cache/".into()), ("Vanished files", "kept here".into()), ("Connections", "8".into()), ("Bandwidth", "no limit".into())],
-        runs: runs(), older: Some("?before=37".into()),
+        frame: frame("Plant archive", "/jobs/2"),
+        href: "/jobs/2".into(),
+        name: "Plant archive".into(),
+        chip: Chip::new(Tone::Ok, "Verified"),
+        source: "ftp://archive@10.20.0.7//export/volume1".into(),
+        target: "plant/archive".into(),
+        paused: false,
+        facts: vec![
+            ("When", "at 02:30 every day (Europe/Berlin)".into()),
+            ("Next start", "2026-11-24 01:30 UTC".into()),
+            ("Files", "all but *.tmp, /cache/".into()),
+            ("Vanished files", "kept here".into()),
+            ("Connections", "8".into()),
+            ("Bandwidth", "no limit".into()),
+        ],
+        runs: runs(),
+        older: Some("?before=37".into()),
     }
 }
 
 fn job_form() -> JobFormPage {
     JobFormPage {
-        frame: frame("New job", "/jobs/new"), action: "/jobs".into(), back: "/jobs".into(), editing: false, target_hint: "A folder of the served tree, such as partners/drop.".into(),
-        problems: vec!["the cron expression has no minute".into()], schedules: SCHEDULES,
-        form: JobForm { schedule: "cron".into(), name: "Plant archive".into(), source: "ftp://archive@10.20.0.7//export".into(), ..JobForm::default() },
+        frame: frame("New job", "/jobs/new"),
+        action: "/jobs".into(),
+        back: "/jobs".into(),
+        editing: false,
+        target_hint: "A folder of the served tree, such as partners/drop.".into(),
+        problems: vec!["the cron expression has no minute".into()],
+        schedules: SCHEDULES,
+        form: JobForm {
+            schedule: "cron".into(),
+            name: "Plant archive".into(),
+            source: "ftp://archive@10.20.0.7//export".into(),
+            ..JobForm::default()
+        },
     }
 }
 
 fn run() -> RunPage {
-    let item = |path: &str, chip, fault| ItemRow { path: path.into(), size: "1.2 MB".into(), chip, fault, attempts: vec![], attempts_label: String::new(), sha256: None };
+    let item = |path: &str, chip, fault| ItemRow {
+        path: path.into(),
+        size: "1.2 MB".into(),
+        chip,
+        fault,
+        attempts: vec![],
+        attempts_label: String::new(),
+        sha256: None,
+    };
     let tab = |label: &str, current| Tab { href: "?".into(), label: label.into(), current };
     RunPage {
-        frame: frame("Run 42", "/runs/42"), id: 42, href: "/runs/42".into(), job: "Plant archive".into(), job_href: "/jobs/2".into(), chip: Chip::new(Tone::Busy, "Running"),
-        began: Began { at: Some(ago(3)), cause: "by the schedule", took: String::new() }, live: Some(live(Some(65))),
-        said: Some(Note { tone: Tone::Warn, text: "2 files could not be copied. The next run tries them again.".into() }),
-        counts: [("Copied", "308", "1.2 GB", false), ("Unchanged", "46,112", "208 GB", false), ("Missing", "3", "", true), ("Moved to trash", "0", "", false), ("Attempts", "319", "", false)].into_iter().map(|(label, value, more, bad)| Count { label, value: value.into(), more: more.into(), bad }).collect(),
-        doubts: vec!["secret/: the server lets us enter the folder but not read it (550). Nothing below it is deleted here.".into()],
+        frame: frame("Run 42", "/runs/42"),
+        id: 42,
+        href: "/runs/42".into(),
+        job: "Plant archive".into(),
+        job_href: "/jobs/2".into(),
+        chip: Chip::new(Tone::Busy, "Running"),
+        began: Began { at: Some(ago(3)), cause: "by the schedule", took: String::new() },
+        live: Some(live(Some(65))),
+        said: Some(Note {
+            tone: Tone::Warn,
+            text: "2 files could not be copied. The next run tries them again.".into(),
+        }),
+        counts: [
+            ("Copied", "308", "1.2 GB", false),
+            ("Unchanged", "46,112", "208 GB", false),
+            ("Missing", "3", "", true),
+            ("Moved to trash", "0", "", false),
+            ("Attempts", "319", "", false),
+        ]
+        .into_iter()
+        .map(|(label, value, more, bad)| Count { label, value: value.into(), more: more.into(), bad })
+        .collect(),
+        doubts: vec![
+            "secret/: the server lets us enter the folder but not read it (550). Nothing below it is deleted here."
+                .into(),
+        ],
         tabs: vec![tab("All 480", true), tab("Missing 3", false), tab("Copied 308", false), tab("Waiting 169", false)],
         items: vec![
-            ItemRow { attempts: vec!["19:02:11, from byte 0: 840 kB, then the connection was reset".into(), "19:02:13, from byte 840,000: finished, 360 kB".into()], attempts_label: "2 attempts".into(), sha256: Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into()), ..item("reports/2026/q3/figures final.xlsx", Chip::new(Tone::Ok, "Published"), None) },
-            item("secret/plans.dwg", Chip::new(Tone::Bad, "Missing"), Some(FaultShown { plain: "The server does not allow this account to read it. Ask its administrator for read permission.".into(), evidence: "open · permission · reply 550 Failed to open file.".into() })),
+            ItemRow {
+                attempts: vec![
+                    "19:02:11, from byte 0: 840 kB, then the connection was reset".into(),
+                    "19:02:13, from byte 840,000: finished, 360 kB".into(),
+                ],
+                attempts_label: "2 attempts".into(),
+                sha256: Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into()),
+                ..item("reports/2026/q3/figures final.xlsx", Chip::new(Tone::Ok, "Published"), None)
+            },
+            item(
+                "secret/plans.dwg",
+                Chip::new(Tone::Bad, "Missing"),
+                Some(FaultShown {
+                    plain:
+                        "The server does not allow this account to read it. Ask its administrator for read permission."
+                            .into(),
+                    evidence: "open · permission · reply 550 Failed to open file.".into(),
+                }),
+            ),
             item("中文/报告.txt", Chip::new(Tone::Busy, "Copying"), None),
         ],
         pager: Pager { older: Some("?after=3".into()), older_label: "Next 100", ..Pager::default() },
@@ -145,64 +285,179 @@ fn run() -> RunPage {
 }
 
 fn browse() -> BrowsePage {
-    let entry = |icon, class, name: &str, about: &str, size: &str| EntryRow { icon, class, name: name.into(), raw: "x".into(), href: Some("#".into()), download: (icon == "file").then(|| "#".into()), about: about.into(), size: size.into(), changed: "2026-11-20 08:12 UTC".into(), deletion: "It is gone at once: there is no trash for deletions made by hand." };
+    let entry = |icon, class, name: &str, about: &str, size: &str| EntryRow {
+        icon,
+        class,
+        name: name.into(),
+        raw: "x".into(),
+        href: Some("#".into()),
+        download: (icon == "file").then(|| "#".into()),
+        about: about.into(),
+        size: size.into(),
+        changed: "2026-11-20 08:12 UTC".into(),
+        deletion: "It is gone at once: there is no trash for deletions made by hand.",
+    };
     BrowsePage {
-        frame: frame("Files", "/browse/partners"), here_name: "2026".into(),
-        crumbs: vec![Crumb { href: "/browse/".into(), label: "All files".into() }, Crumb { href: "/browse/partners/".into(), label: "partners".into() }],
-        action: "/browse/partners/2026/".into(), upload: "/upload/partners/2026/".into(), writable: true,
-        entries: vec![entry("files", "dir", "Angebote für Köln", "", ""), entry("files", "dir", "报告", "", ""), entry("file", "", "figures final.xlsx", "", "1.2 MB"), entry("file", "", "-rf #1 100%.txt", "", "0 B"), entry("file", "", "\\xd6\\xd0\\xb9\\xfa.txt", "name is not UTF-8", "12 kB"), entry("link", "", "latest", "link to figures final.xlsx", "")],
-        summary: "2 folders, 3 files, 1.2 MB".into(), pager: Pager::default(),
+        frame: frame("Files", "/browse/partners"),
+        here_name: "2026".into(),
+        crumbs: vec![
+            Crumb { href: "/browse/".into(), label: "All files".into() },
+            Crumb { href: "/browse/partners/".into(), label: "partners".into() },
+        ],
+        action: "/browse/partners/2026/".into(),
+        upload: "/upload/partners/2026/".into(),
+        writable: true,
+        entries: vec![
+            entry("files", "dir", "Angebote für Köln", "", ""),
+            entry("files", "dir", "报告", "", ""),
+            entry("file", "", "figures final.xlsx", "", "1.2 MB"),
+            entry("file", "", "-rf #1 100%.txt", "", "0 B"),
+            entry("file", "", "\\xd6\\xd0\\xb9\\xfa.txt", "name is not UTF-8", "12 kB"),
+            entry("link", "", "latest", "link to figures final.xlsx", ""),
+        ],
+        summary: "2 folders, 3 files, 1.2 MB".into(),
+        pager: Pager::default(),
     }
 }
 
 fn reliability() -> ReliabilityPage {
     let classes = ["ftp", "sftp", "webdav"];
-    let row = |name: &str, unit: &str, values: [(f64, f64, f64, u32); 3], top: f64| StatRow {
+    let row = |name: &str, unit: &str, values: [(f64, f64, f64, u32); 3], top: f64| {
+        StatRow {
         name: name.into(), unit: unit.into(), definition: "Connections that reached the end of login, divided by all connections that were tried in the window. Interval by Wilson.".into(),
         cells: values.iter().zip(classes).map(|((v, l, h, n), class)| Cell { class, shown: (*n > 30).then(|| Shown { value: super::show::figure(*v), range: format!("{} to {}", super::show::figure(*l), super::show::figure(*h)), bar: IntervalBar::new(*v, *l, *h, top, "x") }), n: n.to_string(), needed: "30".into() }).collect(),
+    }
     };
     ReliabilityPage {
-        frame: frame("Reliability", "/reliability"), caveat: crate::reliability::CAVEAT, lead: "From 2,140 connections and 61,204 transfers that really took place.".into(),
-        tabs: vec![Tab { href: "?".into(), label: "Last hour".into(), current: false }, Tab { href: "?".into(), label: "Last day".into(), current: true }, Tab { href: "?".into(), label: "Last 30 days".into(), current: false }],
-        families: ["FTP", "SFTP", "WebDAV"].into_iter().zip(classes).map(|(name, class)| Family { name, class, seen: "1,204 connections".into() }).collect(),
+        frame: frame("Reliability", "/reliability"),
+        caveat: crate::reliability::CAVEAT,
+        lead: "From 2,140 connections and 61,204 transfers that really took place.".into(),
+        tabs: vec![
+            Tab { href: "?".into(), label: "Last hour".into(), current: false },
+            Tab { href: "?".into(), label: "Last day".into(), current: true },
+            Tab { href: "?".into(), label: "Last 30 days".into(), current: false },
+        ],
+        families: ["FTP", "SFTP", "WebDAV"]
+            .into_iter()
+            .zip(classes)
+            .map(|(name, class)| Family { name, class, seen: "1,204 connections".into() })
+            .collect(),
         rows: vec![
-            row("Connection success", "% of connections", [(98.1, 97.0, 98.8, 1204), (99.9, 99.4, 100.0, 610), (100.0, 98.8, 100.0, 326)], 100.0),
-            row("Set-up time, median", "ms", [(48.2, 44.1, 52.0, 1204), (112.0, 108.0, 121.0, 610), (22.0, 20.0, 26.1, 326)], 130.0),
-            row("Resets", "per 1,000 connections", [(12.4, 7.1, 20.1, 1204), (0.0, 0.0, 6.0, 610), (0.0, 0.0, 0.0, 12)], 21.0),
-            row("Transfer error rate", "% of attempts", [(0.17, 0.12, 0.24, 41204), (0.01, 0.0, 0.06, 9_120), (0.0, 0.0, 0.0, 9)], 0.25),
+            row(
+                "Connection success",
+                "% of connections",
+                [(98.1, 97.0, 98.8, 1204), (99.9, 99.4, 100.0, 610), (100.0, 98.8, 100.0, 326)],
+                100.0,
+            ),
+            row(
+                "Set-up time, median",
+                "ms",
+                [(48.2, 44.1, 52.0, 1204), (112.0, 108.0, 121.0, 610), (22.0, 20.0, 26.1, 326)],
+                130.0,
+            ),
+            row(
+                "Resets",
+                "per 1,000 connections",
+                [(12.4, 7.1, 20.1, 1204), (0.0, 0.0, 6.0, 610), (0.0, 0.0, 0.0, 12)],
+                21.0,
+            ),
+            row(
+                "Transfer error rate",
+                "% of attempts",
+                [(0.17, 0.12, 0.24, 41204), (0.01, 0.0, 0.06, 9_120), (0.0, 0.0, 0.0, 9)],
+                0.25,
+            ),
         ],
     }
 }
 
 fn audit() -> AuditPage {
-    let row = |number, actor: &str, action: &str, detail: &str| AuditRow { number, at: Moment::exact(now()), actor: actor.into(), action: action.into(), detail: detail.into(), hash: "9f86d081884c".into() };
+    let row = |number, actor: &str, action: &str, detail: &str| AuditRow {
+        number,
+        at: Moment::exact(now()),
+        actor: actor.into(),
+        action: action.into(),
+        detail: detail.into(),
+        hash: "9f86d081884c".into(),
+    };
     AuditPage {
-        frame: frame("Audit log", "/audit"), verified: Some(Note { tone: Tone::Ok, text: "The chain is whole: 1,204 entries, each sealed by the one before.".into() }), filter: Filter::default(),
-        actions: vec!["login-succeeded".into()], rows: vec![row(1204, "admin", "login-succeeded", "dashboard, by password, from 10.0.0.9:51812"), row(1203, "job 2", "file-published", "plant/archive/reports/2026/q3/figures final.xlsx, 1.2 MB, sha256 9f86d081…"), row(1202, "system", "run-started", "run 42 of job 2")],
+        frame: frame("Audit log", "/audit"),
+        verified: Some(Note {
+            tone: Tone::Ok,
+            text: "The chain is whole: 1,204 entries, each sealed by the one before.".into(),
+        }),
+        filter: Filter::default(),
+        actions: vec!["login-succeeded".into()],
+        rows: vec![
+            row(1204, "admin", "login-succeeded", "dashboard, by password, from 10.0.0.9:51812"),
+            row(
+                1203,
+                "job 2",
+                "file-published",
+                "plant/archive/reports/2026/q3/figures final.xlsx, 1.2 MB, sha256 9f86d081…",
+            ),
+            row(1202, "system", "run-started", "run 42 of job 2"),
+        ],
         pager: Pager { older: Some("?before=1".into()), older_label: "Older entries", ..Pager::default() },
     }
 }
 
 fn accounts() -> AccountsPage {
-    let row = |name: &str, home: &str, access, chip| AccountRow { href: "/accounts/x".into(), name: name.into(), home: home.into(), access, keys: "1".into(), chip };
+    let row = |name: &str, home: &str, access, chip| AccountRow {
+        href: "/accounts/x".into(),
+        name: name.into(),
+        home: home.into(),
+        access,
+        keys: "1".into(),
+        chip,
+    };
     AccountsPage {
         frame: frame("Accounts", "/accounts"),
-        rows: vec![row("admin", "/", "read and write", Chip::new(Tone::Idle, "Administrator")), row("partner-a", "partners/a", "read only", Chip::new(Tone::Ok, "Active")), row("scanner", "scans", "read and write", Chip::new(Tone::Bad, "Locked"))],
-        open: true, problems: vec![], form: AccountForm::default(),
+        rows: vec![
+            row("admin", "/", "read and write", Chip::new(Tone::Idle, "Administrator")),
+            row("partner-a", "partners/a", "read only", Chip::new(Tone::Ok, "Active")),
+            row("scanner", "scans", "read and write", Chip::new(Tone::Bad, "Locked")),
+        ],
+        open: true,
+        problems: vec![],
+        form: AccountForm::default(),
     }
 }
 
 fn account() -> AccountPage {
     AccountPage {
-        frame: frame("scanner", "/accounts/scanner"), href: "/accounts/scanner".into(), name: "scanner".into(), chip: Chip::new(Tone::Bad, "Locked"), own: false, locked: true, home: "scans".into(), read_only: false, admin: false,
-        keys: vec![KeyRow { id: "1".into(), label: "ssh-ed25519 scanner@hall2".into(), fingerprint: "SHA256:q0yBvW7cFm1mB3n0vJx7nq7H1b9C3sQ8t1Zz2r9JYpE".into(), added: ago(90) }],
+        frame: frame("scanner", "/accounts/scanner"),
+        href: "/accounts/scanner".into(),
+        name: "scanner".into(),
+        chip: Chip::new(Tone::Bad, "Locked"),
+        own: false,
+        locked: true,
+        home: "scans".into(),
+        read_only: false,
+        admin: false,
+        keys: vec![KeyRow {
+            id: "1".into(),
+            label: "ssh-ed25519 scanner@hall2".into(),
+            fingerprint: "SHA256:q0yBvW7cFm1mB3n0vJx7nq7H1b9C3sQ8t1Zz2r9JYpE".into(),
+            added: ago(90),
+        }],
     }
 }
 
 #[test]
 fn every_page_renders() {
     let pages: Vec<(&str, String)> = vec![
-        ("sign_in", SignInPage { frame: frame("Sign in", "/sign-in"), problem: Some("That name and password do not match.".into()), name: String::new(), back: "/".into() }.render().unwrap()),
+        (
+            "sign_in",
+            SignInPage {
+                frame: frame("Sign in", "/sign-in"),
+                problem: Some("That name and password do not match.".into()),
+                name: String::new(),
+                back: "/".into(),
+            }
+            .render()
+            .unwrap(),
+        ),
         ("overview", overview().render().unwrap()),
         ("jobs", jobs().render().unwrap()),
         ("job", job().render().unwrap()),
@@ -213,7 +468,16 @@ fn every_page_renders() {
         ("audit", audit().render().unwrap()),
         ("accounts", accounts().render().unwrap()),
         ("account", account().render().unwrap()),
-        ("problem", ProblemPage { frame: frame("There is no such page", "/x"), tone: Tone::Idle, text: "The address may be mistyped, or what was here is gone.".into() }.render().unwrap()),
+        (
+            "problem",
+            ProblemPage {
+                frame: frame("There is no such page", "/x"),
+                tone: Tone::Idle,
+                text: "The address may be mistyped, or what was here is gone.".into(),
+            }
+            .render()
+            .unwrap(),
+        ),
     ];
     for (name, html) in &pages {
         assert!(html.contains("<title>") && html.contains("<main id=\"main\""), "{name}");

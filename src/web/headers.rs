@@ -1,7 +1,7 @@
 //! Headers that every answer of the dashboard carries.
 
-use axum::http::header::{self, HeaderName};
 use axum::http::HeaderValue;
+use axum::http::header::{self, HeaderName};
 use axum::response::Response;
 
 /// Nothing but our own files; no inline script, no inline style, no frames, forms only to ourselves.

@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use askama::Template;
-use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::http::header;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
 use futures_util::Stream;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -143,7 +144,11 @@ pub(super) async fn overview(
                 return Some((Event::default().event("end").data("over"), None));
             }
             let part = RunningPart { running: running(&state, &rows), idle: IDLE.to_owned() }.render().ok()?;
-            let event = if part == shown { Event::default().comment("same") } else { Event::default().event("part").data(&part) };
+            let event = if part == shown {
+                Event::default().comment("same")
+            } else {
+                Event::default().event("part").data(&part)
+            };
             Some((event, Some(part)))
         }
     };
@@ -207,15 +212,17 @@ where
 
 /// A run as scripts read it.
 #[derive(Serialize)]
-pub(super) struct RunJson {
+struct RunJson {
     run: Run,
     job: String,
     live: Option<Snapshot>,
 }
 
 /// `GET /api/runs/{id}`.
-pub(super) async fn json(State(state): State<WebState>, Path(id): Path<i64>) -> Result<Json<RunJson>, Problem> {
+pub(super) async fn json(State(state): State<WebState>, Path(id): Path<i64>) -> Result<Response, Problem> {
     let page = state.jobs.run_page(RunId(id)).await?;
     let live = page.live.map(|progress| progress.snapshot());
-    Ok(Json(RunJson { run: page.run, job: page.job.name, live }))
+    let body = serde_json::to_string(&RunJson { run: page.run, job: page.job.name, live })
+        .map_err(|error| Problem::Failed(error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }

@@ -102,8 +102,7 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
     });
     request.extensions_mut().insert(visitor.clone());
     let mut response = problem::dressed(&visitor, next.run(request).await);
-    let is_html =
-        response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
+    let is_html = response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
     let mut set = |cookie: String| {
         if let Ok(value) = HeaderValue::from_str(&cookie) {
             response.headers_mut().append(header::SET_COOKIE, value);

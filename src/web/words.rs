@@ -151,7 +151,9 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
             format!("{} not understood, the first: {first}", show::plural(*count, "line was", "lines were"))
         }
         Doubt::ClosingReply { text } => format!("the server ended its listing with “{text}”"),
-        Doubt::UnconfirmedEmpty => "the server listed nothing, and nothing confirms that the folder is empty".to_owned(),
+        Doubt::UnconfirmedEmpty => {
+            "the server listed nothing, and nothing confirms that the folder is empty".to_owned()
+        }
         Doubt::RoundCount { count } => {
             format!("exactly {} names came, a number at which servers cut", show::count(*count))
         }
@@ -166,22 +168,28 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
 /// What is to be said about a run that is over.
 pub(super) fn ending(run: &Run) -> Option<(Tone, String)> {
     let Some(summary) = &run.summary else {
-        return run.reason.as_ref().map(|reason| {
-            (if run.state == RunState::Failed { Tone::Bad } else { Tone::Idle }, sentence(reason))
-        });
+        return run
+            .reason
+            .as_ref()
+            .map(|reason| (if run.state == RunState::Failed { Tone::Bad } else { Tone::Idle }, sentence(reason)));
     };
     let missing = missing(summary);
     Some(match &summary.ended {
-        Ended::GaveUp { fault } => (Tone::Bad, format!("The run gave up. {} {}", sentence(&fault.message), advice(fault.kind))),
-        Ended::Stopped => (Tone::Idle, "The run was stopped. What was copied stays, and the next run goes on from there.".to_owned()),
+        Ended::GaveUp { fault } => {
+            (Tone::Bad, format!("The run gave up. {} {}", sentence(&fault.message), advice(fault.kind)))
+        }
+        Ended::Stopped => {
+            (Tone::Idle, "The run was stopped. What was copied stays, and the next run goes on from there.".to_owned())
+        }
         Ended::Finished if summary.dry_run => (Tone::Idle, "A dry run: nothing was changed.".to_owned()),
         Ended::Finished if missing > 0 => {
             let files = show::plural(missing, "file is", "files are");
             (Tone::Warn, format!("{files} missing. The next run tries again."))
         }
-        Ended::Finished if !summary.complete => {
-            (Tone::Warn, "Every file that was listed is here, but not every folder could be listed to its end.".to_owned())
-        }
+        Ended::Finished if !summary.complete => (
+            Tone::Warn,
+            "Every file that was listed is here, but not every folder could be listed to its end.".to_owned(),
+        ),
         Ended::Finished if summary.verified => (Tone::Ok, "Everything is here, read back and verified.".to_owned()),
         Ended::Finished => (Tone::Ok, "Everything is here. Some files were believed by size and time.".to_owned()),
     })

@@ -107,10 +107,22 @@ pub(in crate::web) async fn verify(
     let entries = shown::plural(found.entries, "entry", "entries");
     let note = if found.is_sound() {
         let hash = found.head.hash_hex();
-        Note { tone: Tone::Ok, text: format!("The chain is whole: {entries}, each sealed by the one before. The last hash is {hash}. Only a checkpoint kept elsewhere shows that nothing was cut off at the end.") }
+        Note {
+            tone: Tone::Ok,
+            text: format!(
+                "The chain is whole: {entries}, each sealed by the one before. The last hash is {hash}. Only a checkpoint kept elsewhere shows that nothing was cut off at the end."
+            ),
+        }
     } else {
         let list: Vec<_> = found.damages.iter().take(DAMAGES).map(ToString::to_string).collect();
-        Note { tone: Tone::Bad, text: format!("The log was tampered with or damaged, in {} of {entries}: {}.", shown::plural(found.damaged, "place", "places"), list.join("; ")) }
+        Note {
+            tone: Tone::Bad,
+            text: format!(
+                "The log was tampered with or damaged, in {} of {entries}: {}.",
+                shown::plural(found.damaged, "place", "places"),
+                list.join("; ")
+            ),
+        }
     };
     render(&state, &visitor, Filter::default(), Some(note)).await
 }
@@ -119,11 +131,19 @@ pub(in crate::web) async fn verify(
 pub(in crate::web) async fn checkpoint(State(state): State<WebState>) -> Result<Response, Problem> {
     let head = state.audit.head().await?;
     let name = format!("attachment; filename=\"causeway-audit-{}.txt\"", head.seq);
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], head.to_string())
+    Ok((
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)],
+        head.to_string(),
+    )
         .into_response())
 }
 
-async fn render(state: &WebState, visitor: &Visitor, filter: Filter, verified: Option<Note>) -> Result<Response, Problem> {
+async fn render(
+    state: &WebState,
+    visitor: &Visitor,
+    filter: Filter,
+    verified: Option<Note>,
+) -> Result<Response, Problem> {
     let actor = filter.actor.trim();
     let wanted = log::Filter {
         actor: (!actor.is_empty()).then(|| match actor {
@@ -141,9 +161,16 @@ async fn render(state: &WebState, visitor: &Visitor, filter: Filter, verified: O
     let records = state.audit.page(&wanted).await?;
     let more = records.len() >= usize::try_from(ENTRIES).unwrap_or(usize::MAX);
     let query = |before: Option<i64>| {
-        let part = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let part =
+            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
         let before = before.map(|seq| format!("&before={seq}")).unwrap_or_default();
-        format!("/audit?actor={}&action={}&since={}&until={}{before}", part(&filter.actor), part(&filter.action), part(&filter.since), part(&filter.until))
+        format!(
+            "/audit?actor={}&action={}&since={}&until={}{before}",
+            part(&filter.actor),
+            part(&filter.action),
+            part(&filter.since),
+            part(&filter.until)
+        )
     };
     let pager = Pager {
         newer: wanted.before.map(|_| query(None)),

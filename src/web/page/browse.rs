@@ -185,7 +185,11 @@ fn entry(folder: &RelPath, found: &Found) -> EntryRow {
     let mut about = Vec::new();
     if let EntryKind::Symlink(target) = &found.stat.kind {
         let target = target.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-        about.push(if found.leads_to.is_some() { format!("link to {target}") } else { format!("link to {target}, which leads nowhere here") });
+        about.push(if found.leads_to.is_some() {
+            format!("link to {target}")
+        } else {
+            format!("link to {target}, which leads nowhere here")
+        });
     } else if !is_dir && !is_file {
         about.push("neither a file nor a folder".to_owned());
     }
@@ -193,11 +197,21 @@ fn entry(folder: &RelPath, found: &Found) -> EntryRow {
         about.push("the name is not UTF-8".to_owned());
     }
     EntryRow {
-        icon: if is_dir { "files" } else if matches!(found.stat.kind, EntryKind::Symlink(_)) { "link" } else { "file" },
+        icon: if is_dir {
+            "files"
+        } else if matches!(found.stat.kind, EntryKind::Symlink(_)) {
+            "link"
+        } else {
+            "file"
+        },
         class: if is_dir { "dir" } else { "" },
         name: found.name.display().into_owned(),
         raw: percent_encode(found.name.as_bytes(), SEGMENT).to_string(),
-        href: if is_dir { Some(folder_at("/browse/", &path)) } else { is_file.then(|| format!("/download/{}", encoded(&path))) },
+        href: if is_dir {
+            Some(folder_at("/browse/", &path))
+        } else {
+            is_file.then(|| format!("/download/{}", encoded(&path)))
+        },
         download: is_file.then(|| format!("/download/{}", encoded(&path))),
         about: about.join(", "),
         size: if is_file { shown::bytes(seen.size) } else { String::new() },
@@ -231,6 +245,9 @@ pub(in crate::web) struct Act {
     from: String,
 }
 
+/// What is to be done with the account's view, off the async threads.
+type Change = Box<dyn FnOnce(&View) -> io::Result<()> + Send>;
+
 /// `POST /browse/…`: makes a folder, renames, deletes.
 pub(in crate::web) async fn act(
     State(state): State<WebState>,
@@ -245,7 +262,7 @@ pub(in crate::web) async fn act(
     let raw: Vec<u8> = percent_decode_str(&act.from).collect();
     let from = Name::new(raw).map(|name| folder.join(&name));
     let account = grant.name().to_owned();
-    let (event, work): (Event, Box<dyn FnOnce(&View) -> io::Result<()> + Send>) = match act.what.as_str() {
+    let (event, work): (Event, Change) = match act.what.as_str() {
         "folder" => match named(act.name.trim()) {
             Ok(path) => (
                 Event::DoorDirMade { door: Door::Web, account, path: grant.in_tree(&path) },
@@ -263,7 +280,11 @@ pub(in crate::web) async fn act(
         "delete" => match from {
             Ok(path) => (
                 Event::DoorRemoved { door: Door::Web, account, path: grant.in_tree(&path) },
-                Box::new(move |view| if view.stat(&path)?.is_dir() { view.remove_dir(&path) } else { view.remove_file(&path) }),
+                Box::new(
+                    move |view| {
+                        if view.stat(&path)?.is_dir() { view.remove_dir(&path) } else { view.remove_file(&path) }
+                    },
+                ),
             ),
             Err(error) => return Ok(refused(&here, &error.to_string())),
         },
@@ -273,11 +294,14 @@ pub(in crate::web) async fn act(
     match task::blocking(move || work(&view()?)).await? {
         Ok(()) => {
             state.audit.record(&grant.actor(), &event).await?;
-            Ok(done(&here, match act.what.as_str() {
-                "folder" => "The folder is made.",
-                "rename" => "It has its new name.",
-                _ => "It is deleted.",
-            }))
+            Ok(done(
+                &here,
+                match act.what.as_str() {
+                    "folder" => "The folder is made.",
+                    "rename" => "It has its new name.",
+                    _ => "It is deleted.",
+                },
+            ))
         }
         Err(error) => Ok(refused(&here, reason(&error))),
     }
@@ -312,7 +336,8 @@ pub(in crate::web) async fn upload(
     let mut form = Multipart::from_request(request, &state)
         .await
         .map_err(|error| Problem::Bad(format!("the upload was not understood: {error}")))?;
-    let broken = |error: axum::extract::multipart::MultipartError| Problem::Bad(format!("the upload broke off: {error}"));
+    let broken =
+        |error: axum::extract::multipart::MultipartError| Problem::Bad(format!("the upload broke off: {error}"));
     let mut proven = false;
     let mut taken = 0;
     while let Some(mut field) = form.next_field().await.map_err(broken)? {
@@ -385,8 +410,11 @@ pub(in crate::web) async fn download(
     if headers.get(header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == etag.as_bytes()) {
         return Ok(axum::http::StatusCode::NOT_MODIFIED.into_response());
     }
-    let plain: String =
-        name.display().chars().map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\') || c == ' ' { c } else { '_' }).collect();
+    let plain: String = name
+        .display()
+        .chars()
+        .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\') || c == ' ' { c } else { '_' })
+        .collect();
     let whole = percent_encode(name.as_bytes(), SEGMENT);
     let about = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),

@@ -51,8 +51,7 @@ pub(in crate::web) async fn show(
 ) -> Result<Response, Problem> {
     let job = state.jobs.get(JobId(id)).await?;
     let now = state.clock.now();
-    let filter =
-        RunFilter { job: Some(job.id), before: older.before.map(RunId), limit: RUNS, ..RunFilter::default() };
+    let filter = RunFilter { job: Some(job.id), before: older.before.map(RunId), limit: RUNS, ..RunFilter::default() };
     let runs = state.jobs.runs(&filter).await?;
     let more = runs.len() >= usize::try_from(RUNS).unwrap_or(usize::MAX);
     let row = state.jobs.list(true).await?.into_iter().find(|row| row.job.id == job.id);
@@ -93,7 +92,10 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
     ));
     let connections = policy.connections.unwrap_or(job.source.endpoint.options.connections);
     facts.push(("Connections", connections.to_string()));
-    facts.push(("Bandwidth", policy.bandwidth.map_or_else(|| "no limit".to_owned(), |rate| format!("at most {}", shown::rate(rate)))));
+    facts.push((
+        "Bandwidth",
+        policy.bandwidth.map_or_else(|| "no limit".to_owned(), |rate| format!("at most {}", shown::rate(rate))),
+    ));
     if let Some(charset) = &policy.charset {
         facts.push(("Names", format!("from {charset} to UTF-8")));
     }

@@ -262,7 +262,9 @@ fn policy(form: &JobForm, old: Option<&Job>) -> Result<Policy, String> {
         exclude: lines(&form.exclude),
         delete: Deletions { enabled: form.deletions == "trash", max_files, ..base.delete.clone() },
         dry_run: form.dry_run,
-        bandwidth: number::<u64>(&form.bandwidth, "the bandwidth")?.filter(|rate| *rate > 0).map(|rate| rate.saturating_mul(1000)),
+        bandwidth: number::<u64>(&form.bandwidth, "the bandwidth")?
+            .filter(|rate| *rate > 0)
+            .map(|rate| rate.saturating_mul(1000)),
         connections: number(&form.connections, "connections")?,
         charset: text(&form.charset),
         ..base
@@ -288,9 +290,7 @@ fn lines(field: &str) -> Vec<String> {
 /// A one-time start as the form shows it: local time and zone.
 fn of_schedule(job: &Job) -> (String, String) {
     let at = match &job.schedule {
-        Schedule::Once { at } => {
-            at.to_zoned(job.zone.time_zone().clone()).strftime("%Y-%m-%dT%H:%M").to_string()
-        }
+        Schedule::Once { at } => at.to_zoned(job.zone.time_zone().clone()).strftime("%Y-%m-%dT%H:%M").to_string(),
         Schedule::Manual | Schedule::Cron { .. } => String::new(),
     };
     (at, job.zone.name().to_owned())

@@ -35,6 +35,7 @@ pub enum Audience {
 }
 
 /// One row of the table.
+#[derive(Clone, Copy)]
 pub struct Page {
     /// The route.
     pub path: &'static str,

@@ -140,27 +140,45 @@ fn verdict(rows: &[JobRow]) -> Verdict {
     let lost: u64 = summaries.iter().map(|s| words::missing(s)).sum();
     let unsure: u64 = summaries.iter().map(|s| s.counts.dirs_unsure).sum();
     let failed = last.iter().filter(|run| run.state == RunState::Failed).count();
-    let here: u64 = summaries
-        .iter()
-        .map(|s| s.counts.files_published + s.counts.files_unchanged + s.counts.files_adopted)
-        .sum();
+    let here: u64 =
+        summaries.iter().map(|s| s.counts.files_published + s.counts.files_unchanged + s.counts.files_adopted).sum();
     let jobs = show::plural(len(rows.len()), "job", "jobs");
     let held = format!("{} of {jobs}", show::plural(here, "file", "files"));
     let active = rows.iter().filter(|row| row.active.is_some()).count();
     let (tone, headline, detail) = if rows.is_empty() {
-        (Tone::Idle, "Nothing is mirrored yet".to_owned(), "Add a job: where the files are now, and where they belong.".to_owned())
+        (
+            Tone::Idle,
+            "Nothing is mirrored yet".to_owned(),
+            "Add a job: where the files are now, and where they belong.".to_owned(),
+        )
     } else if failed > 0 {
         let headline = format!("{} could not do its work", show::plural(len(failed), "job", "jobs"));
-        (Tone::Bad, if failed == 1 { headline } else { headline.replace("its work", "their work") }, format!("Its last run says why. {held} are here."))
+        (
+            Tone::Bad,
+            if failed == 1 { headline } else { headline.replace("its work", "their work") },
+            format!("Its last run says why. {held} are here."),
+        )
     } else if lost > 0 {
-        (Tone::Warn, format!("{} not here yet", show::plural(lost, "file is", "files are")), format!("{held} are here. The next run tries the others again."))
+        (
+            Tone::Warn,
+            format!("{} not here yet", show::plural(lost, "file is", "files are")),
+            format!("{held} are here. The next run tries the others again."),
+        )
     } else if unsure > 0 {
-        (Tone::Warn, format!("{} not be listed to the end", show::plural(unsure, "folder could", "folders could")), format!("Every file that was listed is here: {held}. Nothing is deleted on the word of such a listing."))
+        (
+            Tone::Warn,
+            format!("{} not be listed to the end", show::plural(unsure, "folder could", "folders could")),
+            format!("Every file that was listed is here: {held}. Nothing is deleted on the word of such a listing."),
+        )
     } else if summaries.is_empty() {
         let headline = if active > 0 { "The first copy is under way" } else { "No job has run yet" };
         (if active > 0 { Tone::Busy } else { Tone::Idle }, headline.to_owned(), format!("{jobs} defined."))
     } else if summaries.iter().all(|s| s.verified) {
-        (Tone::Ok, "Everything is here and verified".to_owned(), format!("{held}, each read from its source and kept with its SHA-256."))
+        (
+            Tone::Ok,
+            "Everything is here and verified".to_owned(),
+            format!("{held}, each read from its source and kept with its SHA-256."),
+        )
     } else {
         (Tone::Ok, "Everything is here".to_owned(), format!("{held}. Some were believed by size and time."))
     };

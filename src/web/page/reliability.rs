@@ -95,7 +95,11 @@ pub(in crate::web) async fn show(
     });
     super::html(&ReliabilityPage {
         frame: Frame::new(&visitor, "Reliability"),
-        lead: format!("{}: from {} that really took place.{lost}", label, shown::plural(all, "connection", "connections")),
+        lead: format!(
+            "{}: from {} that really took place.{lost}",
+            label,
+            shown::plural(all, "connection", "connections")
+        ),
         caveat: compared.caveat,
         tabs: WINDOWS
             .iter()

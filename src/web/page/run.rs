@@ -113,12 +113,8 @@ pub(in crate::web) async fn show(
     let page = state.jobs.run_page(RunId(id)).await?;
     let (run, job) = (&page.run, &page.job);
     let counts = store::counts(&state.db, run.id).await?;
-    let filter = ItemFilter {
-        state: ItemState::of(&wanted.state),
-        fault: None,
-        after: wanted.after.map(ItemId),
-        limit: ITEMS,
-    };
+    let filter =
+        ItemFilter { state: ItemState::of(&wanted.state), fault: None, after: wanted.after.map(ItemId), limit: ITEMS };
     let (items, last) = items(&state, run.id, &filter).await?;
     let summary = run.summary.as_ref();
     let more = items.len() >= usize::try_from(ITEMS).unwrap_or(usize::MAX);
@@ -153,7 +149,8 @@ pub(in crate::web) async fn show(
 fn figures(run: &Run, counts: &RunCounts) -> Vec<Count> {
     let count = |label, number: u64| Count { label, value: shown::count(number), more: String::new(), bad: false };
     let failed = counts.state(ItemState::Failed);
-    let copied = Count { more: shown::bytes(counts.bytes_published), ..count("Copied", counts.state(ItemState::Published)) };
+    let copied =
+        Count { more: shown::bytes(counts.bytes_published), ..count("Copied", counts.state(ItemState::Published)) };
     let Some(summary) = &run.summary else {
         return vec![copied, Count { bad: failed > 0, ..count("Missing", failed) }];
     };

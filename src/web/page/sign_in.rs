@@ -60,8 +60,12 @@ pub(in crate::web) async fn sign_in(
         Ok(grant) => grant,
         Err(error) => {
             let (status, said) = match &error {
-                LoginError::Refused => (StatusCode::UNAUTHORIZED, "That name and password do not belong together.".to_owned()),
-                LoginError::Locked(_) | LoginError::Busy => (StatusCode::TOO_MANY_REQUESTS, sentence(&error.to_string())),
+                LoginError::Refused => {
+                    (StatusCode::UNAUTHORIZED, "That name and password do not belong together.".to_owned())
+                }
+                LoginError::Locked(_) | LoginError::Busy => {
+                    (StatusCode::TOO_MANY_REQUESTS, sentence(&error.to_string()))
+                }
                 LoginError::Store(_) => return Err(Problem::Failed(error.to_string())),
             };
             let mut page = render(&visitor, Some(said), login.name, &login.back)?;
