@@ -4,6 +4,7 @@
 //! work through that view. Listeners bind first, where a port in use is still somebody's error
 //! message, and accept later.
 
+pub mod dav;
 pub mod files;
 pub mod http;
 pub mod sftp;

@@ -12,5 +12,6 @@ mod upload;
 
 pub use download::{Show, download};
 pub use listing::{Listing, Order, Page, Row, listing};
+pub use page::html as plain_page;
 pub use router::{Files, MOUNT, Render, router};
 pub use upload::{Upload, next, put, wanted_mtime};

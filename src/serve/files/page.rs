@@ -26,8 +26,9 @@ pub(super) fn json(listing: &Listing) -> Response {
     ([(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-/// A plain page.
-pub(super) fn html(listing: &Listing) -> Response {
+/// A plain page, without the dashboard's looks.
+#[must_use]
+pub fn html(listing: &Listing) -> Response {
     let title = escape(&format!("/{}", listing.path.display()));
     let mut rows = String::new();
     if !listing.path.is_root() {

@@ -3,6 +3,7 @@
 //! [`bind`] reads or makes the certificate and takes the port; [`serve`] accepts. Between the two a
 //! caller can print the address and the certificate's fingerprint.
 
+pub mod auth;
 mod certificate;
 mod connection;
 pub mod date;
@@ -15,6 +16,7 @@ mod settings;
 mod stall;
 pub mod status;
 
+pub use auth::BasicAuth;
 pub use certificate::{CertificateError, Identity};
 pub use connection::Peer;
 pub use doorman::{Doorman, peer_of};

@@ -1,0 +1,259 @@
+//! The file system under `dav-server`: one [`View`](crate::tree::View) for one request.
+//!
+//! It knows which request it serves, and uses that to mend two habits of `dav-server`: an overwriting
+//! MOVE or COPY deletes its destination first (we let the rename replace it, so there is no moment
+//! without a file), and LOCK of a free name opens a file without writing to it (we make it, empty).
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use dav_server::davpath::DavPath;
+use dav_server::fs::{
+    DavDirEntry, DavFile, DavFileSystem, DavMetaData, DavProp, FsError, FsFuture, FsStream, OpenOptions, ReadDirMeta,
+};
+use futures_util::stream;
+use http::StatusCode;
+
+use super::fs_types::{DirItem, Incoming, Meta};
+use super::properties::Properties;
+use super::request::Intent;
+use super::status::fs_error;
+use crate::audit::Event;
+use crate::model::{EntryKind, RelPath};
+use crate::serve::files::Upload;
+use crate::serve::http::Guest;
+use crate::task;
+use crate::tree::{DirReader, Replace, Stat, View};
+
+/// Directory entries per trip to the file system.
+const BATCH: usize = 256;
+
+/// The file system of one request.
+#[derive(Debug, Clone)]
+pub(super) struct DavFs(pub(super) Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) guest: Guest,
+    pub(super) properties: Properties,
+    pub(super) intent: Intent,
+}
+
+fn rel(path: &DavPath) -> Result<RelPath, FsError> {
+    RelPath::lenient(path.as_bytes()).map_err(|_| FsError::Forbidden)
+}
+
+impl DavFs {
+    /// Runs file work off the async threads.
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&View) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, FsError> {
+        let view = self.0.guest.view.clone();
+        match task::blocking(move || work(&view)).await {
+            Ok(done) => done.map_err(|error| fs_error(&error)),
+            Err(lost) => Err(fs_error(&io::Error::other(lost))),
+        }
+    }
+
+    async fn stat(&self, path: RelPath, follow: bool) -> Result<Stat, FsError> {
+        self.work(move |view| if follow { view.stat_follow(&path) } else { view.stat(&path) }).await
+    }
+
+    async fn begin(&self, path: &RelPath, options: &OpenOptions) -> Result<Incoming, FsError> {
+        let guest = &self.0.guest;
+        let upload = Upload::begin(guest, path).await.map_err(|error| match error.kind() {
+            io::ErrorKind::NotADirectory => FsError::NotFound,
+            _ => fs_error(&error),
+        })?;
+        let mtime = self.0.intent.mtime;
+        let replace = if options.create_new { Replace::No } else { Replace::Yes };
+        Ok(Incoming { upload: Some(upload), expected: options.size, mtime, replace, published: None })
+    }
+
+    async fn open(&self, path: RelPath, options: OpenOptions) -> Result<Box<dyn DavFile>, FsError> {
+        if !options.write || options.append {
+            return Err(FsError::NotImplemented);
+        }
+        if !options.create && self.stat(path.clone(), true).await.is_err() {
+            return Err(FsError::NotFound);
+        }
+        let mut file = self.begin(&path, &options).await?;
+        if !options.truncate {
+            // LOCK of a free name makes an empty file (RFC 4918, 7.3), and only if it still is free.
+            file.replace = Replace::No;
+            file.expected = Some(0);
+            file.flush().await?;
+        }
+        self.0.properties.forget_new(&self.0.guest.whole(&path), file.published.is_some()).await;
+        Ok(Box::new(file))
+    }
+
+    async fn remove(&self, path: RelPath, dir: bool) -> Result<(), FsError> {
+        // The destination of a MOVE or COPY of a file over a file: the rename will replace it.
+        if !dir && self.0.intent.replaces(&path) {
+            return Ok(());
+        }
+        let at = path.clone();
+        self.work(move |view| if dir { view.remove_dir(&at) } else { view.remove_file(&at) }).await?;
+        let guest = &self.0.guest;
+        let whole = guest.whole(&path);
+        self.0.properties.removed(&whole).await;
+        guest.record(Event::DoorRemoved { door: guest.door, account: guest.account.clone(), path: whole }).await;
+        Ok(())
+    }
+
+    async fn transfer(&self, from: RelPath, to: RelPath, copy: bool) -> Result<(), FsError> {
+        let replace = if self.0.intent.overwrite { Replace::Yes } else { Replace::No };
+        let (source, target) = (from.clone(), to.clone());
+        self.work(move |view| {
+            if copy { view.copy(&source, &target, replace).map(drop) } else { view.rename(&source, &target, replace) }
+        })
+        .await?;
+        let guest = &self.0.guest;
+        let (from, to) = (guest.whole(&from), guest.whole(&to));
+        self.0.properties.followed(&from, &to, copy).await;
+        let (door, account) = (guest.door, guest.account.clone());
+        let event = if copy {
+            Event::DoorCopied { door, account, from, to }
+        } else {
+            Event::DoorRenamed { door, account, from, to }
+        };
+        guest.record(event).await;
+        Ok(())
+    }
+
+    async fn make_dir(&self, path: RelPath) -> Result<(), FsError> {
+        let at = path.clone();
+        self.work(move |view| view.make_dir(&at).map_err(parent_missing)).await?;
+        let guest = &self.0.guest;
+        let whole = guest.whole(&path);
+        match &self.0.intent.source {
+            // A COPY makes the folders of its source, with their properties.
+            Some((source, _)) => {
+                if let Some(below) = self.0.intent.below_destination(&path) {
+                    self.0.properties.followed(&guest.whole(&source.concat(&below)), &whole, true).await;
+                }
+            }
+            None => self.0.properties.removed(&whole).await,
+        }
+        guest.record(Event::DoorDirMade { door: guest.door, account: guest.account.clone(), path: whole }).await;
+        Ok(())
+    }
+
+    async fn list(&self, path: RelPath) -> Result<FsStream<Box<dyn DavDirEntry>>, FsError> {
+        let at = path.clone();
+        let reader = self.work(move |view| view.read_dir(&at)).await?;
+        let cursor = Cursor { fs: self.clone(), path, reader: Some(reader), ready: VecDeque::new() };
+        Ok(Box::pin(stream::unfold(cursor, |mut cursor| async move {
+            let item = cursor.next().await?;
+            Some((item, cursor))
+        })))
+    }
+}
+
+/// A file in the middle of the path is as good as a missing folder (409, not 404).
+fn parent_missing(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::NotADirectory { io::Error::from(io::ErrorKind::NotFound) } else { error }
+}
+
+/// A directory that is being read in batches.
+struct Cursor {
+    fs: DavFs,
+    path: RelPath,
+    reader: Option<DirReader>,
+    ready: VecDeque<Result<DirItem, FsError>>,
+}
+
+impl Cursor {
+    async fn next(&mut self) -> Option<Result<Box<dyn DavDirEntry>, FsError>> {
+        while self.ready.is_empty() {
+            let mut reader = self.reader.take()?;
+            let (path, copying) = (self.path.clone(), self.fs.0.intent.is_copy());
+            let batch = self.fs.work(move |view| {
+                let found: Vec<_> = reader.by_ref().take(BATCH).collect();
+                let more = found.len() == BATCH;
+                let kept = found.into_iter().filter(|entry| !copying || can_be_copied(view, &path, entry)).collect();
+                Ok((more.then_some(reader), kept))
+            });
+            match batch.await {
+                Err(error) => self.ready.push_back(Err(error)),
+                Ok((reader, found)) => {
+                    let found: Vec<io::Result<crate::tree::DirEntry>> = found;
+                    self.reader = reader;
+                    self.ready.extend(found.into_iter().map(|entry| match entry {
+                        Ok(entry) => Ok(DirItem { name: entry.name, stat: entry.stat }),
+                        Err(error) => Err(fs_error(&error)),
+                    }));
+                }
+            }
+        }
+        let item = self.ready.pop_front()?;
+        Some(item.map(|item| Box::new(item) as Box<dyn DavDirEntry>))
+    }
+}
+
+/// A link to a folder could lead in a circle, and a pipe has no content.
+fn can_be_copied(view: &View, folder: &RelPath, entry: &io::Result<crate::tree::DirEntry>) -> bool {
+    let Ok(entry) = entry else { return true };
+    match &entry.stat.kind {
+        EntryKind::File | EntryKind::Dir => true,
+        EntryKind::Symlink(_) => view.stat_follow(&folder.join(&entry.name)).is_ok_and(|stat| stat.is_file()),
+        EntryKind::Special => false,
+    }
+}
+
+impl DavFileSystem for DavFs {
+    fn open<'a>(&'a self, path: &'a DavPath, options: OpenOptions) -> FsFuture<'a, Box<dyn DavFile>> {
+        Box::pin(async move { DavFs::open(self, rel(path)?, options).await })
+    }
+
+    fn read_dir<'a>(&'a self, path: &'a DavPath, _: ReadDirMeta) -> FsFuture<'a, FsStream<Box<dyn DavDirEntry>>> {
+        Box::pin(async move { self.list(rel(path)?).await })
+    }
+
+    fn metadata<'a>(&'a self, path: &'a DavPath) -> FsFuture<'a, Box<dyn DavMetaData>> {
+        Box::pin(async move { Ok(Box::new(Meta(self.stat(rel(path)?, true).await?)) as _) })
+    }
+
+    fn symlink_metadata<'a>(&'a self, path: &'a DavPath) -> FsFuture<'a, Box<dyn DavMetaData>> {
+        Box::pin(async move { Ok(Box::new(Meta(self.stat(rel(path)?, false).await?)) as _) })
+    }
+
+    fn create_dir<'a>(&'a self, path: &'a DavPath) -> FsFuture<'a, ()> {
+        Box::pin(async move { self.make_dir(rel(path)?).await })
+    }
+
+    fn remove_dir<'a>(&'a self, path: &'a DavPath) -> FsFuture<'a, ()> {
+        Box::pin(async move { self.remove(rel(path)?, true).await })
+    }
+
+    fn remove_file<'a>(&'a self, path: &'a DavPath) -> FsFuture<'a, ()> {
+        Box::pin(async move { self.remove(rel(path)?, false).await })
+    }
+
+    fn rename<'a>(&'a self, from: &'a DavPath, to: &'a DavPath) -> FsFuture<'a, ()> {
+        Box::pin(async move { self.transfer(rel(from)?, rel(to)?, false).await })
+    }
+
+    fn copy<'a>(&'a self, from: &'a DavPath, to: &'a DavPath) -> FsFuture<'a, ()> {
+        Box::pin(async move { self.transfer(rel(from)?, rel(to)?, true).await })
+    }
+
+    fn have_props<'a>(&'a self, _path: &'a DavPath) -> std::pin::Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(std::future::ready(true))
+    }
+
+    fn patch_props<'a>(
+        &'a self,
+        path: &'a DavPath,
+        patch: Vec<(bool, DavProp)>,
+    ) -> FsFuture<'a, Vec<(StatusCode, DavProp)>> {
+        Box::pin(async move { self.0.properties.patch(&self.0.guest, &rel(path)?, patch).await })
+    }
+
+    fn get_props<'a>(&'a self, path: &'a DavPath, _content: bool) -> FsFuture<'a, Vec<DavProp>> {
+        Box::pin(async move { self.0.properties.of(&self.0.guest.whole(&rel(path)?)).await })
+    }
+}

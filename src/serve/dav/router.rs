@@ -1,0 +1,176 @@
+//! `/dav/`: who asks, for what, and which part answers.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use bytes::Bytes;
+use dav_server::DavHandler;
+use futures_util::stream;
+use http::header::LOCATION;
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
+
+use super::fs::{DavFs, Inner};
+use super::locks::Locks;
+use super::properties::Properties;
+use super::{mtime, propfind, request};
+use crate::db::{Db, DbError};
+use crate::model::{Access, Door, RelPath};
+use crate::serve::files::{self, Page, Show};
+use crate::serve::http::{Doorman, Guest, href, peer_of, problem, status};
+use crate::task;
+
+/// Where this door is.
+pub const MOUNT: &str = "/dav/";
+/// `dav-server` reads no larger body, PUT apart.
+const MAX_XML: usize = 64 * 1024;
+/// Deleting or copying a large folder takes its time, but not for ever.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// What the door needs.
+#[derive(Clone)]
+pub struct Dav {
+    doorman: Arc<dyn Doorman>,
+    locks: Locks,
+    properties: Properties,
+}
+
+impl std::fmt::Debug for Dav {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Dav")
+    }
+}
+
+impl Dav {
+    /// Opens the door; locks that were held before a restart are held again.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn open(db: Db, doorman: Arc<dyn Doorman>, clock: Arc<dyn crate::model::Clock>) -> Result<Self, DbError> {
+        let locks = Locks::load(db.clone(), clock).await?;
+        Ok(Self { doorman, locks, properties: Properties::new(db) })
+    }
+}
+
+/// The routes of `/dav/`.
+pub fn router(dav: Dav) -> Router {
+    Router::new()
+        .route("/dav", any(answer))
+        .route("/dav/", any(answer))
+        .route("/dav/{*path}", any(answer))
+        .with_state(dav)
+}
+
+async fn answer(State(dav): State<Dav>, request: Request) -> Response {
+    let (mut head, body) = request.into_parts();
+    let guest = match dav.doorman.admit(&head, Door::Dav).await {
+        Ok(guest) => guest,
+        Err(refusal) => return refusal,
+    };
+    peer_of(&head).mark_door(&guest.books);
+    if head.uri.path() == "/dav" {
+        // Clients that mount "…/dav" mean the folder.
+        match "/dav/".parse() {
+            Ok(uri) => head.uri = uri,
+            Err(_) => return (StatusCode::PERMANENT_REDIRECT, [(LOCATION, MOUNT)]).into_response(),
+        }
+    }
+    let path = match href::parse(MOUNT, head.uri.path()) {
+        Ok(path) => path,
+        Err(href::HrefError::Outside) => return problem(StatusCode::FORBIDDEN),
+        Err(href::HrefError::Name(_)) => return problem(StatusCode::BAD_REQUEST),
+    };
+    if request::changes(&head.method) && guest.view.access() == Access::ReadOnly {
+        return problem(StatusCode::FORBIDDEN);
+    }
+    match head.method.as_str() {
+        "GET" | "HEAD" => get(&guest, &path, &head).await,
+        "PROPFIND" => propfind::answer(&guest, &dav.locks, &dav.properties, &path, &head.headers, body).await,
+        "OPTIONS" | "PUT" | "MKCOL" | "DELETE" | "COPY" | "MOVE" | "LOCK" | "UNLOCK" | "PROPPATCH" => {
+            change(&dav, guest, &path, head, body).await
+        }
+        _ => options(problem(StatusCode::METHOD_NOT_ALLOWED)),
+    }
+}
+
+async fn get(guest: &Guest, path: &RelPath, head: &Parts) -> Response {
+    let (view, at) = (guest.view.clone(), path.clone());
+    let listed = task::blocking(move || match view.stat_follow(&at) {
+        Ok(stat) if stat.is_dir() => files::listing(&view, &at, Page::default()).map(Some),
+        Ok(_) => Ok(None),
+        Err(error) => Err(error),
+    });
+    match listed.await {
+        Ok(Ok(None)) => files::download(guest, path, &head.method, &head.headers, Show::Plain).await,
+        // A browser at the WebDAV address sees a plain page.
+        Ok(Ok(Some(_))) if !head.uri.path().ends_with('/') => {
+            (StatusCode::PERMANENT_REDIRECT, [(LOCATION, href::path(MOUNT, path, true))]).into_response()
+        }
+        Ok(Ok(Some(listing))) => {
+            let answer = files::plain_page(&listing);
+            if head.method == Method::HEAD { answer.map(|_| Body::empty()) } else { answer }
+        }
+        Ok(Err(error)) => problem(status::of(&error)),
+        Err(lost) => problem(status::of(&io::Error::other(lost))),
+    }
+}
+
+/// Everything that goes through `dav-server`.
+async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body) -> Response {
+    let (view, at, copied) = (guest.view.clone(), path.clone(), head.clone());
+    let intent = match task::blocking(move || request::intent(&view, &copied, &at)).await {
+        Ok(Ok(intent)) => intent,
+        Ok(Err(status)) => return problem(status),
+        Err(lost) => return problem(status::of(&io::Error::other(lost))),
+    };
+    let (method, with_mtime) = (head.method.clone(), intent.mtime.is_some());
+    let body = match method.as_str() {
+        "PUT" => patient(body),
+        "PROPPATCH" => match axum::body::to_bytes(body, MAX_XML).await {
+            Ok(bytes) => Body::from(mtime::redirected(bytes)),
+            Err(_) => return problem(StatusCode::PAYLOAD_TOO_LARGE),
+        },
+        _ => body,
+    };
+    let locks = dav.locks.seen_by(&guest);
+    let account = guest.account.clone();
+    let fs = DavFs(Arc::new(Inner { guest, properties: dav.properties.clone(), intent }));
+    let handler: DavHandler = DavHandler::builder()
+        .filesystem(Box::new(fs))
+        .locksystem(Box::new(locks))
+        .strip_prefix(MOUNT)
+        .principal(account)
+        .build_handler();
+    let handled = handler.handle(http::Request::from_parts(head, body));
+    let Ok(answer) = tokio::time::timeout(LONGEST, handled).await else {
+        return problem(StatusCode::SERVICE_UNAVAILABLE);
+    };
+    let mut answer = answer.map(Body::new);
+    if method == Method::PUT && with_mtime && answer.status().is_success() {
+        answer.headers_mut().insert("x-oc-mtime", HeaderValue::from_static("accepted"));
+    }
+    if method == Method::OPTIONS { options(answer) } else { answer }
+}
+
+/// What we are (RFC 4918, 18).
+fn options(mut answer: Response) -> Response {
+    let allow = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK";
+    for (name, value) in [("dav", "1, 2, 3"), ("ms-author-via", "DAV"), ("allow", allow)] {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+/// The same body, cut off when nothing comes for too long.
+fn patient(body: Body) -> Body {
+    Body::from_stream(stream::try_unfold(body, |mut body| async move {
+        let next: Option<Bytes> = files::next(&mut body).await?;
+        Ok::<_, io::Error>(next.map(|bytes| (bytes, body)))
+    }))
+}
