@@ -1,1 +1,462 @@
-//! (being written)
+//! The WebDAV door, with clients that nobody here wrote.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::support::https::{Https, PASSWORD};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn litmus_passes_in_all_suites() {
+    let door = Https::start().await;
+    // Over TLS, litmus itself leaves one test of `http` out; through a tunnel it runs that as well.
+    litmus(&door.url("/dav/"), &[("basic", 16), ("copymove", 13), ("props", 30), ("locks", 41), ("http", 3)]);
+    let tunnel = tunnel(&door).await;
+    litmus(&format!("http://localhost:{tunnel}/dav/"), &[("http", 4)]);
+}
+
+fn litmus(url: &str, suites: &[(&str, u32)]) {
+    let work = tempfile::tempdir().unwrap();
+    let names: Vec<&str> = suites.iter().map(|(name, _)| *name).collect();
+    let output = Command::new("timeout")
+        .args(["120", "litmus", "-k", url, "anna", PASSWORD])
+        .current_dir(work.path())
+        .env("TESTS", names.join(" "))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("{text}{}", String::from_utf8_lossy(&output.stderr));
+    for (suite, tests) in suites {
+        let summary = format!("summary for `{suite}': of {tests} tests run: {tests} passed, 0 failed. 100.0%");
+        assert!(text.contains(&summary), "no line: {summary}");
+    }
+    assert!(output.status.success());
+}
+
+/// A port that speaks HTTP in the clear for the TLS listener behind it.
+async fn tunnel(door: &Https) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connector = connector(door);
+    let target = door.port;
+    tokio::spawn(async move {
+        while let Ok((mut plain, _)) = listener.accept().await {
+            let connector = connector.clone();
+            tokio::spawn(async move {
+                let socket = tokio::net::TcpStream::connect(("127.0.0.1", target)).await.unwrap();
+                let mut tls = connector.connect("localhost".try_into().unwrap(), socket).await.unwrap();
+                let _ended = tokio::io::copy_bidirectional(&mut plain, &mut tls).await;
+            });
+        }
+    });
+    port
+}
+
+/// Sends raw bytes over TLS and then just goes away: curl cannot break off at a given byte.
+async fn cut_put(door: &Https, path: &str, announced: usize, sent: usize) {
+    use tokio::io::AsyncWriteExt as _;
+    let mut stream = tls(door).await;
+    let auth = data_encoding::BASE64.encode(format!("anna:{PASSWORD}").as_bytes());
+    let head = if announced > 0 {
+        format!(
+            "PUT {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {auth}\r\nContent-Length: {announced}\r\n\r\n"
+        )
+    } else {
+        let chunked = format!("Transfer-Encoding: chunked\r\n\r\n{sent:x}");
+        format!("PUT {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {auth}\r\n{chunked}\r\n")
+    };
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b'n'; sent]).await.unwrap();
+    stream.flush().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+}
+
+async fn tls(door: &Https) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
+    let socket = tokio::net::TcpStream::connect(("127.0.0.1", door.port)).await.unwrap();
+    connector(door).connect("localhost".try_into().unwrap(), socket).await.unwrap()
+}
+
+fn connector(door: &Https) -> tokio_rustls::TlsConnector {
+    use rustls_pki_types::pem::PemObject as _;
+    let mut roots = rustls::RootCertStore::empty();
+    let pem = std::fs::read(door.data().join("tls/certificate.pem")).unwrap();
+    roots.add(rustls_pki_types::CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tokio_rustls::TlsConnector::from(Arc::new(config))
+}
+
+fn leftovers(door: &Https) -> Vec<String> {
+    let names = std::fs::read_dir(&door.root).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with(".causeway-part")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_put_that_is_cut_leaves_what_was_there() {
+    let door = Https::start().await;
+    std::fs::write(door.root.join("old"), "the old content").unwrap();
+    for mount in ["/dav", "/files"] {
+        cut_put(&door, &format!("{mount}/old"), 1_000_000, 300_000).await;
+        cut_put(&door, &format!("{mount}/old"), 0, 300_000).await;
+        cut_put(&door, &format!("{mount}/new"), 1_000_000, 300_000).await;
+    }
+    for _ in 0..100 {
+        if leftovers(&door).is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(std::fs::read_to_string(door.root.join("old")).unwrap(), "the old content");
+    assert!(!door.root.join("new").exists());
+    assert_eq!(leftovers(&door), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_see_whole_files_while_others_overwrite_and_move() {
+    let door = Https::start().await;
+    let (a, b) = (vec![b'a'; 400_000], vec![b'b'; 300_000]);
+    std::fs::write(door.root.join("f"), &a).unwrap();
+    let inputs = tempfile::tempdir().unwrap();
+    std::fs::write(inputs.path().join("a"), &a).unwrap();
+    std::fs::write(inputs.path().join("b"), &b).unwrap();
+    let writers = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for round in 0..15 {
+                let from = inputs.path().join(if round % 2 == 0 { "b" } else { "a" });
+                let from = from.to_str().unwrap();
+                assert!(matches!(door.status(&["-T", from], "/dav/f"), 201 | 204));
+                assert!(matches!(door.status(&["-T", from], "/dav/other"), 201 | 204));
+                let to = format!("Destination: {}", door.url("/dav/f"));
+                assert_eq!(door.status(&["-X", "MOVE", "-H", &to], "/dav/other"), 204);
+            }
+        });
+        let mut read = 0;
+        while !writer.is_finished() {
+            let body = door.curl(&["-f"], "/dav/f").stdout;
+            assert!(body == a || body == b, "torn: {} bytes", body.len());
+            read += 1;
+        }
+        writer.join().unwrap();
+        read
+    });
+    println!("{writers} whole reads while it was overwritten");
+    assert!(writers > 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_never_lead_out() {
+    let door = Https::start().await;
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret"), "secret").unwrap();
+    std::os::unix::fs::symlink(outside.path(), door.root.join("dir")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("secret"), door.root.join("link")).unwrap();
+    std::fs::write(door.root.join("inside"), "inside").unwrap();
+    std::os::unix::fs::symlink("inside", door.root.join("fine")).unwrap();
+    for mount in ["/dav", "/files"] {
+        for path in ["/link", "/dir/secret", "/dir/"] {
+            let status = door.status(&[], &format!("{mount}{path}"));
+            assert!(matches!(status, 403 | 404), "GET {mount}{path}: {status}");
+        }
+        let status = door.status(&["-X", "PUT", "-d", "x"], &format!("{mount}/dir/new"));
+        assert!(matches!(status, 403 | 404 | 409), "PUT: {status}");
+        let status = door.status(&["-X", "PUT", "-d", "x"], &format!("{mount}/link"));
+        assert!(matches!(status, 403 | 404 | 409), "PUT through a link: {status}");
+        assert_eq!(door.curl(&[], &format!("{mount}/fine")).stdout, b"inside");
+        for path in ["/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/a%00b", "/a%2f..%2fb", "/.causeway-x"] {
+            let status = door.status(&[], &format!("{mount}{path}"));
+            assert!(matches!(status, 400 | 403 | 404), "{path}: {status}");
+        }
+    }
+    for path in ["/dav/dir/", "/dav/dir/secret", "/dav/link"] {
+        let status = door.status(&["-X", "PROPFIND", "-H", "Depth: 1"], path);
+        assert!(matches!(status, 403 | 404), "PROPFIND {path}: {status}");
+    }
+    for method in ["MKCOL", "DELETE"] {
+        let status = door.status(&["-X", method], "/dav/dir/secret");
+        assert!(matches!(status, 403 | 404 | 409), "{method}: {status}");
+    }
+    let to = format!("Destination: {}", door.url("/dav/dir/stolen"));
+    let status = door.status(&["-X", "MOVE", "-H", &to], "/dav/inside");
+    assert!(matches!(status, 403 | 404 | 409), "MOVE: {status}");
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
+    assert_eq!(std::fs::read_to_string(outside.path().join("secret")).unwrap(), "secret");
+    let listing = String::from_utf8(door.curl(&["-X", "PROPFIND", "-H", "Depth: 1"], "/dav/").stdout).unwrap();
+    assert!(!listing.contains("link") && !listing.contains("/dir/") && listing.contains("/dav/fine"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_deleted_by_moving_a_folder_into_itself() {
+    let door = Https::start().await;
+    std::fs::create_dir_all(door.root.join("a/b/c")).unwrap();
+    std::fs::write(door.root.join("a/b/c/f"), "x").unwrap();
+    for (method, from, to) in [
+        ("MOVE", "/dav/a/b", "/dav/a"),
+        ("MOVE", "/dav/a", "/dav/a/b/c/d"),
+        ("COPY", "/dav/a/b", "/dav/a"),
+        ("MOVE", "/dav/a", "/dav/"),
+    ] {
+        let to = format!("Destination: {}", door.url(to));
+        assert_eq!(door.status(&["-X", method, "-H", &to], from), 403, "{method} {from} {to}");
+    }
+    assert_eq!(door.status(&["-X", "DELETE"], "/dav/"), 403);
+    let elsewhere = "Destination: https://example.org/dav/x";
+    assert_eq!(door.status(&["-X", "MOVE", "-H", elsewhere], "/dav/a"), 502);
+    assert_eq!(std::fs::read_to_string(door.root.join("a/b/c/f")).unwrap(), "x");
+}
+
+const LOCK: &str = "<D:lockinfo xmlns:D='DAV:'><D:lockscope><D:exclusive/></D:lockscope>\
+    <D:locktype><D:write/></D:locktype><D:owner>me</D:owner></D:lockinfo>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locks_end_in_time_and_outlive_a_restart() {
+    let door = Https::start().await;
+    std::fs::write(door.root.join("short"), "x").unwrap();
+    std::fs::write(door.root.join("long"), "x").unwrap();
+    let lock = |door: &Https, time: &str, path: &str| {
+        let time = format!("Timeout: {time}");
+        let (head, _) = door.exchange(&["-X", "LOCK", "-H", &time, "-d", LOCK], path);
+        let token = head.split("lock-token: <").nth(1).expect("a token").split('>').next().unwrap().to_owned();
+        token
+    };
+    let _token = lock(&door, "Second-2", "/dav/short");
+    let token = lock(&door, "Infinite", "/dav/long");
+    assert_eq!(door.status(&["-X", "PUT", "-d", "y"], "/dav/short"), 423);
+    // The files are the same for an account with another home.
+    let door = door.restart().await;
+    assert_eq!(door.status(&["-X", "PUT", "-d", "y"], "/dav/long"), 423);
+    assert_eq!(door.status(&["-X", "DELETE"], "/dav/long"), 423);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(door.status(&["-X", "PUT", "-d", "y"], "/dav/short"), 204);
+    let with = format!("If: (<{token}>)");
+    assert_eq!(door.status(&["-X", "PUT", "-d", "y", "-H", &with], "/dav/long"), 204);
+    let unlock = format!("Lock-Token: <{token}>");
+    assert_eq!(door.status_as("reader", &["-X", "UNLOCK", "-H", &unlock], "/dav/long"), 403);
+    assert_eq!(door.status(&["-X", "UNLOCK", "-H", &unlock], "/dav/long"), 204);
+    // A token whose lock is gone is no longer true.
+    assert_eq!(door.status(&["-X", "PUT", "-d", "z", "-H", &with], "/dav/long"), 412);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn properties_are_kept_moved_and_said_to_be_missing() {
+    let door = Https::start().await;
+    std::fs::create_dir(door.root.join("d")).unwrap();
+    std::fs::write(door.root.join("d/f"), "x").unwrap();
+    let set = "<D:propertyupdate xmlns:D='DAV:' xmlns:u='urn:u'><D:set><D:prop><u:colour>gr&#252;n</u:colour>\
+        <Z:Win32LastModifiedTime xmlns:Z='urn:schemas-microsoft-com:'>Sun, 06 Nov 1994 08:49:37 GMT</Z:Win32LastModifiedTime>\
+        </D:prop></D:set></D:propertyupdate>";
+    let answer = String::from_utf8(door.curl(&["-X", "PROPPATCH", "-d", set], "/dav/d/f").stdout).unwrap();
+    assert!(answer.contains("200 OK") && answer.contains("Win32LastModifiedTime"), "{answer}");
+    let to = format!("Destination: {}", door.url("/dav/e"));
+    assert_eq!(door.status(&["-X", "MOVE", "-H", &to], "/dav/d"), 201);
+    let door = door.restart().await;
+    let ask = "<D:propfind xmlns:D='DAV:'><D:prop><u:colour xmlns:u='urn:u'/><D:getetag/><D:getlastmodified/>\
+        <u:shape xmlns:u='urn:u'/><D:quota-available-bytes/></D:prop></D:propfind>";
+    let answer = door.curl(&["-X", "PROPFIND", "-H", "Depth: 1", "-d", ask], "/dav/e").stdout;
+    let answer = String::from_utf8(answer).unwrap();
+    let of_file = answer.split("<D:href>/dav/e/f</D:href>").nth(1).expect("the file is listed");
+    let (found, missing) = of_file.split_once("200 OK").unwrap();
+    assert!(found.contains("grün") && found.contains("Sun, 06 Nov 1994 08:49:37 GMT"), "{answer}");
+    assert!(missing.contains("shape") && missing.contains("404 Not Found"), "{answer}");
+    let (head, _) = door.exchange(&["-I"], "/dav/e/f");
+    let tag = head.split("etag: ").nth(1).unwrap().split('\r').next().unwrap();
+    assert!(found.contains(&tag.replace('"', "&quot;")), "getetag is the ETag: {tag}");
+    let text = "<D:propertyupdate xmlns:D='DAV:'><D:set><D:prop><D:getlastmodified>1000000000</D:getlastmodified>\
+        </D:prop></D:set></D:propertyupdate>";
+    assert_eq!(door.status(&["-X", "PROPPATCH", "-d", text], "/dav/e/f"), 207);
+    let mtime = std::fs::metadata(door.root.join("e/f")).unwrap().modified().unwrap();
+    assert_eq!(mtime, std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_stay_in_their_part() {
+    let door = Https::start().await;
+    std::fs::write(door.root.join("annas"), "x").unwrap();
+    assert_eq!(door.status_as("bob", &[], "/dav/annas"), 404);
+    assert_eq!(door.status_as("bob", &["-X", "PUT", "-d", "x"], "/dav/bobs"), 201);
+    assert!(door.root.join("bob/bobs").exists());
+    for args in [&["-X", "PUT", "-d", "x"][..], &["-X", "DELETE"], &["-X", "MKCOL"], &["-X", "LOCK", "-d", LOCK]] {
+        assert_eq!(door.status_as("reader", args, "/dav/annas"), 403, "{args:?}");
+    }
+    assert_eq!(door.status_as("reader", &[], "/dav/annas"), 200);
+    assert_eq!(door.status_as("reader", &["-X", "PUT", "-d", "x"], "/files/annas"), 403);
+    let wrong = Command::new("curl").args(["-sk", "-u", "anna:wrong", "-o", "/dev/null", "-w", "%{http_code}"]);
+    let mut wrong = wrong;
+    assert_eq!(wrong.arg(door.url("/dav/")).output().unwrap().stdout, b"401");
+    assert_eq!(std::fs::read_to_string(door.root.join("annas")).unwrap(), "x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rclone_keeps_times_and_has_nothing_to_do_twice() {
+    let door = Https::start().await;
+    let source = tempfile::tempdir().unwrap();
+    std::fs::create_dir(source.path().join("ä b")).unwrap();
+    for (name, age) in [("one.txt", 1_000_000), ("ä b/50%#?.bin", 20_000_000), ("empty", 300)] {
+        let path = source.path().join(name);
+        std::fs::write(&path, if name == "empty" { Vec::new() } else { vec![7; 300_000] }).unwrap();
+        let time = std::time::SystemTime::now() - Duration::from_secs(age);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    }
+    let obscured = Command::new("rclone").args(["obscure", PASSWORD]).output().unwrap().stdout;
+    let password = String::from_utf8(obscured).unwrap().trim().to_owned();
+    let rclone = |args: &[&str]| {
+        Command::new("timeout")
+            .args(["120", "rclone", "--no-check-certificate", "--config", "/dev/null", "--webdav-vendor", "owncloud"])
+            .args(["--webdav-url", &door.url("/dav/"), "--webdav-user", "anna", "--webdav-pass", &password])
+            .args(args)
+            .output()
+            .unwrap()
+    };
+    let source_path = source.path().to_str().unwrap();
+    let first = rclone(&["sync", source_path, ":webdav:copy"]);
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    let second = rclone(&["sync", "-v", source_path, ":webdav:copy"]);
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(second.status.success() && said.contains("Transferred:   \t          0 B / 0 B"), "{said}");
+    for name in ["one.txt", "ä b/50%#?.bin", "empty"] {
+        let second = |path: std::path::PathBuf| {
+            let modified = std::fs::metadata(path).unwrap().modified().unwrap();
+            modified.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+        };
+        assert_eq!(second(source.path().join(name)), second(door.root.join("copy").join(name)), "{name}");
+    }
+    let back = tempfile::tempdir().unwrap();
+    assert!(rclone(&["copy", ":webdav:copy", back.path().to_str().unwrap()]).status.success());
+    let same = Command::new("diff").args(["-r", source_path, back.path().to_str().unwrap()]).status().unwrap();
+    assert!(same.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cadaver_does_its_whole_round() {
+    let door = Https::start().await;
+    let work = tempfile::tempdir().unwrap();
+    std::fs::write(work.path().join("local"), "content").unwrap();
+    std::fs::write(work.path().join(".netrc"), format!("machine localhost login anna password \"{PASSWORD}\"\n"))
+        .unwrap();
+    let script = "mkcol c\nput local c/f\ncopy c/f c/g\nmove c/g c/h\nlock c/f\ndiscover c/f\nunlock c/f\n\
+        propset c/f colour red\npropget c/f colour\nget c/h back\ndelete c/f\nrmcol c\nquit\n";
+    let mut child = Command::new("timeout")
+        .args(["60", "cadaver", &door.url("/dav/")])
+        .current_dir(work.path())
+        .env("HOME", work.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Yes to the certificate, then the commands.
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), format!("y\n{script}").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!said.contains("failed"), "{said}");
+    assert_eq!(std::fs::read_to_string(work.path().join("back")).unwrap(), "content", "{said}");
+    assert!(!door.root.join("c").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_davfs2_mount_is_a_drive() {
+    if !std::path::Path::new("/dev/fuse").exists() || !nix_root() {
+        println!("skipped: no /dev/fuse here, or not root");
+        return;
+    }
+    let door = Https::start().await;
+    let work = tempfile::tempdir().unwrap();
+    let (mount, cache) = (work.path().join("mnt"), work.path().join("cache"));
+    std::fs::create_dir(&mount).unwrap();
+    std::fs::create_dir(&cache).unwrap();
+    let own = Command::new("chown").args(["davfs2:davfs2", cache.to_str().unwrap()]).status();
+    if !own.is_ok_and(|status| status.success()) {
+        println!("skipped: davfs2 is not installed");
+        return;
+    }
+    for folder in [work.path(), door.data()] {
+        Command::new("chmod").args(["755", folder.to_str().unwrap()]).status().unwrap();
+    }
+    let conf = work.path().join("davfs2.conf");
+    let certificate = door.data().join("tls/certificate.pem");
+    let readable = work.path().join("ca.pem");
+    std::fs::copy(certificate, &readable).unwrap();
+    let secrets = work.path().join("secrets");
+    std::fs::write(&secrets, format!("{} anna \"{PASSWORD}\"\n", door.url("/dav/"))).unwrap();
+    Command::new("chmod").args(["600", secrets.to_str().unwrap()]).status().unwrap();
+    Command::new("chmod").args(["644", readable.to_str().unwrap()]).status().unwrap();
+    let settings = format!(
+        "secrets {}\ncache_dir {}\ntrust_ca_cert {}\ndelay_upload 0\nask_auth 0\nif_match_bug 0\n",
+        secrets.display(),
+        cache.display(),
+        readable.display()
+    );
+    std::fs::write(&conf, settings).unwrap();
+    let option = format!("conf={},uid=0,gid=0", conf.display());
+    let mounted = Command::new("timeout")
+        .args(["30", "mount", "-t", "davfs", "-o", &option, &door.url("/dav/"), mount.to_str().unwrap()])
+        .output()
+        .unwrap();
+    if !mounted.status.success() {
+        let why = String::from_utf8_lossy(&mounted.stderr).into_owned();
+        assert!(why.contains("permitted") || why.contains("fuse"), "davfs2 cannot mount: {why}");
+        println!("skipped: this machine does not let davfs2 mount: {why}");
+        return;
+    }
+    let exercised = std::panic::catch_unwind(|| exercise(&mount));
+    let gone = Command::new("timeout").args(["60", "umount", mount.to_str().unwrap()]).status().unwrap();
+    let model = exercised.expect("the operations through the mount");
+    assert!(gone.success(), "the mount ends, with everything uploaded");
+    for (name, content) in &model {
+        assert_eq!(std::fs::read(door.root.join(name)).ok().as_ref(), Some(content), "{name}");
+    }
+    let files = Command::new("find").arg(&door.root).args(["-type", "f"]).output().unwrap().stdout;
+    let files = String::from_utf8_lossy(&files).lines().filter(|line| !line.contains("lost+found")).count();
+    assert_eq!(files, model.len());
+}
+
+fn nix_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}
+
+/// Random operations on a mounted folder; returns what must be there afterwards.
+fn exercise(mount: &std::path::Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut state = 12345_u64;
+    let mut random = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let mut model = std::collections::BTreeMap::new();
+    std::fs::create_dir(mount.join("d")).unwrap();
+    for step in 0..120 {
+        let name = |n: u64| if n % 2 == 0 { format!("d/file {n}") } else { format!("füle-{n}") };
+        let (a, b) = (name(random(12)), name(random(12)));
+        match random(5) {
+            0 | 1 => {
+                let content = vec![u8::try_from(step).unwrap(); usize::try_from(random(40_000)).unwrap()];
+                std::fs::write(mount.join(&a), &content).unwrap();
+                model.insert(a, content);
+            }
+            2 if model.contains_key(&a) => {
+                use std::io::Write as _;
+                let mut file = std::fs::OpenOptions::new().append(true).open(mount.join(&a)).unwrap();
+                file.write_all(b"more").unwrap();
+                drop(file);
+                model.get_mut(&a).unwrap().extend_from_slice(b"more");
+            }
+            3 if model.contains_key(&a) && a != b => {
+                std::fs::rename(mount.join(&a), mount.join(&b)).unwrap();
+                let content = model.remove(&a).unwrap();
+                model.insert(b, content);
+            }
+            4 if model.contains_key(&a) => {
+                std::fs::remove_file(mount.join(&a)).unwrap();
+                model.remove(&a);
+            }
+            _ => {
+                if let Some(content) = model.get(&a) {
+                    assert_eq!(&std::fs::read(mount.join(&a)).unwrap(), content);
+                }
+            }
+        }
+    }
+    model
+}

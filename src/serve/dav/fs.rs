@@ -200,7 +200,7 @@ fn can_be_copied(view: &View, folder: &RelPath, entry: &io::Result<crate::tree::
     match &entry.stat.kind {
         EntryKind::File | EntryKind::Dir => true,
         EntryKind::Symlink(_) => view.stat_follow(&folder.join(&entry.name)).is_ok_and(|stat| stat.is_file()),
-        EntryKind::Special => false,
+        EntryKind::Special | EntryKind::Unknown => false,
     }
 }
 

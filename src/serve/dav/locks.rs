@@ -196,11 +196,11 @@ impl DavLockSystem for SeenLocks {
                 meets && !(lock.shared && wanted.shared)
             });
             if let Some(conflict) = conflict {
-                return Err(conflict.clone());
+                return Err(Box::new(conflict.clone()));
             }
             let own = held.iter().filter(|lock| lock.account == wanted.account).count();
             if held.len() >= MOST || own >= MOST_EACH || wanted.token.is_empty() {
-                return Err(wanted.clone());
+                return Err(Box::new(wanted.clone()));
             }
             held.push(wanted.clone());
             Ok(wanted.clone())
@@ -302,20 +302,20 @@ fn verdict(
     path: &RelPath,
     mine: impl Fn(&Held) -> bool,
     token_only: bool,
-) -> Result<(), Option<Held>> {
+) -> Result<(), Option<Box<Held>>> {
     let covering = || around.iter().filter(|lock| lock.covers(path));
     let holds = covering().any(&mine);
     if token_only {
-        return if holds { Ok(()) } else { Err(covering().next().cloned()) };
+        return if holds { Ok(()) } else { Err(covering().next().cloned().map(Box::new)) };
     }
     if let Some(exclusive) = covering().find(|lock| !lock.shared && !mine(lock)) {
-        return Err(Some(exclusive.clone()));
+        return Err(Some(Box::new(exclusive.clone())));
     }
     if !holds && let Some(shared) = covering().next() {
-        return Err(Some(shared.clone()));
+        return Err(Some(Box::new(shared.clone())));
     }
     match around.iter().find(|lock| !lock.covers(path) && !mine(lock)) {
-        Some(below) => Err(Some(below.clone())),
+        Some(below) => Err(Some(Box::new(below.clone()))),
         None => Ok(()),
     }
 }

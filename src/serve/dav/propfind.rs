@@ -168,7 +168,7 @@ impl Walker {
                 }
                 _ => return true,
             },
-            EntryKind::Special => return true,
+            EntryKind::Special | EntryKind::Unknown => return true,
         };
         self.entry(out, &path, &stat);
         if self.depth == Depth::Infinity && stat.is_dir() {

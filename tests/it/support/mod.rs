@@ -3,3 +3,4 @@
 #[allow(dead_code, reason = "a fixture has more verbs than the tests of the day use")]
 pub mod causeway;
 pub mod ftpd;
+pub mod https;

@@ -1,0 +1,121 @@
+//! The HTTPS listener with its doors for files, in this process, over a tree in a temporary folder.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
+
+use causeway::account::{Accounts, HashCost, NewAccount, Settings as AccountSettings};
+use causeway::audit::{Actor, AuditLog};
+use causeway::db::Db;
+use causeway::model::{Access, Clock as _, RelPath, Scope, Secret, SystemClock};
+use causeway::reliability::{Observation, Recorder};
+use causeway::serve::http::{BasicAuth, Books, Settings, bind, serve};
+use causeway::serve::{dav, files};
+use causeway::task::Tasks;
+use causeway::tree::Tree;
+use tempfile::TempDir;
+use tokio::sync::mpsc::Receiver;
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A running listener with the accounts `anna` (everything), `reader` (everything, only to look) and
+/// `bob` (the folder `bob`). Dropping it stops it.
+pub struct Https {
+    pub root: PathBuf,
+    pub port: u16,
+    pub fingerprint: String,
+    pub db: Db,
+    pub observations: Receiver<Observation>,
+    tasks: Tasks,
+    data: Arc<TempDir>,
+}
+
+impl Https {
+    pub async fn start() -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap())).await
+    }
+
+    /// Ends it and starts another on the same data.
+    pub async fn restart(self) -> Self {
+        let data = Arc::clone(&self.data);
+        assert!(self.tasks.drain(Duration::from_secs(25)).await, "connections are drained");
+        self.db.close().await;
+        Self::start_in(data).await
+    }
+
+    async fn start_in(data: Arc<TempDir>) -> Self {
+        let root = data.path().join("tree");
+        std::fs::create_dir_all(&root).unwrap();
+        let clock = Arc::new(SystemClock);
+        let db = Db::open(&data.path().join("causeway.db")).await.unwrap();
+        let hash = HashCost { memory_kib: 64, passes: 1, ..HashCost::DEFAULT };
+        let accounts =
+            Accounts::with(db.clone(), clock.clone(), AccountSettings { hash, ..AccountSettings::default() });
+        for (name, home, access) in
+            [("anna", "", Access::ReadWrite), ("reader", "", Access::ReadOnly), ("bob", "bob", Access::ReadWrite)]
+        {
+            let scope = Scope { home: RelPath::new(home).unwrap(), access };
+            let new = NewAccount { name: name.to_owned(), password: Some(Secret::new(PASSWORD)), scope, admin: false };
+            let _there_after_a_restart = accounts.create(&Actor::System, &new).await;
+        }
+        let (recorder, observations) = Recorder::channel(10_000);
+        let books = Books { audit: AuditLog::new(db.clone(), clock.clone()), recorder, clock: clock.clone() };
+        let doorman = Arc::new(BasicAuth { accounts, tree: Tree::open(&root).unwrap(), books });
+        let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..Settings::default() };
+        let listener = bind(&settings, data.path(), clock.now()).await.unwrap();
+        let (port, fingerprint) = (listener.address().port(), listener.identity().fingerprint.clone());
+        let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap();
+        let router = dav::router(dav).merge(files::router(files::Files { doorman, render: None }));
+        let tasks = Tasks::new();
+        serve(listener, router, &tasks);
+        Self { root, port, fingerprint, db, observations, tasks, data }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.port)
+    }
+
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Runs curl as `anna`; the last argument is the path.
+    pub fn curl(&self, args: &[&str], path: &str) -> Output {
+        self.curl_as("anna", args, path)
+    }
+
+    pub fn curl_as(&self, account: &str, args: &[&str], path: &str) -> Output {
+        Command::new("curl")
+            .args(["-sSk", "--max-time", "60", "--path-as-is", "-u", &format!("{account}:{PASSWORD}")])
+            .args(args)
+            .arg(self.url(path))
+            .output()
+            .unwrap()
+    }
+
+    /// The status of a request that curl makes.
+    pub fn status(&self, args: &[&str], path: &str) -> u16 {
+        self.status_as("anna", args, path)
+    }
+
+    pub fn status_as(&self, account: &str, args: &[&str], path: &str) -> u16 {
+        let all: Vec<&str> = args.iter().copied().chain(["-o", "/dev/null", "-w", "%{http_code}"]).collect();
+        let output = self.curl_as(account, &all, path);
+        String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0)
+    }
+
+    /// Headers and body of a request that curl makes.
+    pub fn exchange(&self, args: &[&str], path: &str) -> (String, Vec<u8>) {
+        let all: Vec<&str> = args.iter().copied().chain(["-i"]).collect();
+        let output = self.curl(&all, path).stdout;
+        let cut = output.windows(4).position(|four| four == b"\r\n\r\n").map_or(output.len(), |at| at + 4);
+        (String::from_utf8_lossy(&output[..cut]).to_ascii_lowercase(), output[cut..].to_vec())
+    }
+}
+
+impl Drop for Https {
+    fn drop(&mut self) {
+        self.tasks.stop();
+    }
+}
