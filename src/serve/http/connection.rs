@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::guest::{Books, connection_ended};
+use super::polite::PoliteBody;
 use super::stall::StallGuard;
 use crate::model::{FaultKind, Phase};
 use crate::reliability::End;
@@ -87,10 +88,11 @@ pub(super) async fn run(
         }
     };
     let peer = Peer { address, door: Arc::default() };
-    let seen = peer.clone();
+    let (seen, unwanted) = (peer.clone(), tasks.clone());
     let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(peer.clone());
-        request.map(axum::body::Body::new)
+        let waits = request.headers().contains_key(http::header::EXPECT);
+        request.map(|body| axum::body::Body::new(PoliteBody::new(body, waits, unwanted.clone())))
     });
     let builder = builder(&tasks);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));

@@ -12,6 +12,7 @@ mod guest;
 pub mod href;
 mod layers;
 mod listener;
+mod polite;
 mod settings;
 mod stall;
 pub mod status;
