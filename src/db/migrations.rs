@@ -10,8 +10,14 @@ macro_rules! migrations {
 }
 
 /// In order; a number that was ever released is never edited.
-const FILES: &[(&str, &str)] =
-    migrations!["0001_audit.sql", "0002_accounts.sql", "0003_jobs.sql", "0004_mirror.sql", "0005_observations.sql", "0006_dav.sql"];
+const FILES: &[(&str, &str)] = migrations![
+    "0001_audit.sql",
+    "0002_accounts.sql",
+    "0003_jobs.sql",
+    "0004_mirror.sql",
+    "0005_observations.sql",
+    "0006_dav.sql"
+];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.
 pub(super) fn migrator() -> Migrator {
