@@ -219,8 +219,7 @@ async fn locks_end_in_time_and_outlive_a_restart() {
     let lock = |door: &Https, time: &str, path: &str| {
         let time = format!("Timeout: {time}");
         let (head, _) = door.exchange(&["-X", "LOCK", "-H", &time, "-d", LOCK], path);
-        let token = head.split("lock-token: <").nth(1).expect("a token").split('>').next().unwrap().to_owned();
-        token
+        head.split("lock-token: <").nth(1).expect("a token").split('>').next().unwrap().to_owned()
     };
     let _token = lock(&door, "Second-2", "/dav/short");
     let token = lock(&door, "Infinite", "/dav/long");
@@ -429,7 +428,7 @@ fn exercise(mount: &std::path::Path) -> std::collections::BTreeMap<String, Vec<u
     let mut model = std::collections::BTreeMap::new();
     std::fs::create_dir(mount.join("d")).unwrap();
     for step in 0..120 {
-        let name = |n: u64| if n % 2 == 0 { format!("d/file {n}") } else { format!("füle-{n}") };
+        let name = |n: u64| if n.is_multiple_of(2) { format!("d/file {n}") } else { format!("füle-{n}") };
         let (a, b) = (name(random(12)), name(random(12)));
         match random(5) {
             0 | 1 => {

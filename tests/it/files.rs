@@ -67,7 +67,7 @@ async fn ranges_and_validators() {
         assert!(text.contains("Content-Range: bytes 0-1/1000000") && text.contains("bytes 500-501/1000000"));
         let bomb = vec!["0-"; 60].join(",");
         assert!(body(&door, &["-r", &bomb], mount).len() <= 1_000_000);
-        let many = (0..100).map(|i| format!("{}-", i)).collect::<Vec<_>>().join(",");
+        let many = (0..100).map(|i| format!("{i}-")).collect::<Vec<_>>().join(",");
         assert_eq!(body(&door, &["-r", &many], mount).len(), 1_000_000);
         let (head, _) = door.exchange(&["-I"], mount);
         let tag = head.split("etag: ").nth(1).unwrap().split('\r').next().unwrap().to_owned();
