@@ -1,6 +1,6 @@
 -- The mirror's memory: what a job's target is known to hold, what a run sees, and the journal of what it does.
--- Paths are raw bytes, relative to the roots. Times are microseconds since 1970, UTC. Written words
--- (kinds, states, precisions) are the stable words of the code.
+-- Paths are raw bytes, relative to the roots. Instants are microseconds since 1970, UTC; times of files are
+-- nanoseconds, because local trees tell them so. Words (states, actions, faults) are the stable words of the code.
 
 -- One row per path that a job published. It outlives runs: an incremental run compares with it.
 CREATE TABLE files (
@@ -16,6 +16,7 @@ CREATE TABLE files (
     listed_mtime   INTEGER,                 -- of the source, as its listing said: like is compared with like
     listed_precision INTEGER,
     listed_told    INTEGER,
+    listed_unique  TEXT,
     sha256         BLOB CHECK (sha256 IS NULL OR length(sha256) = 32),
     proven         INTEGER NOT NULL,        -- 1 read from the source and hashed, 0 only found there
     target_size    INTEGER,                 -- what the target said after publishing
@@ -72,6 +73,7 @@ CREATE TABLE items (
     at             INTEGER NOT NULL,
     UNIQUE (run, path)
 ) STRICT;
+CREATE INDEX items_run ON items (run, id);
 CREATE INDEX items_state ON items (run, state, id);
 CREATE INDEX items_fault ON items (run, fault_kind, id) WHERE fault_kind IS NOT NULL;
 CREATE INDEX items_parts ON items (job, path) WHERE part IS NOT NULL;
@@ -94,6 +96,7 @@ CREATE INDEX attempts_item ON attempts (item, number);
 CREATE TABLE tombstones (
     job            INTEGER NOT NULL,
     path           BLOB    NOT NULL,
-    run            INTEGER NOT NULL,
+    first_run      INTEGER NOT NULL,
+    last_run       INTEGER NOT NULL,
     PRIMARY KEY (job, path)
 ) STRICT, WITHOUT ROWID;

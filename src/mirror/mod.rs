@@ -1,12 +1,25 @@
 //! Brings a target into line with a source: lists both, plans, copies, verifies, publishes, and keeps a
 //! journal so that a run that dies at any instant goes on where it was.
 
+mod codes;
+mod copy;
+mod delete;
+mod dispatch;
+mod engine;
+mod filter;
+mod finish;
+mod journal;
+mod names;
+mod plan;
+mod planner;
 mod policy;
-#[allow(dead_code, reason = "the engine that writes it lands next")]
 mod progress;
-mod simple;
+mod publish;
+mod retry;
+mod scan;
 pub mod store;
 mod summary;
+mod transfer;
 mod words;
 
 use std::sync::Arc;
@@ -90,5 +103,8 @@ pub enum MirrorError {
 /// # Errors
 /// [`MirrorError`]: the run could not begin, or its journal could not be kept.
 pub async fn run(order: MirrorRun, progress: Arc<Progress>, stop: CancellationToken) -> Result<Summary, MirrorError> {
-    simple::run(&order, &progress, &stop).await
+    engine::run(order, progress, &stop).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -227,7 +227,6 @@ pub(super) fn length(number: i64) -> Result<u64, DbError> {
 }
 
 /// A length for the store; nothing real is longer than 2^63 bytes.
-#[allow(dead_code, reason = "the journal that writes lands next")]
 pub(super) fn stored(length: u64) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }

@@ -60,6 +60,8 @@ words! {
         Replace = "replace",
         /// A file that the target has and that is believed.
         Adopt = "adopt",
+        /// A file that looked changed and turned out to be there in the source's version.
+        Keep = "keep",
         /// A directory that the target does not have.
         MakeDir = "make-dir",
         /// A file that the source no longer has.

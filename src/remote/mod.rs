@@ -6,8 +6,10 @@
 
 mod capabilities;
 pub mod contract;
+pub mod layer;
 mod listing;
 pub mod local;
+pub mod memory;
 mod open;
 
 use async_trait::async_trait;

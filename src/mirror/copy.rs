@@ -1,0 +1,212 @@
+//! One file, in named steps: look at the source, move the bytes into a part, look at the source again,
+//! note the digest, publish.
+//!
+//! A file that changes while it is read is never published. A part is gone on with only from where it was
+//! confirmed, after its last bytes were read from the source again and compared.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Semaphore;
+
+use super::engine::{Broken, Engine};
+use super::journal::{self, Attempt, Change, FileRow, Item};
+use super::plan::{Known, nanos};
+use super::scan::store::Side;
+use super::transfer::{self, Moved};
+use super::words::{Action, ItemState};
+use super::{Existing, publish};
+use crate::model::{Digest, Fault, FaultKind, Fingerprint, Phase, Precision};
+
+/// Why a try failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The run as a whole ends.
+    Broken(Broken),
+    /// This try failed.
+    Fault {
+        /// Who is to blame.
+        side: Side,
+        fault: Fault,
+        /// Where reading had begun.
+        from: u64,
+        /// Bytes moved.
+        bytes: u64,
+    },
+}
+
+impl From<Broken> for Failure {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl From<crate::db::DbError> for Failure {
+    fn from(error: crate::db::DbError) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+/// For `map_err`: a fault of the source before any byte moved.
+pub(super) fn at_source(fault: Fault) -> Failure {
+    Failure::Fault { side: Side::Source, fault, from: 0, bytes: 0 }
+}
+
+/// For `map_err`: a fault of the target.
+pub(super) fn at_target(fault: Fault) -> Failure {
+    Failure::Fault { side: Side::Target, fault, from: 0, bytes: 0 }
+}
+
+/// Brings one file to the target. `item` is kept up to date with what is confirmed.
+pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) -> Result<(), Failure> {
+    let started = engine.order.clock.now();
+    if item.state == ItemState::Verified && publish::take_up(engine, item, started).await? {
+        return Ok(());
+    }
+    let lane = lanes.acquire().await.map_err(|_| Broken::Stopped)?;
+    engine.check_stop()?;
+    let before = exact_version(engine, item).await?;
+    if keep(engine, item, &before).await? {
+        return Ok(());
+    }
+    settled(engine, &before)?;
+    let ticket = engine.progress.show(&item.path, before.size);
+    let moved = transfer::transfer(engine, item, &before, &ticket).await?;
+    let version = match still_the_same(engine, item, &before, &moved).await {
+        Ok(version) => version,
+        Err(failure) => {
+            // What arrived may be of two versions: nothing of it is gone on with.
+            item.confirmed = 0;
+            engine.journal.put(Change::Confirmed { item: item.id, offset: 0 }).await?;
+            return Err(failure);
+        }
+    };
+    drop(lane);
+    let change = Change::Verified { item: item.id, digest: moved.digest, size: moved.size };
+    engine.journal.commit(change).await?;
+    item.state = ItemState::Verified;
+    let attempt = attempt(engine, item, started, moved.from, moved.size - moved.from);
+    publish::publish(engine, item, &version, moved.digest, moved.size, attempt).await
+}
+
+/// This try, as the journal keeps it when it worked.
+pub(super) fn attempt(engine: &Engine, item: &Item, started: Timestamp, from: u64, bytes: u64) -> Attempt {
+    Attempt { number: item.attempts + 1, started, ended: engine.order.clock.now(), from, bytes }
+}
+
+/// The source's version, to the second at least where the source can tell.
+async fn exact_version(engine: &Engine, item: &Item) -> Result<Fingerprint, Failure> {
+    let exact = item.listed.mtime.is_some_and(|m| m.precision <= Precision::Second) && item.listed.size.is_some();
+    // A file that this job published is asked for again: the listing may be wrong about its time zone.
+    let asked_before = item.attempts > 0 || journal_knows(engine, item).await?.is_some();
+    if exact && !asked_before {
+        return Ok(item.listed.clone());
+    }
+    look(engine, item).await
+}
+
+async fn journal_knows(engine: &Engine, item: &Item) -> Result<Option<(Known, Option<Digest>)>, Failure> {
+    Ok(journal::file_known(&engine.order.db, engine.order.job, &item.path).await?)
+}
+
+/// What the source says now.
+async fn look(engine: &Engine, item: &Item) -> Result<Fingerprint, Failure> {
+    let found = engine.order.source.stat(&item.path).await.map_err(at_source)?;
+    found.map(|entry| entry.fingerprint()).ok_or_else(|| {
+        at_source(Fault::new(Phase::Verify, FaultKind::Missing, "the file is gone from the source since it was listed"))
+    })
+}
+
+/// Is nothing to be moved after all? So it is when the exact time shows the version that was published and
+/// the target still holds it, or when the policy believes what lies in the target.
+async fn keep(engine: &Engine, item: &Item, before: &Fingerprint) -> Result<bool, Failure> {
+    let policy = &engine.order.policy;
+    let known = journal_knows(engine, item).await?;
+    if known.is_none() && policy.existing == Existing::Prove {
+        return Ok(false);
+    }
+    let there = engine.order.target.stat(&item.target).await.map_err(at_target)?;
+    let Some(there) = there.filter(|entry| entry.kind == crate::model::EntryKind::File).map(|e| e.fingerprint()) else {
+        return Ok(false);
+    };
+    let (action, digest, proven) = match &known {
+        Some((known, digest)) => {
+            let same = known.version.same_version(before) && known.is_there(&there);
+            if !same || (!known.proven && policy.existing == Existing::Prove) {
+                return Ok(false);
+            }
+            (Action::Keep, *digest, known.proven)
+        }
+        None if before.mtime.is_some() && before.same_version(&there) => {
+            // What is believed is at least pinned down: later changes in the target will be seen.
+            (Action::Adopt, engine.order.target.digest(&item.target).await.map_err(at_target)?, false)
+        }
+        None => return Ok(false),
+    };
+    let file = FileRow {
+        path: item.path.clone(),
+        target: item.target.clone(),
+        is_dir: false,
+        version: before.clone(),
+        listed: item.listed.clone(),
+        digest,
+        proven,
+        target_size: there.size,
+        target_mtime: nanos(&there),
+    };
+    let change = Change::Published { item: item.id, action, attempt: None, file: Box::new(file), events: Vec::new() };
+    engine.journal.put(change).await?;
+    engine.progress.files_unchanged.fetch_add(1, Relaxed);
+    Ok(true)
+}
+
+/// A file that was written a moment ago may be written again within the same tick of its time, which
+/// nothing would show: it has to wait.
+fn settled(engine: &Engine, before: &Fingerprint) -> Result<(), Failure> {
+    let Some(mtime) = before.mtime.filter(|m| m.precision > Precision::Nanosecond) else { return Ok(()) };
+    let age = engine.order.clock.now().duration_since(mtime.at);
+    let quiet = SignedDuration::from_secs(engine.order.policy.settle_seconds.into());
+    if age.is_negative() || age >= quiet {
+        return Ok(());
+    }
+    let message = "the file was written a moment ago and may still be written: it is tried again later";
+    Err(at_source(Fault::new(Phase::Open, FaultKind::Changed, message)))
+}
+
+/// Looks at the source again: only a version that was there before and after is a version.
+async fn still_the_same(
+    engine: &Engine,
+    item: &Item,
+    before: &Fingerprint,
+    moved: &Moved,
+) -> Result<Fingerprint, Failure> {
+    let blame = |fault| Failure::Fault { side: Side::Source, fault, from: moved.from, bytes: moved.size - moved.from };
+    let changed = |message: &str| Fault::new(Phase::Verify, FaultKind::Changed, message);
+    let after = engine.order.source.stat(&item.path).await.map_err(blame)?;
+    let Some(after) = after.map(|entry| entry.fingerprint()) else {
+        return Err(blame(changed("the file vanished from the source while it was read")));
+    };
+    let sizes = [before.size, after.size].into_iter().flatten().collect::<Vec<_>>();
+    let same_time = match (before.mtime, after.mtime) {
+        (Some(before), Some(after)) => before.agrees(&after),
+        _ => true,
+    };
+    let same_unique = match (&before.unique, &after.unique) {
+        (Some(before), Some(after)) => before == after,
+        _ => true,
+    };
+    if !same_time || !same_unique || sizes.windows(2).any(|pair| pair.first() != pair.last()) {
+        return Err(blame(changed("the file changed in the source while it was read")));
+    }
+    if sizes.iter().any(|size| *size != moved.size) {
+        let told = sizes.first().copied().unwrap_or_default();
+        let message = format!("{} bytes arrived, but the source says that the file has {told}", moved.size);
+        return Err(blame(Fault::new(Phase::Verify, FaultKind::Mismatch, message).bytes(moved.size)));
+    }
+    // The more exact of both is remembered.
+    let exact = match (before.mtime, after.mtime) {
+        (Some(b), Some(a)) if b.precision <= a.precision => Some(b),
+        (b, a) => a.or(b),
+    };
+    Ok(Fingerprint { size: Some(moved.size), mtime: exact, unique: after.unique.or_else(|| before.unique.clone()) })
+}

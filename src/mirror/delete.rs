@@ -1,0 +1,249 @@
+//! What is gone from the source. Only what this job wrote and nobody changed since may go; only on the word
+//! of listings that were proven complete, in two runs in a row; only below both caps; only into the trash.
+
+use super::PlannedStep;
+use super::engine::{Broken, Engine, Facts};
+use super::journal::{self, Candidate, Change};
+use super::plan::Kind;
+use super::publish;
+use super::scan::store as scan;
+use super::words::Action;
+use crate::audit::Event;
+use crate::model::{Fault, RelPath};
+
+const PAGE: i64 = 1000;
+
+/// What is known about the absence of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Absence {
+    /// The directory that should name it, or the nearest one above that is there, was listed in full.
+    Proven,
+    /// It may only be hidden.
+    Unsure,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    /// May go now.
+    going: u64,
+    /// Gone for the first time.
+    first_time: u64,
+    /// Hidden behind a listing that is not proven.
+    unsure: u64,
+    /// Changed in the target since it was published.
+    changed: u64,
+    /// Gone from the target, too.
+    vanished: u64,
+}
+
+/// Looks for what is gone from the source and, where the policy wants it and everything allows it, moves it
+/// into the trash.
+pub(super) async fn gone(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
+    let (enabled, dry) = (engine.order.policy.delete.enabled, engine.order.policy.dry_run);
+    let found = survey(engine, enabled && !dry).await?;
+    let all = journal::count_files(&engine.order.db, engine.order.job).await?;
+    let policy = &engine.order.policy.delete;
+    let capped = found.going > policy.max_files || found.going * 100 > all * u64::from(policy.max_percent);
+    let go = enabled && found.going > 0 && !capped;
+    facts.counts.files_kept = found.first_time + found.unsure + found.changed + if go { 0 } else { found.going };
+    explain(&found, facts, enabled, capped, all, engine);
+    if go {
+        move_all(engine, false).await?;
+    }
+    if enabled && !dry {
+        move_all(engine, true).await?;
+        journal::sweep_tombstones(&engine.order.db, engine.order.job, engine.order.run).await?;
+    }
+    Ok(())
+}
+
+fn explain(found: &Found, facts: &mut Facts, enabled: bool, capped: bool, all: u64, engine: &Engine) {
+    let mut note = |count: u64, text: &str| {
+        if count > 0 {
+            facts.notes.push(format!("{count} {text}"));
+        }
+    };
+    if !enabled {
+        note(found.going + found.first_time, "files are gone from the source and stay in the target: deleting is off");
+    } else {
+        note(found.first_time, "files are gone from the source for the first time: they go when the next run agrees");
+        if capped {
+            let policy = &engine.order.policy.delete;
+            let text = format!(
+                "of {all} files would go, more than the cap of {} % and {} files allows: nothing was deleted; raise the cap when this is right",
+                policy.max_percent, policy.max_files
+            );
+            note(found.going, &text);
+        }
+        note(found.changed, "files are gone from the source but were changed in the target: they stay");
+    }
+    note(found.unsure, "files were not seen in the source, but its listing is not proven complete: they stay");
+}
+
+/// Counts, and notes for the next run what this one found gone.
+async fn survey(engine: &Engine, bury: bool) -> Result<Found, Broken> {
+    let mut found = Found::default();
+    for dirs in [false, true] {
+        let mut after = None;
+        loop {
+            engine.check_stop()?;
+            let page = page(engine, dirs, after.as_ref()).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.path.clone());
+            let mut graves = Vec::new();
+            for candidate in &page {
+                if engine.filter.leaves_out_anywhere(&candidate.path, dirs) {
+                    continue;
+                }
+                let absence = absence(engine, &candidate.target).await?;
+                if absence == Absence::Proven {
+                    graves.push(candidate.path.clone());
+                }
+                if !dirs {
+                    count(engine, candidate, absence, &mut found).await;
+                }
+            }
+            if bury && !graves.is_empty() {
+                journal::bury(&engine.order.db, engine.order.job, engine.order.run, &graves).await?;
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn page(engine: &Engine, dirs: bool, after: Option<&RelPath>) -> Result<Vec<Candidate>, Broken> {
+    Ok(journal::candidates(&engine.order.db, engine.order.job, engine.order.run, dirs, after, PAGE).await?)
+}
+
+async fn count(engine: &Engine, candidate: &Candidate, absence: Absence, found: &mut Found) {
+    let place = match (absence, candidate) {
+        (_, Candidate { there: None, .. }) => &mut found.vanished,
+        (Absence::Unsure, _) => &mut found.unsure,
+        (Absence::Proven, c) if !c.is_ours() => &mut found.changed,
+        (Absence::Proven, c) if !c.buried => &mut found.first_time,
+        (Absence::Proven, _) => {
+            show(engine, candidate).await;
+            &mut found.going
+        }
+    };
+    *place += 1;
+}
+
+async fn show(engine: &Engine, candidate: &Candidate) {
+    if let Some(reader) = engine.progress.plan_reader()
+        && engine.order.policy.delete.enabled
+    {
+        let why = Some("gone from the source in two runs".to_owned());
+        let step = PlannedStep { path: candidate.path.clone(), action: Action::Trash.as_str(), size: None, why };
+        // A reader that went away wants no more.
+        drop(reader.send(step).await);
+    }
+}
+
+/// Is it certain that the source has nothing at `target`? The nearest directory above it that the source
+/// shows must have been listed in full.
+async fn absence(engine: &Engine, target: &RelPath) -> Result<Absence, Broken> {
+    let mut above = target.parent();
+    while let Some(dir) = above {
+        match scan::source_at(&engine.order.db, engine.order.run, &dir).await? {
+            Some((Kind::Dir, true)) => return Ok(Absence::Proven),
+            // Something else took the directory's place, or it is not known in full.
+            Some(_) => return Ok(Absence::Unsure),
+            None => above = dir.parent(),
+        }
+    }
+    Ok(Absence::Unsure)
+}
+
+/// Moves what may go: files, or (`dirs`) directories that are empty by then, the deepest first.
+async fn move_all(engine: &Engine, dirs: bool) -> Result<(), Broken> {
+    let mut after = None;
+    loop {
+        engine.check_stop()?;
+        let page = page(engine, dirs, after.as_ref()).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.path.clone());
+        for candidate in page {
+            let may_go = candidate.buried
+                && candidate.is_ours()
+                && !engine.filter.leaves_out_anywhere(&candidate.path, dirs)
+                && absence(engine, &candidate.target).await? == Absence::Proven;
+            if may_go {
+                move_one(engine, candidate).await?;
+            }
+        }
+    }
+}
+
+async fn move_one(engine: &Engine, candidate: Candidate) -> Result<(), Broken> {
+    let target = &engine.order.target;
+    let moved = async {
+        if candidate.is_dir {
+            if !is_empty(engine, &candidate.target).await? {
+                return Ok(false);
+            }
+        } else {
+            // A last look, close to the deed: somebody may be working on it right now.
+            let now = target.stat(&candidate.target).await?.map(|entry| entry.fingerprint());
+            let there = now.map(|now| (Kind::File, now));
+            if !(Candidate { there, ..clone_without_there(&candidate) }).is_ours() {
+                return Ok(false);
+            }
+        }
+        let batch = publish::batch(engine).map_err(|_| {
+            Fault::new(
+                crate::model::Phase::Publish,
+                crate::model::FaultKind::BadName,
+                "the trash has no name for this run",
+            )
+        })?;
+        target.trash(&candidate.target, &batch).await?;
+        Ok::<bool, Fault>(true)
+    };
+    match moved.await {
+        Ok(false) => Ok(()),
+        Ok(true) => {
+            engine.progress.files_trashed.fetch_add(u64::from(!candidate.is_dir), std::sync::atomic::Ordering::Relaxed);
+            let run = engine.order.run;
+            let event = Event::FileTrashed { run, path: candidate.target.clone(), batch: format!("run-{run}") };
+            if let Some(parent) = candidate.target.parent() {
+                let mut tx = engine.order.db.write().await?;
+                scan::touch(&mut tx, run, &[parent]).await?;
+                tx.commit().await.map_err(crate::db::DbError::from)?;
+            }
+            let change = Change::Trashed {
+                job: engine.order.job,
+                run,
+                path: candidate.path,
+                target: candidate.target,
+                is_dir: candidate.is_dir,
+                event,
+            };
+            engine.journal.commit(change).await
+        }
+        Err(fault) => {
+            tracing::warn!(path = %candidate.target.display(), fault = %fault, "could not be moved into the trash");
+            Ok(())
+        }
+    }
+}
+
+fn clone_without_there(candidate: &Candidate) -> Candidate {
+    Candidate {
+        path: candidate.path.clone(),
+        target: candidate.target.clone(),
+        is_dir: candidate.is_dir,
+        there: None,
+        published: candidate.published,
+        buried: candidate.buried,
+    }
+}
+
+/// Does a directory of the target hold nothing at all?
+async fn is_empty(engine: &Engine, dir: &RelPath) -> Result<bool, Fault> {
+    let mut lister = engine.order.target.list(dir).await?;
+    if lister.next().await?.is_some() {
+        return Ok(false);
+    }
+    Ok(lister.finish().await?.is_proven())
+}

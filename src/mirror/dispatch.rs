@@ -1,0 +1,263 @@
+//! Hands files to copies: how many at once, which is tried again and when, and when the other side as a
+//! whole is left alone. All state is here, in one place; the decisions are those of `retry`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+
+use super::copy::{self, Failure};
+use super::engine::{Broken, Engine};
+use super::journal::{self, Attempt, Change, Item};
+use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
+use super::scan::store::Side;
+use crate::model::{Fault, ItemId};
+
+/// Items read from the store at once.
+const PAGE: i64 = 500;
+/// Failed items that wait for another try; when there are more, nothing new is begun.
+const MOST_WAITING: usize = 1000;
+
+/// A file on its way.
+struct Task {
+    item: Item,
+    history: History,
+    /// The farthest that was ever confirmed.
+    reached: u64,
+}
+
+struct Report {
+    task: Task,
+    started: jiff::Timestamp,
+    result: Result<(), Failure>,
+}
+
+/// Moves every open item of the run.
+pub(super) async fn copy_all(engine: &Engine) -> Result<(), Broken> {
+    let width = usize::from(engine.width(Side::Source));
+    // Some more than there are connections: while one is verified and published, the next is read.
+    let most = width * 2 + 2;
+    let (sender, reports) = mpsc::channel(most);
+    let mut dispatcher = Dispatcher {
+        engine,
+        lanes: Arc::new(Semaphore::new(width)),
+        width,
+        most,
+        running: 0,
+        fresh: VecDeque::new(),
+        after: ItemId(0),
+        all_read: false,
+        waiting: Vec::new(),
+        paused_until: None,
+        health: [Health::default(); 2],
+        sender,
+        reports,
+    };
+    let done = dispatcher.work().await;
+    // Copies that are under way stop by themselves; their last words still belong into the journal.
+    while dispatcher.running > 0 {
+        if done.is_err() {
+            engine.stop.cancel();
+        }
+        let Some(report) = dispatcher.reports.recv().await else { break };
+        dispatcher.running -= 1;
+        dispatcher.note_last(report).await?;
+    }
+    done
+}
+
+struct Dispatcher<'a> {
+    engine: &'a Engine,
+    lanes: Arc<Semaphore>,
+    width: usize,
+    most: usize,
+    running: usize,
+    fresh: VecDeque<Item>,
+    after: ItemId,
+    all_read: bool,
+    waiting: Vec<(Instant, Task)>,
+    paused_until: Option<Instant>,
+    /// Of the source and the target.
+    health: [Health; 2],
+    sender: mpsc::Sender<Report>,
+    reports: mpsc::Receiver<Report>,
+}
+
+impl Dispatcher<'_> {
+    async fn work(&mut self) -> Result<(), Broken> {
+        loop {
+            self.engine.check_stop()?;
+            while self.running < self.most && !self.is_paused() {
+                let Some(task) = self.next().await? else { break };
+                self.start(task);
+            }
+            let idle_until = self.next_due();
+            if self.running == 0 && idle_until.is_none() {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                () = self.engine.stop.cancelled() => return Err(Broken::Stopped),
+                report = self.reports.recv(), if self.running > 0 => {
+                    self.running -= 1;
+                    if let Some(report) = report {
+                        self.settle(report).await?;
+                    }
+                }
+                () = tokio::time::sleep_until(idle_until.unwrap_or_else(Instant::now)), if idle_until.is_some() => {}
+            }
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        self.paused_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// When to look again although nothing was reported.
+    fn next_due(&self) -> Option<Instant> {
+        if self.is_paused() {
+            return self.paused_until;
+        }
+        if self.running >= self.most {
+            return None;
+        }
+        self.waiting.iter().map(|(due, _)| *due).min()
+    }
+
+    /// A task that is due again, or the next of the plan.
+    async fn next(&mut self) -> Result<Option<Task>, Broken> {
+        let now = Instant::now();
+        if let Some(place) = self.waiting.iter().position(|(due, _)| *due <= now) {
+            return Ok(Some(self.waiting.swap_remove(place).1));
+        }
+        if self.waiting.len() >= MOST_WAITING {
+            return Ok(None);
+        }
+        if self.fresh.is_empty() && !self.all_read {
+            let page = journal::still_open(&self.engine.order.db, self.engine.order.run, self.after, PAGE).await?;
+            match page.last() {
+                Some(last) => self.after = last.id,
+                None => self.all_read = true,
+            }
+            self.fresh.extend(page);
+        }
+        Ok(self.fresh.pop_front().map(|item| Task { reached: item.confirmed, item, history: History::default() }))
+    }
+
+    fn start(&mut self, mut task: Task) {
+        self.running += 1;
+        let (engine, lanes, sender) = (self.engine.clone(), Arc::clone(&self.lanes), self.sender.clone());
+        let started = engine.order.clock.now();
+        let tasks = engine.tasks.clone();
+        tasks.spawn("copy of a file", async move {
+            let result = copy::copy(&engine, &mut task.item, &lanes).await;
+            // The dispatcher waits for every report; it is gone only when the whole run is.
+            drop(sender.send(Report { task, started, result }).await);
+        });
+    }
+
+    async fn settle(&mut self, report: Report) -> Result<(), Broken> {
+        let Report { mut task, started, result } = report;
+        let failure = match result {
+            Ok(()) => {
+                self.health.iter_mut().for_each(Health::worked);
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        let (side, fault, from, bytes) = match failure {
+            Failure::Broken(broken) => return Err(broken),
+            Failure::Fault { side, fault, from, bytes } => (side, fault, from, bytes),
+        };
+        tracing::debug!(path = %task.item.path.display(), side = side.word(), fault = %fault, "a try failed");
+        let policy = &self.engine.order.policy;
+        let chance = self.engine.chance();
+        let further = task.item.confirmed > task.reached;
+        task.reached = task.reached.max(task.item.confirmed);
+        let verdict = if concerns_endpoint(&fault) {
+            let patience = Duration::from_secs(policy.patience_seconds.into());
+            let paused = self.is_paused();
+            let health = match side {
+                Side::Source => self.health.first_mut(),
+                Side::Target => self.health.last_mut(),
+            };
+            let outage =
+                health.map_or(Outage::GiveUp, |h| h.failed(&fault, self.engine.elapsed(), paused, patience, chance));
+            match outage {
+                Outage::GiveUp => {
+                    self.note(&mut task, started, &fault, (from, bytes), Verdict::Again(Duration::ZERO)).await?;
+                    return Err(Broken::GaveUp(fault));
+                }
+                Outage::Pause { pause, fewer } => {
+                    self.pause(pause, fewer);
+                    Verdict::Again(pause)
+                }
+            }
+        } else {
+            task.history.failed(&fault, further, policy.attempts, chance)
+        };
+        self.note(&mut task, started, &fault, (from, bytes), verdict).await?;
+        match verdict {
+            Verdict::Again(pause) => {
+                self.engine.progress.retries.fetch_add(1, Relaxed);
+                self.waiting.push((Instant::now() + pause, task));
+            }
+            Verdict::GiveUp => {
+                tracing::warn!(path = %task.item.path.display(), fault = %fault, "a file could not be mirrored");
+                self.engine.progress.files_failed.fetch_add(1, Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins nothing new for a while; with one connection less when there were too many.
+    fn pause(&mut self, pause: Duration, fewer: bool) {
+        let until = Instant::now() + pause;
+        self.paused_until = Some(self.paused_until.map_or(until, |old| old.max(until)));
+        if fewer
+            && self.width > 1
+            && let Ok(lane) = self.lanes.try_acquire()
+        {
+            lane.forget();
+            self.width -= 1;
+        }
+    }
+
+    /// Writes a failed try into the journal.
+    async fn note(
+        &self,
+        task: &mut Task,
+        started: jiff::Timestamp,
+        fault: &Fault,
+        (from, bytes): (u64, u64),
+        verdict: Verdict,
+    ) -> Result<(), Broken> {
+        let ended = self.engine.order.clock.now();
+        task.item.attempts += 1;
+        let attempt = Attempt { number: task.item.attempts, started, ended, from, bytes };
+        let (item, fault) = (task.item.id, fault.clone());
+        let change = match verdict {
+            Verdict::Again(pause) => {
+                let pause = jiff::SignedDuration::try_from(pause).unwrap_or_default();
+                let retry_at = ended.saturating_add(pause).unwrap_or(ended);
+                Change::Tried { item, attempt, fault, retry_at }
+            }
+            Verdict::GiveUp => Change::Failed { item, attempt, fault },
+        };
+        self.engine.journal.put(change).await
+    }
+
+    /// The last word of a copy that was under way when the run ended.
+    async fn note_last(&self, report: Report) -> Result<(), Broken> {
+        let Report { mut task, started, result } = report;
+        match result {
+            Err(Failure::Fault { fault, from, bytes, .. }) => {
+                self.note(&mut task, started, &fault, (from, bytes), Verdict::Again(Duration::ZERO)).await
+            }
+            Ok(()) | Err(Failure::Broken(_)) => Ok(()),
+        }
+    }
+}

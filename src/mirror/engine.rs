@@ -1,0 +1,222 @@
+//! What all steps of a run share, and the order of the steps.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::filter::Filter;
+use super::journal::Journal;
+use super::names::Names;
+use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
+use super::scan::store::Side;
+use super::{Counts, Ended, MirrorError, MirrorRun, Progress, Stage, Summary};
+use super::{delete, dispatch, finish, planner, scan};
+use crate::db::DbError;
+use crate::model::Fault;
+use crate::remote::Remote;
+use crate::task::Tasks;
+
+/// Why the steps of a run ended early.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// Told to stop.
+    Stopped,
+    /// A side stayed out of reach or refused the login.
+    GaveUp(Fault),
+    /// The run as a whole failed.
+    Run(MirrorError),
+    /// A queue's other end is gone; its own error says why.
+    Queue,
+}
+
+impl From<DbError> for Broken {
+    fn from(error: DbError) -> Self {
+        Self::Run(error.into())
+    }
+}
+
+impl From<MirrorError> for Broken {
+    fn from(error: MirrorError) -> Self {
+        Self::Run(error)
+    }
+}
+
+/// What all steps share.
+#[derive(Clone)]
+pub(super) struct Engine {
+    pub order: MirrorRun,
+    pub progress: Arc<Progress>,
+    pub stop: CancellationToken,
+    pub filter: Filter,
+    pub names: Names,
+    pub journal: Journal,
+    /// Background work of this run.
+    pub tasks: Tasks,
+    started: Instant,
+}
+
+impl Engine {
+    pub(super) fn remote(&self, side: Side) -> Arc<dyn Remote> {
+        match side {
+            Side::Source => Arc::clone(&self.order.source),
+            Side::Target => Arc::clone(&self.order.target),
+        }
+    }
+
+    /// How much may go on at once on a side.
+    pub(super) fn width(&self, side: Side) -> u16 {
+        let able = self.remote(side).capabilities().parallel;
+        let wanted = match side {
+            Side::Source => self.order.policy.connections.unwrap_or(able),
+            Side::Target => able,
+        };
+        wanted.min(able).clamp(1, MOST_WIDTH)
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// A number from 0 to 1, to spread retries.
+    pub(super) fn chance(&self) -> f64 {
+        let mut byte = [128_u8];
+        match aws_lc_rs::rand::fill(&mut byte) {
+            Ok(()) | Err(_) => f64::from(byte[0]) / 255.0,
+        }
+    }
+
+    /// Waits, unless the run is told to stop.
+    pub(super) async fn sleep(&self, pause: Duration) -> Result<(), Broken> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Broken::Stopped),
+            () = tokio::time::sleep(pause) => Ok(()),
+        }
+    }
+
+    /// Does something that belongs to no item, again when that may help. The outer result ends the run, the
+    /// inner one is about what was to be done.
+    pub(super) async fn persist<T, F>(&self, mut work: impl FnMut() -> F) -> Result<Result<T, Fault>, Broken>
+    where
+        F: Future<Output = Result<Result<T, Fault>, Broken>>,
+    {
+        let policy = &self.order.policy;
+        let patience = Duration::from_secs(policy.patience_seconds.into());
+        let (mut history, mut health) = (History::default(), Health::default());
+        loop {
+            let done = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(Broken::Stopped),
+                done = work() => done?,
+            };
+            let Err(fault) = done else { return Ok(done) };
+            let pause = if concerns_endpoint(&fault) {
+                match health.failed(&fault, self.elapsed(), false, patience, self.chance()) {
+                    Outage::Pause { pause, .. } => pause,
+                    Outage::GiveUp => return Err(Broken::GaveUp(fault)),
+                }
+            } else {
+                match history.failed(&fault, false, policy.attempts, self.chance()) {
+                    Verdict::Again(pause) => pause,
+                    Verdict::GiveUp => return Ok(Err(fault)),
+                }
+            };
+            self.progress.retries.fetch_add(1, Relaxed);
+            self.sleep(pause).await?;
+        }
+    }
+
+    pub(super) fn check_stop(&self) -> Result<(), Broken> {
+        if self.stop.is_cancelled() { Err(Broken::Stopped) } else { Ok(()) }
+    }
+}
+
+/// More side by side helps nobody.
+const MOST_WIDTH: u16 = 64;
+
+/// How long background work may take to end after the run did.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// Runs all steps.
+pub(super) async fn run(
+    order: MirrorRun,
+    progress: Arc<Progress>,
+    stop: &CancellationToken,
+) -> Result<Summary, MirrorError> {
+    let mut order = order;
+    if let Some(limit) = order.policy.bandwidth {
+        order.source = crate::remote::layer::limited(order.source, limit);
+    }
+    let (journal, writer) =
+        Journal::new(order.db.clone(), order.job, order.run, order.actor.clone(), Arc::clone(&order.clock));
+    let tasks = Tasks::new();
+    let engine = Engine {
+        filter: Filter::new(&order.policy)?,
+        names: Names::new(&order.policy)?,
+        order,
+        progress,
+        // A child: a run that gives up stops its own copies, not its caller.
+        stop: stop.child_token(),
+        journal,
+        tasks: tasks.clone(),
+        started: Instant::now(),
+    };
+    let writer = tasks.spawn("mirror journal", writer);
+    let report = Engine { journal: Journal::closed(), ..engine.clone() };
+    let steps = Box::pin(steps(engine)).await;
+    // Every handle is gone now: the writer stores what is left and ends.
+    let stored = writer.await.map_err(|lost| MirrorError::Lost(lost.to_string()))?;
+    tasks.drain(GRACE).await;
+    stored?;
+    let (ended, facts) = match steps {
+        Ok(facts) => (Ended::Finished, facts),
+        Err((Broken::Stopped | Broken::Queue, facts)) => (Ended::Stopped, facts),
+        Err((Broken::GaveUp(fault), facts)) => (Ended::GaveUp { fault }, facts),
+        Err((Broken::Run(error), _)) => return Err(error),
+    };
+    let summary = finish::summary(&report, ended, facts).await?;
+    if summary.ended == Ended::Finished {
+        scan::store::clear(&report.order.db, report.order.run).await?;
+    }
+    report.progress.enter(Stage::Done);
+    Ok(summary)
+}
+
+/// What the steps found that is in no table.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Facts {
+    pub counts: Counts,
+    pub notes: Vec<String>,
+    pub scanned: bool,
+}
+
+async fn steps(engine: Engine) -> Result<Facts, (Broken, Facts)> {
+    let mut facts = Facts::default();
+    match all_steps(&engine, &mut facts).await {
+        Ok(()) => Ok(facts),
+        Err(broken) => Err((broken, facts)),
+    }
+}
+
+async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
+    engine.progress.enter(Stage::Listing);
+    scan::both(engine).await?;
+    facts.scanned = true;
+    engine.progress.enter(Stage::Planning);
+    planner::plan(engine, facts).await?;
+    engine.progress.enter(Stage::Copying);
+    if !engine.order.policy.dry_run {
+        dispatch::copy_all(engine).await?;
+    }
+    engine.progress.enter(Stage::Finishing);
+    delete::gone(engine, facts).await?;
+    if !engine.order.policy.dry_run {
+        finish::time_dirs(engine).await?;
+        finish::sweep_parts(engine).await?;
+    }
+    engine.progress.entries_skipped.store(facts.counts.entries_skipped, Relaxed);
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The last steps: times of directories, parts that nobody needs, and the summary.
+
+use super::engine::{Broken, Engine, Facts};
+use super::scan::store as scan;
+use super::{Ended, MirrorError, Summary, journal};
+use crate::model::{FaultKind, RelPath};
+
+const PAGE: i64 = 1000;
+
+/// Gives directories the times that they have in the source, as far as this run changed them.
+pub(super) async fn time_dirs(engine: &Engine) -> Result<(), Broken> {
+    if !engine.order.target.capabilities().set_mtime {
+        return Ok(());
+    }
+    let mut after = RelPath::root();
+    loop {
+        engine.check_stop()?;
+        let page = scan::dirs_to_time(&engine.order.db, engine.order.run, &after, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = last.clone();
+        for (dir, version) in page {
+            let set =
+                engine.persist(|| async { Ok(engine.order.target.set_attributes(&dir, version.mtime, None).await) });
+            if let Err(fault) = set.await?
+                && fault.kind != FaultKind::Missing
+            {
+                tracing::warn!(dir = %dir.display(), fault = %fault, "the time of a directory could not be set");
+            }
+        }
+    }
+}
+
+/// Removes parts of earlier runs that nobody will go on with.
+pub(super) async fn sweep_parts(engine: &Engine) -> Result<(), Broken> {
+    let parts = journal::leftover_parts(&engine.order.db, engine.order.job, engine.order.run).await?;
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let mut gone = Vec::new();
+    for (item, part) in parts {
+        match engine.persist(|| async { Ok(engine.order.target.remove_file(&part).await) }).await? {
+            Ok(()) => gone.push(item),
+            Err(fault) if fault.kind == FaultKind::Missing => gone.push(item),
+            Err(fault) => {
+                tracing::warn!(part = %part.display(), fault = %fault, "a left-over part could not be removed");
+            }
+        }
+    }
+    Ok(journal::unlink_parts(&engine.order.db, &gone).await?)
+}
+
+/// What the run did.
+pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Result<Summary, MirrorError> {
+    let (db, run) = (&engine.order.db, engine.order.run);
+    let Facts { mut counts, mut notes, scanned } = facts;
+    let totals = journal::totals(db, run).await?;
+    let (dirs, unsure_dirs, unsure) = scan::unsure(db, run).await?;
+    let missing = journal::missing_examples(db, run).await?;
+    let snapshot = engine.progress.snapshot();
+    counts.dirs_listed = dirs;
+    counts.dirs_unsure = unsure_dirs;
+    counts.retries = snapshot.retries;
+    if engine.order.policy.dry_run {
+        counts.files_waiting = snapshot.files_planned;
+        counts.files_failed = snapshot.files_failed;
+    } else {
+        counts.files_published = totals.published;
+        counts.bytes_published = totals.bytes;
+        counts.files_unchanged += totals.kept;
+        counts.files_adopted += totals.adopted;
+        counts.files_failed = totals.failed;
+        counts.files_waiting = totals.open;
+        counts.files_trashed = totals.trashed;
+        counts.entries_skipped = totals.skipped;
+    }
+    if counts.entries_skipped > 0 {
+        notes.push(format!("{} links and special files were left out", counts.entries_skipped));
+    }
+    let nothing_open = counts.files_failed == 0 && counts.files_waiting == 0;
+    Ok(Summary {
+        run,
+        complete: ended == Ended::Finished && scanned && unsure_dirs == 0 && nothing_open,
+        verified: counts.files_adopted == 0,
+        ended,
+        dry_run: engine.order.policy.dry_run,
+        counts,
+        missing,
+        unsure,
+        notes,
+    })
+}

@@ -1,0 +1,143 @@
+//! The journal's writer: many changes in one transaction, together with their audit entries, so that ten
+//! thousand small files do not wait for ten thousand commits.
+
+mod store;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use super::engine::Broken;
+use super::words::Action;
+use crate::audit::{Actor, Event};
+use crate::db::{Db, DbError};
+use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
+
+pub(super) use store::{
+    Candidate, Item, NewItem, bury, candidates, count_files, file_known, leftover_parts, missing_examples, plan_items,
+    remember, still_open, sweep_tombstones, totals, unlink_parts,
+};
+
+/// Changes that may wait; more make those wait who bring them.
+const QUEUE: usize = 512;
+/// Most changes per transaction.
+const BATCH: usize = 256;
+
+/// What is remembered of a published path.
+#[derive(Debug, Clone)]
+pub(super) struct FileRow {
+    pub path: RelPath,
+    pub target: RelPath,
+    pub is_dir: bool,
+    pub version: Fingerprint,
+    pub listed: Fingerprint,
+    pub digest: Option<Digest>,
+    pub proven: bool,
+    pub target_size: Option<u64>,
+    pub target_mtime: Option<i64>,
+}
+
+/// A finished try.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    pub number: u32,
+    pub started: Timestamp,
+    pub ended: Timestamp,
+    pub from: u64,
+    pub bytes: u64,
+}
+
+/// One change of the journal.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// Bytes begin to move into `part`, from `offset` on.
+    Started { item: ItemId, part: RelPath, offset: u64 },
+    /// So many bytes are safe in the part.
+    Confirmed { item: ItemId, offset: u64 },
+    /// The part holds all of the version with this digest.
+    Verified { item: ItemId, digest: Digest, size: u64 },
+    /// A try failed and is followed by another.
+    Tried { item: ItemId, attempt: Attempt, fault: Fault, retry_at: Timestamp },
+    /// A try failed and was the last in this run.
+    Failed { item: ItemId, attempt: Attempt, fault: Fault },
+    /// Under its name in the target.
+    Published { item: ItemId, action: Action, attempt: Option<Attempt>, file: Box<FileRow>, events: Vec<Event> },
+    /// A file of the target is in the trash, because the source no longer has it.
+    Trashed { job: JobId, run: RunId, path: RelPath, target: RelPath, is_dir: bool, event: Event },
+}
+
+struct Message {
+    change: Change,
+    answer: Option<oneshot::Sender<()>>,
+}
+
+/// Where changes are handed in. Clones share the queue.
+#[derive(Debug, Clone)]
+pub(super) struct Journal(mpsc::Sender<Message>);
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.change.fmt(f)
+    }
+}
+
+impl Journal {
+    /// The handle, and the writer that must be polled until every handle is gone.
+    pub(super) fn new(
+        db: Db,
+        job: JobId,
+        run: RunId,
+        actor: Actor,
+        clock: std::sync::Arc<dyn crate::model::Clock>,
+    ) -> (Self, impl Future<Output = Result<(), DbError>> + Send + 'static) {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        (Self(sender), write(Writer { db, job, run, actor, clock }, queue))
+    }
+
+    /// A handle that leads nowhere, for steps that only read.
+    pub(super) fn closed() -> Self {
+        Self(mpsc::channel(1).0)
+    }
+
+    /// Hands in a change; it will be stored soon, and in order.
+    pub(super) async fn put(&self, change: Change) -> Result<(), Broken> {
+        self.0.send(Message { change, answer: None }).await.map_err(|_| Broken::Queue)
+    }
+
+    /// Hands in a change and waits until it is stored.
+    pub(super) async fn commit(&self, change: Change) -> Result<(), Broken> {
+        let (answer, stored) = oneshot::channel();
+        self.0.send(Message { change, answer: Some(answer) }).await.map_err(|_| Broken::Queue)?;
+        stored.await.map_err(|_| Broken::Queue)
+    }
+}
+
+struct Writer {
+    db: Db,
+    job: JobId,
+    run: RunId,
+    actor: Actor,
+    clock: std::sync::Arc<dyn crate::model::Clock>,
+}
+
+async fn write(writer: Writer, mut queue: mpsc::Receiver<Message>) -> Result<(), DbError> {
+    let mut batch = Vec::new();
+    while queue.recv_many(&mut batch, BATCH).await > 0 {
+        let at = writer.clock.now();
+        let mut events = Vec::new();
+        let mut answers = Vec::new();
+        let mut tx = writer.db.write().await?;
+        for message in batch.drain(..) {
+            store::apply(&mut tx, writer.job, writer.run, at, message.change, &mut events).await?;
+            answers.extend(message.answer);
+        }
+        if !events.is_empty() {
+            crate::audit::append_many(&mut tx, at, &writer.actor, &events).await?;
+        }
+        tx.commit().await?;
+        for answer in answers {
+            // Whoever asked may have been stopped.
+            answer.send(()).ok();
+        }
+    }
+    Ok(())
+}

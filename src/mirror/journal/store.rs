@@ -1,0 +1,527 @@
+//! The journal in the tables `items`, `attempts`, `files` and `tombstones`.
+
+use jiff::Timestamp;
+use sqlx::{Row, SqliteConnection};
+
+use super::{Attempt, Change, FileRow};
+use crate::audit::Event;
+use crate::db::{Db, DbError};
+use crate::mirror::codes;
+use crate::mirror::plan::{Kind, Known, Seen, nanos};
+use crate::mirror::scan::store::version;
+use crate::mirror::store::{digest, fault, length, path, stored, time, unreadable};
+use crate::mirror::summary::{EXAMPLES, MissingItem};
+use crate::mirror::words::{Action, ItemState};
+use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
+
+/// An item as the copy needs it.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub id: ItemId,
+    pub path: RelPath,
+    pub target: RelPath,
+    pub state: ItemState,
+    /// The target had another version.
+    pub replaces: bool,
+    /// As the listing told it.
+    pub listed: Fingerprint,
+    pub mode: Option<u32>,
+    pub part: Option<RelPath>,
+    pub confirmed: u64,
+    pub digest: Option<Digest>,
+    /// Tries in all starts of this run.
+    pub attempts: u32,
+}
+
+/// An item that the plan makes.
+#[derive(Debug)]
+pub(crate) struct NewItem<'a> {
+    pub seen: &'a Seen,
+    pub action: Action,
+    pub state: ItemState,
+    pub fault: Option<&'a Fault>,
+}
+
+/// Writes what the plan found. An item that an earlier start of this run left half done keeps what it has as long
+/// as the source shows the same version.
+pub(crate) async fn plan_items(
+    tx: &mut SqliteConnection,
+    job: JobId,
+    run: RunId,
+    at: Timestamp,
+    items: &[NewItem<'_>],
+) -> Result<(), DbError> {
+    for item in items {
+        let version = &item.seen.version;
+        let (mtime, precision, told) = codes::columns(version.mtime);
+        // Bytes that an earlier run of the job left in a part are worth as much as our own.
+        sqlx::query(
+            "INSERT INTO items (job, run, path, target, kind, action, state, size, mtime, mtime_precision, mtime_told, \
+             unique_fact, mode, fault_kind, fault, at, part, confirmed) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, old.part, coalesce(old.confirmed, 0) \
+             FROM (SELECT 1) LEFT JOIN (SELECT part, confirmed FROM items WHERE job = ?1 AND path = ?3 AND part IS NOT NULL \
+             AND state IN ('transferring', 'verified', 'failed') AND run <> ?2 ORDER BY id DESC LIMIT 1) AS old \
+             WHERE true ON CONFLICT (run, path) DO UPDATE SET \
+             state = CASE WHEN excluded.state = 'planned' AND items.state IN ('transferring', 'verified') \
+                     AND items.size IS excluded.size AND items.mtime IS excluded.mtime \
+                     THEN items.state ELSE excluded.state END, \
+             target = excluded.target, kind = excluded.kind, action = excluded.action, size = excluded.size, \
+             mtime = excluded.mtime, mtime_precision = excluded.mtime_precision, mtime_told = excluded.mtime_told, \
+             unique_fact = excluded.unique_fact, mode = excluded.mode, \
+             fault_kind = coalesce(excluded.fault_kind, items.fault_kind), fault = coalesce(excluded.fault, items.fault), \
+             at = excluded.at",
+        )
+        .bind(job.0)
+        .bind(run.0)
+        .bind(item.seen.path.as_bytes())
+        .bind(item.seen.target.as_bytes())
+        .bind(codes::kind_number(item.seen.kind))
+        .bind(item.action.as_str())
+        .bind(item.state.as_str())
+        .bind(version.size.map(stored))
+        .bind(mtime)
+        .bind(precision)
+        .bind(told)
+        .bind(version.unique.as_deref())
+        .bind(item.seen.mode.map(i64::from))
+        .bind(item.fault.map(|f| f.kind.as_str()))
+        .bind(item.fault.and_then(|f| serde_json::to_string(f).ok()))
+        .bind(at.as_microsecond())
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The next files to move after `after`, in the order of the plan.
+pub(crate) async fn still_open(db: &Db, run: RunId, after: ItemId, limit: i64) -> Result<Vec<Item>, DbError> {
+    let rows = sqlx::query(
+        "SELECT id, path, target, state, action, size, mtime, mtime_precision, mtime_told, unique_fact, mode, part, \
+         confirmed, sha256, attempts FROM items WHERE run = ? AND id > ? AND kind = 0 AND state IN ('planned', 'transferring', 'verified') \
+         AND action IN ('copy', 'replace', 'adopt') ORDER BY id LIMIT ?",
+    )
+    .bind(run.0)
+    .bind(after.0)
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let word: String = row.try_get("state")?;
+            Ok(Item {
+                id: ItemId(row.try_get("id")?),
+                path: path(row.try_get("path")?)?,
+                target: path(row.try_get("target")?)?,
+                state: ItemState::of(&word).ok_or_else(|| unreadable(word))?,
+                replaces: row.try_get::<String, _>("action")? != Action::Copy.as_str(),
+                listed: version(row, ["size", "mtime", "mtime_precision", "mtime_told"], Some("unique_fact"))?,
+                mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|m| u32::try_from(m).ok()),
+                part: row.try_get::<Option<Vec<u8>>, _>("part")?.map(|bytes| path(&bytes)).transpose()?,
+                confirmed: length(row.try_get("confirmed")?)?,
+                digest: digest(row.try_get("sha256")?)?,
+                attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
+            })
+        })
+        .collect()
+}
+
+/// Stores one change and adds its audit entries to `events`.
+pub(super) async fn apply(
+    tx: &mut SqliteConnection,
+    job: JobId,
+    run: RunId,
+    at: Timestamp,
+    change: Change,
+    events: &mut Vec<Event>,
+) -> Result<(), DbError> {
+    let now = at.as_microsecond();
+    match change {
+        Change::Started { item, part, offset } => {
+            sqlx::query(
+                "UPDATE items SET state = 'transferring', part = ?, confirmed = ?, sha256 = NULL, at = ? WHERE id = ?",
+            )
+            .bind(part.as_bytes())
+            .bind(stored(offset))
+            .bind(now)
+            .bind(item.0)
+            .execute(tx)
+            .await?;
+        }
+        Change::Confirmed { item, offset } => {
+            sqlx::query("UPDATE items SET confirmed = ?, at = ? WHERE id = ?")
+                .bind(stored(offset))
+                .bind(now)
+                .bind(item.0)
+                .execute(tx)
+                .await?;
+        }
+        Change::Verified { item, digest, size } => {
+            sqlx::query("UPDATE items SET state = 'verified', confirmed = ?, sha256 = ?, at = ? WHERE id = ?")
+                .bind(stored(size))
+                .bind(digest.as_bytes().as_slice())
+                .bind(now)
+                .bind(item.0)
+                .execute(tx)
+                .await?;
+        }
+        Change::Tried { item, attempt, fault, retry_at } => {
+            add_attempt(tx, item, &attempt, Some(&fault), Some(retry_at)).await?;
+            end_try(tx, item, None, Some(&fault), now).await?;
+        }
+        Change::Failed { item, attempt, fault } => {
+            add_attempt(tx, item, &attempt, Some(&fault), None).await?;
+            end_try(tx, item, Some(ItemState::Failed), Some(&fault), now).await?;
+        }
+        Change::Published { item, action, attempt, file, events: mut audited } => {
+            if let Some(attempt) = attempt {
+                add_attempt(tx, item, &attempt, None, None).await?;
+            }
+            sqlx::query(
+                "UPDATE items SET state = 'published', action = ?, part = NULL, confirmed = coalesce(?, confirmed), sha256 = ?, \
+                 size = coalesce(?, size), attempts = attempts + 1, at = ? WHERE id = ?",
+            )
+            .bind(action.as_str())
+            .bind(file.version.size.map(stored))
+            .bind(file.digest.map(|d| d.as_bytes().to_vec()))
+            .bind(file.version.size.map(stored))
+            .bind(now)
+            .bind(item.0)
+            .execute(&mut *tx)
+            .await?;
+            remember(tx, job, run, at, &file).await?;
+            events.append(&mut audited);
+        }
+        Change::Trashed { job, run, path, target, is_dir, event } => {
+            let kind = if is_dir { Kind::Dir } else { Kind::File };
+            sqlx::query(
+                "INSERT INTO items (job, run, path, target, kind, action, state, at) VALUES (?, ?, ?, ?, ?, 'trash', 'published', ?) \
+                 ON CONFLICT DO UPDATE SET action = 'trash', state = 'published', at = excluded.at",
+            )
+            .bind(job.0)
+            .bind(run.0)
+            .bind(path.as_bytes())
+            .bind(target.as_bytes())
+            .bind(codes::kind_number(kind))
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+            forget(tx, job, &path).await?;
+            events.push(event);
+        }
+    }
+    Ok(())
+}
+
+async fn end_try(
+    tx: &mut SqliteConnection,
+    item: ItemId,
+    state: Option<ItemState>,
+    fault: Option<&Fault>,
+    now: i64,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "UPDATE items SET attempts = attempts + 1, state = coalesce(?, state), fault_kind = ?, fault = ?, at = ? WHERE id = ?",
+    )
+    .bind(state.map(ItemState::as_str))
+    .bind(fault.map(|f| f.kind.as_str()))
+    .bind(fault.and_then(|f| serde_json::to_string(f).ok()))
+    .bind(now)
+    .bind(item.0)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn add_attempt(
+    tx: &mut SqliteConnection,
+    item: ItemId,
+    attempt: &Attempt,
+    fault: Option<&Fault>,
+    retry_at: Option<Timestamp>,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "INSERT INTO attempts (item, number, started, ended, from_offset, bytes, fault, retry_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(item.0)
+    .bind(i64::from(attempt.number))
+    .bind(attempt.started.as_microsecond())
+    .bind(attempt.ended.as_microsecond())
+    .bind(stored(attempt.from))
+    .bind(stored(attempt.bytes))
+    .bind(fault.and_then(|f| serde_json::to_string(f).ok()))
+    .bind(retry_at.map(Timestamp::as_microsecond))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Remembers what was published.
+pub(crate) async fn remember(
+    tx: &mut SqliteConnection,
+    job: JobId,
+    run: RunId,
+    at: Timestamp,
+    file: &FileRow,
+) -> Result<(), DbError> {
+    let (mtime, precision, told) = codes::columns(file.version.mtime);
+    let (listed, listed_precision, listed_told) = codes::columns(file.listed.mtime);
+    sqlx::query(
+        "INSERT OR REPLACE INTO files (job, path, target, kind, size, mtime, mtime_precision, mtime_told, unique_fact, \
+         listed_mtime, listed_precision, listed_told, listed_unique, sha256, proven, target_size, target_mtime, run, at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(job.0)
+    .bind(file.path.as_bytes())
+    .bind(file.target.as_bytes())
+    .bind(codes::kind_number(if file.is_dir { Kind::Dir } else { Kind::File }))
+    .bind(file.version.size.map(stored))
+    .bind(mtime)
+    .bind(precision)
+    .bind(told)
+    .bind(file.version.unique.as_deref())
+    .bind(listed)
+    .bind(listed_precision)
+    .bind(listed_told)
+    .bind(file.listed.unique.as_deref())
+    .bind(file.digest.map(|d| d.as_bytes().to_vec()))
+    .bind(i64::from(file.proven))
+    .bind(file.target_size.map(stored))
+    .bind(file.target_mtime)
+    .bind(run.0)
+    .bind(at.as_microsecond())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// What the job published under `at` (in the source's naming), with its digest.
+pub(crate) async fn file_known(db: &Db, job: JobId, at: &RelPath) -> Result<Option<(Known, Option<Digest>)>, DbError> {
+    let row = sqlx::query(
+        "SELECT size, mtime, mtime_precision, mtime_told, unique_fact, listed_mtime, listed_precision, listed_told, \
+         listed_unique, target_size, target_mtime, proven, run, at, sha256 FROM files WHERE job = ? AND path = ?",
+    )
+    .bind(job.0)
+    .bind(at.as_bytes())
+    .fetch_optional(db.read())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let known = Known {
+        version: version(&row, ["size", "mtime", "mtime_precision", "mtime_told"], Some("unique_fact"))?,
+        listed: version(&row, ["size", "listed_mtime", "listed_precision", "listed_told"], Some("listed_unique"))?,
+        target: (row.try_get::<Option<i64>, _>("target_size")?.map(length).transpose()?, row.try_get("target_mtime")?),
+        proven: row.try_get::<i64, _>("proven")? == 1,
+        run: RunId(row.try_get("run")?),
+        at: time(row.try_get("at")?)?,
+    };
+    Ok(Some((known, digest(row.try_get("sha256")?)?)))
+}
+
+/// A path that the job published and that this run did not see in the source.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub path: RelPath,
+    pub target: RelPath,
+    pub is_dir: bool,
+    /// The target holds something there, in this version.
+    pub there: Option<(Kind, Fingerprint)>,
+    /// What the target told after publishing.
+    pub published: (Option<u64>, Option<i64>),
+    /// An earlier run found it gone, too, and no run in between said otherwise.
+    pub buried: bool,
+}
+
+impl Candidate {
+    /// Is it still what was published?
+    pub(crate) fn is_ours(&self) -> bool {
+        match &self.there {
+            Some((Kind::Dir, _)) => self.is_dir,
+            Some((Kind::File, there)) => !self.is_dir && self.published == (there.size, nanos(there)),
+            _ => false,
+        }
+    }
+}
+
+/// Paths that may have to go, files first; `dirs` asks for directories, the deepest first.
+pub(crate) async fn candidates(
+    db: &Db,
+    job: JobId,
+    run: RunId,
+    dirs: bool,
+    after: Option<&RelPath>,
+    limit: i64,
+) -> Result<Vec<Candidate>, DbError> {
+    let order = if dirs {
+        "AND (?4 IS NULL OR f.path < ?4) ORDER BY f.path DESC"
+    } else {
+        "AND (?4 IS NULL OR f.path > ?4) ORDER BY f.path"
+    };
+    let sql = format!(
+        "SELECT f.path, f.target, f.target_size, f.target_mtime, t.kind, t.size, t.mtime, t.mtime_precision, t.mtime_told, \
+         (b.first_run IS NOT NULL AND b.first_run <> ?2) AS buried FROM files f \
+         LEFT JOIN scan s ON s.run = ?2 AND s.side = 0 AND s.path = f.target \
+         LEFT JOIN scan t ON t.run = ?2 AND t.side = 1 AND t.path = f.target \
+         LEFT JOIN tombstones b ON b.job = ?1 AND b.path = f.path \
+         WHERE f.job = ?1 AND f.kind = ?3 AND s.path IS NULL {order} LIMIT ?5"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(job.0)
+        .bind(run.0)
+        .bind(i64::from(dirs))
+        .bind(after.map(RelPath::as_bytes))
+        .bind(limit)
+        .fetch_all(db.read())
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let there = match row.try_get::<Option<i64>, _>("kind")? {
+                Some(kind) => {
+                    Some((codes::kind(kind), version(row, ["size", "mtime", "mtime_precision", "mtime_told"], None)?))
+                }
+                None => None,
+            };
+            Ok(Candidate {
+                path: path(row.try_get("path")?)?,
+                target: path(row.try_get("target")?)?,
+                is_dir: dirs,
+                there,
+                published: (
+                    row.try_get::<Option<i64>, _>("target_size")?.map(length).transpose()?,
+                    row.try_get("target_mtime")?,
+                ),
+                buried: row.try_get::<i64, _>("buried")? == 1,
+            })
+        })
+        .collect()
+}
+
+/// Notes that this run, too, found the paths gone.
+pub(crate) async fn bury(db: &Db, job: JobId, run: RunId, paths: &[RelPath]) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    for at in paths {
+        sqlx::query(
+            "INSERT INTO tombstones (job, path, first_run, last_run) VALUES (?, ?, ?, ?) \
+             ON CONFLICT DO UPDATE SET last_run = excluded.last_run",
+        )
+        .bind(job.0)
+        .bind(at.as_bytes())
+        .bind(run.0)
+        .bind(run.0)
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Forgets the tombstones that this run did not confirm.
+pub(crate) async fn sweep_tombstones(db: &Db, job: JobId, run: RunId) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    sqlx::query("DELETE FROM tombstones WHERE job = ? AND last_run <> ?")
+        .bind(job.0)
+        .bind(run.0)
+        .execute(&mut *tx)
+        .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Forgets that the job published `at`.
+pub(super) async fn forget(tx: &mut SqliteConnection, job: JobId, at: &RelPath) -> Result<(), DbError> {
+    for sql in ["DELETE FROM files WHERE job = ? AND path = ?", "DELETE FROM tombstones WHERE job = ? AND path = ?"] {
+        sqlx::query(sql).bind(job.0).bind(at.as_bytes()).execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+/// How many files the job published.
+pub(crate) async fn count_files(db: &Db, job: JobId) -> Result<u64, DbError> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM files WHERE job = ? AND kind = 0")
+        .bind(job.0)
+        .fetch_one(db.read())
+        .await?;
+    length(count)
+}
+
+/// Parts of earlier runs of the job that nobody will go on with, and their items.
+pub(crate) async fn leftover_parts(db: &Db, job: JobId, run: RunId) -> Result<Vec<(ItemId, RelPath)>, DbError> {
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT id, part FROM items AS old WHERE job = ?1 AND part IS NOT NULL AND run <> ?2 \
+         AND NOT EXISTS (SELECT 1 FROM items AS now WHERE now.run = ?2 AND now.part = old.part \
+         AND now.state <> 'published') LIMIT 10000",
+    )
+    .bind(job.0)
+    .bind(run.0)
+    .fetch_all(db.read())
+    .await?;
+    rows.into_iter().map(|(id, part)| Ok((ItemId(id), path(&part)?))).collect()
+}
+
+/// Unlinks items from parts that are gone.
+pub(crate) async fn unlink_parts(db: &Db, items: &[ItemId]) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    for item in items {
+        sqlx::query("UPDATE items SET part = NULL, confirmed = 0 WHERE id = ?").bind(item.0).execute(&mut *tx).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// What became of a run's items.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ItemTotals {
+    pub published: u64,
+    pub bytes: u64,
+    pub adopted: u64,
+    pub kept: u64,
+    pub failed: u64,
+    pub open: u64,
+    pub skipped: u64,
+    pub trashed: u64,
+    pub dirs_made: u64,
+}
+
+/// Counts a run's items.
+pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
+    let rows: Vec<(String, String, i64, i64, i64)> = sqlx::query_as(
+        "SELECT action, state, kind, count(*), coalesce(sum(size), 0) FROM items WHERE run = ? GROUP BY action, state, kind",
+    )
+    .bind(run.0)
+    .fetch_all(db.read())
+    .await?;
+    let mut totals = ItemTotals::default();
+    for (action, state, kind, count, bytes) in rows {
+        let count = length(count)?;
+        let action = Action::of(&action).ok_or_else(|| unreadable(&action))?;
+        match ItemState::of(&state).ok_or_else(|| unreadable(&state))? {
+            ItemState::Published => match action {
+                Action::Copy | Action::Replace if kind == 0 => {
+                    totals.published += count;
+                    totals.bytes += length(bytes)?;
+                }
+                Action::Adopt => totals.adopted += count,
+                Action::Keep => totals.kept += count,
+                Action::MakeDir => totals.dirs_made += count,
+                Action::Trash if kind == 0 => totals.trashed += count,
+                _ => {}
+            },
+            ItemState::Failed => totals.failed += count,
+            ItemState::Skipped => totals.skipped += count,
+            ItemState::Planned | ItemState::Transferring | ItemState::Verified => totals.open += count,
+        }
+    }
+    Ok(totals)
+}
+
+/// The first items that failed, and why.
+pub(crate) async fn missing_examples(db: &Db, run: RunId) -> Result<Vec<MissingItem>, DbError> {
+    let rows: Vec<(Vec<u8>, Option<String>)> =
+        sqlx::query_as("SELECT path, fault FROM items WHERE run = ? AND state = 'failed' ORDER BY id LIMIT ?")
+            .bind(run.0)
+            .bind(i64::try_from(EXAMPLES).unwrap_or(100))
+            .fetch_all(db.read())
+            .await?;
+    rows.into_iter()
+        .filter_map(|(at, json)| match (path(&at), fault(json)) {
+            (Ok(path), Ok(Some(fault))) => Some(Ok(MissingItem { path, fault })),
+            (Ok(_), Ok(None)) => None,
+            (Err(error), _) | (_, Err(error)) => Some(Err(error)),
+        })
+        .collect()
+}

@@ -1,0 +1,254 @@
+//! What is to be done about one path: pure decisions over what both sides show and what is remembered.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Existing;
+use super::words::Action;
+use crate::model::{Fault, FaultKind, Fingerprint, Phase, Precision, RelPath, RunId};
+
+/// The kinds of things, as plan and store tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Dir,
+    Link,
+    Special,
+    Unknown,
+}
+
+/// A path of the source in this run.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    /// In the target.
+    pub target: RelPath,
+    /// In the source.
+    pub path: RelPath,
+    pub kind: Kind,
+    pub version: Fingerprint,
+    pub mode: Option<u32>,
+    /// Why the name cannot be mirrored.
+    pub refused: Option<Fault>,
+}
+
+/// What lies at the path in the target in this run.
+#[derive(Debug, Clone)]
+pub(super) struct There {
+    pub kind: Kind,
+    pub version: Fingerprint,
+}
+
+/// What this job published under the path before.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    /// The source's version, as exact as it was told.
+    pub version: Fingerprint,
+    /// The source's version as its listing told it.
+    pub listed: Fingerprint,
+    /// Size and time that the target told after publishing; time in nanoseconds.
+    pub target: (Option<u64>, Option<i64>),
+    pub proven: bool,
+    pub run: RunId,
+    pub at: Timestamp,
+}
+
+impl Known {
+    /// Does the target still hold what was published?
+    pub(super) fn is_there(&self, there: &Fingerprint) -> bool {
+        self.target == (there.size, nanos(there))
+    }
+}
+
+/// A file time as the store keeps it.
+pub(super) fn nanos(version: &Fingerprint) -> Option<i64> {
+    version.mtime.and_then(|m| i64::try_from(m.at.as_nanosecond()).ok())
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Step {
+    /// Nothing: it is there as it was published.
+    Unchanged,
+    /// Nothing, and it was published by this very run before it was interrupted.
+    DoneBefore,
+    /// The directory is there.
+    DirThere,
+    /// Something, and why where that is not obvious.
+    Do(Action, Option<Fault>),
+}
+
+/// Decides about one path.
+pub(super) fn decide(
+    seen: &Seen,
+    known: Option<&Known>,
+    there: Option<&There>,
+    existing: Existing,
+    run: RunId,
+) -> Step {
+    if let Some(fault) = &seen.refused {
+        return Step::Do(Action::Refuse, Some(fault.clone()));
+    }
+    match seen.kind {
+        Kind::Dir => match there.map(|t| t.kind) {
+            None => Step::Do(Action::MakeDir, None),
+            Some(Kind::Dir) => Step::DirThere,
+            Some(_) => in_the_way("a file or link lies where a folder belongs"),
+        },
+        Kind::File => file(seen, known, there, existing, run),
+        Kind::Link => left_out("a symbolic link is not followed"),
+        Kind::Special => left_out("a device, pipe or socket is not copied"),
+        Kind::Unknown => Step::Do(
+            Action::Refuse,
+            Some(Fault::new(
+                Phase::List,
+                FaultKind::Incomplete,
+                "the listing does not say whether this is a file or a folder",
+            )),
+        ),
+    }
+}
+
+fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, existing: Existing, run: RunId) -> Step {
+    let Some(there) = there else { return Step::Do(Action::Copy, None) };
+    if there.kind != Kind::File {
+        return in_the_way("something that is not a file lies where the file belongs");
+    }
+    match known {
+        Some(known) if !known.is_there(&there.version) => Step::Do(Action::Replace, changed_there()),
+        Some(known) if !unchanged(seen, known) || (!known.proven && existing == Existing::Prove) => {
+            Step::Do(Action::Replace, None)
+        }
+        Some(known) if known.run == run => Step::DoneBefore,
+        Some(_) => Step::Unchanged,
+        None if existing == Existing::Adopt
+            && seen.version.same_version(&there.version)
+            && seen.version.mtime.is_some() =>
+        {
+            Step::Do(Action::Adopt, None)
+        }
+        None => Step::Do(Action::Replace, None),
+    }
+}
+
+/// Does the listing show the version that was published? Like is compared with like (listing with
+/// listing): the zone of a listing that is off does not make every file look changed. A file that may
+/// have been written again within one tick of a coarse listing time is not called unchanged: the copy
+/// then asks the source for the exact time before it moves anything.
+fn unchanged(seen: &Seen, known: &Known) -> bool {
+    if !seen.version.same_version(&known.listed) {
+        return false;
+    }
+    let Some(mtime) = seen.version.mtime else { return true };
+    let tick = match mtime.precision {
+        Precision::Nanosecond | Precision::Second => return true,
+        Precision::Minute => SignedDuration::from_mins(2),
+        Precision::Day => SignedDuration::from_hours(48),
+    };
+    known.at.duration_since(mtime.at) > tick
+}
+
+fn in_the_way(message: &str) -> Step {
+    let message = format!("{message} in the target: move it away");
+    Step::Do(Action::Refuse, Some(Fault::new(Phase::Publish, FaultKind::Exists, message)))
+}
+
+fn left_out(message: &str) -> Step {
+    Step::Do(Action::Skip, Some(Fault::new(Phase::List, FaultKind::Unsupported, message)))
+}
+
+fn changed_there() -> Option<Fault> {
+    Some(Fault::new(Phase::List, FaultKind::Changed, "the file was changed in the target since it was published"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Mtime, TimeSource};
+
+    fn version(size: u64, second: i64, precision: Precision) -> Fingerprint {
+        let at = Timestamp::from_second(second).unwrap();
+        Fingerprint { size: Some(size), mtime: Some(Mtime { at, precision, source: TimeSource::List }), unique: None }
+    }
+
+    fn seen(version: &Fingerprint) -> Seen {
+        let path = RelPath::new("a").unwrap();
+        Seen { target: path.clone(), path, kind: Kind::File, version: version.clone(), mode: None, refused: None }
+    }
+
+    fn known(version: &Fingerprint, at: i64) -> Known {
+        Known {
+            version: version.clone(),
+            listed: version.clone(),
+            target: (version.size, nanos(version)),
+            proven: true,
+            run: RunId(1),
+            at: Timestamp::from_second(at).unwrap(),
+        }
+    }
+
+    fn there(version: &Fingerprint) -> There {
+        There { kind: Kind::File, version: version.clone() }
+    }
+
+    fn step(seen: &Seen, known: Option<&Known>, there: Option<&There>) -> Step {
+        decide(seen, known, there, Existing::Prove, RunId(2))
+    }
+
+    #[test]
+    fn unchanged_needs_all_three_to_agree() {
+        let old = version(5, 1_000_000, Precision::Second);
+        let new = version(5, 1_000_009, Precision::Second);
+        assert_eq!(step(&seen(&old), Some(&known(&old, 2_000_000)), Some(&there(&old))), Step::Unchanged);
+        assert_eq!(step(&seen(&old), Some(&known(&old, 2_000_000)), None), Step::Do(Action::Copy, None));
+        assert_eq!(
+            step(&seen(&new), Some(&known(&old, 2_000_000)), Some(&there(&old))),
+            Step::Do(Action::Replace, None)
+        );
+        assert!(matches!(
+            step(&seen(&old), Some(&known(&old, 2_000_000)), Some(&there(&new))),
+            Step::Do(Action::Replace, Some(_))
+        ));
+        assert_eq!(step(&seen(&old), None, Some(&there(&old))), Step::Do(Action::Replace, None));
+        assert_eq!(
+            decide(&seen(&old), None, Some(&there(&old)), Existing::Adopt, RunId(2)),
+            Step::Do(Action::Adopt, None)
+        );
+        assert_eq!(
+            decide(&seen(&new), None, Some(&there(&old)), Existing::Adopt, RunId(2)),
+            Step::Do(Action::Replace, None)
+        );
+        assert_eq!(
+            decide(&seen(&old), Some(&known(&old, 2_000_000)), Some(&there(&old)), Existing::Prove, RunId(1)),
+            Step::DoneBefore
+        );
+    }
+
+    #[test]
+    fn a_coarse_time_near_the_copy_is_looked_at_again() {
+        let minute = version(5, 1_000_000, Precision::Minute);
+        assert_eq!(
+            step(&seen(&minute), Some(&known(&minute, 1_000_060)), Some(&there(&minute))),
+            Step::Do(Action::Replace, None)
+        );
+        assert_eq!(step(&seen(&minute), Some(&known(&minute, 1_000_300)), Some(&there(&minute))), Step::Unchanged);
+    }
+
+    #[test]
+    fn unknown_sizes_are_never_called_equal() {
+        let unknown = Fingerprint { size: None, ..version(0, 1_000_000, Precision::Second) };
+        assert_eq!(
+            step(&seen(&unknown), Some(&known(&unknown, 2_000_000)), Some(&there(&unknown))),
+            Step::Do(Action::Replace, None)
+        );
+    }
+
+    #[test]
+    fn other_kinds_in_the_way_are_refused() {
+        let v = version(5, 1_000_000, Precision::Second);
+        let dir = There { kind: Kind::Dir, version: v.clone() };
+        assert!(
+            matches!(step(&seen(&v), None, Some(&dir)), Step::Do(Action::Refuse, Some(f)) if f.kind == FaultKind::Exists)
+        );
+        let link = Seen { kind: Kind::Link, ..seen(&v) };
+        assert!(matches!(step(&link, None, None), Step::Do(Action::Skip, Some(_))));
+    }
+}

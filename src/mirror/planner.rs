@@ -1,0 +1,142 @@
+//! From what both sides show to items of the journal; makes the missing directories on the way.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::PlannedStep;
+use super::engine::{Broken, Engine, Facts};
+use super::journal::{self, FileRow, NewItem};
+use super::plan::{Kind, Seen, Step, decide};
+use super::scan::store::{self as scan, Merged};
+use super::words::{Action, ItemState};
+use crate::audit::Event;
+use crate::model::{Fault, Fingerprint, RelPath};
+
+/// Paths per page: bounds memory and the length of a transaction.
+const PAGE: i64 = 2000;
+
+/// One decided path of a page.
+struct Decided {
+    seen: Seen,
+    action: Action,
+    state: ItemState,
+    fault: Option<Fault>,
+}
+
+/// Plans everything, page by page.
+pub(super) async fn plan(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
+    let mut after = RelPath::root();
+    loop {
+        engine.check_stop()?;
+        let page = scan::merged(&engine.order.db, engine.order.job, engine.order.run, &after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.seen.target.clone();
+        let decided = page.into_iter().filter_map(|merged| judge(engine, facts, merged)).collect::<Vec<_>>();
+        show(engine, &decided).await;
+        if !engine.order.policy.dry_run {
+            carry_out(engine, decided).await?;
+        }
+    }
+}
+
+/// Decides about one path and counts it.
+fn judge(engine: &Engine, facts: &mut Facts, merged: Merged) -> Option<Decided> {
+    let Merged { seen, known, there } = merged;
+    let counts = &mut facts.counts;
+    counts.files_seen += u64::from(seen.kind == Kind::File);
+    let policy = &engine.order.policy;
+    let (action, fault) = match decide(&seen, known.as_ref(), there.as_ref(), policy.existing, engine.order.run) {
+        Step::Unchanged => {
+            counts.files_unchanged += 1;
+            counts.files_adopted += known.map_or(0, |k| u64::from(!k.proven));
+            engine.progress.files_unchanged.fetch_add(1, Relaxed);
+            return None;
+        }
+        Step::DoneBefore | Step::DirThere => return None,
+        Step::Do(action, fault) => (action, fault),
+    };
+    let state = match action {
+        Action::Skip => ItemState::Skipped,
+        Action::Refuse => ItemState::Failed,
+        _ => ItemState::Planned,
+    };
+    match action {
+        Action::Skip => counts.entries_skipped += 1,
+        Action::Refuse => {
+            engine.progress.files_failed.fetch_add(1, Relaxed);
+        }
+        Action::Copy | Action::Replace | Action::Adopt => {
+            engine.progress.files_planned.fetch_add(1, Relaxed);
+            engine.progress.bytes_planned.fetch_add(seen.version.size.unwrap_or(0), Relaxed);
+        }
+        Action::Keep | Action::MakeDir | Action::Trash => {}
+    }
+    Some(Decided { seen, action, state, fault })
+}
+
+/// Tells the reader of a dry run.
+async fn show(engine: &Engine, decided: &[Decided]) {
+    let Some(reader) = engine.progress.plan_reader() else { return };
+    for step in decided {
+        let shown = PlannedStep {
+            path: step.seen.path.clone(),
+            action: step.action.as_str(),
+            size: step.seen.version.size.filter(|_| step.seen.kind == Kind::File),
+            why: step.fault.as_ref().map(|fault| fault.message.clone()),
+        };
+        if reader.send(shown).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn carry_out(engine: &Engine, mut decided: Vec<Decided>) -> Result<(), Broken> {
+    let (db, job, run) = (&engine.order.db, engine.order.job, engine.order.run);
+    let mut made = Vec::new();
+    for step in &mut decided {
+        if step.action == Action::MakeDir {
+            let dir = &step.seen.target;
+            match engine.persist(|| async { Ok(engine.order.target.make_dir(dir).await) }).await? {
+                Ok(()) => {
+                    step.state = ItemState::Published;
+                    made.push(Event::DirMade { run, path: step.seen.target.clone() });
+                }
+                Err(fault) => {
+                    step.state = ItemState::Failed;
+                    step.fault = Some(fault);
+                }
+            }
+        }
+    }
+    let touched: BTreeSet<RelPath> = decided.iter().filter_map(|step| step.seen.target.parent()).collect();
+    let at = engine.order.clock.now();
+    let mut tx = db.write().await?;
+    let items: Vec<_> = decided
+        .iter()
+        .map(|step| NewItem { seen: &step.seen, action: step.action, state: step.state, fault: step.fault.as_ref() })
+        .collect();
+    journal::plan_items(&mut tx, job, run, at, &items).await?;
+    for step in decided.iter().filter(|s| s.action == Action::MakeDir && s.state == ItemState::Published) {
+        journal::remember(&mut tx, job, run, at, &dir_row(&step.seen)).await?;
+    }
+    if !made.is_empty() {
+        crate::audit::append_many(&mut tx, at, &engine.order.actor, &made).await?;
+    }
+    scan::touch(&mut tx, run, &touched.into_iter().collect::<Vec<_>>()).await?;
+    tx.commit().await.map_err(crate::db::DbError::from)?;
+    Ok(())
+}
+
+fn dir_row(seen: &Seen) -> FileRow {
+    FileRow {
+        path: seen.path.clone(),
+        target: seen.target.clone(),
+        is_dir: true,
+        version: Fingerprint::default(),
+        listed: Fingerprint::default(),
+        digest: None,
+        proven: true,
+        target_size: None,
+        target_mtime: None,
+    }
+}

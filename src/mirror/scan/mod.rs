@@ -1,0 +1,206 @@
+//! Reading both trees, many directories at once, into the table `scan`. Memory stays bounded: entries go
+//! through a bounded queue into the store, and directories that wait beyond a number wait there.
+
+pub(super) mod store;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot};
+
+use self::store::{Listed, ScanRow, Side};
+use super::engine::{Broken, Engine};
+use super::{MirrorError, codes};
+use crate::db::DbError;
+use crate::model::{Entry, Fault, FaultKind, Phase, RelPath};
+use crate::remote::Remote;
+
+/// Batches on their way to the store.
+const QUEUE: usize = 16;
+/// Rows per transaction, about.
+const ROWS: usize = 4000;
+/// Directories that wait in memory; more wait in the store.
+const DIRS: usize = 4096;
+
+enum Message {
+    Entries(Vec<ScanRow>),
+    End(RelPath, Listed),
+    /// Answer when everything before is stored.
+    Flush(oneshot::Sender<()>),
+}
+
+/// A directory to read: its path in the target and its own.
+type Dir = (RelPath, RelPath);
+
+/// Reads both trees. Directories that cannot be read are marked; the scan goes on without them.
+///
+/// # Errors
+/// [`Broken`]: told to stop, a root that cannot be read, or the store failed.
+pub(super) async fn both(engine: &Engine) -> Result<(), Broken> {
+    store::begin(&engine.order.db, engine.order.run).await?;
+    let (source, target) = tokio::join!(side(engine, Side::Source), side(engine, Side::Target));
+    // The source is named first: its failure is the more telling one.
+    source.and(target)
+}
+
+async fn side(engine: &Engine, side: Side) -> Result<(), Broken> {
+    let (queue, messages) = mpsc::channel(QUEUE);
+    let walker = Walker { engine, side, remote: engine.remote(side), queue };
+    let (walked, written) = tokio::join!(walker.walk(), write(engine, side, messages));
+    // When the store fails the walker only sees a closed queue.
+    written?;
+    walked
+}
+
+async fn write(engine: &Engine, side: Side, mut messages: mpsc::Receiver<Message>) -> Result<(), DbError> {
+    let mut open = true;
+    while open {
+        let (mut rows, mut ends, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut next = messages.recv().await;
+        while let Some(message) = next.take() {
+            match message {
+                Message::Entries(mut more) => rows.append(&mut more),
+                Message::End(dir, listed) => ends.push((dir, listed)),
+                Message::Flush(answer) => answers.push(answer),
+            }
+            if rows.len() < ROWS && answers.is_empty() {
+                next = messages.try_recv().ok();
+            }
+        }
+        open = !(rows.is_empty() && ends.is_empty() && answers.is_empty());
+        if !rows.is_empty() || !ends.is_empty() {
+            store::write(&engine.order.db, engine.order.run, side, &rows, &ends).await?;
+        }
+        for answer in answers {
+            // Nobody waits any more when the walker was stopped.
+            answer.send(()).ok();
+        }
+    }
+    Ok(())
+}
+
+struct Walker<'a> {
+    engine: &'a Engine,
+    side: Side,
+    remote: Arc<dyn Remote>,
+    queue: mpsc::Sender<Message>,
+}
+
+impl Walker<'_> {
+    async fn walk(self) -> Result<(), Broken> {
+        let width = usize::from(self.engine.width(self.side));
+        let mut waiting = VecDeque::from([(RelPath::root(), RelPath::root())]);
+        let mut overflow = false;
+        let mut running = FuturesUnordered::new();
+        loop {
+            while running.len() < width
+                && let Some(dir) = waiting.pop_back()
+            {
+                running.push(self.read(dir));
+            }
+            if let Some(found) = running.next().await {
+                for dir in found? {
+                    if waiting.len() < DIRS { waiting.push_back(dir) } else { overflow = true }
+                }
+            } else if overflow {
+                overflow = false;
+                waiting.extend(self.stored().await?);
+                overflow |= waiting.len() >= DIRS;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Directories that were too many for memory.
+    async fn stored(&self) -> Result<Vec<Dir>, Broken> {
+        let (answer, stored) = oneshot::channel();
+        self.send(Message::Flush(answer)).await?;
+        stored.await.map_err(|_| Broken::Queue)?;
+        let limit = i64::try_from(DIRS).unwrap_or(i64::MAX);
+        Ok(store::waiting(&self.engine.order.db, self.engine.order.run, self.side, limit).await?)
+    }
+
+    async fn send(&self, message: Message) -> Result<(), Broken> {
+        self.queue.send(message).await.map_err(|_| Broken::Queue)
+    }
+
+    /// Reads one directory, again when that may help. Returns the directories in it.
+    async fn read(&self, dir: Dir) -> Result<Vec<Dir>, Broken> {
+        match self.engine.persist(|| self.try_read(&dir)).await? {
+            Ok((listed, found)) => {
+                self.send(Message::End(dir.0, Listed::Ended(listed))).await?;
+                if self.side == Side::Source {
+                    self.engine.progress.dirs_listed.fetch_add(1, Relaxed);
+                }
+                Ok(found)
+            }
+            Err(fault) if dir.0.is_root() => Err(Broken::Run(MirrorError::Root { side: self.side.word(), fault })),
+            Err(fault) => {
+                tracing::warn!(side = self.side.word(), dir = %dir.1.display(), fault = %fault, "a directory could not be listed");
+                self.send(Message::End(dir.0, Listed::Failed(fault))).await?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// One try. The outer result ends the scan, the inner one is about this directory.
+    async fn try_read(&self, dir: &Dir) -> Result<Result<(crate::remote::Completeness, Vec<Dir>), Fault>, Broken> {
+        let mut lister = match self.remote.list(&dir.1).await {
+            Ok(lister) => lister,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let mut found = Vec::new();
+        loop {
+            match lister.next().await {
+                Ok(Some(entries)) => {
+                    let rows = entries.into_iter().filter_map(|entry| self.row(dir, &entry, &mut found)).collect();
+                    self.send(Message::Entries(rows)).await?;
+                }
+                Ok(None) => break,
+                Err(fault) => return Ok(Err(fault)),
+            }
+        }
+        Ok(lister.finish().await.map(|listed| (listed, found)))
+    }
+
+    /// What the table will hold of an entry; nothing for what the policy leaves out.
+    fn row(&self, dir: &Dir, entry: &Entry, found: &mut Vec<Dir>) -> Option<ScanRow> {
+        let kind = codes::kind_of(&entry.kind);
+        let is_dir = kind == super::plan::Kind::Dir;
+        let source = dir.1.join(&entry.name);
+        let (name, mut refused) = match self.side {
+            Side::Target if entry.name.is_reserved() => return None,
+            Side::Target => (entry.name.clone(), None),
+            Side::Source => {
+                if self.engine.filter.leaves_out(&source, is_dir) {
+                    return None;
+                }
+                self.engine.progress.entries_seen.fetch_add(1, Relaxed);
+                match self.engine.names.map(&entry.name) {
+                    Ok(name) => (name, None),
+                    Err(fault) => (entry.name.clone(), Some(fault)),
+                }
+            }
+        };
+        let path = dir.0.join(&name);
+        if path.as_bytes().len() > MOST_PATH {
+            refused = Some(Fault::new(
+                Phase::List,
+                FaultKind::BadName,
+                "the path is longer than 4000 bytes: shorten it in the source",
+            ));
+        }
+        if is_dir && refused.is_none() {
+            found.push((path.clone(), source.clone()));
+        }
+        let source = Some(source).filter(|source| *source != path);
+        Some(ScanRow { path, source, kind, version: entry.fingerprint(), mode: entry.mode, refused })
+    }
+}
+
+/// Longer paths cannot be opened on the systems that we know.
+const MOST_PATH: usize = 4000;

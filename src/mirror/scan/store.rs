@@ -1,0 +1,344 @@
+//! What both sides show in this run, in the table `scan`.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use crate::db::{Db, DbError};
+use crate::mirror::codes;
+use crate::mirror::plan::{Kind, Known, Seen, There};
+use crate::mirror::store::{fault, length, path, stored, time};
+use crate::mirror::summary::{EXAMPLES, UnsureDir};
+use crate::model::{Fault, Fingerprint, JobId, RelPath, RunId};
+use crate::remote::{Completeness, Doubt};
+
+/// One of the two trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Source,
+    Target,
+}
+
+impl Side {
+    pub(super) const fn number(self) -> i64 {
+        match self {
+            Self::Source => 0,
+            Self::Target => 1,
+        }
+    }
+
+    /// For people.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        }
+    }
+}
+
+/// How reading a directory ended, as the store keeps it.
+const PROVEN: i64 = 2;
+const DOUBTFUL: i64 = 3;
+const FAILED: i64 = 4;
+
+/// One entry on its way into the table.
+#[derive(Debug)]
+pub(super) struct ScanRow {
+    /// In the target's naming.
+    pub path: RelPath,
+    /// In the source's, when it differs.
+    pub source: Option<RelPath>,
+    pub kind: Kind,
+    pub version: Fingerprint,
+    pub mode: Option<u32>,
+    pub refused: Option<Fault>,
+}
+
+/// How a directory was read.
+#[derive(Debug)]
+pub(super) enum Listed {
+    Ended(Completeness),
+    Failed(Fault),
+}
+
+/// Rows per statement: far below SQLite's limit of bound values, and one statement for the cache.
+const CHUNK: usize = 250;
+
+/// Forgets what an earlier start of this run saw, and what its root is.
+pub(super) async fn begin(db: &Db, run: RunId) -> Result<(), DbError> {
+    clear(db, run).await?;
+    let mut tx = db.write().await?;
+    for side in [Side::Source, Side::Target] {
+        sqlx::query("INSERT INTO scan (run, side, path, kind) VALUES (?, ?, x'', 1)")
+            .bind(run.0)
+            .bind(side.number())
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Removes a run's rows, a part at a time so that others can write in between.
+pub(crate) async fn clear(db: &Db, run: RunId) -> Result<(), DbError> {
+    loop {
+        let mut tx = db.write().await?;
+        let gone = sqlx::query(
+            "DELETE FROM scan WHERE (run, side, path) IN (SELECT run, side, path FROM scan WHERE run = ? LIMIT 50000)",
+        )
+        .bind(run.0)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        if gone < 50_000 {
+            return Ok(());
+        }
+    }
+}
+
+/// Writes entries and ends of directories in one transaction.
+pub(super) async fn write(
+    db: &Db,
+    run: RunId,
+    side: Side,
+    rows: &[ScanRow],
+    ends: &[(RelPath, Listed)],
+) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    for chunk in rows.chunks(CHUNK) {
+        insert(&mut tx, run, side, chunk).await?;
+    }
+    for (dir, listed) in ends {
+        let (state, doubt) = match listed {
+            Listed::Ended(Completeness::Proven { .. }) => (PROVEN, None),
+            Listed::Ended(Completeness::Doubtful { doubts }) => (DOUBTFUL, serde_json::to_string(doubts).ok()),
+            Listed::Failed(fault) => (FAILED, serde_json::to_string(fault).ok()),
+        };
+        sqlx::query("UPDATE scan SET listing = ?, doubt = ? WHERE run = ? AND side = ? AND path = ?")
+            .bind(state)
+            .bind(doubt)
+            .bind(run.0)
+            .bind(side.number())
+            .bind(dir.as_bytes())
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn insert(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, rows: &[ScanRow]) -> Result<(), DbError> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO scan (run, side, path, source, kind, size, mtime, mtime_precision, mtime_told, mode, unique_fact, refused) ",
+    );
+    query.push_values(rows, |mut values, row| {
+        let (at, precision, told) = codes::columns(row.version.mtime);
+        values
+            .push_bind(run.0)
+            .push_bind(side.number())
+            .push_bind(row.path.as_bytes())
+            .push_bind(row.source.as_ref().map(RelPath::as_bytes))
+            .push_bind(codes::kind_number(row.kind))
+            .push_bind(row.version.size.map(stored))
+            .push_bind(at)
+            .push_bind(precision)
+            .push_bind(told)
+            .push_bind(row.mode.map(i64::from))
+            .push_bind(row.version.unique.as_deref())
+            .push_bind(row.refused.as_ref().and_then(|f| serde_json::to_string(f).ok()));
+    });
+    // A directory may be read again after a reset. Two source names that become one target name: neither
+    // is mirrored in silence.
+    query.push(
+        " ON CONFLICT DO UPDATE SET kind = excluded.kind, size = excluded.size, mtime = excluded.mtime, \
+         mtime_precision = excluded.mtime_precision, mtime_told = excluded.mtime_told, mode = excluded.mode, \
+         unique_fact = excluded.unique_fact, refused = CASE \
+         WHEN coalesce(scan.source, scan.path) = coalesce(excluded.source, excluded.path) THEN excluded.refused ELSE ",
+    );
+    query.push_bind(collision());
+    query.push(" END");
+    query.build().persistent(rows.len() == CHUNK).execute(tx).await?;
+    Ok(())
+}
+
+fn collision() -> Option<String> {
+    let fault = Fault::new(
+        crate::model::Phase::List,
+        crate::model::FaultKind::BadName,
+        "two names of the source become the same name in the target: rename one of them",
+    );
+    serde_json::to_string(&fault).ok()
+}
+
+/// Directories that were seen and not read yet: target path, source path.
+pub(super) async fn waiting(db: &Db, run: RunId, side: Side, limit: i64) -> Result<Vec<(RelPath, RelPath)>, DbError> {
+    let rows: Vec<(Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
+        "SELECT path, source FROM scan WHERE run = ? AND side = ? AND kind = 1 AND listing = 0 AND refused IS NULL LIMIT ?",
+    )
+    .bind(run.0)
+    .bind(side.number())
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.into_iter().map(|(target, source)| Ok((path(&target)?, path(source.as_deref().unwrap_or(&target))?))).collect()
+}
+
+/// A path with all that is known about it.
+#[derive(Debug)]
+pub(crate) struct Merged {
+    pub seen: Seen,
+    pub known: Option<Known>,
+    pub there: Option<There>,
+}
+
+/// The next `limit` paths of the source after `after`, in the order of their bytes: parents first.
+pub(crate) async fn merged(
+    db: &Db,
+    job: JobId,
+    run: RunId,
+    after: &RelPath,
+    limit: i64,
+) -> Result<Vec<Merged>, DbError> {
+    let rows = sqlx::query(
+        "SELECT s.path, s.source, s.kind, s.size, s.mtime, s.mtime_precision, s.mtime_told, s.mode, s.unique_fact, s.refused, \
+         f.kind AS f_kind, f.size AS f_size, f.mtime AS f_mtime, f.mtime_precision AS f_precision, f.mtime_told AS f_told, \
+         f.unique_fact AS f_unique, f.listed_mtime, f.listed_precision, f.listed_told, f.listed_unique, \
+         f.target_size, f.target_mtime, f.proven, f.run AS f_run, f.at AS f_at, \
+         t.kind AS t_kind, t.size AS t_size, t.mtime AS t_mtime, t.mtime_precision AS t_precision, t.mtime_told AS t_told \
+         FROM scan s LEFT JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) \
+         LEFT JOIN scan t ON t.run = ?2 AND t.side = 1 AND t.path = s.path \
+         WHERE s.run = ?2 AND s.side = 0 AND s.path > ?3 ORDER BY s.path LIMIT ?4",
+    )
+    .bind(job.0)
+    .bind(run.0)
+    .bind(after.as_bytes())
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.iter().map(merged_row).collect()
+}
+
+fn merged_row(row: &SqliteRow) -> Result<Merged, DbError> {
+    let target = path(row.try_get("path")?)?;
+    let source = row.try_get::<Option<Vec<u8>>, _>("source")?.map(|bytes| path(&bytes)).transpose()?;
+    let seen = Seen {
+        path: source.unwrap_or_else(|| target.clone()),
+        target,
+        kind: codes::kind(row.try_get("kind")?),
+        version: version(row, ["size", "mtime", "mtime_precision", "mtime_told"], Some("unique_fact"))?,
+        mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|m| u32::try_from(m).ok()),
+        refused: fault(row.try_get("refused")?)?,
+    };
+    let known = match row.try_get::<Option<i64>, _>("f_kind")? {
+        None => None,
+        Some(_) => Some(Known {
+            version: version(row, ["f_size", "f_mtime", "f_precision", "f_told"], Some("f_unique"))?,
+            listed: version(row, ["f_size", "listed_mtime", "listed_precision", "listed_told"], Some("listed_unique"))?,
+            target: (
+                row.try_get::<Option<i64>, _>("target_size")?.map(length).transpose()?,
+                row.try_get("target_mtime")?,
+            ),
+            proven: row.try_get::<i64, _>("proven")? == 1,
+            run: RunId(row.try_get("f_run")?),
+            at: time(row.try_get("f_at")?)?,
+        }),
+    };
+    let there = match row.try_get::<Option<i64>, _>("t_kind")? {
+        None => None,
+        Some(kind) => Some(There {
+            kind: codes::kind(kind),
+            version: version(row, ["t_size", "t_mtime", "t_precision", "t_told"], None)?,
+        }),
+    };
+    Ok(Merged { seen, known, there })
+}
+
+/// Reads a version from four or five columns.
+pub(crate) fn version(row: &SqliteRow, names: [&str; 4], unique: Option<&str>) -> Result<Fingerprint, DbError> {
+    let [size, at, precision, told] = names;
+    Ok(Fingerprint {
+        size: row.try_get::<Option<i64>, _>(size)?.map(length).transpose()?,
+        mtime: codes::mtime((row.try_get(at)?, row.try_get(precision)?, row.try_get(told)?)),
+        unique: unique.map(|name| row.try_get(name)).transpose()?.flatten(),
+    })
+}
+
+/// Remembers that something in these directories was or will be changed, so that their times are set anew.
+pub(crate) async fn touch(tx: &mut sqlx::SqliteConnection, run: RunId, dirs: &[RelPath]) -> Result<(), DbError> {
+    for dir in dirs {
+        sqlx::query("UPDATE scan SET touched = 1 WHERE run = ? AND side = 0 AND path = ?")
+            .bind(run.0)
+            .bind(dir.as_bytes())
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Directories of the source whose target needs its time set: changed by this run, or showing another time.
+pub(crate) async fn dirs_to_time(
+    db: &Db,
+    run: RunId,
+    after: &RelPath,
+    limit: i64,
+) -> Result<Vec<(RelPath, Fingerprint)>, DbError> {
+    let rows = sqlx::query(
+        "SELECT s.path, s.size, s.mtime, s.mtime_precision, s.mtime_told FROM scan s \
+         LEFT JOIN scan t ON t.run = s.run AND t.side = 1 AND t.path = s.path \
+         WHERE s.run = ? AND s.side = 0 AND s.kind = 1 AND s.path > ? AND s.mtime IS NOT NULL AND s.refused IS NULL \
+         AND (s.touched = 1 OR t.mtime IS NULL OR abs(t.mtime / 1000000000 - s.mtime / 1000000000) > \
+              CASE s.mtime_precision WHEN 0 THEN 0 WHEN 1 THEN 0 WHEN 2 THEN 60 ELSE 86400 END) \
+         ORDER BY s.path LIMIT ?",
+    )
+    .bind(run.0)
+    .bind(after.as_bytes())
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok((path(row.try_get("path")?)?, version(row, ["size", "mtime", "mtime_precision", "mtime_told"], None)?))
+        })
+        .collect()
+}
+
+/// What the source shows at `path` of the target's naming: its kind, and for a directory whether it was
+/// proven to be listed in full.
+pub(crate) async fn source_at(db: &Db, run: RunId, at: &RelPath) -> Result<Option<(Kind, bool)>, DbError> {
+    let row: Option<(i64, i64)> =
+        sqlx::query_as("SELECT kind, listing FROM scan WHERE run = ? AND side = 0 AND path = ?")
+            .bind(run.0)
+            .bind(at.as_bytes())
+            .fetch_optional(db.read())
+            .await?;
+    Ok(row.map(|(kind, listing)| (codes::kind(kind), listing == PROVEN)))
+}
+
+/// Directories of the source: all of them, those that are not proven complete, and the first of these.
+pub(crate) async fn unsure(db: &Db, run: RunId) -> Result<(u64, u64, Vec<UnsureDir>), DbError> {
+    let (all, unsure): (i64, i64) = sqlx::query_as(
+        "SELECT count(*), coalesce(sum(listing <> 2), 0) FROM scan WHERE run = ? AND side = 0 AND kind = 1 AND refused IS NULL",
+    )
+    .bind(run.0)
+    .fetch_one(db.read())
+    .await?;
+    let rows = sqlx::query(
+        "SELECT path, source, listing, doubt FROM scan WHERE run = ? AND side = 0 AND kind = 1 AND listing > 2 LIMIT ?",
+    )
+    .bind(run.0)
+    .bind(i64::try_from(EXAMPLES).unwrap_or(100))
+    .fetch_all(db.read())
+    .await?;
+    let mut first = Vec::new();
+    for row in rows {
+        let target: Vec<u8> = row.try_get("path")?;
+        let source: Option<Vec<u8>> = row.try_get("source")?;
+        let doubt: Option<String> = row.try_get("doubt")?;
+        let (mut why, mut doubts) = (None, Vec::new());
+        if row.try_get::<i64, _>("listing")? == FAILED {
+            why = fault(doubt)?;
+        } else if let Some(json) = doubt {
+            doubts = serde_json::from_str::<Vec<Doubt>>(&json).map_err(|_| crate::mirror::store::unreadable(&json))?;
+        }
+        first.push(UnsureDir { path: path(source.as_deref().unwrap_or(&target))?, fault: why, doubts });
+    }
+    Ok((length(all)?, length(unsure)?, first))
+}

@@ -1,0 +1,252 @@
+//! Moves the bytes of one file into its part.
+
+use aws_lc_rs::digest::{Context, SHA256, digest};
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+
+use super::copy::{Failure, at_source, at_target};
+use super::engine::{Broken, Engine};
+use super::journal::{Change, Item};
+use super::progress::Ticket;
+use super::scan::store::Side;
+use crate::model::{Digest, Fault, FaultKind, Fingerprint, Name, Phase, RelPath};
+use crate::remote::{Sink, Source};
+
+/// So many bytes before the confirmed offset are read again and compared.
+const OVERLAP: u64 = 64 * 1024;
+/// The journal learns of progress in steps of so many bytes.
+const NOTE_EVERY: u64 = 16 * 1024 * 1024;
+
+/// All bytes are in the part.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moved {
+    pub digest: Digest,
+    pub size: u64,
+    /// Where reading began in this try.
+    pub from: u64,
+}
+
+/// The part's place: beside the file, named after the file and the version that is copied, so that
+/// another version never continues it.
+pub(super) fn part_path(target: &RelPath, version: &Fingerprint) -> Result<RelPath, Fault> {
+    let text = [target.as_bytes(), b"\0", version.to_string().as_bytes()].concat();
+    let hash = digest(&SHA256, &text);
+    let short = HEXLOWER.encode(hash.as_ref().get(..8).unwrap_or_default());
+    let name = Name::new(format!(".causeway-part-{short}"))
+        .map_err(|error| Fault::new(Phase::Open, FaultKind::BadName, error.to_string()))?;
+    Ok(target.parent().unwrap_or_default().join(&name))
+}
+
+/// Where a transfer begins: what is in the part already and the source just behind it.
+struct Begin {
+    hash: Context,
+    offset: u64,
+    source: Box<dyn Source>,
+    /// Bytes that were read beyond the overlap.
+    ahead: Bytes,
+}
+
+/// Moves the file. What is confirmed when it fails is in `item` and in the journal.
+pub(super) async fn transfer(
+    engine: &Engine,
+    item: &mut Item,
+    version: &Fingerprint,
+    ticket: &Ticket<'_>,
+) -> Result<Moved, Failure> {
+    let part = part_path(&item.target, version).map_err(at_target)?;
+    if item.part.as_ref() != Some(&part) {
+        drop_part(engine, item).await;
+        item.confirmed = 0;
+        item.part = Some(part.clone());
+    }
+    let Begin { hash, offset, source, ahead } = match resume(engine, item, &part).await? {
+        Some(begin) => begin,
+        None => restart(engine, item).await?,
+    };
+    item.confirmed = offset;
+    engine.journal.put(Change::Started { item: item.id, part: part.clone(), offset }).await?;
+    let sink = engine.order.target.write(&part, offset).await.map_err(at_target)?;
+    let mut mover = Mover { engine, item, ticket, hash, from: offset, at: offset, noted: offset };
+    mover.run(source, sink, ahead, version.size).await
+}
+
+/// The part of another version is of no use any more.
+async fn drop_part(engine: &Engine, item: &Item) {
+    if let Some(old) = &item.part
+        && let Err(fault) = engine.order.target.remove_file(old).await
+        && fault.kind != FaultKind::Missing
+    {
+        tracing::warn!(part = %old.display(), fault = %fault, "a part of an older version could not be removed");
+    }
+}
+
+async fn restart(engine: &Engine, item: &Item) -> Result<Begin, Failure> {
+    let source = engine.order.source.read(&item.path, 0).await.map_err(at_source)?;
+    Ok(Begin { hash: Context::new(&SHA256), offset: 0, source, ahead: Bytes::new() })
+}
+
+/// Goes on behind what is confirmed, when the part still holds it and the source still says the same.
+/// None: begin at the start.
+async fn resume(engine: &Engine, item: &Item, part: &RelPath) -> Result<Option<Begin>, Failure> {
+    let (source, target) = (&engine.order.source, &engine.order.target);
+    let able = source.capabilities().resume_read && target.capabilities().resume_write;
+    if !able || item.confirmed <= OVERLAP {
+        return Ok(None);
+    }
+    let there = target.stat(part).await.map_err(at_target)?;
+    if there.and_then(|entry| entry.size).is_none_or(|size| size < item.confirmed) {
+        return Ok(None);
+    }
+    let Some((hash, tail)) = read_part(engine, part, item.confirmed).await? else { return Ok(None) };
+    let mut source = source.read(&item.path, item.confirmed - OVERLAP).await.map_err(at_source)?;
+    let mut again = Vec::with_capacity(tail.len());
+    while again.len() < tail.len() {
+        match source.next().await.map_err(at_source)? {
+            Some(bytes) => again.extend_from_slice(&bytes),
+            None => break,
+        }
+    }
+    if again.get(..tail.len()) != Some(tail.as_slice()) {
+        tracing::info!(path = %item.path.display(), "the part does not match the source any more: the file is copied from its start");
+        return Ok(None);
+    }
+    let ahead = Bytes::from(again.split_off(tail.len()));
+    Ok(Some(Begin { hash, offset: item.confirmed, source, ahead }))
+}
+
+/// Hashes the first `length` bytes of the part and keeps the last [`OVERLAP`] of them.
+async fn read_part(engine: &Engine, part: &RelPath, length: u64) -> Result<Option<(Context, Vec<u8>)>, Failure> {
+    let mut reader = engine.order.target.read(part, 0).await.map_err(at_target)?;
+    let mut hash = Context::new(&SHA256);
+    let mut tail = Vec::new();
+    let mut left = length;
+    while left > 0 {
+        let Some(bytes) = reader.next().await.map_err(at_target)? else { return Ok(None) };
+        let take = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        let bytes = bytes.slice(..take);
+        hash.update(&bytes);
+        left -= u64::try_from(take).unwrap_or(left);
+        tail.extend_from_slice(&bytes);
+        let extra = tail.len().saturating_sub(usize::try_from(OVERLAP).unwrap_or(usize::MAX));
+        tail.drain(..extra);
+    }
+    Ok(Some((hash, tail)))
+}
+
+struct Mover<'a> {
+    engine: &'a Engine,
+    item: &'a mut Item,
+    ticket: &'a Ticket<'a>,
+    hash: Context,
+    from: u64,
+    at: u64,
+    noted: u64,
+}
+
+/// How the reading ended.
+enum Read {
+    All(Result<(), Fault>),
+    Failed(Fault),
+    Stopped,
+}
+
+impl Mover<'_> {
+    async fn run(
+        &mut self,
+        source: Box<dyn Source>,
+        mut sink: Box<dyn Sink>,
+        ahead: Bytes,
+        expected: Option<u64>,
+    ) -> Result<Moved, Failure> {
+        if !ahead.is_empty() {
+            self.take(&mut sink, ahead).await?;
+        }
+        let read = self.pump(source, &mut sink, expected).await?;
+        // Also after a failure: what arrived is made safe, so that the next try goes on from here.
+        let at = self.at;
+        let length = sink.finish().await.map_err(|fault| self.blame(Side::Target, fault))?;
+        if length != at {
+            let message = format!("the target holds {length} bytes of {at} that were written");
+            return Err(self.blame(Side::Target, Fault::new(Phase::Finish, FaultKind::Mismatch, message)));
+        }
+        match read {
+            Read::All(Ok(())) => {}
+            // In FTP a missing closing reply after all bytes is the classic reset of an idle control
+            // connection. The second look at the source decides; nothing is sent again.
+            Read::All(Err(fault)) if expected == Some(at) && is_silence(&fault) => {
+                tracing::info!(path = %self.item.path.display(), fault = %fault, "all bytes arrived without a closing word");
+            }
+            Read::All(Err(fault)) | Read::Failed(fault) => {
+                self.confirm(length).await?;
+                return Err(self.blame(Side::Source, fault.bytes(at - self.from)));
+            }
+            Read::Stopped => {
+                self.confirm(length).await?;
+                return Err(Failure::Broken(Broken::Stopped));
+            }
+        }
+        let hash = std::mem::replace(&mut self.hash, Context::new(&SHA256)).finish();
+        let digest = Digest::try_from(hash.as_ref())
+            .map_err(|error| self.blame(Side::Target, Fault::new(Phase::Verify, FaultKind::Io, error.to_string())))?;
+        self.item.confirmed = length;
+        Ok(Moved { digest, size: at, from: self.from })
+    }
+
+    async fn pump(
+        &mut self,
+        mut source: Box<dyn Source>,
+        sink: &mut Box<dyn Sink>,
+        expected: Option<u64>,
+    ) -> Result<Read, Failure> {
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = self.engine.stop.cancelled() => return Ok(Read::Stopped),
+                next = source.next() => next,
+            };
+            match next {
+                Ok(Some(bytes)) => self.take(sink, bytes).await?,
+                Ok(None) => return Ok(Read::All(source.finish().await)),
+                Err(fault) => return Ok(Read::Failed(fault)),
+            }
+            if expected.is_some_and(|size| self.at > size) {
+                let message = "the source sends more bytes than the file had: it grew while it was read";
+                // What is in the part belongs to no version.
+                return Ok(Read::Failed(Fault::new(Phase::Transfer, FaultKind::Changed, message)));
+            }
+        }
+    }
+
+    async fn take(&mut self, sink: &mut Box<dyn Sink>, bytes: Bytes) -> Result<(), Failure> {
+        let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.hash.update(&bytes);
+        if let Err(fault) = sink.write(bytes).await {
+            let confirmed = sink.confirmed();
+            self.confirm(confirmed).await?;
+            return Err(self.blame(Side::Target, fault));
+        }
+        self.at += count;
+        self.engine.progress.bytes_moved.fetch_add(count, std::sync::atomic::Ordering::Relaxed);
+        self.ticket.at(self.at);
+        let confirmed = sink.confirmed();
+        if confirmed >= self.noted + NOTE_EVERY {
+            self.confirm(confirmed).await?;
+        }
+        Ok(())
+    }
+
+    async fn confirm(&mut self, offset: u64) -> Result<(), Failure> {
+        self.item.confirmed = offset;
+        self.noted = offset;
+        Ok(self.engine.journal.put(Change::Confirmed { item: self.item.id, offset }).await?)
+    }
+
+    fn blame(&self, side: Side, fault: Fault) -> Failure {
+        Failure::Fault { side, fault, from: self.from, bytes: self.at.saturating_sub(self.from) }
+    }
+}
+
+/// The other side fell silent or went away; it did not say that something went wrong.
+fn is_silence(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::Reset | FaultKind::ClosedEarly | FaultKind::Timeout | FaultKind::Stalled)
+}

@@ -1,0 +1,141 @@
+//! A limit on the bytes per second that are read, over all connections together.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::model::{Digest, Entry, Fault, Mtime, Name, RelPath};
+use crate::remote::{Capabilities, Lister, Remote, Sink, Source};
+
+/// Reads from `inner` no faster than `bytes_per_second`, however many files are read at once.
+#[must_use]
+pub fn limited(inner: Arc<dyn Remote>, bytes_per_second: u64) -> Arc<dyn Remote> {
+    let budget = Arc::new(Budget { rate: bytes_per_second.max(1), spent_until: Mutex::new(None) });
+    Arc::new(Limited { inner, budget })
+}
+
+/// The moment up to which the budget is spent. Whoever takes bytes moves it on and waits for it.
+struct Budget {
+    rate: u64,
+    spent_until: Mutex<Option<Instant>>,
+}
+
+/// Bytes may come this much ahead of their time, so that a burst after a pause does not stutter.
+const BURST: Duration = Duration::from_millis(100);
+
+impl Budget {
+    async fn take(&self, bytes: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
+        let cost = Duration::from_secs_f64(bytes as f64 / self.rate as f64);
+        let until = {
+            let mut spent = self.spent_until.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let until = spent.map_or(now, |old| old.max(now)) + cost;
+            *spent = Some(until);
+            until
+        };
+        if let Some(wait) = until.checked_duration_since(Instant::now() + BURST) {
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+struct Limited {
+    inner: Arc<dyn Remote>,
+    budget: Arc<Budget>,
+}
+
+struct LimitedSource {
+    inner: Box<dyn Source>,
+    budget: Arc<Budget>,
+}
+
+#[async_trait]
+impl Source for LimitedSource {
+    async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        let bytes = self.inner.next().await?;
+        if let Some(bytes) = &bytes {
+            self.budget.take(bytes.len()).await;
+        }
+        Ok(bytes)
+    }
+
+    async fn finish(self: Box<Self>) -> Result<(), Fault> {
+        self.inner.finish().await
+    }
+}
+
+#[async_trait]
+impl Remote for Limited {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault> {
+        self.inner.list(dir).await
+    }
+
+    async fn stat(&self, path: &RelPath) -> Result<Option<Entry>, Fault> {
+        self.inner.stat(path).await
+    }
+
+    async fn read(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Source>, Fault> {
+        let inner = self.inner.read(path, offset).await?;
+        Ok(Box::new(LimitedSource { inner, budget: Arc::clone(&self.budget) }))
+    }
+
+    async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault> {
+        self.inner.write(path, offset).await
+    }
+
+    async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
+        self.inner.digest(path).await
+    }
+
+    async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault> {
+        self.inner.set_attributes(path, mtime, mode).await
+    }
+
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+        self.inner.rename(from, to).await
+    }
+
+    async fn remove_file(&self, path: &RelPath) -> Result<(), Fault> {
+        self.inner.remove_file(path).await
+    }
+
+    async fn remove_dir(&self, path: &RelPath) -> Result<(), Fault> {
+        self.inner.remove_dir(path).await
+    }
+
+    async fn make_dir(&self, path: &RelPath) -> Result<(), Fault> {
+        self.inner.make_dir(path).await
+    }
+
+    async fn trash(&self, path: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
+        self.inner.trash(path, batch).await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn many_readers_share_one_budget() {
+        let budget = Budget { rate: 10_000, spent_until: Mutex::new(None) };
+        let start = Instant::now();
+        for _ in 0..10 {
+            budget.take(500).await;
+        }
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(380), "{took:?}");
+    }
+}

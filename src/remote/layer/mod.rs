@@ -1,0 +1,5 @@
+//! Layers: remotes around a remote.
+
+mod limit;
+
+pub use limit::limited;
