@@ -266,7 +266,7 @@ fn forms_without_their_token_are_refused() {
         assert_eq!(refused.status, 401);
         assert!(refused.body.contains("do not belong together"));
     }
-    let cookies = curl.post("/sign-in", "/theme", &[("theme", "dark"), ("back", "//evil.example/")]);
+    let cookies = curl.post("/", "/theme", &[("theme", "dark"), ("back", "//evil.example/")]);
     assert!(
         cookies.head.contains("location: /\r")
             || cookies.head.ends_with("location: /")

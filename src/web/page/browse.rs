@@ -73,11 +73,6 @@ pub(in crate::web) struct BrowsePage {
     pub pager: Pager,
 }
 
-/// `GET /browse`.
-pub(in crate::web) async fn root() -> Response {
-    go("/browse/")
-}
-
 /// Which entries.
 #[derive(Deserialize)]
 pub(in crate::web) struct Wanted {

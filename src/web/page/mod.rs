@@ -76,7 +76,7 @@ pub const PAGES: &[Page] = &[
     page("/runs/{id}/live", Admin, || get(live::run)),
     page("/runs/{id}/cancel", Admin, || post(run::cancel)),
     page("/api/runs/{id}", Admin, || get(live::json)),
-    named("Files", page("/browse", Account, || get(browse::root))),
+    named("Files", page("/browse", Account, || get(browse::show))),
     page("/browse/", Account, || get(browse::show).post(browse::act)),
     page("/browse/{*path}", Account, || get(browse::show).post(browse::act)),
     page("/upload/", Account, || post(browse::upload)),
