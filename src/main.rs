@@ -1,3 +1,5 @@
 //! The `causeway` program: a thin shell over the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    causeway::cli::main(std::env::args_os())
+}

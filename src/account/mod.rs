@@ -28,3 +28,6 @@ pub use name::{AccountNameError, MAX_NAME, check_name};
 pub use password::{HashCost, MAX_PASSWORD, MIN_PASSWORD, PasswordError};
 pub use random::{NoRandom, readable_password};
 pub use session::{ABSOLUTE_HOURS, IDLE_HOURS, Session, SessionInfo, Sessions};
+
+#[cfg(test)]
+mod tests;

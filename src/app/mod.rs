@@ -1,1 +1,11 @@
-//! (being written)
+//! Puts the parts together, starts them, and ends them in good order.
+
+mod running;
+mod service;
+mod signals;
+mod store;
+
+pub use running::{Running, RunningError};
+pub use service::{Certificate, Service, StartError};
+pub use signals::Signals;
+pub use store::{Store, StoreError, operator};

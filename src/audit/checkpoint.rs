@@ -1,10 +1,15 @@
 //! The head of the log as a small text, to be kept outside.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::str::FromStr;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use jiff::Timestamp;
+
+use crate::db::DbError;
+use crate::tree::file;
 
 const MAGIC: &str = "causeway audit checkpoint";
 
@@ -62,6 +67,41 @@ impl FromStr for Checkpoint {
         let at = field("taken ")?.parse().map_err(|_| CheckpointParseError("taken"))?;
         Ok(Self { seq, hash, at })
     }
+}
+
+/// Why a checkpoint was not written or not read.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file.
+    #[error("the checkpoint file cannot be used")]
+    File(#[source] io::Error),
+    /// What stands in it.
+    #[error(transparent)]
+    Parse(#[from] CheckpointParseError),
+    /// The checkpoint that is there speaks against the log. It stays, as evidence.
+    #[error(
+        "the log does not agree with the checkpoint of entry {0} that is there: it was cut off or written anew \
+         (run 'causeway audit verify', and keep that checkpoint)"
+    )]
+    Disagrees(i64),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] DbError),
+}
+
+/// Reads a checkpoint file; `None` when there is none. Blocks.
+pub(super) fn read(path: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
+    let bytes = match file::read_small(path, 4096) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(CheckpointError::File)?,
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|_| CheckpointParseError("it is not a text"))?;
+    Ok(Some(text.parse()?))
+}
+
+/// Writes a checkpoint file in one step. Blocks.
+pub(super) fn write(path: &Path, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+    file::write_public(path, checkpoint.to_string().as_bytes()).map_err(CheckpointError::File)
 }
 
 #[cfg(test)]

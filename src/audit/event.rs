@@ -17,6 +17,8 @@ pub enum Actor {
     Account(String),
     /// A migration job.
     Job(JobId),
+    /// The command line on this machine, by the numeric user id of who typed it.
+    Operator(u32),
 }
 
 impl fmt::Display for Actor {
@@ -25,13 +27,14 @@ impl fmt::Display for Actor {
             Self::System => f.write_str("system"),
             Self::Account(name) => write!(f, "account:{name}"),
             Self::Job(id) => write!(f, "job:{id}"),
+            Self::Operator(uid) => write!(f, "operator:{uid}"),
         }
     }
 }
 
 /// The text names no actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an actor is 'system', 'account:<name>' or 'job:<number>'")]
+#[error("an actor is 'system', 'account:<name>', 'job:<number>' or 'operator:<user id>'")]
 pub struct ActorParseError;
 
 impl FromStr for Actor {
@@ -41,6 +44,7 @@ impl FromStr for Actor {
             None if text == "system" => Ok(Self::System),
             Some(("account", name)) => Ok(Self::Account(name.to_owned())),
             Some(("job", id)) => id.parse().map(|id| Self::Job(JobId(id))).map_err(|_| ActorParseError),
+            Some(("operator", uid)) => uid.parse().map(Self::Operator).map_err(|_| ActorParseError),
             _ => Err(ActorParseError),
         }
     }

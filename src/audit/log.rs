@@ -1,13 +1,16 @@
 //! The log as a whole: recording, paging, verifying, exporting.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use futures_util::TryStreamExt as _;
 
 use super::verify::Verifier;
-use super::{Actor, Checkpoint, Event, Filter, Record, Verification, store};
+use super::{Actor, Checkpoint, CheckpointError, Event, Filter, Record, Verification, checkpoint, store};
 use crate::db::{Db, DbError};
 use crate::model::Clock;
+use crate::task;
 
 /// The operation log of one store. Clones share it.
 #[derive(Debug, Clone)]
@@ -66,6 +69,41 @@ impl AuditLog {
         Ok(Checkpoint { seq, hash, at: self.clock.now() })
     }
 
+    /// Writes the head to a file that is to be kept outside, and says so in the log first (the checkpoint
+    /// covers that entry, too). A checkpoint that is there already must agree with the log.
+    ///
+    /// # Errors
+    /// [`CheckpointError`]; the old file then stays.
+    pub async fn checkpoint(&self, path: &Path) -> Result<Checkpoint, CheckpointError> {
+        let file = path.to_owned();
+        let old = blocking(move || checkpoint::read(&file)).await??;
+        let mut tx = self.db.write().await?;
+        if let Some(old) = old
+            && old.seq > 0
+            && store::hash_of(&mut tx, old.seq).await? != Some(old.hash)
+        {
+            return Err(CheckpointError::Disagrees(old.seq));
+        }
+        let now = self.clock.now();
+        let (seq, hash) = store::head(&mut tx).await?;
+        let event = Event::CheckpointWritten { seq, hash: HEXLOWER.encode(&hash) };
+        store::append(&mut tx, now, &Actor::System, &event).await?;
+        let (seq, hash) = store::head(&mut tx).await?;
+        tx.commit().await.map_err(DbError::from)?;
+        let (file, taken) = (path.to_owned(), Checkpoint { seq, hash, at: now });
+        let copy = taken.clone();
+        blocking(move || checkpoint::write(&file, &copy)).await??;
+        Ok(taken)
+    }
+
+    /// Reads a checkpoint file; `None` when there is none. Blocks.
+    ///
+    /// # Errors
+    /// [`CheckpointError`].
+    pub fn read_checkpoint(path: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
+        checkpoint::read(path)
+    }
+
     /// Every entry as one line of JSON, oldest first; `line` is called with each, without line break.
     /// The SHA-256 of a line is the `previous` of the next.
     ///
@@ -83,4 +121,9 @@ impl AuditLog {
         }
         Ok(count)
     }
+}
+
+/// File work off the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CheckpointError> {
+    task::blocking(work).await.map_err(|lost| CheckpointError::File(std::io::Error::other(lost)))
 }

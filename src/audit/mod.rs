@@ -19,7 +19,7 @@ mod log;
 mod store;
 mod verify;
 
-pub use checkpoint::{Checkpoint, CheckpointParseError};
+pub use checkpoint::{Checkpoint, CheckpointError, CheckpointParseError};
 pub use event::{Actor, ActorParseError, Event, LoginMethod, LoginRefusal, RunOutcome};
 pub use log::AuditLog;
 pub use store::{Filter, Record, append, append_many};

@@ -75,6 +75,13 @@ pub(super) async fn head(conn: &mut SqliteConnection) -> Result<(i64, [u8; 32]),
     }
 }
 
+/// The stored hash of one entry.
+pub(super) async fn hash_of(conn: &mut SqliteConnection, seq: i64) -> Result<Option<[u8; 32]>, DbError> {
+    let hash =
+        sqlx::query_scalar::<_, Vec<u8>>("SELECT hash FROM audit WHERE seq = ?").bind(seq).fetch_optional(conn).await?;
+    Ok(hash.and_then(|hash| hash.try_into().ok()))
+}
+
 /// A row as it lies in the file. Text as bytes: a damaged one need not be UTF-8.
 #[derive(Debug)]
 pub(super) struct RawRow {

@@ -1,1 +1,152 @@
-//! (being written)
+//! The command line: reads what was typed, does it over the same library as the server, and ends with
+//! an exit code that can be relied on. Only this module speaks to the terminal.
+
+mod account;
+mod args;
+mod audit;
+mod check;
+mod endpoint;
+mod job;
+mod mirror;
+mod output;
+mod password;
+mod progress;
+mod serve;
+mod summary;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::app::{StartError, Store, StoreError};
+use crate::config::{self, Config, Environment, Loaded, Problems};
+use crate::demo::DemoError;
+use crate::telemetry;
+
+use args::{Cli, Verb};
+use output::Out;
+
+/// How a command ended when it did not end well.
+#[derive(Debug)]
+pub enum Failure {
+    /// Said to the person, exit code 1.
+    Message(String),
+    /// Everything was said already, exit code 1.
+    Said,
+    /// Everything is there, but not all of it was verified: exit code 3.
+    NotVerified,
+    /// Nobody reads any more: a quiet end, exit code 0.
+    BrokenPipe,
+}
+
+impl Failure {
+    /// A sentence for the person.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self::Message(text.into())
+    }
+}
+
+macro_rules! told_by_their_own_words {
+    ($($error:ty),* $(,)?) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Message(error.to_string())
+            }
+        }
+    )*};
+}
+
+told_by_their_own_words!(
+    Problems,
+    StoreError,
+    StartError,
+    DemoError,
+    crate::job::JobError,
+    crate::job::ScheduleError,
+    telemetry::TelemetryError,
+    crate::account::AccountError,
+    crate::audit::CheckpointParseError,
+    crate::db::DbError,
+);
+
+/// The whole program.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("causeway")
+        .max_blocking_threads(64)
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return ended(Err(Failure::new(format!("the program cannot start: {error}")))),
+    };
+    let result = runtime.block_on(run(cli));
+    // What was abandoned in the file system (a hanging mount) must not keep the program from ending.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    ended(result)
+}
+
+#[expect(clippy::print_stderr, reason = "the last line of a failed command")]
+fn ended(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) | Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
+        Err(Failure::Said) => ExitCode::FAILURE,
+        Err(Failure::NotVerified) => ExitCode::from(3),
+        Err(Failure::Message(text)) => {
+            eprintln!("causeway: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    let shown = error.print().is_ok();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ if shown => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let environment = Environment::read();
+    let named = cli.config.as_deref();
+    match cli.verb {
+        Verb::Demo(args) => serve::demo(&args, &config::load(named, &environment)?).await,
+        Verb::Serve => serve::serve(&config::load(named, &environment)?).await,
+        Verb::Mirror(args) => {
+            let loaded = load(named, &environment)?;
+            Box::pin(mirror::run(*args, &loaded, &environment)).await
+        }
+        Verb::Job(verb) => {
+            let config = load(named, &environment)?.config;
+            job::run(verb, &store(&config).await?, &config, &environment).await
+        }
+        Verb::Run(verb) => job::runs(verb, &store(&load(named, &environment)?.config).await?).await,
+        Verb::Check(args) => check::run(&args, &config::inspect(named, &environment)),
+        Verb::Account(verb) => {
+            account::run(verb, &store(&load(named, &environment)?.config).await?, &environment).await
+        }
+        Verb::Audit(verb) => audit::run(verb, &store(&load(named, &environment)?.config).await?).await,
+    }
+}
+
+fn load(named: Option<&std::path::Path>, environment: &Environment) -> Result<Loaded, Failure> {
+    let loaded = config::load(named, environment)?;
+    // A command says what it did on its own; the log is for what nobody asked about.
+    let quiet = config::Log { filter: "warn".to_owned(), format: loaded.config.log.format };
+    telemetry::start(&quiet)?;
+    Ok(loaded)
+}
+
+async fn store(config: &Config) -> Result<Store, Failure> {
+    Ok(Store::open(config).await?)
+}

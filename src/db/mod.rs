@@ -145,6 +145,15 @@ impl Db {
         &self.readers
     }
 
+    /// Does the store answer?
+    ///
+    /// # Errors
+    /// What it says instead.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        sqlx::query("SELECT 1").execute(&self.readers).await?;
+        Ok(())
+    }
+
     /// Waits for what is under way and closes the file.
     pub async fn close(&self) {
         self.readers.close().await;

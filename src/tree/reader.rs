@@ -69,6 +69,10 @@ impl FileReader {
     /// # Errors
     /// Those of `preadv2(2)`.
     pub fn read_at_cached(&self, buf: &mut [u8], offset: u64) -> io::Result<Option<usize>> {
+        if i64::try_from(offset).is_err() {
+            // Nothing lies there, and `preadv2` takes -1 for "where the descriptor stands".
+            return Ok(Some(0));
+        }
         let wanted = u64::try_from(buf.len()).unwrap_or(u64::MAX).min(self.opened.size.saturating_sub(offset));
         match rustix::io::preadv2(&self.fd, &mut [IoSliceMut::new(buf)], offset, ReadWriteFlags::NOWAIT) {
             // A short read may be the end of the file or the end of what is cached.

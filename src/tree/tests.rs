@@ -319,6 +319,7 @@ fn reading_beyond_the_end_is_nothing() {
     assert_eq!(reader.read_at(&mut buf, 3).unwrap(), 2);
     assert_eq!(reader.read_at(&mut buf, 5).unwrap(), 0);
     assert_eq!(reader.read_at(&mut buf, 1 << 63).unwrap(), 0);
+    assert_eq!(reader.read_at_cached(&mut buf, u64::MAX).unwrap(), Some(0));
     if let Some(got) = reader.read_at_cached(&mut buf, 3).unwrap() {
         assert_eq!(got, 2);
     }

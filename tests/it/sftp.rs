@@ -1,1 +1,7 @@
-//! (being written)
+//! The SFTP door, used by clients that nobody here wrote: OpenSSH's `sftp`, lftp, rclone, curl and
+//! paramiko; and by a raw client of ours for what a well-behaved one never sends.
+
+mod clients;
+mod door;
+mod hostile;
+mod raw;

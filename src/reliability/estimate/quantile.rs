@@ -88,7 +88,7 @@ mod tests {
     fn takes_the_right_values() {
         let mut values: Vec<f64> = (1..=100).rev().map(f64::from).collect();
         let estimate = quantile(&mut values, 0.95);
-        assert_eq!((estimate.value, estimate.low, estimate.high), (Some(95.0), Some(90.0), Some(99.0)));
+        assert_eq!((estimate.value, estimate.low, estimate.high), (Some(95.0), Some(90.0), Some(100.0)));
         assert_eq!(quantile(&mut [], 0.5).value, None);
         let few = quantile(&mut [3.0, 1.0, 2.0], 0.5);
         assert_eq!((few.value, few.low, few.high), (Some(2.0), None, None));

@@ -1,4 +1,6 @@
 //! Fixtures: each starts a real peer on a free loopback port, checks that it answers, and ends it when dropped.
 
+#[allow(dead_code, reason = "a fixture has more verbs than the tests of the day use")]
+pub mod causeway;
 pub mod ftpd;
 pub mod https;

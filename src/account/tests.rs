@@ -1,0 +1,330 @@
+//! Logins, lock-outs, sessions and changes over a real database.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::audit::{Actor, AuditLog, Filter};
+use crate::db::Db;
+use crate::model::{Access, Clock, Door, ManualClock, RelPath, Scope, Secret};
+
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMGehDU+r7CITpshUtSc5bczaYKr5h3AdCe8b4cIOEh3 anna@laptop";
+
+struct House {
+    _folder: tempfile::TempDir,
+    db: Db,
+    clock: Arc<ManualClock>,
+    accounts: Accounts,
+    sessions: Sessions,
+    log: AuditLog,
+}
+
+fn quick() -> Settings {
+    let limits = Limits { delay: Duration::ZERO, longest_delay: Duration::ZERO, ..Limits::DEFAULT };
+    Settings { hash: HashCost::CHEAP, limits }
+}
+
+async fn house() -> House {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
+    let clock = Arc::new(ManualClock::new("2026-01-02T03:04:05Z".parse().unwrap()));
+    let shared: Arc<dyn Clock> = clock.clone();
+    let accounts = Accounts::with(db.clone(), shared.clone(), quick());
+    let anna = NewAccount {
+        name: "anna".to_owned(),
+        password: Some(Secret::new("correct horse")),
+        scope: Scope { home: RelPath::new("teams/anna").unwrap(), access: Access::ReadWrite },
+        admin: false,
+    };
+    accounts.create(&Actor::System, &anna).await.unwrap();
+    House {
+        _folder: folder,
+        sessions: Sessions::new(db.clone(), shared.clone()),
+        log: AuditLog::new(db.clone(), shared),
+        db,
+        clock,
+        accounts,
+    }
+}
+
+fn from(peer: &str) -> LoginContext {
+    LoginContext { door: Door::Sftp, peer: peer.parse::<SocketAddr>().unwrap() }
+}
+
+impl House {
+    async fn try_password(&self, name: &str, password: &str, peer: &str) -> Result<Grant, LoginError> {
+        self.accounts.login_password(name, &Secret::new(password), &from(peer)).await
+    }
+
+    async fn actions(&self) -> Vec<String> {
+        let mut records = self.log.page(&Filter::default()).await.unwrap();
+        records.reverse();
+        records.into_iter().map(|record| record.action).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_password_opens_its_own_folder() {
+    let house = house().await;
+    let grant = house.try_password("anna", "correct horse", "192.0.2.1:4000").await.unwrap();
+    assert_eq!((grant.name(), grant.is_admin()), ("anna", false));
+    assert_eq!(grant.in_tree(&RelPath::new("a/b").unwrap()), RelPath::new("teams/anna/a/b").unwrap());
+    assert!(house.accounts.is_current(&grant).await.unwrap());
+    for (name, password) in [("anna", "correct horsf"), ("anna", ""), ("bert", "correct horse"), ("", "")] {
+        let refused = house.try_password(name, password, "192.0.2.1:4000").await.unwrap_err();
+        assert!(matches!(refused, LoginError::Refused), "{name}/{password}: {refused:?}");
+        assert_eq!(refused.to_string(), "wrong name, password or key", "the same for every reason");
+    }
+    let actions = house.actions().await;
+    assert_eq!(actions[..2], ["account-created", "login-succeeded"]);
+    assert_eq!(actions[2..], ["login-failed"; 4]);
+    assert!(house.log.verify(None).await.unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn guessing_locks_the_account_for_a_while_and_for_passwords_only() {
+    let house = house().await;
+    house.accounts.add_key(&Actor::System, "anna", KEY).await.unwrap();
+    let blob = PublicKey::parse(KEY).unwrap().blob;
+    for port in 1..=10 {
+        let peer = format!("192.0.2.{port}:22");
+        assert!(matches!(house.try_password("anna", "guess", &peer).await, Err(LoginError::Refused)));
+    }
+    let locked = house.try_password("anna", "correct horse", "198.51.100.1:22").await;
+    assert!(matches!(locked, Err(LoginError::Locked(until)) if until == house.clock.now() + Limits::DEFAULT.lock));
+    assert!(house.accounts.get("anna").await.unwrap().unwrap().locked_until.is_some());
+    assert!(house.actions().await.contains(&"account-locked".to_owned()));
+    // The owner's key still opens it, and a restart does not lift the lock.
+    house.accounts.login_key("anna", &blob, &from("198.51.100.1:22")).await.unwrap();
+    let restarted = Accounts::with(house.db.clone(), house.clock.clone(), quick());
+    let again = restarted.login_password("anna", &Secret::new("correct horse"), &from("198.51.100.1:22")).await;
+    assert!(matches!(again, Err(LoginError::Locked(_))));
+    house.clock.advance(SignedDuration::from_mins(14));
+    assert!(house.try_password("anna", "correct horse", "198.51.100.1:22").await.is_err());
+    house.clock.advance(SignedDuration::from_mins(1));
+    house.try_password("anna", "correct horse", "198.51.100.1:22").await.unwrap();
+    assert!(house.accounts.get("anna").await.unwrap().unwrap().locked_until.is_none());
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_is_locked_alike() {
+    let house = house().await;
+    for _ in 0..10 {
+        assert!(matches!(house.try_password("nobody", "guess", "192.0.2.1:22").await, Err(LoginError::Refused)));
+    }
+    assert!(matches!(house.try_password("nobody", "guess", "192.0.2.1:22").await, Err(LoginError::Locked(_))));
+}
+
+#[tokio::test]
+async fn guessing_ever_new_names_locks_the_address() {
+    let house = house().await;
+    for guess in 0..50 {
+        let refused = house.try_password(&format!("name{guess}"), "guess", "[2001:db8::1]:22").await;
+        assert!(matches!(refused, Err(LoginError::Refused)), "{guess}");
+    }
+    // The whole /64 is out, others are not, and the log does not grow by those who stay out.
+    let entries = house.log.head().await.unwrap().seq;
+    let out = house.try_password("anna", "correct horse", "[2001:db8::2]:22").await;
+    assert!(matches!(out, Err(LoginError::Locked(_))));
+    assert_eq!(house.log.head().await.unwrap().seq, entries);
+    house.try_password("anna", "correct horse", "[2001:db8:0:1::1]:22").await.unwrap();
+    house.accounts.unlock_peer(&Actor::System, "2001:db8::9".parse().unwrap()).await.unwrap();
+    house.try_password("anna", "correct horse", "[2001:db8::2]:22").await.unwrap();
+    let actions = house.actions().await;
+    assert!(actions.contains(&"peer-locked".to_owned()) && actions.contains(&"unlocked".to_owned()));
+}
+
+#[tokio::test]
+async fn many_guesses_at_once_get_no_further_than_one_after_another() {
+    let house = house().await;
+    let guesses = (0..40).map(|i| {
+        let password = if i == 39 { "correct horse" } else { "guess" };
+        let accounts = house.accounts.clone();
+        async move {
+            // The right one comes last, when the others have been seen.
+            if i == 39 {
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+            }
+            accounts.login_password("anna", &Secret::new(password), &from("192.0.2.1:22")).await
+        }
+    });
+    let results = futures_util::future::join_all(guesses).await;
+    assert!(results.iter().all(Result::is_err), "the limit holds for guesses under way, too");
+    let refused = results.iter().filter(|r| matches!(r, Err(LoginError::Refused))).count();
+    assert_eq!(refused, 10, "ten were told that they were wrong, the others that it is locked");
+}
+
+#[tokio::test]
+async fn an_unknown_name_costs_the_same_time() {
+    let house = house().await;
+    let dear = HashCost { memory_kib: 8 * 1024, passes: 3, ..HashCost::CHEAP };
+    let accounts = Accounts::with(house.db.clone(), house.clock.clone(), Settings { hash: dear, ..quick() });
+    accounts.set_password(&Actor::System, "anna", &Secret::new("battery staple")).await.unwrap();
+    accounts.warm_up().await.unwrap();
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..8 {
+        for (slot, name) in ["anna", "nobody"].into_iter().enumerate() {
+            let begun = Instant::now();
+            let peer = format!("192.0.2.{round}:22");
+            assert!(accounts.login_password(name, &Secret::new("guess"), &from(&peer)).await.is_err());
+            times[slot].push(begun.elapsed());
+        }
+    }
+    let [known, unknown] = times.map(|mut t| {
+        t.sort();
+        t[2]
+    });
+    let ratio = unknown.as_secs_f64() / known.as_secs_f64();
+    assert!((0.5..2.0).contains(&ratio), "known {known:?}, unknown {unknown:?}");
+}
+
+#[tokio::test]
+async fn keys_open_and_are_not_counted_as_guesses() {
+    let house = house().await;
+    let fingerprint = house.accounts.add_key(&Actor::System, "anna", KEY).await.unwrap();
+    assert!(matches!(house.accounts.add_key(&Actor::System, "anna", KEY).await, Err(AccountError::KeyExists)));
+    let blob = PublicKey::parse(KEY).unwrap().blob;
+    let peer = from("192.0.2.1:22");
+    assert!(house.accounts.knows_key("anna", &blob).await.unwrap());
+    assert!(!house.accounts.knows_key("nobody", &blob).await.unwrap());
+    house.accounts.login_key("anna", &blob, &peer).await.unwrap();
+    for _ in 0..60 {
+        assert!(house.accounts.login_key("anna", b"another", &peer).await.is_err());
+    }
+    house.accounts.login_key("anna", &blob, &peer).await.unwrap();
+    let anna = house.accounts.get("anna").await.unwrap().unwrap();
+    assert_eq!(anna.keys[0].fingerprint, fingerprint);
+    assert_eq!(anna.keys[0].last_used, Some(house.clock.now()));
+    house.accounts.remove_key(&Actor::System, "anna", &fingerprint).await.unwrap();
+    assert!(house.accounts.login_key("anna", &blob, &peer).await.is_err());
+    let missing = house.accounts.remove_key(&Actor::System, "anna", &fingerprint).await;
+    assert!(matches!(missing, Err(AccountError::KeyMissing(_))));
+}
+
+#[tokio::test]
+async fn one_login_of_many_requests_is_logged_once() {
+    let house = house().await;
+    let password = Secret::new("correct horse");
+    let peer = from("192.0.2.1:5000");
+    for _ in 0..20 {
+        house.accounts.login_request("anna", &password, &peer).await.unwrap();
+    }
+    let logins = |actions: Vec<String>| actions.iter().filter(|a| *a == "login-succeeded").count();
+    assert_eq!(logins(house.actions().await), 1);
+    assert!(house.accounts.login_request("anna", &Secret::new("correct horsf"), &peer).await.is_err());
+    // Another address is another login; ten minutes later it is one again.
+    house.accounts.login_request("anna", &password, &from("192.0.2.2:5000")).await.unwrap();
+    house.clock.advance(SignedDuration::from_mins(10));
+    house.accounts.login_request("anna", &password, &peer).await.unwrap();
+    assert_eq!(logins(house.actions().await), 3);
+    // A change is seen at once.
+    house.accounts.set_password(&Actor::System, "anna", &Secret::new("battery staple")).await.unwrap();
+    assert!(house.accounts.login_request("anna", &password, &peer).await.is_err());
+    let off = Change { disabled: Some(true), ..Change::default() };
+    house.accounts.login_request("anna", &Secret::new("battery staple"), &peer).await.unwrap();
+    house.accounts.change(&Actor::System, "anna", &off).await.unwrap();
+    assert!(house.accounts.login_request("anna", &Secret::new("battery staple"), &peer).await.is_err());
+}
+
+#[tokio::test]
+async fn sessions_end_by_idleness_by_age_and_by_change() {
+    let house = house().await;
+    let grant = house.try_password("anna", "correct horse", "192.0.2.1:1").await.unwrap();
+    let peer: SocketAddr = "192.0.2.1:1".parse().unwrap();
+    let hours = SignedDuration::from_hours;
+
+    let token = house.sessions.create(&grant, peer).await.unwrap();
+    let session = house.sessions.find(token.expose()).await.unwrap().unwrap();
+    assert_eq!(session.grant.name(), "anna");
+    assert!(session.csrf_matches(session.csrf.expose()) && !session.csrf_matches(token.expose()));
+    assert!(house.sessions.find("nonsense").await.unwrap().is_none());
+    house.clock.advance(hours(12));
+    assert!(house.sessions.find(token.expose()).await.unwrap().is_some(), "just in time");
+    house.clock.advance(hours(12) + SignedDuration::from_secs(1));
+    assert!(house.sessions.find(token.expose()).await.unwrap().is_none(), "idle for too long");
+
+    let token = house.sessions.create(&grant, peer).await.unwrap();
+    for _ in 0..16 {
+        house.clock.advance(hours(10));
+        assert!(house.sessions.find(token.expose()).await.unwrap().is_some());
+    }
+    house.clock.advance(hours(10));
+    assert!(house.sessions.find(token.expose()).await.unwrap().is_none(), "a week is over");
+
+    let token = house.sessions.create(&grant, peer).await.unwrap();
+    house.accounts.set_password(&Actor::System, "anna", &Secret::new("battery staple")).await.unwrap();
+    assert!(house.sessions.find(token.expose()).await.unwrap().is_none(), "the password is another");
+    assert!(!house.accounts.is_current(&grant).await.unwrap());
+
+    let token = house.sessions.create(&grant, peer).await.unwrap();
+    assert_eq!(house.sessions.list(grant.id()).await.unwrap().len(), 1);
+    house.sessions.remove(token.expose(), &grant).await.unwrap();
+    assert!(house.sessions.find(token.expose()).await.unwrap().is_none());
+    assert_eq!(house.actions().await.last().unwrap(), "signed-out");
+}
+
+#[tokio::test]
+async fn the_first_admin_is_made_once_and_the_last_one_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
+    let clock = Arc::new(ManualClock::new("2026-01-02T03:04:05Z".parse().unwrap()));
+    let accounts = Accounts::with(db, clock, quick());
+    let (name, password) = accounts.ensure_first_admin().await.unwrap().unwrap();
+    assert!(accounts.ensure_first_admin().await.unwrap().is_none());
+    let grant = accounts.login_password(&name, &password, &from("127.0.0.1:1")).await.unwrap();
+    assert!(grant.is_admin());
+    let by = grant.actor();
+    for change in
+        [Change { admin: Some(false), ..Change::default() }, Change { disabled: Some(true), ..Change::default() }]
+    {
+        assert!(matches!(accounts.change(&by, &name, &change).await, Err(AccountError::LastAdmin)));
+    }
+    assert!(matches!(accounts.remove(&by, &name).await, Err(AccountError::LastAdmin)));
+    let second = NewAccount { name: "root".into(), password: None, scope: Scope::whole(), admin: true };
+    accounts.create(&by, &second).await.unwrap();
+    assert!(matches!(accounts.create(&by, &second).await, Err(AccountError::Exists(_))));
+    accounts.remove(&by, &name).await.unwrap();
+    assert!(matches!(accounts.remove(&by, &name).await, Err(AccountError::Missing(_))));
+    assert_eq!(accounts.list().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_with_a_reason() {
+    let house = house().await;
+    let new = |name: &str, password: &str| NewAccount {
+        name: name.to_owned(),
+        password: Some(Secret::new(password)),
+        scope: Scope::whole(),
+        admin: false,
+    };
+    for (account, says) in [
+        (new("a:b", "long enough"), "':' is none of them"),
+        (new("bert", "short"), "at least 8 characters"),
+        (new("bert", &"x".repeat(2000)), "at most 1024 bytes"),
+        (new("bert", "line\nbreak in it"), "line break"),
+        (new("anna", "long enough"), "there is an account 'anna' already"),
+    ] {
+        let error = house.accounts.create(&Actor::System, &account).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    let change = Change { home: Some(RelPath::new(".causeway-trash/x").unwrap()), ..Change::default() };
+    assert!(matches!(house.accounts.change(&Actor::System, "anna", &change).await, Err(AccountError::Home)));
+}
+
+#[tokio::test]
+async fn an_older_hash_is_renewed_at_login() {
+    let house = house().await;
+    let dearer = Settings { hash: HashCost { memory_kib: 128, ..HashCost::CHEAP }, ..quick() };
+    let accounts = Accounts::with(house.db.clone(), house.clock.clone(), dearer);
+    let stored = || async {
+        let mut conn = house.db.read().acquire().await.unwrap();
+        store::by_name(&mut conn, "anna").await.unwrap().unwrap().password.unwrap()
+    };
+    assert!(stored().await.contains("m=64,"));
+    let grant = accounts.login_password("anna", &Secret::new("correct horse"), &from("192.0.2.1:1")).await.unwrap();
+    assert!(stored().await.contains("m=128,"));
+    assert!(accounts.is_current(&grant).await.unwrap(), "nothing changed for the owner");
+}

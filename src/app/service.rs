@@ -1,0 +1,296 @@
+//! The running service: doors, worker and records, started in order and ended in the other.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::account::{AccountError, PasswordError};
+use crate::audit::{Actor, Event};
+use crate::config::Config;
+use crate::db::DbError;
+use crate::job::{Engine, Jobs, MirrorEngine, Worker, WorkerOptions};
+use crate::model::Secret;
+use crate::net::AdmissionLimits;
+use crate::reliability::Recorder;
+use crate::remote::Context;
+use crate::serve::http::{self, ListenError};
+use crate::serve::sftp;
+use crate::task::Tasks;
+use crate::tree::{Tree, file};
+
+use super::running::{Running, RunningError};
+use super::{Store, StoreError};
+
+/// How long the records may take to reach the disk after everything else has ended.
+const RECORDS_GRACE: Duration = Duration::from_secs(5);
+/// The head of the audit log at the last orderly end.
+const CHECKPOINT: &str = "audit-checkpoint";
+
+/// Why the service does not start. Nothing keeps running behind it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database, later.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Another one runs here.
+    #[error(transparent)]
+    Running(#[from] RunningError),
+    /// The served folder.
+    #[error(
+        "the tree {path} cannot be used: {source}; make it a folder that this user may read and write, or name another with 'tree'"
+    )]
+    Tree {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The HTTPS door.
+    #[error("https: {0}")]
+    Https(#[from] ListenError),
+    /// The SFTP door.
+    #[error("sftp: {0}")]
+    Sftp(#[from] sftp::ListenError),
+    /// The first account.
+    #[error("the first account cannot be made: {0}")]
+    Account(#[from] AccountError),
+    /// Passwords cannot be checked.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+}
+
+/// What was started.
+#[derive(Debug)]
+pub struct Service {
+    store: Store,
+    tree: Arc<Tree>,
+    jobs: Jobs,
+    /// Doors and worker: end first.
+    work: Tasks,
+    /// The recorder: ends after those who write to it.
+    records: Tasks,
+    running: Running,
+    drain: Duration,
+    first_admin: Option<(String, Secret)>,
+    identity: Option<Certificate>,
+    host_keys: Vec<sftp::HostKey>,
+}
+
+/// The HTTPS door's certificate, for people.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// SHA-256, as browsers show it.
+    pub fingerprint: String,
+    /// A file that clients can trust.
+    pub file: PathBuf,
+    /// Nobody vouches for it.
+    pub self_signed: bool,
+}
+
+impl Service {
+    /// Opens the data folder, takes the ports, and lets people in.
+    ///
+    /// # Errors
+    /// [`StartError`], with what to do.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let store = Store::open(config).await?;
+        let mut running = Running::claim(&store.folder)?;
+        let tree = open_tree(config)?;
+        let first_admin = store.accounts.ensure_first_admin().await?;
+        store.accounts.warm_up().await?;
+        let (work, records) = (Tasks::new(), Tasks::new());
+        let recorder = Recorder::start(store.db.clone(), &records);
+        let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock));
+
+        // Every port is taken before the first client is let in: an error here leaves nothing behind.
+        let https = match config.https.listen {
+            None => None,
+            Some(listen) => {
+                let settings = http_settings(config, listen);
+                Some(http::bind(&settings, &store.folder, store.clock.now()).await?)
+            }
+        };
+
+        let sftp = match config.sftp.listen {
+            None => None,
+            Some(listen) => Some(sftp::bind(&sftp_settings(config, listen), &store.folder).await?),
+        };
+
+        let started = Event::ServiceStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
+        store.audit.record(&Actor::System, &started).await?;
+        let context = Context { recorder: recorder.clone(), clock: Arc::clone(&store.clock), tasks: work.child() };
+        let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context));
+        let options = WorkerOptions { parallel: usize::from(config.jobs.parallel), ..WorkerOptions::default() };
+        Worker::start(jobs.clone(), engine, options, &work);
+
+        let mut identity = None;
+        if let Some(listener) = https {
+            let own = listener.identity();
+            identity = Some(Certificate {
+                fingerprint: own.fingerprint.clone(),
+                file: own.file.clone(),
+                self_signed: own.self_signed,
+            });
+            running.https = Some(listener.address());
+            let router = health(&store);
+            http::serve(listener, router, &work);
+        }
+        let mut host_keys = Vec::new();
+        if let Some(listener) = sftp {
+            host_keys = listener.host_keys().to_vec();
+            running.sftp = Some(listener.address());
+            let door = sftp::Door {
+                tree: Arc::clone(&tree),
+                accounts: store.accounts.clone(),
+                audit: store.audit.clone(),
+                recorder,
+                clock: Arc::clone(&store.clock),
+            };
+            sftp::serve(listener, door, &work);
+        }
+        running.announce()?;
+        Ok(Self {
+            store,
+            tree,
+            jobs,
+            work,
+            records,
+            running,
+            drain: config.limits.drain,
+            first_admin,
+            identity,
+            host_keys,
+        })
+    }
+
+    /// The open data folder.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The served folder.
+    #[must_use]
+    pub fn tree(&self) -> &Arc<Tree> {
+        &self.tree
+    }
+
+    /// The job store.
+    #[must_use]
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    /// For work that ends with the service.
+    #[must_use]
+    pub fn tasks(&self) -> &Tasks {
+        &self.work
+    }
+
+    /// Name and password of the account that was made because there was none; told this once.
+    #[must_use]
+    pub fn first_admin(&self) -> Option<&(String, Secret)> {
+        self.first_admin.as_ref()
+    }
+
+    /// Where the dashboard, WebDAV and downloads are.
+    #[must_use]
+    pub fn https(&self) -> Option<SocketAddr> {
+        self.running.https
+    }
+
+    /// Where SFTP is.
+    #[must_use]
+    pub fn sftp(&self) -> Option<SocketAddr> {
+        self.running.sftp
+    }
+
+    /// The SFTP door's host keys, to print and to trust.
+    #[must_use]
+    pub fn host_keys(&self) -> &[sftp::HostKey] {
+        &self.host_keys
+    }
+
+    /// The HTTPS door's certificate.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.identity.as_ref()
+    }
+
+    /// Lets nobody in any more, lets transfers end within the grace, and closes the records. Returns
+    /// whether all ended in time.
+    pub async fn stop(self) -> bool {
+        let drained = self.work.drain(self.drain).await;
+        if !drained {
+            tracing::warn!("some transfers did not end in time: they were cut, and their clients will see it");
+        }
+        let recorded = self.records.drain(RECORDS_GRACE).await;
+        if let Err(error) = self.last_words(drained).await {
+            tracing::error!(%error, "the audit log could not be closed in good order");
+        }
+        self.store.db.close().await;
+        self.running.forget();
+        drained && recorded
+    }
+
+    /// The end in the audit log, and its head beside the database: whoever copies that file elsewhere can
+    /// show later that nothing was cut off.
+    async fn last_words(&self, drained: bool) -> Result<(), DbError> {
+        self.store.audit.record(&Actor::System, &Event::ServiceStopped { drained }).await?;
+        let head = self.store.audit.head().await?;
+        let path = self.store.folder.join(CHECKPOINT);
+        if let Err(error) = file::write_private(&path, head.to_string().as_bytes()) {
+            tracing::warn!(%error, path = %path.display(), "the audit checkpoint could not be written");
+        }
+        Ok(())
+    }
+}
+
+fn open_tree(config: &Config) -> Result<Arc<Tree>, StartError> {
+    let wrong = |source| StartError::Tree { path: config.tree.clone(), source };
+    file::ensure_dir(&config.tree, false).map_err(wrong)?;
+    Tree::open(&config.tree).map_err(wrong)
+}
+
+fn http_settings(config: &Config, listen: SocketAddr) -> http::Settings {
+    http::Settings {
+        listen,
+        certificate: config.https.certificate.clone(),
+        key: config.https.key.clone(),
+        names: config.https.names.clone(),
+        connections: admission(config),
+    }
+}
+
+fn sftp_settings(config: &Config, listen: SocketAddr) -> sftp::Settings {
+    let grace_seconds = config.limits.drain.as_secs();
+    sftp::Settings { listen, connections: admission(config), grace_seconds, ..sftp::Settings::default() }
+}
+
+fn admission(config: &Config) -> AdmissionLimits {
+    AdmissionLimits { total: config.limits.connections, per_address: config.limits.connections_per_address }
+}
+
+/// `/healthz`: 200 when the database answers, for load balancers and containers. Tells nothing else.
+fn health(store: &Store) -> Router {
+    let db = store.db.clone();
+    Router::new().route(
+        "/healthz",
+        get(move || {
+            let db = db.clone();
+            async move {
+                match tokio::time::timeout(Duration::from_secs(5), db.ping()).await {
+                    Ok(Ok(())) => (::http::StatusCode::OK, "ok\n"),
+                    _ => (::http::StatusCode::SERVICE_UNAVAILABLE, "the job store does not answer\n"),
+                }
+            }
+        }),
+    )
+}

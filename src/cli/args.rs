@@ -1,0 +1,412 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Takes an organisation off FTP: mirrors legacy trees with proof, serves them over SFTP, WebDAV and
+/// HTTPS, schedules the work and keeps a tamper-evident record.
+#[derive(Debug, Parser)]
+#[command(name = "causeway", version, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// The configuration file [default: causeway.toml, when it is there].
+    #[arg(long, short, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  causeway demo                                  see everything at work on this machine
+  causeway check                                 is the configuration right?
+  causeway serve                                 serve the tree and run the jobs
+  causeway mirror ftp://anna@old.example/pub ./pub   copy a tree once, with proof
+  causeway job add nightly ftp://old.example/ legacy --cron '0 2 * * *' --zone Europe/Berlin
+  causeway audit verify                          was the record changed?
+
+Every command has its own --help. Exit codes: 0 all is well, 1 it is not (the last line says why),
+2 the command line was not understood.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Start everything on this machine beside an old FTP server with a sample tree.
+    Demo(DemoArgs),
+    /// Serve the tree and run the migration jobs until Ctrl-C or SIGTERM.
+    Serve,
+    /// Copy a tree once; exit code 0 only if everything is there and verified.
+    Mirror(Box<MirrorArgs>),
+    /// Migration jobs: what to copy, and when.
+    #[command(subcommand)]
+    Job(JobVerb),
+    /// Executions of jobs.
+    #[command(subcommand)]
+    Run(RunVerb),
+    /// Who may come in.
+    #[command(subcommand)]
+    Account(AccountVerb),
+    /// The tamper-evident record of what was done.
+    #[command(subcommand)]
+    Audit(AuditVerb),
+    /// Print the effective configuration without secrets, and every problem in it.
+    Check(CheckArgs),
+}
+
+/// How the answer is written.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Format {
+    /// Write JSON for scripts.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+    /// Print a configuration file with every setting instead.
+    #[arg(long)]
+    pub example: bool,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Minutes between two runs of the sample jobs.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=59))]
+    pub every: u8,
+}
+
+/// Options of `mirror`.
+#[derive(Debug, Args)]
+#[command(after_help = MIRROR_HELP)]
+pub struct MirrorArgs {
+    /// Where from: ftp://, ftp+tls:// (explicit TLS), ftps:// (implicit TLS), or a folder.
+    pub source: String,
+    /// Where to: a folder.
+    pub target: String,
+    /// Only what matches this glob (as in .gitignore); may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+    /// Not what matches this glob (as in .gitignore); may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Move what is gone from the source into the target's trash: only on the word of complete
+    /// listings of two runs in a row.
+    #[arg(long)]
+    pub delete: bool,
+    /// Most files that one run may move into the trash, in percent.
+    #[arg(long, value_name = "PERCENT", requires = "delete", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub delete_limit: Option<u8>,
+    /// Say what would be done, change nothing.
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
+    /// Believe files of the target that have the same size and time, instead of reading them again
+    /// (they are not verified, so the exit code is 3).
+    #[arg(long)]
+    pub adopt: bool,
+    /// Most bytes a second, for example 2MiB.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub bandwidth: Option<u64>,
+    /// Most connections at once.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub connections: Option<u16>,
+    /// Character set of the source's names, for example gbk or windows-1252.
+    #[arg(long, value_name = "NAME")]
+    pub charset: Option<String>,
+    /// Read the source's password from this file.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Certificates (PEM) to trust beside the system's.
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Accept only the certificate with this SHA-256, in hexadecimal.
+    #[arg(long, value_name = "SHA256", conflicts_with = "insecure")]
+    pub pin: Option<String>,
+    /// Accept any certificate.
+    #[arg(long)]
+    pub insecure: bool,
+    /// Where the journal is kept, so that an interrupted copy goes on [default: the user's state folder].
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// When progress is shown.
+    #[arg(long, value_enum, default_value_t = When::Auto)]
+    pub progress: When,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+const MIRROR_HELP: &str = "\
+Examples:
+  causeway mirror ftp://anna@old.example/pub ./pub
+  causeway mirror ftp+tls://anna@old.example//srv/data /srv/data --exclude '*.tmp' --exclude '/cache/'
+  causeway mirror ftp://old.example/beijing ./beijing --charset gbk --dry-run
+
+The password comes from --password-file, from CAUSEWAY_SOURCE_PASSWORD, from the URL, or is asked for.
+In a URL everybody on this machine can see it in the list of processes.
+Run it again to go on after an interruption, or to copy only what changed.";
+
+fn bytes(text: &str) -> Result<u64, String> {
+    crate::config::parse_bytes(text).ok_or_else(|| "write for example 500KiB, 2MiB or 1000000".to_owned())
+}
+
+/// When progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// Bars on a terminal, lines otherwise.
+    Auto,
+    /// Plain lines.
+    Lines,
+    /// Nothing.
+    Never,
+}
+
+/// Commands of `job`.
+#[derive(Debug, Subcommand)]
+pub enum JobVerb {
+    /// All jobs, what they did last and when they start next.
+    List(Format),
+    /// A new job.
+    Add(Box<JobAdd>),
+    /// One job with its settings and last runs.
+    Show(JobNamed),
+    /// Start no more runs until it is resumed.
+    Pause(JobNamed),
+    /// Let it start again.
+    Resume(JobNamed),
+    /// Start a run now, in the serving process (or with the next one).
+    Run(JobNamed),
+    /// Forget the job; what it copied stays.
+    Remove(JobNamed),
+}
+
+/// Which job.
+#[derive(Debug, Args)]
+pub struct JobNamed {
+    /// Its name or number.
+    pub job: String,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Options of `job add`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  causeway job add nightly ftp://anna@old.example/pub legacy --cron '0 2 * * *' --zone Europe/Berlin
+  causeway job add once ftp://old.example/ legacy --now
+The target is a folder of the served tree, or an absolute path. Without --cron, --at or --now the job
+waits for 'causeway job run'.")]
+pub struct JobAdd {
+    /// A name for it.
+    pub name: String,
+    /// Where from.
+    pub source: String,
+    /// Where to: a folder of the served tree, or an absolute path.
+    pub target: String,
+    /// Minute, hour, day, month, weekday.
+    #[arg(long, value_name = "CRON", group = "when")]
+    pub cron: Option<String>,
+    /// The IANA time zone of --cron.
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub zone: String,
+    /// Once, at this instant, for example 2027-01-31T22:00:00Z.
+    #[arg(long, value_name = "TIME", group = "when")]
+    pub at: Option<String>,
+    /// Once, at once.
+    #[arg(long, group = "when")]
+    pub now: bool,
+    /// Only what matches this glob; may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+    /// Not what matches this glob; may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Move what is gone from the source into the trash.
+    #[arg(long)]
+    pub delete: bool,
+    /// Most bytes a second, for example 2MiB.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub bandwidth: Option<u64>,
+    /// Most connections at once.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub connections: Option<u16>,
+    /// Character set of the source's names.
+    #[arg(long, value_name = "NAME")]
+    pub charset: Option<String>,
+    /// Read the source's password from this file.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Certificates (PEM) to trust beside the system's.
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Accept only the certificate with this SHA-256, in hexadecimal.
+    #[arg(long, value_name = "SHA256", conflicts_with = "insecure")]
+    pub pin: Option<String>,
+    /// Accept any certificate.
+    #[arg(long)]
+    pub insecure: bool,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Commands of `run`.
+#[derive(Debug, Subcommand)]
+pub enum RunVerb {
+    /// The last runs.
+    List(RunList),
+    /// One run: what it did, and what is missing and why.
+    Show(RunNamed),
+    /// Ask a run to stop; it keeps what it has.
+    Cancel(RunNamed),
+}
+
+/// Options of `run list`.
+#[derive(Debug, Args)]
+pub struct RunList {
+    /// Only those of this job (name or number).
+    #[arg(long)]
+    pub job: Option<String>,
+    /// How many.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub last: u32,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Which run.
+#[derive(Debug, Args)]
+pub struct RunNamed {
+    /// Its number.
+    pub run: i64,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Commands of `account`.
+#[derive(Debug, Subcommand)]
+pub enum AccountVerb {
+    /// All accounts.
+    List(Format),
+    /// A new account; the password is asked for, or read from CAUSEWAY_PASSWORD or --password-file.
+    Add(AccountAdd),
+    /// A new password.
+    Passwd(AccountPassword),
+    /// Lift a lock-out.
+    Unlock(AccountNamed),
+    /// Forget the account; its files stay.
+    Remove(AccountNamed),
+    /// SSH keys.
+    #[command(subcommand)]
+    Key(KeyVerb),
+}
+
+/// Which account.
+#[derive(Debug, Args)]
+pub struct AccountNamed {
+    /// Its name.
+    pub name: String,
+}
+
+/// Options of `account add`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  causeway account add anna --home partners/anna\n  \
+                        causeway account add auditor --read-only --admin")]
+pub struct AccountAdd {
+    /// Its name.
+    pub name: String,
+    /// The folder of the served tree it is rooted in [default: the whole tree].
+    #[arg(long, value_name = "FOLDER", default_value = "")]
+    pub home: String,
+    /// It may list and read only.
+    #[arg(long)]
+    pub read_only: bool,
+    /// It may use the dashboard.
+    #[arg(long)]
+    pub admin: bool,
+    /// No password: only SSH keys open the door.
+    #[arg(long, conflicts_with = "password_file")]
+    pub no_password: bool,
+    /// Read the password from this file.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// Options of `account passwd`.
+#[derive(Debug, Args)]
+pub struct AccountPassword {
+    /// Its name.
+    pub name: String,
+    /// Read the password from this file.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// Commands of `account key`.
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// The keys of an account.
+    List {
+        /// Its name.
+        name: String,
+        /// How the answer is written.
+        #[command(flatten)]
+        format: Format,
+    },
+    /// A new key.
+    Add {
+        /// Name of the account.
+        name: String,
+        /// A file with public keys as OpenSSH writes them (id_ed25519.pub, authorized_keys).
+        file: PathBuf,
+    },
+    /// Forget a key.
+    Remove {
+        /// Name of the account.
+        name: String,
+        /// SHA256:… as `key list` shows it.
+        fingerprint: String,
+    },
+}
+
+/// Commands of `audit`.
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    /// Was an entry changed, removed, reordered or cut off? Exit code 1 when so.
+    Verify {
+        /// A checkpoint kept outside: without one, entries cut off at the end cannot be noticed.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+        /// How the answer is written.
+        #[command(flatten)]
+        format: Format,
+    },
+    /// The last entries.
+    List {
+        /// How many.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        last: u32,
+        /// Only this kind, for example login-failed.
+        #[arg(long)]
+        action: Option<String>,
+        /// How the answer is written.
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Write the head of the log into a file, to be kept where nobody who can change the log can write.
+    Checkpoint {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Every entry, one JSON object a line, as it was hashed.
+    Export,
+}

@@ -1,0 +1,46 @@
+//! `causeway check`.
+
+use serde_json::json;
+
+use crate::config::{self, Loaded, Origin, Problems};
+use crate::telemetry;
+
+use super::args::CheckArgs;
+use super::{Failure, Out};
+
+/// Prints the effective configuration and every problem in it.
+pub(super) fn run(args: &CheckArgs, (loaded, problems): &(Loaded, Problems)) -> Result<(), Failure> {
+    let out = Out::new(args.format.json);
+    if args.example {
+        return out.line(config::example().trim_end());
+    }
+    let mut found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    if let Err(error) = telemetry::check(&loaded.config.log) {
+        found.push(error.to_string());
+    }
+    if out.json() {
+        out.value(&json!({
+            "file": loaded.file.as_ref().map(|path| path.display().to_string()),
+            "settings": loaded.shown,
+            "problems": found,
+        }))?;
+    } else {
+        match &loaded.file {
+            Some(path) => out.line(format!("# from {}", path.display()))?,
+            None => out.line(format!("# no {}: all of it is the default", config::DEFAULT_FILE))?,
+        }
+        for setting in &loaded.shown {
+            let origin = match setting.origin {
+                Origin::Default => "",
+                Origin::File => "  # from the file",
+                Origin::Environment => "  # from the environment",
+            };
+            out.line(format!("{} = {}{origin}", setting.name, setting.value))?;
+        }
+        for problem in &found {
+            out.line(format!("problem: {problem}"))?;
+        }
+        out.line(if found.is_empty() { "no problems" } else { "mend these before 'causeway serve'" })?;
+    }
+    if found.is_empty() { Ok(()) } else { Err(Failure::Said) }
+}

@@ -1,0 +1,266 @@
+//! `causeway job …` and `causeway run …`.
+
+use serde_json::{Value, json};
+
+use crate::app::{Store, operator};
+use crate::config::{Config, Environment, MIRROR_PASSWORDS};
+use crate::job::{EndpointRef, Job, JobRow, Jobs, NewEndpoint, NewJob, Run, RunFilter, Schedule, Zone};
+use crate::mirror::{Deletions, Policy};
+use crate::model::{Endpoint, JobId, Protocol, RunId};
+
+use super::args::{Format, JobAdd, JobNamed, JobVerb, RunList, RunVerb};
+use super::{Failure, Out, endpoint, summary};
+
+fn jobs(store: &Store) -> Jobs {
+    Jobs::new(store.db.clone(), store.vault.clone(), store.clock.clone())
+}
+
+/// Does what was asked of jobs.
+pub(super) async fn run(
+    verb: JobVerb,
+    store: &Store,
+    config: &Config,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let jobs = jobs(store);
+    match verb {
+        JobVerb::List(format) => list(&jobs, format).await,
+        JobVerb::Add(args) => add(*args, &jobs, config, environment).await,
+        JobVerb::Show(args) => show(&jobs, &args).await,
+        JobVerb::Pause(args) => {
+            let job = find(&jobs, &args.job).await?;
+            jobs.pause(&operator(), job.id).await?;
+            Out::new(args.format.json).say(format!("'{}' rests until 'causeway job resume {}'", job.name, args.job))
+        }
+        JobVerb::Resume(args) => {
+            let job = find(&jobs, &args.job).await?;
+            jobs.resume(&operator(), job.id).await?;
+            Out::new(args.format.json).say(format!("'{}' goes on", job.name))
+        }
+        JobVerb::Run(args) => {
+            let job = find(&jobs, &args.job).await?;
+            let run = jobs.run_now(&operator(), job.id).await?;
+            let out = Out::new(args.format.json);
+            match out.json() {
+                true => out.value(&json!({ "run": run })),
+                false => out.line(format!("run {run} starts: 'causeway run show {run}' tells how it goes")),
+            }
+        }
+        JobVerb::Remove(args) => {
+            let job = find(&jobs, &args.job).await?;
+            jobs.remove(&operator(), job.id).await?;
+            Out::new(args.format.json).say(format!("'{}' is gone; what it copied stays", job.name))
+        }
+    }
+}
+
+/// Does what was asked of runs.
+pub(super) async fn runs(verb: RunVerb, store: &Store) -> Result<(), Failure> {
+    let jobs = jobs(store);
+    match verb {
+        RunVerb::List(args) => list_runs(&jobs, &args).await,
+        RunVerb::Show(args) => {
+            let out = Out::new(args.format.json);
+            let page = jobs.run_page(RunId(args.run)).await?;
+            if out.json() {
+                return out.value(&page.run);
+            }
+            let run = &page.run;
+            out.line(format!("run {} of '{}': {}", run.id, page.job.name, run.state))?;
+            out.line(format!("{} → {}", page.job.source.endpoint, page.job.target.endpoint))?;
+            for (what, at) in [("asked for", Some(run.queued)), ("started", run.started), ("ended", run.ended)] {
+                if let Some(at) = at {
+                    out.line(format!("{what} {}", page.job.zone.show(at)))?;
+                }
+            }
+            if let Some(reason) = &run.reason {
+                out.line(reason)?;
+            }
+            match (&run.summary, &run.counters) {
+                (Some(found), _) => summary::print(&out, found),
+                (None, Some(now)) => out.line(format!(
+                    "{} of {} files, {} of {}",
+                    now.files_done,
+                    now.files_planned,
+                    super::output::bytes(now.bytes_done),
+                    super::output::bytes(now.bytes_planned)
+                )),
+                (None, None) => Ok(()),
+            }
+        }
+        RunVerb::Cancel(args) => {
+            jobs.cancel(&operator(), RunId(args.run)).await?;
+            Out::new(args.format.json).say(format!("run {} ends; what it published stays", args.run))
+        }
+    }
+}
+
+/// By number or by name.
+async fn find(jobs: &Jobs, named: &str) -> Result<Job, Failure> {
+    match (jobs.by_name(named).await, named.parse()) {
+        (Ok(job), _) => Ok(job),
+        (Err(_), Ok(number)) => Ok(jobs.get(JobId(number)).await?),
+        (Err(error), Err(_)) => Err(error.into()),
+    }
+}
+
+async fn list(jobs: &Jobs, format: Format) -> Result<(), Failure> {
+    let out = Out::new(format.json);
+    let rows = jobs.list(false).await?;
+    if out.json() {
+        return out.value(&rows.iter().map(row_json).collect::<Vec<_>>());
+    }
+    if rows.is_empty() {
+        return out.line("no jobs yet: make one with 'causeway job add NAME SOURCE TARGET'");
+    }
+    let table: Vec<Vec<String>> = rows.iter().map(row).collect();
+    out.table(&["no", "name", "starts", "next", "now", "last", "from"], &table)
+}
+
+fn row(row: &JobRow) -> Vec<String> {
+    let job = &row.job;
+    let next = match (job.paused, job.next_start) {
+        (true, _) => "paused".to_owned(),
+        (false, Some(at)) => job.zone.show(at),
+        (false, None) => "-".to_owned(),
+    };
+    let state = |run: &Option<Run>| run.as_ref().map_or_else(|| "-".to_owned(), |run| run.state.to_string());
+    vec![
+        job.id.to_string(),
+        job.name.clone(),
+        job.schedule.describe(&job.zone),
+        next,
+        state(&row.active),
+        state(&row.last),
+        job.source.endpoint.to_string(),
+    ]
+}
+
+fn job_json(job: &Job) -> Value {
+    json!({
+        "job": job.id,
+        "name": job.name,
+        "source": job.source.endpoint.url(),
+        "target": job.target.endpoint.url(),
+        "schedule": job.schedule.to_text(),
+        "zone": job.zone.name(),
+        "paused": job.paused,
+        "next-start": job.next_start,
+        "policy": job.policy,
+    })
+}
+
+fn row_json(row: &JobRow) -> Value {
+    let mut value = job_json(&row.job);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("active".to_owned(), json!(row.active));
+        fields.insert("last".to_owned(), json!(row.last));
+    }
+    value
+}
+
+async fn show(jobs: &Jobs, args: &JobNamed) -> Result<(), Failure> {
+    let out = Out::new(args.format.json);
+    let job = find(jobs, &args.job).await?;
+    let runs = jobs.runs(&RunFilter { job: Some(job.id), limit: 10, ..RunFilter::default() }).await?;
+    if out.json() {
+        let mut value = job_json(&job);
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("runs".to_owned(), json!(runs));
+        }
+        return out.value(&value);
+    }
+    out.line(format!("job {}: {}", job.id, job.name))?;
+    out.line(format!("{} → {}", job.source.endpoint, job.target.endpoint))?;
+    out.line(format!("starts {}{}", job.schedule.describe(&job.zone), if job.paused { ", paused" } else { "" }))?;
+    for at in jobs.next_starts(&job, 3) {
+        out.line(format!("  next {}", job.zone.show(at)))?;
+    }
+    print_runs(&out, &runs)
+}
+
+fn print_runs(out: &Out, runs: &[Run]) -> Result<(), Failure> {
+    let rows: Vec<Vec<String>> = runs
+        .iter()
+        .map(|run| {
+            let counts = run.summary.as_ref().map(|found| &found.counts);
+            vec![
+                run.id.to_string(),
+                run.job.to_string(),
+                run.state.to_string(),
+                run.started.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}")),
+                counts.map_or_else(|| "-".to_owned(), |c| c.files_published.to_string()),
+                counts.map_or_else(|| "-".to_owned(), |c| c.files_failed.to_string()),
+                run.reason.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return out.line("no runs yet");
+    }
+    out.table(&["run", "job", "state", "started", "copied", "failed", "why"], &rows)
+}
+
+async fn list_runs(jobs: &Jobs, args: &RunList) -> Result<(), Failure> {
+    let out = Out::new(args.format.json);
+    let job = match &args.job {
+        Some(named) => Some(find(jobs, named).await?.id),
+        None => None,
+    };
+    let runs = jobs.runs(&RunFilter { job, limit: args.last, ..RunFilter::default() }).await?;
+    if out.json() { out.value(&runs) } else { print_runs(&out, &runs) }
+}
+
+async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environment) -> Result<(), Failure> {
+    let out = Out::new(args.format.json);
+    let zone = Zone::parse(&args.zone)?;
+    let schedule = match (&args.cron, &args.at, args.now) {
+        (Some(text), _, _) => Schedule::parse(text, &zone, jobs.now())?,
+        (None, Some(at), _) => Schedule::once(at, &zone, jobs.now())?,
+        (None, None, true) => Schedule::Once { at: jobs.now() },
+        (None, None, false) => Schedule::Manual,
+    };
+    let options = endpoint::Options {
+        charset: args.charset.as_deref(),
+        password_file: args.password_file.as_deref(),
+        ca_file: args.ca_file.as_deref(),
+        pin: args.pin.as_deref(),
+        insecure: args.insecure,
+        connections: args.connections,
+    };
+    let variable = environment.secret(MIRROR_PASSWORDS[0]);
+    let source = endpoint::absolute(endpoint::read(&args.source, "source", &options, variable, true)?)?;
+    let new = NewJob {
+        name: args.name,
+        source: EndpointRef::Inline(NewEndpoint::unnamed(source)),
+        target: EndpointRef::Inline(NewEndpoint::unnamed(target(&args.target, config)?)),
+        policy: Policy {
+            include: args.include,
+            exclude: args.exclude,
+            delete: Deletions { enabled: args.delete, ..Deletions::default() },
+            bandwidth: args.bandwidth,
+            connections: args.connections,
+            charset: args.charset,
+            ..Policy::default()
+        },
+        schedule,
+        zone,
+        paused: false,
+    };
+    let id = jobs.create(&operator(), &new).await?;
+    if out.json() {
+        return out.value(&json!({ "job": id }));
+    }
+    out.line(format!("job {id} '{}': starts {}", new.name, new.schedule.describe(&new.zone)))
+}
+
+/// A folder of the served tree, unless it is absolute or a URL.
+fn target(text: &str, config: &Config) -> Result<Endpoint, Failure> {
+    let endpoint = Endpoint::parse(text).map_err(|error| Failure::new(format!("the target: {error}")))?;
+    if endpoint.protocol != Protocol::Local || text.starts_with('/') {
+        return Ok(endpoint);
+    }
+    let path = std::path::absolute(config.tree.join(text))
+        .map_err(|error| Failure::new(format!("the target cannot be made absolute: {error}")))?;
+    Ok(Endpoint::local(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())))
+}

@@ -1,0 +1,172 @@
+//! `causeway mirror`: one pair, in the foreground.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{Signals, Store, operator};
+use crate::config::{Environment, Loaded, MIRROR_PASSWORDS, Origin};
+use crate::job::{Engine, Jobs, MirrorEngine, OnceEnd, OnceRequest, RunState, run_once};
+use crate::mirror::{Deletions, Existing, PlannedStep, Policy, Progress};
+use crate::model::Endpoint;
+use crate::reliability::Recorder;
+use crate::remote::Context;
+use crate::task::Tasks;
+
+use super::args::MirrorArgs;
+use super::progress::Shower;
+use super::{Failure, Out, endpoint, output, summary};
+
+/// How long connections may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// Steps of a plan that wait to be printed.
+const PLAN_QUEUE: usize = 256;
+
+/// Copies, and tells how it went.
+pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environment) -> Result<(), Failure> {
+    let out = Out::new(args.format.json);
+    let (source, target) = endpoints(&args, environment)?;
+    let store = Store::open_at(&state_folder(&args, loaded, environment)?).await?;
+    let tasks = Tasks::new();
+    let recorder = Recorder::start(store.db.clone(), &tasks);
+    let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock));
+    let context = Context { recorder, clock: Arc::clone(&store.clock), tasks: tasks.child() };
+    let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context));
+    let stop = CancellationToken::new();
+    let (plan, printer) = plan_printer(args.dry_run, out.json());
+    let progress = Arc::new(plan.map_or_else(Progress::new, Progress::with_plan));
+    let shower = Shower::start(&args, Arc::clone(&progress), &tasks);
+    // Beside the run: the plan waits for its reader.
+    let printed = printer.map(|printer| tasks.spawn("plan printer", printer.print()));
+    Signals::watch(&tasks, stop.clone());
+    let request = OnceRequest { source, target, policy: policy(&args), actor: operator() };
+    let end = run_once(&jobs, &engine, request, Arc::clone(&progress), stop.clone()).await;
+    shower.end().await;
+    drop(progress);
+    if let Some(printed) = printed {
+        printed.await.map_err(|error| Failure::new(format!("the plan was lost: {error}")))??;
+    }
+    let told = match end {
+        Ok(end) => tell(&out, &args, &end),
+        Err(error) => Err(Failure::new(error.to_string())),
+    };
+    if !tasks.drain(GOODBYE).await {
+        tracing::debug!("some connections did not say goodbye in time");
+    }
+    store.db.close().await;
+    told
+}
+
+fn endpoints(args: &MirrorArgs, environment: &Environment) -> Result<(Endpoint, Endpoint), Failure> {
+    let [source_variable, target_variable] = MIRROR_PASSWORDS;
+    let options = endpoint::Options {
+        charset: args.charset.as_deref(),
+        password_file: args.password_file.as_deref(),
+        ca_file: args.ca_file.as_deref(),
+        pin: args.pin.as_deref(),
+        insecure: args.insecure,
+        connections: args.connections,
+    };
+    let source = endpoint::read(&args.source, "source", &options, environment.secret(source_variable), true)?;
+    let plain = endpoint::Options::default();
+    let target = endpoint::read(&args.target, "target", &plain, environment.secret(target_variable), true)?;
+    Ok((endpoint::absolute(source)?, endpoint::absolute(target)?))
+}
+
+/// A named folder; the configured one when somebody configured one; else the user's own.
+fn state_folder(args: &MirrorArgs, loaded: &Loaded, environment: &Environment) -> Result<PathBuf, Failure> {
+    if let Some(folder) = &args.state {
+        return Ok(folder.clone());
+    }
+    if loaded.shown.iter().any(|setting| setting.name == "data" && setting.origin != Origin::Default) {
+        return Ok(loaded.config.data.clone());
+    }
+    environment.state_folder().ok_or_else(|| Failure::new("no home folder for the journal: name one with --state DIR"))
+}
+
+fn policy(args: &MirrorArgs) -> Policy {
+    let delete = Deletions {
+        enabled: args.delete,
+        max_percent: args.delete_limit.unwrap_or(Deletions::default().max_percent),
+        ..Deletions::default()
+    };
+    Policy {
+        include: args.include.clone(),
+        exclude: args.exclude.clone(),
+        delete,
+        existing: if args.adopt { Existing::Adopt } else { Existing::Prove },
+        dry_run: args.dry_run,
+        bandwidth: args.bandwidth,
+        connections: args.connections,
+        charset: args.charset.clone(),
+        ..Policy::default()
+    }
+}
+
+/// Prints the steps of a dry run, after the progress lines.
+struct PlanPrinter {
+    steps: mpsc::Receiver<PlannedStep>,
+    json: bool,
+}
+
+fn plan_printer(dry_run: bool, json: bool) -> (Option<mpsc::Sender<PlannedStep>>, Option<PlanPrinter>) {
+    if !dry_run {
+        return (None, None);
+    }
+    let (sender, steps) = mpsc::channel(PLAN_QUEUE);
+    (Some(sender), Some(PlanPrinter { steps, json }))
+}
+
+impl PlanPrinter {
+    async fn print(mut self) -> Result<(), Failure> {
+        while let Some(step) = self.steps.recv().await {
+            print_step(&step, self.json)?;
+        }
+        Ok(())
+    }
+}
+
+fn print_step(step: &PlannedStep, json: bool) -> Result<(), Failure> {
+    if json {
+        let line = serde_json::to_string(step).map_err(|error| Failure::new(error.to_string()))?;
+        return output::raw(format!("{line}\n").as_bytes());
+    }
+    let size = step.size.map(|size| format!(" ({})", output::bytes(size))).unwrap_or_default();
+    let why = step.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    output::raw(format!("{:<8} {}{size}{why}\n", step.action, step.path.display()).as_bytes())
+}
+
+fn tell(out: &Out, args: &MirrorArgs, end: &OnceEnd) -> Result<(), Failure> {
+    if out.json() {
+        let failure = end.failure.as_ref().map(ToString::to_string);
+        // One line, also after the lines of a plan.
+        let value = json!({
+            "run": end.run, "state": end.state, "taken-up": end.taken_up,
+            "summary": end.summary, "failure": failure,
+        });
+        out.line(value.to_string())?;
+    } else {
+        if end.taken_up {
+            out.line("went on where an earlier run had been interrupted")?;
+        }
+        if let Some(found) = &end.summary {
+            summary::print(out, found)?;
+        }
+    }
+    if let Some(failure) = &end.failure {
+        return Err(Failure::new(failure.to_string()));
+    }
+    let verified = end.summary.as_ref().is_some_and(|found| found.verified);
+    match end.state {
+        RunState::Done if args.dry_run || verified => Ok(()),
+        RunState::Done => Err(Failure::NotVerified),
+        RunState::Interrupted | RunState::Cancelled | RunState::Paused => {
+            Err(Failure::new("stopped before the end: the same command goes on from here"))
+        }
+        _ => Err(Failure::new("not everything is there: see above; the same command tries what is missing again")),
+    }
+}

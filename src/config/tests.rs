@@ -1,0 +1,95 @@
+use std::path::Path;
+
+use super::*;
+
+fn inspect_text(text: &str, variables: &[(&str, &str)]) -> (Loaded, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("causeway.toml");
+    std::fs::write(&path, text).unwrap();
+    let (loaded, problems) = inspect(Some(&path), &Environment::of(variables.iter().copied()));
+    let base = format!("{}/", folder.path().display());
+    (loaded, problems.iter().map(|p| p.to_string().replace(&base, "")).collect())
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    let (loaded, problems) = inspect_text("", &[]);
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(loaded.config.tree, Path::new("causeway-data/tree"));
+    assert!(loaded.shown.iter().all(|s| s.origin == Origin::Default));
+}
+
+#[test]
+fn the_example_is_read_back() {
+    let (loaded, problems) = inspect_text(&example(), &[]);
+    // Its tree is commented out, so that it follows the data folder.
+    assert_eq!(problems, Vec::<String>::new(), "{}", example());
+    assert_eq!(loaded.config.https, Config::default().https);
+    assert_eq!(loaded.config.limits, Config::default().limits);
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_line() {
+    let text = "dta = \"x\"\n[https]\nlisten = \"everywhere\"\ncertificate = \"none.pem\"\n\n[limits]\ndrain = 20\nupload = \"much\"\nconnections = 0\n[log]\nformat = \"xml\"\n";
+    let (_, problems) = inspect_text(text, &[("CAUSEWAY_SFTP_LISTEN", "22"), ("CAUSEWAY_DATEN", "x")]);
+    let all = problems.join("\n");
+    for expected in [
+        "causeway.toml:1: 'dta' is not a setting; take it away, or did you mean 'data'?",
+        "causeway.toml:3: https.listen: 'everywhere' is not an address and a port; write for example",
+        "causeway.toml:7: limits.drain: '20' is not a time span; write for example \"20s\"",
+        "causeway.toml:8: limits.upload: 'much' is not a size",
+        "causeway.toml:9: limits.connections: '0' is not possible here; write a number from 1 to 100000",
+        "causeway.toml:11: log.format: 'xml' is no log format",
+        "environment CAUSEWAY_SFTP_LISTEN: '22' is not an address and a port",
+        "environment CAUSEWAY_DATEN: no setting has this variable; unset it, or did you mean CAUSEWAY_DATA?",
+        "causeway.toml:4: the certificate has no key; set https.key as well",
+        "causeway.toml:4: https.certificate: none.pem cannot be read",
+    ] {
+        assert!(all.contains(expected), "missing: {expected}\nin:\n{all}");
+    }
+    assert_eq!(problems.len(), 10, "{all}");
+}
+
+#[test]
+fn several_syntax_errors_are_told_together() {
+    let (_, problems) = inspect_text("data = \n[https\nlisten = \"off\n", &[]);
+    assert!(problems.len() >= 2, "{problems:?}");
+    assert!(problems[0].starts_with("causeway.toml:1: not TOML"), "{problems:?}");
+}
+
+#[test]
+fn the_environment_wins_and_paths_are_beside_the_file() {
+    let (loaded, problems) = inspect_text(
+        "data = \"d\"\ntree = \"/srv/tree\"\n[sftp]\nlisten = \"127.0.0.1:1\"\n",
+        &[("CAUSEWAY_SFTP_LISTEN", "off"), ("CAUSEWAY_LIMITS_DRAIN", "5m")],
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    assert!(loaded.config.data.is_absolute() && loaded.config.data.ends_with("d"));
+    assert_eq!(loaded.config.sftp.listen, None);
+    assert_eq!(loaded.config.limits.drain, Duration::from_secs(300));
+}
+
+#[test]
+fn secrets_of_the_environment_are_never_shown() {
+    let environment = Environment::of([("CAUSEWAY_PASSWORD", "hush"), ("CAUSEWAY_SOURCE_PASSWORD", "hush")]);
+    assert!(!format!("{environment:?}").contains("hush"));
+    let (loaded, problems) = inspect(None, &environment);
+    assert!(problems.is_empty(), "{problems}");
+    assert!(!format!("{loaded:?}").contains("hush"));
+}
+
+#[test]
+fn a_data_folder_inside_the_tree_is_refused() {
+    let (_, problems) = inspect_text("data = \"/srv/tree/data\"\ntree = \"/srv/tree\"\n", &[]);
+    assert!(problems.iter().any(|p| p.contains("inside the served tree")), "{problems:?}");
+}
+
+#[test]
+fn sizes_and_spans() {
+    for (text, bytes) in [("1", 1), ("1_000", 1000), ("2KiB", 2048), ("20 GiB", 20 << 30)] {
+        assert_eq!(value::parse_bytes(text), Some(bytes));
+    }
+    for text in ["", "0", "GiB", "-1", "1.5GiB", "99999999TiB"] {
+        assert_eq!(value::parse_bytes(text), None, "{text}");
+    }
+}

@@ -1,0 +1,223 @@
+//! Kinds of values: how each is read from TOML or from a variable, and how it is written.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+/// A value before its kind is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Raw {
+    /// A TOML string, or a variable.
+    Text(String),
+    /// A TOML integer, float, boolean or date as it was written.
+    Bare(String),
+    /// A TOML array of strings.
+    List(Vec<String>),
+}
+
+/// Why it is not of the kind: what is wrong, and what to write instead.
+pub(super) type Wrong = (String, String);
+
+fn wrong(what: impl Into<String>, then: impl Into<String>) -> Wrong {
+    (what.into(), then.into())
+}
+
+impl Raw {
+    /// Takes what the TOML parser found.
+    pub(super) fn of(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        match value {
+            DeValue::String(text) => Ok(Self::Text(text.clone().into_owned())),
+            DeValue::Integer(number) => Ok(Self::Bare(number.to_string())),
+            DeValue::Float(number) => Ok(Self::Bare(number.to_string())),
+            DeValue::Boolean(yes) => Ok(Self::Bare(yes.to_string())),
+            DeValue::Datetime(at) => Ok(Self::Bare(at.to_string())),
+            DeValue::Array(items) => items
+                .iter()
+                .map(|item| item.get_ref().as_str().map(str::to_owned))
+                .collect::<Option<_>>()
+                .map(Self::List)
+                .ok_or_else(|| wrong("the list holds something that is not text", "put every item in quotes")),
+            DeValue::Table(_) => Err(wrong("a value is expected, not a section", "write key = value")),
+        }
+    }
+
+    fn text(&self) -> Result<&str, Wrong> {
+        match self {
+            Self::Text(text) | Self::Bare(text) => Ok(text),
+            Self::List(_) => Err(wrong("one value is expected, not a list", "take the brackets away")),
+        }
+    }
+}
+
+/// A kind of value.
+pub(super) trait Kind: Sized {
+    /// Reads it.
+    fn read(raw: &Raw) -> Result<Self, Wrong>;
+    /// Writes it as TOML.
+    fn write(&self) -> String;
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+impl Kind for PathBuf {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        match raw {
+            Raw::Text(text) if text.is_empty() => Err(wrong("the path is empty", "name a file or folder")),
+            Raw::Text(text) if text.contains('\0') => Err(wrong("the path holds a NUL", "take it away")),
+            Raw::Text(text) => Ok(Self::from(text)),
+            _ => Err(wrong("a path is expected", "put it in quotes")),
+        }
+    }
+    fn write(&self) -> String {
+        quoted(&self.to_string_lossy())
+    }
+}
+
+impl Kind for Option<PathBuf> {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        PathBuf::read(raw).map(Some)
+    }
+    fn write(&self) -> String {
+        self.as_ref().map_or_else(|| quoted(""), Kind::write)
+    }
+}
+
+impl Kind for Option<SocketAddr> {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        let text = raw.text()?;
+        if text == "off" || text == "false" {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| {
+            wrong(
+                format!("'{text}' is not an address and a port"),
+                "write for example \"0.0.0.0:8443\", \"[::]:8443\" or \"off\"",
+            )
+        })
+    }
+    fn write(&self) -> String {
+        self.map_or_else(|| quoted("off"), |address| quoted(&address.to_string()))
+    }
+}
+
+impl Kind for Vec<String> {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        Ok(match raw {
+            Raw::List(items) => items.clone(),
+            other => other.text()?.split(',').map(|item| item.trim().to_owned()).collect(),
+        })
+    }
+    fn write(&self) -> String {
+        let items: Vec<_> = self.iter().map(|item| quoted(item)).collect();
+        format!("[{}]", items.join(", "))
+    }
+}
+
+/// A whole number between two ends.
+fn number(raw: &Raw, low: u64, high: u64) -> Result<u64, Wrong> {
+    let text = raw.text()?;
+    text.replace('_', "")
+        .parse::<u64>()
+        .ok()
+        .filter(|n| (low..=high).contains(n))
+        .ok_or_else(|| wrong(format!("'{text}' is not possible here"), format!("write a number from {low} to {high}")))
+}
+
+impl Kind for usize {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        number(raw, 1, 100_000).map(|n| Self::try_from(n).unwrap_or(Self::MAX))
+    }
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Kind for u16 {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        number(raw, 1, 64).map(|n| Self::try_from(n).unwrap_or(Self::MAX))
+    }
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+const UNITS: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)];
+
+/// Bytes: `"20GiB"`, `"512 MiB"` or a plain number.
+impl Kind for u64 {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        let text = raw.text()?;
+        parse_bytes(text).ok_or_else(|| {
+            wrong(format!("'{text}' is not a size"), "write for example \"20GiB\", \"512MiB\" or 1000000")
+        })
+    }
+    fn write(&self) -> String {
+        let (unit, size) = UNITS.into_iter().find(|(_, size)| self.is_multiple_of(*size)).unwrap_or(("", 1));
+        quoted(&format!("{}{unit}", self / size))
+    }
+}
+
+/// Reads a number of bytes such as `20GiB`, `512 MiB` or `1000000`; none when it is not one or is 0.
+#[must_use]
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    UNITS
+        .into_iter()
+        .find_map(|(unit, size)| Some((text.trim().strip_suffix(unit)?, size)))
+        .and_then(|(number, size)| number.trim().replace('_', "").parse::<u64>().ok()?.checked_mul(size))
+        .filter(|bytes| *bytes > 0)
+}
+
+/// A span such as `"20s"`, `"5m"`, `"2h"`.
+impl Kind for Duration {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        let text = raw.text()?;
+        [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
+            .into_iter()
+            .find_map(|(unit, millis)| {
+                let number = text.trim().strip_suffix(unit)?.trim().parse::<u64>().ok()?;
+                number.checked_mul(millis).map(Self::from_millis)
+            })
+            .ok_or_else(|| wrong(format!("'{text}' is not a time span"), "write for example \"20s\", \"5m\" or \"2h\""))
+    }
+    fn write(&self) -> String {
+        quoted(&if self.subsec_millis() == 0 {
+            format!("{}s", self.as_secs())
+        } else {
+            format!("{}ms", self.as_millis())
+        })
+    }
+}
+
+impl Kind for super::LogFormat {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        match raw.text()? {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            other => Err(wrong(format!("'{other}' is no log format"), "write \"text\" or \"json\"")),
+        }
+    }
+    fn write(&self) -> String {
+        quoted(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+impl Kind for String {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        raw.text().map(str::to_owned)
+    }
+    fn write(&self) -> String {
+        quoted(self)
+    }
+}
+
+/// A path of the file is relative to the file's folder; one of the environment to the working folder.
+pub(super) fn beside(base: Option<&Path>, path: &Path) -> PathBuf {
+    base.map_or_else(|| path.to_path_buf(), |base| base.join(path))
+}
