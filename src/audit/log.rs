@@ -74,7 +74,7 @@ impl AuditLog {
     ///
     /// # Errors
     /// [`CheckpointError`]; the old file then stays.
-    pub async fn checkpoint(&self, path: &Path) -> Result<Checkpoint, CheckpointError> {
+    pub async fn checkpoint(&self, actor: &Actor, path: &Path) -> Result<Checkpoint, CheckpointError> {
         let file = path.to_owned();
         let old = blocking(move || checkpoint::read(&file)).await??;
         let mut tx = self.db.write().await?;
@@ -87,7 +87,7 @@ impl AuditLog {
         let now = self.clock.now();
         let (seq, hash) = store::head(&mut tx).await?;
         let event = Event::CheckpointWritten { seq, hash: HEXLOWER.encode(&hash) };
-        store::append(&mut tx, now, &Actor::System, &event).await?;
+        store::append(&mut tx, now, actor, &event).await?;
         let (seq, hash) = store::head(&mut tx).await?;
         tx.commit().await.map_err(DbError::from)?;
         let (file, taken) = (path.to_owned(), Checkpoint { seq, hash, at: now });

@@ -1,5 +1,6 @@
 //! FTP, SFTP and WebDAV side by side, from what really happened.
 
+use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::stat::{STATISTICS, Statistic};
@@ -77,15 +78,12 @@ pub struct Comparison {
 /// # Errors
 /// What the store says.
 pub async fn compare(db: &Db, window: Window) -> Result<Comparison, DbError> {
-    let mut samples = Vec::with_capacity(FAMILIES.len());
-    for family in FAMILIES {
-        samples.push((family, store::sample(db, family, &window).await?));
-    }
+    let samples = try_join_all(FAMILIES.map(|family| store::sample(db, family, &window))).await?;
     let rows = STATISTICS
         .iter()
         .map(|statistic| {
             let cell = |(family, sample)| Cell { family, estimate: (statistic.compute)(sample) };
-            Row { statistic, cells: samples.iter().map(|(family, sample)| cell((*family, sample))).collect() }
+            Row { statistic, cells: FAMILIES.into_iter().zip(&samples).map(cell).collect() }
         })
         .collect();
     let dropped = store::dropped(db, &window).await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
 
 use super::{Observation, store};
@@ -17,6 +18,8 @@ const QUEUE: usize = 8192;
 const BATCH: usize = 1000;
 /// How long the first of a batch may wait for company.
 const LINGER: Duration = Duration::from_millis(500);
+/// How often what is past its time is removed.
+const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(24);
 /// After the stop: how long the queue must have been empty before the writer leaves.
 const QUIET: Duration = Duration::from_millis(50);
 
@@ -36,7 +39,7 @@ impl Recorder {
         let dropped = Arc::clone(&recorder.dropped);
         let stop = tasks.token();
         tasks.spawn("observations", async move {
-            let mut writer = Writer { db, queue, dropped };
+            let mut writer = Writer { db, queue, dropped, pruned: None };
             writer.work(stop).await;
         });
         recorder
@@ -76,6 +79,8 @@ struct Writer {
     db: Db,
     queue: Receiver<Observation>,
     dropped: Arc<AtomicU64>,
+    /// When old observations were last removed, by the observations' own time.
+    pruned: Option<Timestamp>,
 }
 
 impl Writer {
@@ -130,6 +135,20 @@ impl Writer {
             tracing::warn!(error = %error, observations.lost = count, "observations could not be stored");
             self.dropped.fetch_add(dropped.saturating_add(count), Ordering::Relaxed);
         }
+        if let Some(last) = batch.last() {
+            self.prune(last.at).await;
+        }
         batch.clear();
+    }
+
+    /// Once a day, and with the first batch: what is too old goes.
+    async fn prune(&mut self, now: Timestamp) {
+        if self.pruned.is_some_and(|last| now.duration_since(last) < PRUNE_EVERY) {
+            return;
+        }
+        self.pruned = Some(now);
+        if let Err(error) = store::prune(&self.db, now).await {
+            tracing::warn!(error = %error, "old observations could not be removed");
+        }
     }
 }

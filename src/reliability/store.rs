@@ -155,6 +155,10 @@ fn thinned(matching: u64) -> i64 {
     i64::try_from(matching.div_ceil(DRAW).max(1)).unwrap_or(1)
 }
 
+fn smallest() -> i64 {
+    i64::try_from(SMALLEST).unwrap_or(i64::MAX)
+}
+
 fn seconds(micros: i64) -> f64 {
     Duration::from_micros(count(micros)).as_secs_f64()
 }
@@ -171,7 +175,6 @@ pub(super) async fn sample(db: &Db, family: &str, window: &Window) -> Result<Sam
     let mut conn = db.read().acquire().await?;
     let connections = ends(&mut conn, "connection", family, window).await?;
     let transfers = ends(&mut conn, "transfer", family, window).await?;
-    let large = large_transfers(&mut conn, family, window).await?;
     Ok(Sample {
         ready: connections.ready,
         never_ready: connections.clean + connections.open - connections.ready_unfailed,
@@ -180,7 +183,7 @@ pub(super) async fn sample(db: &Db, family: &str, window: &Window) -> Result<Sam
         transfers_clean: transfers.clean,
         transfers_open: transfers.open,
         transfer_failures: transfers.failures,
-        transfers: clean_transfers(&mut conn, family, window, thinned(large)).await?,
+        transfers: clean_transfers(&mut conn, family, window, thinned(transfers.large)).await?,
     })
 }
 
@@ -189,14 +192,17 @@ struct Ends {
     open: u64,
     ready: u64,
     ready_unfailed: u64,
+    /// Clean transfers from the size on that says something about throughput.
+    large: u64,
     failures: Vec<FailureCount>,
 }
 
 async fn ends(conn: &mut SqliteConnection, kind: &str, family: &str, window: &Window) -> Result<Ends, DbError> {
     let role = window.role.map(Role::as_str);
-    let (clean, open, ready, ready_unfailed) = sqlx::query_as::<_, (i64, i64, i64, i64)>(
+    let (clean, open, ready, ready_unfailed, large) = sqlx::query_as::<_, (i64, i64, i64, i64, i64)>(
         "SELECT count(*) FILTER (WHERE ended = 'clean'), count(*) FILTER (WHERE ended = 'open'), count(setup), \
-         count(setup) FILTER (WHERE ended <> 'failed') FROM observations \
+         count(setup) FILTER (WHERE ended <> 'failed'), count(*) FILTER (WHERE ended = 'clean' AND bytes >= ?6) \
+         FROM observations \
          WHERE kind = ?1 AND family = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR role = ?5)",
     )
     .bind(kind.to_owned())
@@ -204,6 +210,7 @@ async fn ends(conn: &mut SqliteConnection, kind: &str, family: &str, window: &Wi
     .bind(window.from.as_microsecond())
     .bind(window.to.as_microsecond())
     .bind(role)
+    .bind(smallest())
     .fetch_one(&mut *conn)
     .await?;
     let rows = sqlx::query_as::<_, (String, String, bool, i64)>(
@@ -223,8 +230,8 @@ async fn ends(conn: &mut SqliteConnection, kind: &str, family: &str, window: &Wi
         let (phase, kind) = fault(&phase, &kind)?;
         failures.push(FailureCount { phase, kind, ready, count: count(number) });
     }
-    let [clean, open, ready, ready_unfailed] = [clean, open, ready, ready_unfailed].map(count);
-    Ok(Ends { clean, open, ready, ready_unfailed, failures })
+    let [clean, open, ready, ready_unfailed, large] = [clean, open, ready, ready_unfailed, large].map(count);
+    Ok(Ends { clean, open, ready, ready_unfailed, large, failures })
 }
 
 async fn ready_connections(
@@ -255,21 +262,6 @@ async fn ready_connections(
     Ok(drawn)
 }
 
-async fn large_transfers(conn: &mut SqliteConnection, family: &str, window: &Window) -> Result<u64, DbError> {
-    let number: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM observations WHERE kind = 'transfer' AND family = ?1 AND at >= ?2 AND at < ?3 \
-         AND (?4 IS NULL OR role = ?4) AND ended = 'clean' AND bytes >= ?5",
-    )
-    .bind(family.to_owned())
-    .bind(window.from.as_microsecond())
-    .bind(window.to.as_microsecond())
-    .bind(window.role.map(Role::as_str))
-    .bind(i64::try_from(SMALLEST).unwrap_or(i64::MAX))
-    .fetch_one(conn)
-    .await?;
-    Ok(count(number))
-}
-
 async fn clean_transfers(
     conn: &mut SqliteConnection,
     family: &str,
@@ -285,7 +277,7 @@ async fn clean_transfers(
     .bind(window.from.as_microsecond())
     .bind(window.to.as_microsecond())
     .bind(window.role.map(Role::as_str))
-    .bind(i64::try_from(SMALLEST).unwrap_or(i64::MAX))
+    .bind(smallest())
     .bind(step)
     .fetch(conn);
     let mut drawn = Vec::new();

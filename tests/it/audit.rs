@@ -173,7 +173,7 @@ async fn a_forged_entry_is_found_although_its_own_hash_is_right() {
 async fn a_cut_off_end_and_a_rewritten_log_are_found_by_the_checkpoint() {
     let log = Log::of(8).await;
     let file = log.folder.path().join("checkpoint");
-    let checkpoint = log.log.checkpoint(&file).await.unwrap();
+    let checkpoint = log.log.checkpoint(&Actor::System, &file).await.unwrap();
     assert_eq!(std::fs::read_to_string(&file).unwrap().parse(), Ok(checkpoint.clone()));
     assert_eq!(AuditLog::read_checkpoint(&file).unwrap(), Some(checkpoint.clone()));
     let sound = log.verify(Some(&checkpoint)).await;
@@ -197,7 +197,7 @@ async fn a_cut_off_end_and_a_rewritten_log_are_found_by_the_checkpoint() {
     assert!(log.verify(None).await.is_sound());
     assert_eq!(found(&log.verify(Some(&checkpoint)).await), [(checkpoint.seq, DamageKind::Rewritten)]);
     // And the evidence is not overwritten by the next checkpoint.
-    let refused = log.log.checkpoint(&file).await.unwrap_err().to_string();
+    let refused = log.log.checkpoint(&Actor::System, &file).await.unwrap_err().to_string();
     assert!(refused.contains("does not agree"), "{refused}");
     assert_eq!(AuditLog::read_checkpoint(&file).unwrap(), Some(checkpoint));
 }
