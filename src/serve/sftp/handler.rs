@@ -36,6 +36,8 @@ pub(super) struct Seen {
     pub(super) offended: AtomicBool,
     /// Open files.
     pub(super) activity: Activity,
+    /// Who came in.
+    pub(super) grant: Mutex<Option<Grant>>,
 }
 
 impl Seen {
@@ -46,6 +48,7 @@ impl Seen {
             entered: Notify::new(),
             offended: AtomicBool::new(false),
             activity: Activity::default(),
+            grant: Mutex::new(None),
         })
     }
 
@@ -159,6 +162,7 @@ impl Handler for Connection {
 
     async fn auth_succeeded(&mut self, session: &mut Session) -> Result<(), Self::Error> {
         *self.seen.setup.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.seen.accepted.elapsed());
+        self.seen.grant.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.grant);
         self.stranger = None;
         self.seen.entered.notify_one();
         tracing::info!(
@@ -236,14 +240,12 @@ impl Handler for Connection {
         }
     }
 
+    /// What was asked before is still answered; then the sender closes the channel.
     async fn channel_eof(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
-        if let Some(Use::Sftp(_)) = self.channels.get(&channel) {
-            self.channels.insert(channel, Use::Ended);
-            session.exit_status_request(channel, 0)?;
-            session.eof(channel)?;
-            session.close(channel)?;
+        match self.channels.insert(channel, Use::Ended) {
+            Some(Use::Sftp(_)) | None => Ok(()),
+            Some(Use::Fresh(_) | Use::Ended) => session.close(channel),
         }
-        Ok(())
     }
 
     async fn channel_close(&mut self, channel: ChannelId, _: &mut Session) -> Result<(), Self::Error> {

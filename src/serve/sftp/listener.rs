@@ -3,8 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use russh::Disconnect;
@@ -24,6 +24,9 @@ use crate::net::{Admission, Permit};
 use crate::reliability::{End, Recorder, What};
 use crate::task::{self, Tasks};
 use crate::tree::Tree;
+
+/// How often a connection's account is looked at again.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -204,6 +207,10 @@ impl Visit {
         tokio::select! {
             ended = &mut running => return self.ended(ended),
             () = self.tasks.stopped() => {}
+            () = self.revoked() => {
+                goodbye(&handle, running, "your account was changed: log in again").await;
+                return End::Clean;
+            }
         }
         let grace = Instant::now() + Duration::from_secs(self.settings.grace_seconds);
         loop {
@@ -215,8 +222,23 @@ impl Visit {
                 break;
             }
         }
-        goodbye(&handle, running).await;
+        goodbye(&handle, running, "the service is being stopped, come back in a moment").await;
         End::StillOpen
+    }
+
+    /// Resolves when the account was removed, switched off or changed: an open connection is no way
+    /// around that.
+    async fn revoked(&self) {
+        let grant = self.seen.grant.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(grant) = grant else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(LOOK).await;
+            match self.door.accounts.is_current(&grant).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(error = %error, "an account could not be looked up"),
+            }
+        }
     }
 
     fn ended(&self, result: Result<(), russh::Error>) -> End {
@@ -254,10 +276,9 @@ impl Visit {
     }
 }
 
-async fn goodbye(handle: &Handle, running: impl Future<Output = Result<(), russh::Error>>) {
+async fn goodbye(handle: &Handle, running: impl Future<Output = Result<(), russh::Error>>, reason: &str) {
     let told = async {
-        let reason = "the service is being stopped, come back in a moment".to_owned();
-        if handle.disconnect(Disconnect::ByApplication, reason, "en".to_owned()).await.is_ok() {
+        if handle.disconnect(Disconnect::ByApplication, reason.to_owned(), "en".to_owned()).await.is_ok() {
             drop(running.await);
         }
     };

@@ -324,3 +324,22 @@ fn a_wrong_password_and_other_services_are_refused() {
     let said = bad(&run(command, None, Duration::from_secs(30)));
     assert!(said.contains("SFTP only"), "{said}");
 }
+
+#[test]
+fn scp_speaks_sftp() {
+    let f = Fixture::new();
+    let content = noise(MIB);
+    std::fs::write(f.local("up"), &content).unwrap();
+    let away = "anna@127.0.0.1:";
+    for (from, to) in [
+        (f.local("up").display().to_string(), format!("{away}x")),
+        (format!("{away}x"), f.local("down").display().to_string()),
+    ] {
+        let mut command = Command::new("sshpass");
+        command.args(["-p", super::door::PASSWORD, "scp", "-s", "-q", "-oStrictHostKeyChecking=no"]);
+        command.args(["-oUserKnownHostsFile=/dev/null", "-oPubkeyAuthentication=no", "-oLogLevel=ERROR"]);
+        command.args([&format!("-oPort={}", f.address.port()), &from, &to]);
+        good(&run(command, None, Duration::from_secs(30)));
+    }
+    assert!(std::fs::read(f.local("down")).unwrap() == content);
+}

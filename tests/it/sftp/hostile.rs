@@ -237,3 +237,31 @@ fn many_sessions_at_once_are_served() {
     assert_eq!(f.names("").len(), 13);
     assert!(std::fs::read(f.served("same")).unwrap() == content);
 }
+
+/// Everything is sent at once, with the end of file behind it: all of it is done and answered.
+#[test]
+fn what_was_asked_before_the_end_is_answered() {
+    let f = Fixture::new();
+    std::fs::write(f.served("a"), "x").unwrap();
+    let mut raw = Raw::greeted(&f, "anna");
+    for id in 0..500 {
+        raw.send(&request(STAT, id, &[S(b"a")]));
+    }
+    raw.finish();
+    for id in 0..500_u32 {
+        assert_eq!(raw.packet()[..5], [&[105][..], &id.to_be_bytes()].concat());
+    }
+    assert_eq!(raw.ended(), "");
+}
+
+#[test]
+fn an_account_that_is_switched_off_loses_its_connection() {
+    let f = Fixture::new();
+    let mut raw = Raw::greeted(&f, "anna");
+    assert_eq!(raw.ask(STAT, 1, &[S(b"/")]).0, 105);
+    f.runtime().block_on(async {
+        let change = causeway::account::Change { disabled: Some(true), ..Default::default() };
+        f.accounts.change(&causeway::audit::Actor::System, "anna", &change).await.unwrap();
+    });
+    raw.ended();
+}

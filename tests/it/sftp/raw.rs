@@ -54,6 +54,11 @@ impl Raw {
         self.bytes(body);
     }
 
+    /// Nothing more will be sent.
+    pub fn finish(&mut self) {
+        drop(self.input.take());
+    }
+
     pub fn packet(&self) -> Vec<u8> {
         self.packets.recv_timeout(Duration::from_secs(20)).expect("no answer")
     }

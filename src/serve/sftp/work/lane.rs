@@ -51,7 +51,7 @@ impl Lane {
             return;
         }
         let cost = u32::try_from(packet.cost().min(BUDGET)).unwrap_or(u32::MAX);
-        // The semaphore is never closed.
+        // Closed only when work was lost; the channel ends then.
         let Ok(permit) = Arc::clone(&self.budget).acquire_many_owned(cost).await else { return };
         let mut queue = lock(&self.queue);
         queue.jobs.push_back((packet, permit));
@@ -90,9 +90,13 @@ impl Lane {
 
     fn start(self: &Arc<Self>) {
         let lane = Arc::clone(self);
+        let (outbox, budget) = (Arc::clone(&self.outbox), Arc::clone(&self.budget));
         self.tasks.spawn("sftp file work", async move {
             if let Err(lost) = task::blocking(move || lane.drain()).await {
                 tracing::error!(error = %lost, "sftp file work was lost");
+                // Nobody waits for work that will not be done.
+                outbox.spoil();
+                budget.close();
             }
         });
     }
@@ -115,6 +119,6 @@ impl Lane {
             drop(permit);
         }
         worker.abandon();
-        self.outbox.close();
+        self.outbox.finish();
     }
 }

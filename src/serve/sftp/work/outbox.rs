@@ -42,6 +42,8 @@ enum Item {
 struct State {
     items: VecDeque<Item>,
     bytes: usize,
+    /// Nothing will be added; what is there still goes out.
+    finished: bool,
     closed: bool,
 }
 
@@ -98,6 +100,17 @@ impl Outbox {
         self.overflow.load(Ordering::Relaxed)
     }
 
+    /// Work was lost: the channel must end at its next request.
+    pub fn spoil(&self) {
+        self.overflow.store(true, Ordering::Relaxed);
+    }
+
+    /// Nothing more will be added.
+    pub fn finish(&self) {
+        lock(&self.state).finished = true;
+        self.ready.notify_one();
+    }
+
     /// Nothing more will be sent.
     pub fn close(&self) {
         let mut state = lock(&self.state);
@@ -107,22 +120,23 @@ impl Outbox {
         self.ready.notify_one();
     }
 
-    /// The next answers, whole packets only; `None` when it was closed.
+    /// The next answers, whole packets only; `None` when it was closed, or finished and all is sent.
     async fn batch(&self) -> Option<Bytes> {
         let mut out = BytesMut::new();
         loop {
-            let next = {
+            let (next, finished) = {
                 let mut state = lock(&self.state);
                 if state.closed {
                     return None;
                 }
-                state.next()
+                (state.next(), state.finished)
             };
             match next {
                 Some(Item::Ready(packet)) if out.is_empty() && packet.len() >= BATCH => return Some(packet),
                 Some(Item::Ready(packet)) => out.extend_from_slice(&packet),
                 Some(Item::Run(read)) => out = read.perform(out).await,
                 None if !out.is_empty() => return Some(out.freeze()),
+                None if finished => return None,
                 None => self.ready.notified().await,
             }
             if out.len() >= BATCH {
@@ -218,7 +232,8 @@ fn failed(mut out: BytesMut, start: usize, id: u32, error: &std::io::Error) -> B
 }
 
 /// Hands answers to the session until one of the two ends. Waits while the client's window is closed; the
-/// session takes nothing then, and requests still come in.
+/// session takes nothing then, and requests still come in. At the end the channel is closed as a program
+/// would: exit status, end of file, close; on a channel that is closed already these do nothing.
 pub async fn send(outbox: Arc<Outbox>, handle: Handle, channel: ChannelId) {
     while let Some(batch) = outbox.batch().await {
         if handle.data(channel, batch).await.is_err() {
@@ -226,4 +241,8 @@ pub async fn send(outbox: Arc<Outbox>, handle: Handle, channel: ChannelId) {
         }
     }
     outbox.close();
+    let ended = handle.exit_status_request(channel, 0).await.is_ok()
+        && handle.eof(channel).await.is_ok()
+        && handle.close(channel).await.is_ok();
+    tracing::trace!(ended, "an SFTP channel has sent its last answer");
 }
