@@ -1,5 +1,6 @@
 //! Puts the parts together, starts them, and ends them in good order.
 
+mod doors;
 mod running;
 mod service;
 mod signals;

@@ -5,9 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::get;
-
 use crate::account::{AccountError, PasswordError};
 use crate::audit::{Actor, Event};
 use crate::config::Config;
@@ -21,9 +18,10 @@ use crate::serve::http::{self, ListenError};
 use crate::serve::sftp;
 use crate::task::Tasks;
 use crate::tree::{Tree, file};
+use crate::web::DoorShown;
 
 use super::running::{Running, RunningError};
-use super::{Store, StoreError};
+use super::{Store, StoreError, doors};
 
 /// How long the records may take to reach the disk after everything else has ended.
 const RECORDS_GRACE: Duration = Duration::from_secs(5);
@@ -139,7 +137,8 @@ impl Service {
                 self_signed: own.self_signed,
             });
             running.https = Some(listener.address());
-            let router = health(&store);
+            let shown = doors_shown(config, &listener, sftp.as_ref());
+            let router = doors::router(&store, (&tree, &jobs, &recorder), shown, &work).await?;
             http::serve(listener, router, &work);
         }
         let mut host_keys = Vec::new();
@@ -278,19 +277,31 @@ fn admission(config: &Config) -> AdmissionLimits {
     AdmissionLimits { total: config.limits.connections, per_address: config.limits.connections_per_address }
 }
 
-/// `/healthz`: 200 when the database answers, for load balancers and containers. Tells nothing else.
-fn health(store: &Store) -> Router {
-    let db = store.db.clone();
-    Router::new().route(
-        "/healthz",
-        get(move || {
-            let db = db.clone();
-            async move {
-                match tokio::time::timeout(Duration::from_secs(5), db.ping()).await {
-                    Ok(Ok(())) => (::http::StatusCode::OK, "ok\n"),
-                    _ => (::http::StatusCode::SERVICE_UNAVAILABLE, "the job store does not answer\n"),
-                }
-            }
-        }),
-    )
+/// The ways in, as the dashboard's first page shows them.
+fn doors_shown(config: &Config, https: &http::Listener, sftp: Option<&sftp::Listener>) -> Vec<DoorShown> {
+    let host = config.https.names.first().map_or("localhost", String::as_str);
+    let base = format!("https://{host}:{}/", https.address().port());
+    let certificate = Some(format!("SHA256 {}", https.identity().fingerprint));
+    let mut doors = Vec::new();
+    if let Some(sftp) = sftp {
+        doors.push(DoorShown {
+            icon: "sftp",
+            name: "SFTP".to_owned(),
+            address: format!("sftp -P {} {host}", sftp.address().port()),
+            fingerprint: sftp.host_keys().first().map(|key| key.fingerprint.clone()),
+        });
+    }
+    doors.push(DoorShown {
+        icon: "dav",
+        name: "WebDAV".to_owned(),
+        address: format!("{base}dav/"),
+        fingerprint: certificate.clone(),
+    });
+    doors.push(DoorShown {
+        icon: "web",
+        name: "Downloads".to_owned(),
+        address: format!("{base}files/"),
+        fingerprint: certificate,
+    });
+    doors
 }

@@ -130,6 +130,9 @@ pub struct MirrorArgs {
     /// Accept any certificate.
     #[arg(long)]
     pub insecure: bool,
+    /// How long the source or target may be out of reach before giving up, for example 5m.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub patience: Option<u32>,
     /// Where the journal is kept, so that an interrupted copy goes on [default: the user's state folder].
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
@@ -153,6 +156,11 @@ Run it again to go on after an interruption, or to copy only what changed.";
 
 fn bytes(text: &str) -> Result<u64, String> {
     crate::config::parse_bytes(text).ok_or_else(|| "write for example 500KiB, 2MiB or 1000000".to_owned())
+}
+
+fn seconds(text: &str) -> Result<u32, String> {
+    let span = crate::config::parse_span(text).and_then(|span| u32::try_from(span.as_secs()).ok());
+    span.ok_or_else(|| "write for example 30s, 5m or 2h".to_owned())
 }
 
 /// When progress is shown.

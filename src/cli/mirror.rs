@@ -103,6 +103,7 @@ fn policy(args: &MirrorArgs) -> Policy {
         bandwidth: args.bandwidth,
         connections: args.connections,
         charset: args.charset.clone(),
+        patience_seconds: args.patience.unwrap_or(Policy::default().patience_seconds),
         ..Policy::default()
     }
 }

@@ -171,16 +171,20 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
         .filter(|bytes| *bytes > 0)
 }
 
+/// Reads a span of time such as `20s`, `5m` or `2h`; none when it is not one.
+#[must_use]
+pub fn parse_span(text: &str) -> Option<Duration> {
+    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)].into_iter().find_map(|(unit, millis)| {
+        let number = text.trim().strip_suffix(unit)?.trim().parse::<u64>().ok()?;
+        number.checked_mul(millis).map(Duration::from_millis)
+    })
+}
+
 /// A span such as `"20s"`, `"5m"`, `"2h"`.
 impl Kind for Duration {
     fn read(raw: &Raw) -> Result<Self, Wrong> {
         let text = raw.text()?;
-        [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
-            .into_iter()
-            .find_map(|(unit, millis)| {
-                let number = text.trim().strip_suffix(unit)?.trim().parse::<u64>().ok()?;
-                number.checked_mul(millis).map(Self::from_millis)
-            })
+        parse_span(text)
             .ok_or_else(|| wrong(format!("'{text}' is not a time span"), "write for example \"20s\", \"5m\" or \"2h\""))
     }
     fn write(&self) -> String {

@@ -22,6 +22,7 @@ mod support;
 mod audit;
 mod cli;
 mod dav;
+mod demo;
 mod files;
 mod ftp;
 mod job;

@@ -1,0 +1,96 @@
+//! What stands behind the HTTPS listener: dashboard, WebDAV, downloads, and the question after its health.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{Method, StatusCode};
+
+use crate::account::Sessions;
+use crate::db::DbError;
+use crate::job::Jobs;
+use crate::model::Door;
+use crate::reliability::Recorder;
+use crate::serve::dav::{self, Dav};
+use crate::serve::files::{self, Files};
+use crate::serve::http::{BasicAuth, Books, Doorman, Guest, Peer};
+use crate::task::Tasks;
+use crate::tree::Tree;
+use crate::web::{self, DoorShown, WebState};
+
+use super::Store;
+
+/// How long the database may take to say that it is well.
+const HEALTH: Duration = Duration::from_secs(5);
+
+/// Lets in who signed in to the dashboard, to read; everybody else by password in every request.
+#[derive(Debug, Clone)]
+struct SessionOrBasic {
+    basic: BasicAuth,
+    sessions: Sessions,
+}
+
+#[async_trait]
+impl Doorman for SessionOrBasic {
+    async fn admit(&self, head: &Parts, door: Door) -> Result<Guest, Response> {
+        // A cookie is sent by the browser, not by the person: it may read, and change nothing.
+        let reads = matches!(head.method, Method::GET | Method::HEAD) && !head.headers.contains_key(AUTHORIZATION);
+        let token = web::session_token(&head.headers).filter(|_| reads && door == Door::Files);
+        if let Some(token) = token {
+            match self.sessions.find(&token).await {
+                Ok(Some(session)) => return self.basic.guest(&session.grant, head, door).await,
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "a session could not be looked up"),
+            }
+        }
+        self.basic.admit(head, door).await
+    }
+}
+
+/// All routes.
+pub(super) async fn router(
+    store: &Store,
+    (tree, jobs, recorder): (&Arc<Tree>, &Jobs, &Recorder),
+    doors: Vec<DoorShown>,
+    tasks: &Tasks,
+) -> Result<Router, DbError> {
+    let books = Books { audit: store.audit.clone(), recorder: recorder.clone(), clock: Arc::clone(&store.clock) };
+    let basic = BasicAuth { accounts: store.accounts.clone(), tree: Arc::clone(tree), books };
+    let sessions = Sessions::new(store.db.clone(), Arc::clone(&store.clock));
+    let doorman: Arc<dyn Doorman> = Arc::new(SessionOrBasic { basic, sessions: sessions.clone() });
+    let dav = Dav::open(store.db.clone(), Arc::clone(&doorman), Arc::clone(&store.clock)).await?;
+    let state = WebState {
+        db: store.db.clone(),
+        clock: Arc::clone(&store.clock),
+        accounts: store.accounts.clone(),
+        sessions,
+        audit: store.audit.clone(),
+        jobs: jobs.clone(),
+        tree: Arc::clone(tree),
+        doors: Arc::new(doors),
+        peer_of: Arc::new(|extensions| extensions.get::<Peer>().cloned().unwrap_or_else(Peer::unknown).address),
+        stop: tasks.token(),
+    };
+    let door_routes = Router::new().merge(dav::router(dav)).merge(files::router(Files { doorman, render: None }));
+    Ok(door_routes.merge(health(store)).merge(web::router(state)))
+}
+
+/// `/healthz`: 200 when the database answers, for load balancers and containers. Tells nothing else.
+fn health(store: &Store) -> Router {
+    let db = store.db.clone();
+    let answer = move || {
+        let db = db.clone();
+        async move {
+            match tokio::time::timeout(HEALTH, db.ping()).await {
+                Ok(Ok(())) => (StatusCode::OK, "ok\n"),
+                _ => (StatusCode::SERVICE_UNAVAILABLE, "the job store does not answer\n"),
+            }
+        }
+    };
+    Router::new().route("/healthz", get(answer))
+}
