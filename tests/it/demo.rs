@@ -42,7 +42,11 @@ fn wait_for_jobs(demo: &Causeway) -> usize {
         if jobs.iter().all(|job| job["last"]["state"] == "done") {
             return jobs.len();
         }
-        assert!(begin.elapsed() < Duration::from_secs(150), "the demo's jobs do not end well:\n{stdout}\n{}", demo.log());
+        assert!(
+            begin.elapsed() < Duration::from_secs(150),
+            "the demo's jobs do not end well:\n{stdout}\n{}",
+            demo.log()
+        );
         std::thread::sleep(Duration::from_millis(500));
     }
 }
