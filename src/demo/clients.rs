@@ -9,6 +9,9 @@ use data_encoding::BASE64;
 use crate::model::Secret;
 use crate::tree::file;
 
+/// The certificate's name among those that davfs2 trusts by name.
+const DAVFS_CERTIFICATE: &str = "causeway-demo.pem";
+
 /// What the printed lines need.
 #[derive(Debug)]
 pub struct Clients {
@@ -52,15 +55,12 @@ impl Clients {
         };
         clients.put("known_hosts", &clients.known_hosts(host_keys))?;
         clients.put("rclone.conf", &clients.rclone())?;
-        let absolute = std::path::absolute(folder)?;
-        let certificate = std::path::absolute(certificate)?;
-        let secrets = absolute.join("davfs2.secrets");
+        let secrets = std::path::absolute(folder)?.join("davfs2.secrets");
         clients.put(
             "davfs2.conf",
             &format!(
-                "# for mount -t davfs -o conf=…\nuse_locks 1\nask_auth 0\nif_match_bug 0\nsecrets {}\ntrust_server_cert {}\n",
-                secrets.display(),
-                certificate.display()
+                "# for mount -t davfs -o conf=…\nuse_locks 1\nask_auth 0\nsecrets {}\ntrust_ca_cert {DAVFS_CERTIFICATE}\n",
+                secrets.display()
             ),
         )?;
         clients.put("davfs2.secrets", &format!("{} {user} {}\n", clients.dav(), password.expose()))?;
@@ -125,7 +125,13 @@ impl Clients {
         });
         lines.push(Line {
             label: "WebDAV",
-            command: format!("mount -t davfs -o conf={}/davfs2.conf {} /mnt", absolute.display(), self.dav()),
+            // davfs2 works as a user of its own, who may not look into the data folder.
+            command: format!(
+                "install -m 644 {certificate} /etc/davfs2/certs/{DAVFS_CERTIFICATE} && \
+                 mount -t davfs -o conf={}/davfs2.conf {} /mnt",
+                absolute.display(),
+                self.dav()
+            ),
         });
         lines
     }

@@ -114,12 +114,12 @@ fn mount(demo: &Causeway, line: &str) {
     fs::create_dir(&point).unwrap();
     let line = line.replace(" /mnt", &format!(" {}", point.display()));
     shell(demo.folder(), &line, "");
-    let seen = fs::read_dir(point.join("legacy")).map(Iterator::count);
+    let seen = fs::metadata(point.join("legacy/awkward"));
     let read = fs::read(point.join("legacy/awkward/what?.txt"));
     let written = fs::write(point.join("from the mount.txt"), "hello");
     let status = Command::new("umount").arg(&point).status().unwrap();
     assert!(status.success());
-    assert!(seen.unwrap() > 5);
+    assert!(seen.unwrap().is_dir());
     assert_eq!(read.unwrap().len(), 700);
     written.unwrap();
     assert_eq!(fs::read(demo.tree().join("from the mount.txt")).unwrap(), b"hello");
