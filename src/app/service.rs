@@ -243,10 +243,10 @@ impl Service {
     /// show later that nothing was cut off.
     async fn last_words(&self, drained: bool) -> Result<(), DbError> {
         self.store.audit.record(&Actor::System, &Event::ServiceStopped { drained }).await?;
-        let head = self.store.audit.head().await?;
         let path = self.store.folder.join(CHECKPOINT);
-        if let Err(error) = file::write_private(&path, head.to_string().as_bytes()) {
-            tracing::warn!(%error, path = %path.display(), "the audit checkpoint could not be written");
+        if let Err(error) = self.store.audit.checkpoint(&Actor::System, &path).await {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, path = %path.display(), "the audit checkpoint was not written");
         }
         Ok(())
     }

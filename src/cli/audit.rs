@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::app::{Store, operator};
-use crate::audit::{Checkpoint, Event, Filter};
+use crate::audit::{Checkpoint, Filter};
 use crate::tree::file;
 
 use super::args::{AuditVerb, Format};
@@ -106,11 +106,10 @@ fn details(entry: &str) -> String {
 }
 
 async fn write_checkpoint(store: &Store, path: &Path) -> Result<(), Failure> {
-    let head = store.audit.head().await?;
-    file::write_public(path, head.to_string().as_bytes())
-        .map_err(|error| Failure::new(format!("the checkpoint {} cannot be written: {error}", path.display())))?;
-    let event = Event::CheckpointWritten { seq: head.seq, hash: head.hash_hex() };
-    store.audit.record(&operator(), &event).await?;
+    let head = store.audit.checkpoint(&operator(), path).await.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Failure::new(format!("the checkpoint {} was not written: {error}{cause}", path.display()))
+    })?;
     Out::new(false).line(format!(
         "{} holds the head of {} entries: keep it where nobody who can change the log can write",
         path.display(),
