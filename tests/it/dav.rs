@@ -71,7 +71,7 @@ async fn cut_put(door: &Https, path: &str, announced: usize, sent: usize) {
     tokio::time::sleep(Duration::from_millis(300)).await;
 }
 
-async fn tls(door: &Https) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
+pub async fn tls(door: &Https) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
     let socket = tokio::net::TcpStream::connect(("127.0.0.1", door.port)).await.unwrap();
     connector(door).connect("localhost".try_into().unwrap(), socket).await.unwrap()
 }
@@ -206,6 +206,48 @@ async fn nothing_is_deleted_by_moving_a_folder_into_itself() {
     let elsewhere = "Destination: https://example.org/dav/x";
     assert_eq!(door.status(&["-X", "MOVE", "-H", elsewhere], "/dav/a"), 502);
     assert_eq!(std::fs::read_to_string(door.root.join("a/b/c/f")).unwrap(), "x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_507_and_changes_nothing() {
+    let door = Https::start().await;
+    let small = door.root.join("small");
+    std::fs::create_dir(&small).unwrap();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "none", small.to_str().unwrap()]).output();
+    if !mount.is_ok_and(|output| output.status.success()) {
+        println!("skipped: no right to mount a small file system");
+        return;
+    }
+    std::fs::write(small.join("f"), "old").unwrap();
+    let local = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(local.path(), vec![1; 8 << 20]).unwrap();
+    let from = local.path().to_str().unwrap();
+    let statuses: Vec<u16> =
+        ["/dav/small/f", "/files/small/f", "/dav/small/g"].map(|path| door.status(&["-T", from], path)).to_vec();
+    let (old, names) = (std::fs::read(small.join("f")).unwrap(), std::fs::read_dir(&small).unwrap().count());
+    assert!(Command::new("umount").arg(&small).status().unwrap().success());
+    assert_eq!(statuses, [507, 507, 507]);
+    assert_eq!((old.as_slice(), names), (&b"old"[..], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_folder_is_listed_whole_and_at_once() {
+    let door = Https::start().await;
+    for number in 0..20_000 {
+        std::fs::write(door.root.join(format!("file & {number}")), "").unwrap();
+    }
+    std::fs::create_dir_all(door.root.join("deep/er")).unwrap();
+    std::fs::write(door.root.join("deep/er/f"), "").unwrap();
+    let started = std::time::Instant::now();
+    let answer = door.curl(&["-X", "PROPFIND", "-H", "Depth: 1"], "/dav/").stdout;
+    println!("20,001 entries, {} bytes in {:?}", answer.len(), started.elapsed());
+    let parsed = xmltree::Element::parse(answer.as_slice()).unwrap();
+    assert_eq!(parsed.children.len(), 20_002);
+    let answer =
+        String::from_utf8(door.curl(&["-X", "PROPFIND", "-H", "Depth: infinity"], "/dav/deep").stdout).unwrap();
+    assert!(answer.contains("<D:href>/dav/deep/er/f</D:href>"));
+    assert_eq!(door.status(&["-X", "DELETE"], "/dav/deep"), 204);
+    assert!(!door.root.join("deep").exists());
 }
 
 const LOCK: &str = "<D:lockinfo xmlns:D='DAV:'><D:lockscope><D:exclusive/></D:lockscope>\

@@ -159,6 +159,12 @@ async fn limits_are_answered_in_their_words() {
     for method in ["PROPFIND", "PROPPATCH", "LOCK"] {
         assert_eq!(door.status(&["--http1.1", "-X", method, "--data-binary", &data], "/dav/"), 413, "{method}");
     }
+    let refused = door.status_as(
+        "reader",
+        &["--http1.1", "-H", "Expect: 100-continue", "-X", "PUT", "--data-binary", &data],
+        "/dav/x",
+    );
+    assert_eq!(refused, 403);
     assert_eq!(door.status(&["-X", "PATCH"], "/files/x"), 405);
     assert_eq!(door.status(&["-X", "PUT", "-d", "x"], "/files/missing/x"), 409);
     Command::new("mkfifo").arg(door.root.join("pipe")).status().unwrap();
@@ -174,6 +180,9 @@ async fn tls_1_2_and_1_3_and_the_same_certificate_after_a_restart() {
         let args: Vec<&str> = version.split('=').collect();
         assert_eq!(door.status(&args, "/files/f"), 200, "{version}");
     }
+    let stream = crate::dav::tls(&door).await;
+    let group = stream.get_ref().1.negotiated_key_exchange_group().unwrap().name();
+    assert_eq!(group, rustls::NamedGroup::X25519MLKEM768, "hybrid post-quantum");
     let old = ["--tlsv1.0", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"];
     assert_eq!(door.status(&old, "/files/f"), 0);
     let certificate = door.data().join("tls/certificate.pem");
