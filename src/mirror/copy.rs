@@ -65,8 +65,11 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) ->
     }
     let lane = lanes.acquire().await.map_err(|_| Broken::Stopped)?;
     engine.check_stop()?;
-    let before = exact_version(engine, item).await?;
-    if keep(engine, item, &before).await? {
+    // Where the target had nothing, nothing can be kept: no need to ask.
+    let known =
+        if item.replaces { journal::file_known(&engine.order.db, engine.order.job, &item.path).await? } else { None };
+    let before = exact_version(engine, item, known.is_some()).await?;
+    if item.replaces && keep(engine, item, &before, known).await? {
         return Ok(());
     }
     settled(engine, &before)?;
@@ -95,18 +98,13 @@ pub(super) fn attempt(engine: &Engine, item: &Item, started: Timestamp, from: u6
 }
 
 /// The source's version, to the second at least where the source can tell.
-async fn exact_version(engine: &Engine, item: &Item) -> Result<Fingerprint, Failure> {
+async fn exact_version(engine: &Engine, item: &Item, known: bool) -> Result<Fingerprint, Failure> {
     let exact = item.listed.mtime.is_some_and(|m| m.precision <= Precision::Second) && item.listed.size.is_some();
     // A file that this job published is asked for again: the listing may be wrong about its time zone.
-    let asked_before = item.attempts > 0 || journal_knows(engine, item).await?.is_some();
-    if exact && !asked_before {
+    if exact && !known && item.attempts == 0 {
         return Ok(item.listed.clone());
     }
     look(engine, item).await
-}
-
-async fn journal_knows(engine: &Engine, item: &Item) -> Result<Option<(Known, Option<Digest>)>, Failure> {
-    Ok(journal::file_known(&engine.order.db, engine.order.job, &item.path).await?)
 }
 
 /// What the source says now.
@@ -119,9 +117,13 @@ async fn look(engine: &Engine, item: &Item) -> Result<Fingerprint, Failure> {
 
 /// Is nothing to be moved after all? So it is when the exact time shows the version that was published and
 /// the target still holds it, or when the policy believes what lies in the target.
-async fn keep(engine: &Engine, item: &Item, before: &Fingerprint) -> Result<bool, Failure> {
+async fn keep(
+    engine: &Engine,
+    item: &Item,
+    before: &Fingerprint,
+    known: Option<(Known, Option<Digest>)>,
+) -> Result<bool, Failure> {
     let policy = &engine.order.policy;
-    let known = journal_knows(engine, item).await?;
     if known.is_none() && policy.existing == Existing::Prove {
         return Ok(false);
     }
