@@ -74,7 +74,7 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) ->
     }
     settled(engine, &before)?;
     let ticket = engine.progress.show(&item.path, before.size);
-    let moved = transfer::transfer(engine, item, &before, &ticket).await?;
+    let moved = transfer::transfer(engine, item, &before, &ticket, lane).await?;
     let version = match still_the_same(engine, item, &before, &moved).await {
         Ok(version) => version,
         Err(failure) => {
@@ -84,7 +84,6 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) ->
             return Err(failure);
         }
     };
-    drop(lane);
     let change = Change::Verified { item: item.id, digest: moved.digest, size: moved.size };
     engine.journal.commit(change).await?;
     item.state = ItemState::Verified;

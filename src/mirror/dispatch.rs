@@ -21,6 +21,9 @@ const PAGE: i64 = 500;
 /// Failed items that wait for another try; when there are more, nothing new is begun.
 const MOST_WAITING: usize = 1000;
 
+/// Files that are verified and published while others are read; the disk syncs many at the price of one.
+const AHEAD: usize = 24;
+
 /// A file on its way.
 struct Task {
     item: Item,
@@ -38,8 +41,8 @@ struct Report {
 /// Moves every open item of the run.
 pub(super) async fn copy_all(engine: &Engine) -> Result<(), Broken> {
     let width = usize::from(engine.width(Side::Source));
-    // Some more than there are connections: while one is verified and published, the next is read.
-    let most = width * 2 + 2;
+    // More than there are connections: while some are made durable and published, the next are read.
+    let most = width + AHEAD;
     let (sender, reports) = mpsc::channel(most);
     let mut dispatcher = Dispatcher {
         engine,

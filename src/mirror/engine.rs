@@ -214,7 +214,7 @@ async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     engine.progress.enter(Stage::Finishing);
     delete::gone(engine, facts).await?;
     if !engine.order.policy.dry_run {
-        finish::time_dirs(engine).await?;
+        finish::settle_dirs(engine).await?;
         finish::sweep_parts(engine).await?;
     }
     engine.progress.entries_skipped.store(facts.counts.entries_skipped, Relaxed);

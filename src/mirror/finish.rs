@@ -3,25 +3,33 @@
 use super::engine::{Broken, Engine, Facts};
 use super::scan::store as scan;
 use super::{Ended, MirrorError, Summary, journal};
-use crate::model::{FaultKind, RelPath};
+use crate::model::FaultKind;
 
 const PAGE: i64 = 1000;
 
-/// Gives directories the times that they have in the source, as far as this run changed them.
-pub(super) async fn time_dirs(engine: &Engine) -> Result<(), Broken> {
-    if !engine.order.target.capabilities().set_mtime {
-        return Ok(());
-    }
-    let mut after = RelPath::root();
+/// Makes the names in the directories that this run changed durable, and gives directories the times that
+/// they have in the source. Once per directory instead of once per file: a name that a power cut takes
+/// away before is missed by the next run, which copies the file again.
+pub(super) async fn settle_dirs(engine: &Engine) -> Result<(), Broken> {
+    let able = engine.order.target.capabilities().set_mtime;
+    let mut after = None;
     loop {
         engine.check_stop()?;
-        let page = scan::dirs_to_time(&engine.order.db, engine.order.run, &after, PAGE).await?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        after = last.clone();
-        for (dir, version) in page {
-            let set =
-                engine.persist(|| async { Ok(engine.order.target.set_attributes(&dir, version.mtime, None).await) });
-            if let Err(fault) = set.await?
+        let page = scan::dirs_to_settle(&engine.order.db, engine.order.run, after.as_ref(), PAGE).await?;
+        let Some((last, ..)) = page.last() else { return Ok(()) };
+        after = Some(last.clone());
+        for (dir, version, touched) in page {
+            let settled = engine.persist(|| async {
+                let target = &engine.order.target;
+                if touched && let Err(fault) = target.sync_dir(&dir).await {
+                    return Ok(Err(fault));
+                }
+                Ok(match version.mtime.filter(|_| able) {
+                    Some(mtime) => target.set_attributes(&dir, Some(mtime), None).await,
+                    None => Ok(()),
+                })
+            });
+            if let Err(fault) = settled.await?
                 && fault.kind != FaultKind::Missing
             {
                 tracing::warn!(dir = %dir.display(), fault = %fault, "the time of a directory could not be set");

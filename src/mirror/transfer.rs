@@ -3,6 +3,7 @@
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
+use tokio::sync::SemaphorePermit;
 
 use super::copy::{Failure, at_source, at_target};
 use super::engine::{Broken, Engine};
@@ -52,6 +53,7 @@ pub(super) async fn transfer(
     item: &mut Item,
     version: &Fingerprint,
     ticket: &Ticket<'_>,
+    lane: SemaphorePermit<'_>,
 ) -> Result<Moved, Failure> {
     let part = part_path(&item.target, version).map_err(at_target)?;
     if item.part.as_ref() != Some(&part) {
@@ -67,7 +69,7 @@ pub(super) async fn transfer(
     engine.journal.put(Change::Started { item: item.id, part: part.clone(), offset }).await?;
     let sink = engine.order.target.write(&part, offset).await.map_err(at_target)?;
     let mut mover = Mover { engine, item, ticket, hash, from: offset, at: offset, noted: offset };
-    mover.run(source, sink, ahead, version.size).await
+    mover.run(source, sink, ahead, version.size, lane).await
 }
 
 /// The part of another version is of no use any more.
@@ -157,11 +159,14 @@ impl Mover<'_> {
         mut sink: Box<dyn Sink>,
         ahead: Bytes,
         expected: Option<u64>,
+        lane: SemaphorePermit<'_>,
     ) -> Result<Moved, Failure> {
         if !ahead.is_empty() {
             self.take(&mut sink, ahead).await?;
         }
         let read = self.pump(source, &mut sink, expected).await?;
+        // The next file may be read while this one is made durable.
+        drop(lane);
         // Also after a failure: what arrived is made safe, so that the next try goes on from here.
         let at = self.at;
         let length = sink.finish().await.map_err(|fault| self.blame(Side::Target, fault))?;

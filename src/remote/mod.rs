@@ -71,6 +71,12 @@ pub trait Remote: Send + Sync + 'static {
         trash_by_rename(self, path, batch).await
     }
 
+    /// Makes the names in the directory `dir` survive a power cut, where the other side can.
+    async fn sync_dir(&self, dir: &RelPath) -> Result<(), Fault> {
+        let _names_are_the_other_sides_care = dir;
+        Ok(())
+    }
+
     /// Ends every connection in good order.
     async fn close(&self);
 }

@@ -273,29 +273,31 @@ pub(crate) async fn touch(tx: &mut sqlx::SqliteConnection, run: RunId, dirs: &[R
     Ok(())
 }
 
-/// Directories of the source whose target needs its time set: changed by this run, or showing another time.
-pub(crate) async fn dirs_to_time(
+/// Directories of the source whose target was changed by this run (said with each) or shows another time.
+pub(crate) async fn dirs_to_settle(
     db: &Db,
     run: RunId,
-    after: &RelPath,
+    after: Option<&RelPath>,
     limit: i64,
-) -> Result<Vec<(RelPath, Fingerprint)>, DbError> {
+) -> Result<Vec<(RelPath, Fingerprint, bool)>, DbError> {
     let rows = sqlx::query(
-        "SELECT s.path, s.size, s.mtime, s.mtime_precision, s.mtime_told FROM scan s \
+        "SELECT s.path, s.size, s.mtime, s.mtime_precision, s.mtime_told, s.touched FROM scan s \
          LEFT JOIN scan t ON t.run = s.run AND t.side = 1 AND t.path = s.path \
-         WHERE s.run = ? AND s.side = 0 AND s.kind = 1 AND s.path > ? AND s.mtime IS NOT NULL AND s.refused IS NULL \
-         AND (s.touched = 1 OR t.mtime IS NULL OR abs(t.mtime / 1000000000 - s.mtime / 1000000000) > \
-              CASE s.mtime_precision WHEN 0 THEN 0 WHEN 1 THEN 0 WHEN 2 THEN 60 ELSE 86400 END) \
-         ORDER BY s.path LIMIT ?",
+         WHERE s.run = ?1 AND s.side = 0 AND s.kind = 1 AND (?2 IS NULL OR s.path > ?2) AND s.refused IS NULL \
+         AND (s.touched = 1 OR (s.mtime IS NOT NULL AND \
+              (t.mtime IS NULL OR abs(t.mtime / 1000000000 - s.mtime / 1000000000) > \
+              CASE s.mtime_precision WHEN 0 THEN 0 WHEN 1 THEN 0 WHEN 2 THEN 60 ELSE 86400 END))) \
+         ORDER BY s.path LIMIT ?3",
     )
     .bind(run.0)
-    .bind(after.as_bytes())
+    .bind(after.map(RelPath::as_bytes))
     .bind(limit)
     .fetch_all(db.read())
     .await?;
     rows.iter()
         .map(|row| {
-            Ok((path(row.try_get("path")?)?, version(row, ["size", "mtime", "mtime_precision", "mtime_told"], None)?))
+            let version = version(row, ["size", "mtime", "mtime_precision", "mtime_told"], None)?;
+            Ok((path(row.try_get("path")?)?, version, row.try_get::<i64, _>("touched")? == 1))
         })
         .collect()
 }

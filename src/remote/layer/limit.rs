@@ -119,6 +119,10 @@ impl Remote for Limited {
         self.inner.trash(path, batch).await
     }
 
+    async fn sync_dir(&self, dir: &RelPath) -> Result<(), Fault> {
+        self.inner.sync_dir(dir).await
+    }
+
     async fn close(&self) {
         self.inner.close().await;
     }

@@ -132,11 +132,11 @@ impl Remote for Local {
 
     async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
         let from = from.clone();
-        self.on(Phase::Publish, to, move |view, to| {
-            view.rename(&from, to, Replace::Yes)?;
-            view.sync_dir(&to.parent().unwrap_or_default())
-        })
-        .await
+        self.on(Phase::Publish, to, move |view, to| view.rename(&from, to, Replace::Yes)).await
+    }
+
+    async fn sync_dir(&self, dir: &RelPath) -> Result<(), Fault> {
+        self.on(Phase::Publish, dir, View::sync_dir).await
     }
 
     async fn remove_file(&self, path: &RelPath) -> Result<(), Fault> {
