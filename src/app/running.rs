@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::{Life, Owner};
 use crate::tree::file;
 
 const FILE: &str = "running.json";
@@ -37,8 +38,8 @@ pub enum RunningError {
 pub struct Running {
     /// Its number.
     pub pid: u32,
-    /// When that process began, in the kernel's ticks: numbers of processes come back.
-    began: Option<u64>,
+    /// That process, so that another one with its number is not taken for it; none when it has ended.
+    owner: Option<String>,
     /// Dashboard, WebDAV and downloads.
     pub https: Option<SocketAddr>,
     /// SFTP.
@@ -56,13 +57,13 @@ impl Running {
         let path = folder.join(FILE);
         if let Some(other) = Self::read(folder)
             && other.pid != std::process::id()
-            && other.began.is_some()
-            && other.began == began(other.pid)
+            && other.is_alive()
         {
             return Err(RunningError::Elsewhere { pid: other.pid, folder: folder.to_path_buf() });
         }
         let pid = std::process::id();
-        let running = Self { pid, began: began(pid), https: None, sftp: None, path };
+        let owner = Some(Owner::of_this_process().to_string());
+        let running = Self { pid, owner, https: None, sftp: None, path };
         running.announce()?;
         Ok(running)
     }
@@ -71,6 +72,11 @@ impl Running {
     #[must_use]
     pub fn read(folder: &Path) -> Option<Self> {
         serde_json::from_slice(&file::read_small(&folder.join(FILE), 4096).ok()?).ok()
+    }
+
+    fn is_alive(&self) -> bool {
+        let owner = self.owner.as_deref().and_then(|owner| owner.parse::<Owner>().ok());
+        owner.is_some_and(|owner| owner.life(&Owner::of_this_process()) == Life::Alive)
     }
 
     /// Writes the addresses.
@@ -85,18 +91,11 @@ impl Running {
 
     /// Says that nobody serves any more.
     pub fn forget(mut self) {
-        (self.https, self.sftp, self.began) = (None, None, None);
+        (self.https, self.sftp, self.owner) = (None, None, None);
         if let Err(error) = self.announce() {
             tracing::debug!(%error, "the note about this process stays");
         }
     }
-}
-
-/// When a process began (field 22 of `/proc/PID/stat`); none when there is no such process.
-fn began(pid: u32) -> Option<u64> {
-    let text = file::read_small(Path::new(&format!("/proc/{pid}/stat")), 4096).ok()?;
-    // The command's name may hold blanks and brackets: the fields are counted from its end.
-    String::from_utf8_lossy(&text).rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -104,19 +103,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_server_is_refused_and_a_dead_one_forgotten() {
+    fn a_second_server_is_refused_and_an_ended_one_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        assert!(began(std::process::id()).is_some());
-        // Process 1 lives; nobody is process 4194305, the first number that cannot be.
-        let note =
-            |pid: u32| serde_json::json!({ "pid": pid, "began": began(pid).or(Some(1)), "https": null, "sftp": null });
-        std::fs::write(&path, note(1).to_string()).unwrap();
+        let own = Owner::of_this_process().to_string();
+        let note = |owner: Option<&str>| serde_json::json!({ "pid": 1, "owner": owner, "https": null, "sftp": null });
+        std::fs::write(&path, note(Some(&own)).to_string()).unwrap();
         assert!(matches!(Running::claim(folder.path()), Err(RunningError::Elsewhere { pid: 1, .. })));
-        std::fs::write(&path, note(4_194_305).to_string()).unwrap();
+        std::fs::write(&path, note(None).to_string()).unwrap();
         let running = Running::claim(folder.path()).unwrap();
         assert_eq!(Running::read(folder.path()).unwrap().pid, std::process::id());
         running.forget();
-        assert_eq!(Running::read(folder.path()).unwrap().began, None);
+        assert_eq!(Running::read(folder.path()).unwrap().owner, None);
     }
 }

@@ -128,14 +128,21 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Verb::Job(verb) => {
             let config = load(named, &environment)?.config;
-            job::run(verb, &store(&config).await?, &config, &environment).await
+            let store = store(&config).await?;
+            closed(&store, job::run(verb, &store, &config, &environment).await).await
         }
-        Verb::Run(verb) => job::runs(verb, &store(&load(named, &environment)?.config).await?).await,
+        Verb::Run(verb) => {
+            let store = store(&load(named, &environment)?.config).await?;
+            closed(&store, job::runs(verb, &store).await).await
+        }
         Verb::Check(args) => check::run(&args, &config::inspect(named, &environment)),
         Verb::Account(verb) => {
             account::run(verb, &store(&load(named, &environment)?.config).await?, &environment).await
         }
-        Verb::Audit(verb) => audit::run(verb, &store(&load(named, &environment)?.config).await?).await,
+        Verb::Audit(verb) => {
+            let store = store(&load(named, &environment)?.config).await?;
+            closed(&store, audit::run(verb, &store).await).await
+        }
     }
 }
 
@@ -149,4 +156,10 @@ fn load(named: Option<&std::path::Path>, environment: &Environment) -> Result<Lo
 
 async fn store(config: &Config) -> Result<Store, Failure> {
     Ok(Store::open(config).await?)
+}
+
+/// Leaves the database in one file, as whoever copies or moves it expects.
+async fn closed(store: &Store, result: Result<(), Failure>) -> Result<(), Failure> {
+    store.db.close().await;
+    result
 }
