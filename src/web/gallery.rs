@@ -325,7 +325,7 @@ fn reliability() -> ReliabilityPage {
     let row = |name: &str, unit: &str, values: [(f64, f64, f64, u32); 3], top: f64| {
         StatRow {
         name: name.into(), unit: unit.into(), definition: "Connections that reached the end of login, divided by all connections that were tried in the window. Interval by Wilson.".into(),
-        cells: values.iter().zip(classes).map(|((v, l, h, n), class)| Cell { class, shown: (*n > 30).then(|| Shown { value: super::show::figure(*v), range: format!("{} to {}", super::show::figure(*l), super::show::figure(*h)), bar: IntervalBar::new(*v, *l, *h, top, "x") }), n: n.to_string(), needed: "30".into() }).collect(),
+        cells: values.iter().zip(classes).map(|((v, l, h, n), class)| Cell { name: class, class, shown: (*n > 30).then(|| Shown { value: super::show::figure(*v), range: format!("{} to {}", super::show::figure(*l), super::show::figure(*h)), bar: IntervalBar::new(*v, *l, *h, top, "x") }), n: n.to_string(), needed: "30".into() }).collect(),
     }
     };
     ReliabilityPage {

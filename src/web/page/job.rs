@@ -77,7 +77,7 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
         (false, true) => "not planned".to_owned(),
         (false, false) => starts.iter().map(|at| job.zone.show(*at)).collect::<Vec<_>>().join(", then "),
     };
-    let mut facts = vec![("When", job.schedule.describe(&job.zone)), ("Next start", next), ("Files", files(policy))];
+    let mut facts = vec![("When", jobs::when(job)), ("Next start", next), ("Files", files(policy))];
     facts.push((
         "Vanished files",
         if policy.delete.enabled {

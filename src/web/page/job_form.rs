@@ -223,7 +223,7 @@ fn target(place: &str, tree: &Tree) -> Result<Endpoint, String> {
 #[expect(clippy::unnecessary_wraps, reason = "reads better where it is used")]
 fn local(tree: &Tree, inside: &crate::model::RelPath) -> Result<Endpoint, String> {
     use std::os::unix::ffi::OsStrExt as _;
-    let mut root = tree.path().as_os_str().as_bytes().to_vec();
+    let mut root = jobs::absolute(tree).as_os_str().as_bytes().to_vec();
     if !inside.is_root() {
         root.push(b'/');
         root.extend_from_slice(inside.as_bytes());

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use jiff::Timestamp;
 
-use crate::job::{JobRow as Stored, RunState};
+use crate::job::{Job, JobRow as Stored, RunState};
 use crate::model::{Endpoint, Protocol};
 use crate::tree::Tree;
 use crate::web::frame::Frame;
@@ -56,7 +56,7 @@ fn shown(row: &Stored, tree: &Tree, now: Timestamp) -> JobRow {
         name: job.name.clone(),
         source: place(&job.source.endpoint, tree),
         target: place(&job.target.endpoint, tree),
-        schedule: job.schedule.describe(&job.zone),
+        schedule: when(job),
         next: job.next_start.filter(|_| !job.paused).map(|at| Moment::around(at, now)),
         chip: chip(row),
     }
@@ -83,10 +83,21 @@ pub(in crate::web) fn place(endpoint: &Endpoint, tree: &Tree) -> String {
     if endpoint.protocol != Protocol::Local {
         return endpoint.url();
     }
-    let inside = endpoint.root.strip_prefix(tree.path().as_os_str().as_bytes());
+    let root = absolute(tree);
+    let inside = endpoint.root.strip_prefix(root.as_os_str().as_bytes());
     match inside.map(|rest| rest.strip_prefix(b"/").unwrap_or(rest)) {
         Some(b"") => "the whole tree".to_owned(),
         Some(rest) if !rest.starts_with(b"/") => String::from_utf8_lossy(rest).into_owned(),
         _ => endpoint.url(),
     }
+}
+
+/// The served tree's folder from the root of this machine, whatever the configuration wrote.
+pub(in crate::web) fn absolute(tree: &Tree) -> std::path::PathBuf {
+    std::path::absolute(tree.path()).unwrap_or_else(|_| tree.path().to_path_buf())
+}
+
+/// When a job starts, as part of a sentence.
+pub(in crate::web) fn when(job: &Job) -> String {
+    job.schedule.describe(&job.zone).replace(". (", " (").trim_end_matches('.').to_owned()
 }

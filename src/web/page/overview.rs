@@ -112,8 +112,18 @@ pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): A
         missing: rows.iter().filter_map(missing).collect(),
         recent,
         storage: storage(&state.tree).await,
-        doors: state.doors.as_ref().clone(),
+        doors: doors(&state.doors),
     })
+}
+
+/// A fingerprint that stands above already (one certificate for many addresses) is not repeated.
+fn doors(doors: &[DoorShown]) -> Vec<DoorShown> {
+    let mut shown: Vec<DoorShown> = Vec::with_capacity(doors.len());
+    for door in doors {
+        let known = shown.iter().any(|other| other.fingerprint == door.fingerprint);
+        shown.push(DoorShown { fingerprint: door.fingerprint.clone().filter(|_| !known), ..door.clone() });
+    }
+    shown
 }
 
 /// What the last run of a job could not bring.
@@ -156,7 +166,7 @@ fn verdict(rows: &[JobRow]) -> Verdict {
         (
             Tone::Bad,
             if failed == 1 { headline } else { headline.replace("its work", "their work") },
-            format!("Its last run says why. {held} are here."),
+            format!("The last run says why. {held} are here."),
         )
     } else if lost > 0 {
         (

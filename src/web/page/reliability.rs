@@ -38,6 +38,7 @@ pub struct Shown {
 /// One protocol in one statistic.
 #[derive(Debug, Clone)]
 pub struct Cell {
+    pub name: &'static str,
     pub class: &'static str,
     pub shown: Option<Shown>,
     pub n: String,
@@ -122,7 +123,7 @@ fn class(family: &str) -> &'static str {
 fn scale(unit: Unit, largest: f64) -> (f64, &'static str) {
     match unit {
         Unit::Share => (100.0, "per cent"),
-        Unit::Seconds if largest < 1.0 => (1000.0, "milliseconds"),
+        Unit::Seconds if largest > 0.0 && largest < 1.0 => (1000.0, "milliseconds"),
         Unit::Seconds if largest < 600.0 => (1.0, "seconds"),
         Unit::Seconds => (1.0 / 60.0, "minutes"),
         Unit::PerThousand => (1.0, "per 1,000 connections"),
@@ -139,6 +140,7 @@ fn row(row: &Row) -> StatRow {
     let top = estimates().filter_map(|e| e.high.or(e.value)).fold(0.0, f64::max) * factor * 1.05;
     let top = if statistic.unit == Unit::Share { top.min(100.0) } else { top };
     let cells = row.cells.iter().map(|cell| Cell {
+        name: cell.family,
         class: class(cell.family),
         shown: estimate(&cell.estimate, factor, top, unit),
         n: shown::count(cell.estimate.n),

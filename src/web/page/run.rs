@@ -152,6 +152,9 @@ fn figures(run: &Run, counts: &RunCounts) -> Vec<Count> {
     let copied =
         Count { more: shown::bytes(counts.bytes_published), ..count("Copied", counts.state(ItemState::Published)) };
     let Some(summary) = &run.summary else {
+        if run.state.is_over() && counts.by_state.is_empty() {
+            return Vec::new();
+        }
         return vec![copied, Count { bad: failed > 0, ..count("Missing", failed) }];
     };
     let numbers = &summary.counts;
