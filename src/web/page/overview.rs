@@ -153,6 +153,8 @@ fn verdict(rows: &[JobRow]) -> Verdict {
     let here: u64 =
         summaries.iter().map(|s| s.counts.files_published + s.counts.files_unchanged + s.counts.files_adopted).sum();
     let jobs = show::plural(len(rows.len()), "job", "jobs");
+    // Nothing is said about what nobody has looked at yet.
+    let unfinished = len(rows.iter().filter(|row| row.last.is_none() && !row.job.ad_hoc).count());
     let held = format!("{} of {jobs}", show::plural(here, "file", "files"));
     let active = rows.iter().filter(|row| row.active.is_some()).count();
     let (tone, headline, detail) = if rows.is_empty() {
@@ -183,6 +185,12 @@ fn verdict(rows: &[JobRow]) -> Verdict {
     } else if summaries.is_empty() {
         let headline = if active > 0 { "The first copy is under way" } else { "No job has run yet" };
         (if active > 0 { Tone::Busy } else { Tone::Idle }, headline.to_owned(), format!("{jobs} defined."))
+    } else if unfinished > 0 {
+        (
+            if active > 0 { Tone::Busy } else { Tone::Idle },
+            format!("{} to finish its first run", show::plural(unfinished, "job has still", "jobs have still")),
+            format!("{held} are here. What the others hold is not known yet."),
+        )
     } else if summaries.iter().all(|s| s.verified) {
         (
             Tone::Ok,
