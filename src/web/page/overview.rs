@@ -188,7 +188,7 @@ fn verdict(rows: &[JobRow]) -> Verdict {
     } else if unfinished > 0 {
         (
             if active > 0 { Tone::Busy } else { Tone::Idle },
-            format!("{} to finish its first run", show::plural(unfinished, "job has still", "jobs have still")),
+            format!("{} to finish the first run", show::plural(unfinished, "job has still", "jobs have still")),
             format!("{held} are here. What the others hold is not known yet."),
         )
     } else if summaries.iter().all(|s| s.verified) {
