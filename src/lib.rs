@@ -68,6 +68,8 @@ pub mod telemetry;
 
 // shelf: program
 pub mod app;
+
+// shelf: demonstration
 pub mod demo;
 
 // shelf: command line
