@@ -2,5 +2,11 @@
 //! those who connect to us.
 
 pub mod admit;
+pub mod dial;
+mod stream;
+pub mod tls;
 
 pub use admit::{Admission, AdmissionLimits, Permit};
+pub use dial::{Dialled, connect, dial};
+pub use stream::Stream;
+pub use tls::{TlsClient, Trust};

@@ -6,6 +6,7 @@
 
 mod capabilities;
 pub mod contract;
+pub mod ftp;
 pub mod layer;
 mod listing;
 pub mod local;

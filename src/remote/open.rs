@@ -24,7 +24,7 @@ pub struct Context {
 /// The fault of the first thing that did not work: look-up, connect, TLS, login, folder.
 pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>, Fault> {
     match endpoint.protocol {
-        Protocol::Ftp | Protocol::FtpTls | Protocol::Ftps => Err(unsupported(endpoint, ctx)),
+        Protocol::Ftp | Protocol::FtpTls | Protocol::Ftps => super::ftp::open(endpoint, ctx).await,
         Protocol::Sftp | Protocol::Dav | Protocol::Davs => Err(unsupported(endpoint, ctx)),
         Protocol::Local => super::local::open(endpoint, false).await,
     }

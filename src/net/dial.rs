@@ -1,0 +1,136 @@
+//! Dialling: look-up and connect, each with a deadline and a measured time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::model::{Fault, FaultKind, Phase};
+
+/// An address gets this head start before the next one is tried beside it (RFC 8305, section 5).
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// A connection and how long each phase of getting it took.
+#[derive(Debug)]
+pub struct Dialled {
+    /// Connected, with keepalive, user timeout and no delay set.
+    pub stream: TcpStream,
+    /// Whom it reached.
+    pub peer: SocketAddr,
+    /// Look-up and connect, in order.
+    pub phases: Vec<(Phase, Duration)>,
+}
+
+/// Looks `host` up and connects to the first of its addresses that answers. Each of the two phases may
+/// take `within`.
+///
+/// # Errors
+/// A fault of [`Phase::Resolve`] or [`Phase::Connect`].
+pub async fn dial(host: &str, port: u16, within: Duration) -> Result<Dialled, Fault> {
+    let started = Instant::now();
+    let addresses = resolve(host, port, within).await?;
+    let resolved = started.elapsed();
+    let started = Instant::now();
+    let stream = match timeout(within, race(&addresses)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            let what = format!("cannot connect to {host} port {port}, check that the server runs there");
+            return Err(Fault::io(Phase::Connect, &what, &error));
+        }
+        Err(_) => {
+            return Err(Fault::new(
+                Phase::Connect,
+                FaultKind::Timeout,
+                format!(
+                    "{host} port {port} does not answer within {} s: check address, port and firewall",
+                    within.as_secs()
+                ),
+            ));
+        }
+    };
+    tune(&stream);
+    let peer = stream
+        .peer_addr()
+        .map_err(|e| Fault::io(Phase::Connect, &format!("lost {host} right after connecting"), &e))?;
+    let phases = vec![(Phase::Resolve, resolved), (Phase::Connect, started.elapsed())];
+    Ok(Dialled { stream, peer, phases })
+}
+
+/// Connects to one known address, for data connections.
+///
+/// # Errors
+/// A fault of `phase`.
+pub async fn connect(address: SocketAddr, within: Duration, phase: Phase) -> Result<TcpStream, Fault> {
+    match timeout(within, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => {
+            tune(&stream);
+            Ok(stream)
+        }
+        Ok(Err(error)) => Err(Fault::io(phase, &format!("cannot connect to {address}"), &error)),
+        Err(_) => Err(Fault::new(
+            phase,
+            FaultKind::Timeout,
+            format!("{address} does not answer within {} s: a firewall may drop this port", within.as_secs()),
+        )),
+    }
+}
+
+async fn resolve(host: &str, port: u16, within: Duration) -> Result<Vec<SocketAddr>, Fault> {
+    let failed = |kind, why: String| {
+        Fault::new(Phase::Resolve, kind, format!("cannot look up '{host}', check the host name: {why}"))
+    };
+    let found = timeout(within, tokio::net::lookup_host((host, port)))
+        .await
+        .map_err(|_| failed(FaultKind::Timeout, format!("no answer within {} s", within.as_secs())))?
+        .map_err(|e| failed(FaultKind::Unreachable, e.to_string()))?;
+    let addresses = found.collect::<Vec<_>>();
+    if addresses.is_empty() { Err(failed(FaultKind::Unreachable, "it has no address".into())) } else { Ok(addresses) }
+}
+
+/// Tries the addresses in their order, each a head start after the one before, and keeps the first that
+/// connects. The last error counts when none does.
+async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut waiting = addresses.iter();
+    let mut running = FuturesUnordered::new();
+    let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "no address to connect to");
+    if let Some(first) = waiting.next() {
+        running.push(TcpStream::connect(*first));
+    }
+    while !running.is_empty() {
+        tokio::select! {
+            Some(done) = running.next() => match done {
+                Ok(stream) => return Ok(stream),
+                Err(error) => {
+                    last = error;
+                    running.extend(waiting.next().map(|a| TcpStream::connect(*a)));
+                }
+            },
+            () = sleep(HEAD_START), if waiting.len() > 0 => {
+                running.extend(waiting.next().map(|a| TcpStream::connect(*a)));
+            }
+        }
+    }
+    Err(last)
+}
+
+/// A NAT that forgets after 20 s hears from us every 10 s, and a peer that is gone is noticed within a
+/// minute. Best effort: a socket without these options still works.
+fn tune(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(10)).with_interval(Duration::from_secs(10)).with_retries(5);
+    for set in [
+        socket.set_tcp_nodelay(true),
+        socket.set_tcp_keepalive(&keepalive),
+        socket.set_tcp_user_timeout(Some(Duration::from_secs(60))),
+    ] {
+        if let Err(error) = set {
+            tracing::debug!(error = %error, "a socket option was refused");
+        }
+    }
+}

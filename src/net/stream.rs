@@ -1,0 +1,104 @@
+//! A connection that may or may not be inside TLS, and counts what passes.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+/// Plain TCP or TLS over it.
+#[derive(Debug)]
+pub struct Stream {
+    channel: Channel,
+    received: u64,
+    sent: u64,
+}
+
+#[derive(Debug)]
+enum Channel {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// In the clear.
+    #[must_use]
+    pub const fn plain(stream: TcpStream) -> Self {
+        Self { channel: Channel::Plain(stream), received: 0, sent: 0 }
+    }
+
+    /// Inside TLS.
+    #[must_use]
+    pub fn tls(stream: TlsStream<TcpStream>) -> Self {
+        Self { channel: Channel::Tls(Box::new(stream)), received: 0, sent: 0 }
+    }
+
+    /// Payload bytes read so far.
+    #[must_use]
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Payload bytes written so far.
+    #[must_use]
+    pub const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Is it inside TLS?
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        matches!(self.channel, Channel::Tls(_))
+    }
+
+    /// The TCP stream again, to start TLS on it; `None` when it is inside TLS already.
+    #[must_use]
+    pub fn into_plain(self) -> Option<TcpStream> {
+        match self.channel {
+            Channel::Plain(stream) => Some(stream),
+            Channel::Tls(_) => None,
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let done = match &mut self.channel {
+            Channel::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Channel::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        };
+        self.received = self.received.saturating_add((buf.filled().len() - before) as u64);
+        done
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let done = match &mut self.channel {
+            Channel::Plain(stream) => Pin::new(stream).poll_write(cx, data),
+            Channel::Tls(stream) => Pin::new(stream).poll_write(cx, data),
+        };
+        if let Poll::Ready(Ok(count)) = &done {
+            self.sent = self.sent.saturating_add(*count as u64);
+        }
+        done
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.channel {
+            Channel::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Channel::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    /// Ends our direction; inside TLS with close_notify first.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.channel {
+            Channel::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Channel::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Reading a directory: CWD, then a listing command without arguments, because paths as arguments come
+//! back as an empty success on several servers.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
+
+use super::fault;
+use super::listing::{Form, Parser, Zone};
+use super::pool::{Lease, Pool};
+use super::session::Data;
+use crate::model::{Entry, Fault, FaultKind, Phase};
+use crate::remote::{Completeness, Doubt, Lister};
+
+/// Listing commands, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    Mlsd,
+    ListAll,
+    List,
+    Names,
+}
+
+impl Style {
+    const LADDER: [Self; 4] = [Self::Mlsd, Self::ListAll, Self::List, Self::Names];
+
+    fn from_step(step: u8) -> Self {
+        Self::LADDER.get(usize::from(step)).copied().unwrap_or(Self::Names)
+    }
+
+    const fn step(self) -> u8 {
+        match self {
+            Self::Mlsd => 0,
+            Self::ListAll => 1,
+            Self::List => 2,
+            Self::Names => 3,
+        }
+    }
+
+    const fn command(self) -> (&'static str, Option<&'static [u8]>) {
+        match self {
+            Self::Mlsd => ("MLSD", None),
+            Self::ListAll => ("LIST", Some(b"-a")),
+            Self::List => ("LIST", None),
+            Self::Names => ("NLST", None),
+        }
+    }
+
+    const fn form(self) -> Form {
+        match self {
+            Self::Mlsd => Form::Facts,
+            Self::ListAll | Self::List => Form::Lines,
+            Self::Names => Form::Names,
+        }
+    }
+}
+
+/// A listing that streams.
+pub struct FtpLister {
+    lease: Option<Lease>,
+    pool: Arc<Pool>,
+    data: Option<Data>,
+    style: Style,
+    parser: Parser,
+    closing: Option<String>,
+    refused_empty: bool,
+}
+
+impl FtpLister {
+    /// Goes to `dir` and starts the best listing command that works here.
+    ///
+    /// # Errors
+    /// The honest no of CWD, or of every listing command.
+    pub async fn open(pool: Arc<Pool>, dir: &[u8]) -> Result<Self, Fault> {
+        let mut lease = pool.lease().await?;
+        let parser = Parser::new(Form::Lines, zone(&pool));
+        match begin(&mut lease, &pool, dir).await {
+            Ok((style, data)) => {
+                let parser = if style.form() == Form::Lines { parser } else { Parser::new(style.form(), zone(&pool)) };
+                let refused_empty = data.is_none();
+                Ok(Self { lease: Some(lease), pool, data, style, parser, closing: None, refused_empty })
+            }
+            Err(fault) => {
+                lease.settle(&fault);
+                Err(fault)
+            }
+        }
+    }
+
+    async fn read(&mut self, out: &mut Vec<Entry>) -> Result<bool, Fault> {
+        let Some(data) = &mut self.data else { return Ok(false) };
+        let within = match self.parser.tally().is_silent() {
+            true => self.pool.shared.deadlines.listing,
+            false => self.pool.shared.deadlines.stall,
+        };
+        let mut buffer = vec![0; 64 << 10];
+        match timeout(within, data.stream.read(&mut buffer)).await {
+            Err(_) => Err(Fault::new(Phase::List, FaultKind::Stalled, "the listing stopped coming")),
+            Ok(Ok(0)) => Ok(false),
+            Ok(Ok(count)) => {
+                self.parser.push(buffer.get(..count).unwrap_or_default(), out);
+                Ok(true)
+            }
+            // No close_notify: the closing reply decides.
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+            Ok(Err(error)) => Err(Fault::io(Phase::List, "lost the listing's data connection", &error)),
+        }
+    }
+
+    /// The data ended: hears the closing reply.
+    async fn close(&mut self) -> Result<(), Fault> {
+        let (Some(data), Some(lease)) = (self.data.take(), self.lease.as_mut()) else { return Ok(()) };
+        let Data { mut stream, closing } = data;
+        if let Err(error) = super::session::end_data(&mut stream, self.pool.shared.deadlines.command).await {
+            tracing::trace!(error = %error, "ending the listing's data connection");
+        }
+        drop(stream);
+        let reply = lease.session()?.closing(closing, "listing").await?;
+        self.closing = Some(reply.text());
+        Ok(())
+    }
+
+    /// `LIST -a` gave nothing at all: some servers take `-a` for a file name.
+    async fn without_option(&mut self) -> Result<bool, Fault> {
+        if self.style != Style::ListAll || !self.parser.tally().is_silent() {
+            return Ok(false);
+        }
+        if self.closing.as_deref().is_some_and(fault::admits_gaps) {
+            return Ok(false);
+        }
+        let Some(lease) = self.lease.as_mut() else { return Ok(false) };
+        let within = self.pool.shared.deadlines.listing;
+        let data = lease.session()?.transfer(&self.pool.shared, Phase::List, "LIST", None, 0, within).await?;
+        self.style = Style::List;
+        self.data = Some(data);
+        Ok(true)
+    }
+
+    fn doubts(&self, confirmed: bool) -> Vec<Doubt> {
+        let tally = self.parser.tally();
+        let mut doubts = tally.doubts();
+        if let Some(text) = self.closing.as_deref().filter(|text| fault::admits_gaps(text)) {
+            doubts.push(Doubt::ClosingReply { text: text.to_owned() });
+        }
+        if tally.entries == 0 && tally.dots == 0 && !confirmed || self.refused_empty && !confirmed {
+            doubts.push(Doubt::UnconfirmedEmpty);
+        }
+        match self.style {
+            Style::Mlsd | Style::ListAll => {}
+            Style::List => {
+                doubts.push(Doubt::WeakCommand { command: "LIST without -a, which may hide dot files".into() });
+            }
+            Style::Names => doubts.push(Doubt::WeakCommand { command: "NLST".into() }),
+        }
+        doubts
+    }
+
+    async fn fail(&mut self, fault: Fault) -> Fault {
+        self.data = None;
+        if let Some(lease) = self.lease.take() {
+            lease.settle(&fault);
+        }
+        fault
+    }
+}
+
+#[async_trait]
+impl Lister for FtpLister {
+    async fn next(&mut self) -> Result<Option<Vec<Entry>>, Fault> {
+        let mut out = Vec::new();
+        while self.data.is_some() {
+            match self.read(&mut out).await {
+                Ok(true) if out.is_empty() => {}
+                Ok(true) => return Ok(Some(out)),
+                Ok(false) => {
+                    self.parser.end(&mut out);
+                    if let Err(fault) = self.close().await {
+                        return Err(self.fail(fault).await);
+                    }
+                    if let Err(fault) = self.without_option().await {
+                        return Err(self.fail(fault).await);
+                    }
+                    if !out.is_empty() {
+                        return Ok(Some(out));
+                    }
+                }
+                Err(fault) => return Err(self.fail(fault).await),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<Completeness, Fault> {
+        if self.data.is_some() {
+            return Err(Fault::new(Phase::List, FaultKind::Cancelled, "the listing was not read to its end"));
+        }
+        let Some(mut lease) = self.lease.take() else {
+            return Err(Fault::new(Phase::List, FaultKind::Cancelled, "the listing had failed already"));
+        };
+        let tally = self.parser.tally();
+        let mut confirmed = false;
+        if self.style == Style::Mlsd && tally.is_silent() {
+            confirmed = match shows_only_dots(&mut lease, &self.pool).await {
+                Ok(confirmed) => confirmed,
+                Err(fault) => {
+                    lease.settle(&fault);
+                    return Ok(Completeness::from_doubts(self.doubts(false), ""));
+                }
+            };
+        }
+        lease.give_back();
+        let (verb, arg) = self.style.command();
+        let arg = arg.map(String::from_utf8_lossy).unwrap_or_default();
+        let how = format!("{verb} {arg}").trim_end().to_owned() + ", every line understood, clean closing reply";
+        Ok(Completeness::from_doubts(self.doubts(confirmed), how))
+    }
+}
+
+fn zone(pool: &Pool) -> Zone {
+    Zone { now: pool.shared.ctx.clock.now(), minutes: pool.shared.endpoint.options.zone_minutes }
+}
+
+/// CWD, then down the ladder until a command is understood. No data: the server said "no files".
+async fn begin(lease: &mut Lease, pool: &Pool, dir: &[u8]) -> Result<(Style, Option<Data>), Fault> {
+    let shared = &pool.shared;
+    let session = lease.session()?;
+    session.go(dir).await?;
+    let features = shared.learned.get().map(|l| l.features).unwrap_or_default();
+    let known = shared.style.load(Ordering::Relaxed);
+    let first = if features.known && !features.mlst { known.max(Style::ListAll.step()) } else { known };
+    for step in first..=Style::Names.step() {
+        let style = Style::from_step(step);
+        let (verb, arg) = style.command();
+        let started = session.transfer(shared, Phase::List, verb, arg, 0, shared.deadlines.listing).await;
+        match started {
+            Ok(data) => return Ok((style, Some(data))),
+            Err(fault) if matches!(fault.evidence.code, Some(500 | 501 | 502 | 504)) && style != Style::Names => {
+                tracing::debug!(endpoint = %shared.endpoint, command = verb, "listing command not understood");
+                shared.style.fetch_max(step + 1, Ordering::Relaxed);
+            }
+            Err(fault) if says_empty(&fault) => return Ok((style, None)),
+            Err(fault) => return Err(fault),
+        }
+    }
+    Err(Fault::new(Phase::List, FaultKind::Unsupported, "the server understands no listing command"))
+}
+
+/// "550 No files found" is how some servers say that there is nothing; it is not proof.
+fn says_empty(fault: &Fault) -> bool {
+    let text = fault.evidence.reply.as_deref().unwrap_or_default().to_lowercase();
+    matches!(fault.evidence.code, Some(450 | 550)) && (text.contains("no files") || text.contains("no members"))
+}
+
+/// Does `LIST -a` show the directory itself and nothing else? Then it can be read, and is empty.
+async fn shows_only_dots(lease: &mut Lease, pool: &Pool) -> Result<bool, Fault> {
+    let shared = &pool.shared;
+    let session = lease.session()?;
+    let Data { mut stream, closing } =
+        session.transfer(shared, Phase::List, "LIST", Some(b"-a"), 0, shared.deadlines.listing).await?;
+    let mut parser = Parser::new(Form::Lines, zone(pool));
+    let mut out = Vec::new();
+    let mut buffer = vec![0; 8 << 10];
+    loop {
+        match timeout(shared.deadlines.stall, stream.read(&mut buffer)).await {
+            Ok(Ok(0)) => break,
+            Ok(Ok(count)) => parser.push(buffer.get(..count).unwrap_or_default(), &mut out),
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => break,
+            Ok(Err(error)) => return Err(Fault::io(Phase::List, "lost the listing's data connection", &error)),
+            Err(_) => return Err(Fault::new(Phase::List, FaultKind::Stalled, "the listing stopped coming")),
+        }
+    }
+    parser.end(&mut out);
+    drop(stream);
+    let reply = session.closing(closing, "listing").await?;
+    let tally = parser.tally();
+    Ok(tally.entries == 0 && tally.dots > 0 && tally.doubts().is_empty() && !fault::admits_gaps(&reply.text()))
+}

@@ -1,0 +1,137 @@
+//! Lines as servers write them.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn zone() -> Zone {
+    Zone { now: date::test_now(), minutes: 0 }
+}
+
+fn run(form: Form, text: &[u8]) -> (Vec<Entry>, Tally) {
+    let mut parser = Parser::new(form, zone());
+    let mut out = Vec::new();
+    parser.push(text, &mut out);
+    parser.end(&mut out);
+    (out, parser.tally().clone())
+}
+
+fn one(line: &str) -> Entry {
+    let (entries, tally) = run(Form::Lines, line.as_bytes());
+    assert!(tally.doubts().is_empty(), "{line}: {tally:?}");
+    entries.into_iter().next().unwrap_or_else(|| panic!("no entry in {line}"))
+}
+
+#[test]
+fn unix_lines_of_every_kind() {
+    for (line, name, size, time) in [
+        ("-rw-r--r--    1 0        0               2 Nov 23 11:20 a b", "a b", 2, "2026-11-23T11:20:00Z"),
+        ("-rw-r--r--+ 1 Domain Users 17 Jan  1  2030 x", "x", 17, "2030-01-01T00:00:00Z"),
+        ("-rw-r--r--. 1 anna staff 17 Dec 24 23:59 x", "x", 17, "2025-12-24T23:59:00Z"),
+        ("-rw-r--r--@ 1 anna 17 Mär  5  2021 x", "x", 17, "2021-03-05T00:00:00Z"),
+        ("-rw-r--r-- 1 a b 17 5. Mai 2021 x", "x", 17, "2021-05-05T00:00:00Z"),
+        ("-rw-r--r-- 1 a b 17 août 5 2021 x", "x", 17, "2021-08-05T00:00:00Z"),
+        ("-rw-r--r-- 1 a b 17 дек 31 2021 x", "x", 17, "2021-12-31T00:00:00Z"),
+        ("-rw-r--r-- 1 a b 17 6月 12 10:00 x", "x", 17, "2026-06-12T10:00:00Z"),
+        ("-rw-r--r-- 1 a b 17 2024-05-06 07:08 x", "x", 17, "2024-05-06T07:08:00Z"),
+        ("-rw-r--r-- 1 a b 17 2024-05-06 07:08:09.12 +0200 x", "x", 17, "2024-05-06T05:08:09Z"),
+        ("-rw-r--r-- 1 a b 17 May  6 07:08:09 2024 x", "x", 17, "2024-05-06T07:08:09Z"),
+        ("-rw-r--r-- 1 May 6 17 Feb 29 2024  lead", " lead", 17, "2024-02-29T00:00:00Z"),
+        ("-rw-r--r-- 1 a b 5000000000 May 6 2024 big -> name", "big -> name", 5_000_000_000, "2024-05-06T00:00:00Z"),
+        ("  1234 8 -rw-r--r-- 1 a b 17 May 6 2024 2024-01-01 00:00", "2024-01-01 00:00", 17, "2024-05-06T00:00:00Z"),
+    ] {
+        let entry = one(line);
+        assert_eq!(entry.name.as_bytes(), name.as_bytes(), "{line}");
+        assert_eq!((entry.size, entry.kind), (Some(size), EntryKind::File), "{line}");
+        assert_eq!(entry.mtime.unwrap().at, time.parse().unwrap(), "{line}");
+    }
+}
+
+#[test]
+fn links_directories_and_modes() {
+    let link = one("lrwxrwxrwx 1 a b 6 May  6  2024 a -> b -> target");
+    assert_eq!(link.name.as_bytes(), b"a -> b");
+    assert_eq!(link.kind, EntryKind::Symlink(Some(b"target".to_vec())));
+    let dir = one("drwxr-sr-t 2 a b 4096 May  6  2024 dir");
+    assert_eq!((dir.kind, dir.mode, dir.size), (EntryKind::Dir, Some(0o3755), None));
+    assert_eq!(one("crw-rw---- 1 root tty 4, 64 May  6  2024 tty").kind, EntryKind::Special);
+    // The day does not exist: the entry does.
+    let odd = one("-rw-r--r-- 1 a b 17 Feb 30 2024 x");
+    assert_eq!((odd.mtime, odd.size), (None, Some(17)));
+}
+
+#[test]
+fn dos_lines() {
+    for (line, name, time) in [
+        ("11-23-26  07:08PM       <DIR>          My Folder", "My Folder", "2026-11-23T19:08:00Z"),
+        ("11-23-2026  12:05AM                 1234 a b.txt", "a b.txt", "2026-11-23T00:05:00Z"),
+        ("2026-11-23  17:05            1,234 x", "x", "2026-11-23T17:05:00Z"),
+        ("23.11.2026  17:05            1.234 x", "x", "2026-11-23T17:05:00Z"),
+        ("25/12/25 17:05 99 x", "x", "2025-12-25T17:05:00Z"),
+    ] {
+        let entry = one(line);
+        assert_eq!(entry.name.as_bytes(), name.as_bytes(), "{line}");
+        assert_eq!(entry.mtime.unwrap().at, time.parse().unwrap(), "{line}");
+    }
+    let link = one("11-23-26  07:08PM       <SYMLINKD>     link [C:\\x]");
+    assert_eq!(link.kind, EntryKind::Symlink(Some(b"C:\\x".to_vec())));
+    let (entries, _) = run(Form::Lines, b"01-02-26 10:00 1 a\r\n13-02-26 10:00 1 b\r\n");
+    assert_eq!(entries[0].mtime.unwrap().at, "2026-02-01T10:00:00Z".parse().unwrap(), "the listing votes");
+}
+
+#[test]
+fn facts_with_their_quirks() {
+    let text = b"type=cdir;modify=20240506070809; .\r\nType=file;Size=5;Modify=20240506070809.123;UNIX.mode=0644; a;b \r\n\
+        type=OS.unix=slink:/x y;size=3; l\r\nsize=abc;modify=00010101000000;type=dir;UNIX.mode=00; d\r\ntype=file n\r\n nonsense; x\r\nzzz\r\n";
+    let (entries, tally) = run(Form::Facts, text);
+    let names = entries.iter().map(|e| String::from_utf8_lossy(e.name.as_bytes()).into_owned()).collect::<Vec<_>>();
+    assert_eq!(names[..4], ["a;b ", "l", "d", "n"]);
+    assert_eq!((entries[0].size, entries[0].mode), (Some(5), Some(0o644)));
+    assert_eq!(entries[0].mtime.unwrap().at, "2024-05-06T07:08:09Z".parse().unwrap());
+    assert_eq!(entries[1].kind, EntryKind::Symlink(Some(b"/x y".to_vec())));
+    assert_eq!((entries[2].size, entries[2].mtime, entries[2].mode), (None, None, None));
+    assert_eq!(tally.dots, 1);
+    assert!(matches!(tally.doubts()[0], Doubt::Unparsed { .. }));
+}
+
+#[test]
+fn nothing_vanishes_silently() {
+    let text =
+        b"total 12\nls: cannot open directory '.': Permission denied\n-rw-r--r-- 1 a b 1 May  6  2024 x/y\nhello\n";
+    let (entries, tally) = run(Form::Lines, text);
+    assert!(entries.is_empty());
+    assert_eq!(tally.noise, 1);
+    assert!(matches!(tally.doubts()[0], Doubt::Unparsed { count: 2, .. }), "{tally:?}");
+    assert!(matches!(tally.doubts()[1], Doubt::BadNames { count: 1, .. }));
+}
+
+proptest! {
+    #[test]
+    fn splitting_changes_nothing(cut in 0usize..200) {
+        let text = b"total 3\r\ndrwxr-xr-x 2 0 0 4096 May  6  2024 .\r\n-rw-r--r-- 1 0 0 2 Nov 23 11:20 a b\r\n\
+            -rw-r--r-- 1 0 0 9 Nov 23 11:20 \xd6\xd0\r\nlrwxrwxrwx 1 0 0 1 Nov 23 11:20 l -> x";
+        let cut = cut.min(text.len());
+        let mut parser = Parser::new(Form::Lines, zone());
+        let mut out = Vec::new();
+        parser.voted = true;
+        parser.push(&text[..cut], &mut out);
+        parser.push(&text[cut..], &mut out);
+        parser.end(&mut out);
+        prop_assert_eq!(&out, &run(Form::Lines, text).0);
+        prop_assert_eq!(out.len(), 3);
+    }
+
+    #[test]
+    fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        for form in [Form::Facts, Form::Lines, Form::Names] {
+            let _ = run(form, &bytes);
+        }
+    }
+
+    #[test]
+    fn never_panics_on_almost_lines(text in "[-dl rwx0-9:A-Za-z<>;=.]{0,90}\n[0-9-]{6,10} +[0-9:]{4,6}[AP]?M? [<>A-Z0-9]+ .*") {
+        for form in [Form::Facts, Form::Lines] {
+            let _ = run(form, text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! FTP and FTPS as a client: RFC 959, 2228, 2389, 2428, 3659, 4217, and what servers make of them.
+//!
+//! Our own protocol core, because the text of a closing reply, the time of each phase and the recovery
+//! from a stray reply are what an honest mirror lives on. [`control`] speaks commands and replies,
+//! [`session`] logs in and opens data connections, [`pool`] keeps as many sessions as the server bears,
+//! [`listing`] reads listings, [`fault`] translates every failure once.
+
+pub mod control;
+pub mod deadlines;
+pub mod fault;
+pub mod features;
+mod lister;
+pub mod listing;
+pub mod passive;
+pub mod pool;
+mod remote;
+pub mod reply;
+pub mod session;
+mod sink;
+mod source;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::{Arc, OnceLock};
+
+use crate::model::{Endpoint, Fault, FaultKind, Phase, Protocol};
+use crate::net::{TlsClient, Trust};
+use crate::remote::{Context, Remote};
+use crate::{task, tree};
+
+pub use deadlines::Deadlines;
+
+/// A file of certificates is not longer than this.
+const MAX_CA_FILE: usize = 4 << 20;
+
+/// Opens an FTP endpoint: one login, so that a wrong host, certificate, password or folder shows at once.
+///
+/// # Errors
+/// The first thing that did not work, in a sentence that says what to do.
+pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>, Fault> {
+    open_with(endpoint, ctx, Deadlines::default()).await
+}
+
+/// [`open`] with other deadlines.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(endpoint: &Endpoint, ctx: &Context, deadlines: Deadlines) -> Result<Arc<dyn Remote>, Fault> {
+    let tls = match endpoint.protocol {
+        Protocol::FtpTls | Protocol::Ftps => Some(TlsClient::new(&endpoint.host, &trust(endpoint).await?)?),
+        _ => None,
+    };
+    let pool = pool::Pool::new(session::Shared {
+        endpoint: endpoint.clone(),
+        ctx: ctx.clone(),
+        deadlines,
+        tls,
+        learned: OnceLock::new(),
+        epsv_fails: AtomicBool::new(false),
+        style: AtomicU8::new(0),
+    });
+    Ok(Arc::new(remote::FtpRemote::start(pool).await?))
+}
+
+async fn trust(endpoint: &Endpoint) -> Result<Trust, Fault> {
+    let options = &endpoint.options;
+    let extra_roots = match options.ca_file.clone() {
+        None => None,
+        Some(file) => {
+            let shown = file.clone();
+            let read = task::blocking(move || tree::file::read_small(Path::new(&file), MAX_CA_FILE)).await;
+            let read = read.map_err(|e| Fault::new(Phase::Tls, FaultKind::Io, e.to_string()))?;
+            Some(read.map_err(|e| Fault::io(Phase::Tls, &format!("cannot read the ca-file '{shown}'"), &e))?)
+        }
+    };
+    Ok(Trust { pin: options.pin.clone(), extra_roots, insecure: options.insecure })
+}

@@ -1,0 +1,278 @@
+//! The connections of one endpoint: reused while sound, never more than the server bears.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::session::{Session, Shared};
+use crate::model::{Fault, FaultKind, Phase};
+use crate::reliability::{End, Observation, Role, What};
+
+/// Older rests are not trusted: many servers and NATs end a session after five minutes.
+const MAX_REST: Duration = Duration::from_secs(120);
+/// After such a rest a NOOP asks whether the session still lives.
+const ASK_AFTER: Duration = Duration::from_secs(15);
+/// After a limit was met, one connection more is tried again so much later.
+const RAISE_AFTER: Duration = Duration::from_secs(300);
+
+/// Hands out sessions.
+#[derive(Debug)]
+pub struct Pool {
+    /// What all sessions share.
+    pub shared: Shared,
+    state: Mutex<State>,
+    freed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    idle: Vec<Session>,
+    open: usize,
+    limit: usize,
+    lowered: Option<Instant>,
+    /// A wrong password is never sent twice: some servers lock the account.
+    refused: Option<Fault>,
+}
+
+enum Next {
+    Reuse(Box<Session>, Slot),
+    Connect(Slot),
+    Wait,
+}
+
+/// One of the connections that may be open; gives its place back when dropped.
+#[derive(Debug)]
+struct Slot(Arc<Pool>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.open = state.open.saturating_sub(1);
+        drop(state);
+        self.0.freed.notify_waiters();
+    }
+}
+
+/// A session in use. Unless it is [given back](Lease::give_back) it is closed: a session with any doubt
+/// is never reused.
+#[derive(Debug)]
+pub struct Lease {
+    session: Option<Box<Session>>,
+    slot: Option<Slot>,
+    end: End,
+}
+
+impl Pool {
+    /// No connection yet.
+    #[must_use]
+    pub fn new(shared: Shared) -> Arc<Self> {
+        let limit = usize::from(shared.endpoint.options.connections.max(1));
+        let state = State { idle: Vec::new(), open: 0, limit, lowered: None, refused: None };
+        Arc::new(Self { shared, state: Mutex::new(state), freed: Notify::new() })
+    }
+
+    /// How many connections may be open now.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.lock().limit
+    }
+
+    /// A session to use: a rested one, a new one, or the next that is given back.
+    ///
+    /// # Errors
+    /// What the new connection failed of; [`FaultKind::Limit`] when none gets free in time.
+    pub async fn lease(self: &Arc<Self>) -> Result<Lease, Fault> {
+        let end = tokio::time::Instant::now() + self.shared.deadlines.queue;
+        loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            match self.next()? {
+                Next::Reuse(session, slot) => {
+                    if let Some(lease) = self.wake(session, slot).await {
+                        return Ok(lease);
+                    }
+                }
+                Next::Connect(slot) => {
+                    if let Some(lease) = self.connect(slot).await? {
+                        return Ok(lease);
+                    }
+                }
+                Next::Wait => {
+                    let left = end.saturating_duration_since(tokio::time::Instant::now());
+                    if timeout(left, freed).await.is_err() {
+                        let why = "all connections to this server are busy: allow more, or start fewer things at once";
+                        return Err(Fault::new(Phase::Connect, FaultKind::Limit, why));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends the resting sessions.
+    pub async fn close(&self) {
+        let idle = std::mem::take(&mut self.lock().idle);
+        for session in idle {
+            {
+                let mut state = self.lock();
+                state.open = state.open.saturating_sub(1);
+            }
+            self.observe(&session, End::Clean);
+            session.control.quit().await;
+        }
+        self.freed.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(self: &Arc<Self>) -> Result<Next, Fault> {
+        let mut state = self.lock();
+        if let Some(refused) = &state.refused {
+            return Err(refused.clone());
+        }
+        if let Some(session) = state.idle.pop() {
+            return Ok(Next::Reuse(Box::new(session), Slot(Arc::clone(self))));
+        }
+        let most = usize::from(self.shared.endpoint.options.connections.max(1));
+        if state.limit < most && state.lowered.is_some_and(|at| at.elapsed() > RAISE_AFTER) {
+            state.limit += 1;
+            state.lowered = Some(Instant::now());
+        }
+        if state.open < state.limit {
+            state.open += 1;
+            return Ok(Next::Connect(Slot(Arc::clone(self))));
+        }
+        Ok(Next::Wait)
+    }
+
+    /// Is the rested session still good? If not it is dropped without a word: nothing was lost with it.
+    async fn wake(self: &Arc<Self>, mut session: Box<Session>, slot: Slot) -> Option<Lease> {
+        let rested = session.rested.elapsed();
+        if rested > MAX_REST {
+            self.observe(&session, End::Clean);
+            session.control.quit().await;
+            return None;
+        }
+        let mut found = session.control.drain(Phase::Command);
+        if found.is_ok() && rested > ASK_AFTER {
+            found = session.control.ask(Phase::Command, "NOOP", None).await.map(drop);
+        }
+        match found {
+            Ok(()) => Some(Lease { session: Some(session), slot: Some(slot), end: End::Clean }),
+            Err(fault) => {
+                self.observe(&session, End::Failed(fault.phase, fault.kind));
+                None
+            }
+        }
+    }
+
+    /// A new session, or `None` when the server bears no more than are open already.
+    async fn connect(self: &Arc<Self>, slot: Slot) -> Result<Option<Lease>, Fault> {
+        let fault = match Box::pin(Session::open(&self.shared)).await {
+            Ok(session) => {
+                return Ok(Some(Lease { session: Some(Box::new(session)), slot: Some(slot), end: End::Clean }));
+            }
+            Err(fault) => fault,
+        };
+        self.record(What::Connection {
+            setup: None,
+            phases: Vec::new(),
+            held: Duration::ZERO,
+            end: End::Failed(fault.phase, fault.kind),
+        });
+        let learned = self.learn(&fault);
+        // The place is given back before waiting, or we would wait for ourselves.
+        drop(slot);
+        if learned {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            return Ok(None);
+        }
+        Err(fault)
+    }
+
+    /// Draws the lesson of a failed connection. True: others are open, so wait for one of them.
+    fn learn(&self, fault: &Fault) -> bool {
+        let mut state = self.lock();
+        match fault.kind {
+            FaultKind::Auth => state.refused = Some(fault.clone()),
+            FaultKind::Limit if state.open > 1 => {
+                state.limit = state.limit.min(state.open - 1);
+                state.lowered = Some(Instant::now());
+                tracing::info!(endpoint = %self.shared.endpoint, limit = state.limit, "the server bears no more connections");
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// Records something about this endpoint.
+    pub fn record(&self, what: What) {
+        let ctx = &self.shared.ctx;
+        let endpoint = &self.shared.endpoint;
+        ctx.recorder.record(Observation {
+            at: ctx.clock.now(),
+            protocol: endpoint.protocol,
+            role: Role::Client,
+            endpoint: format!("{}:{}", endpoint.host, endpoint.port),
+            what,
+        });
+    }
+
+    fn observe(&self, session: &Session, end: End) {
+        let setup = session.phases.iter().map(|(_, took)| *took).sum();
+        let held = session.opened.elapsed();
+        self.record(What::Connection { setup: Some(setup), phases: session.phases.clone(), held, end });
+    }
+}
+
+impl Lease {
+    /// The session.
+    ///
+    /// # Errors
+    /// Never in practice: only a lease that was given back has none.
+    pub fn session(&mut self) -> Result<&mut Session, Fault> {
+        self.session
+            .as_deref_mut()
+            .ok_or_else(|| Fault::new(Phase::Command, FaultKind::Cancelled, "this connection was given back"))
+    }
+
+    /// It is in good order: the next may have it.
+    pub fn give_back(mut self) {
+        if let (Some(mut session), Some(slot)) = (self.session.take(), self.slot.take()) {
+            session.rested = Instant::now();
+            let pool = Arc::clone(&slot.0);
+            pool.lock().idle.push(*session);
+            // The place stays taken: the connection is still open.
+            let mut state = pool.lock();
+            state.open += 1;
+            drop(state);
+            drop(slot);
+        }
+    }
+
+    /// An operation failed: a plain "no" leaves the session in order, everything else does not.
+    pub fn settle(mut self, fault: &Fault) {
+        let plain_no =
+            fault.evidence.code.is_some_and(|code| (400..600).contains(&code) && !matches!(code, 421 | 425 | 426))
+                && !matches!(fault.kind, FaultKind::Limit | FaultKind::Tls | FaultKind::ClosedEarly)
+                && fault.phase != Phase::Finish;
+        if plain_no || fault.kind == FaultKind::BadName {
+            self.give_back();
+        } else {
+            self.end = End::Failed(fault.phase, fault.kind);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let (Some(session), Some(slot)) = (self.session.take(), &self.slot) {
+            slot.0.observe(&session, self.end);
+        }
+    }
+}

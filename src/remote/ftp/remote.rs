@@ -1,0 +1,334 @@
+//! The endpoint as a [`Remote`].
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::tz::TimeZone;
+
+use super::fault;
+use super::lister::FtpLister;
+use super::listing::{parse_facts, parse_time};
+use super::pool::Pool;
+use super::reply::Reply;
+use super::sink::FtpSink;
+use super::source::FtpSource;
+use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, TimeSource};
+use crate::remote::{Capabilities, Lister, Remote, Sink, Source};
+
+/// An open FTP endpoint.
+#[derive(Debug)]
+pub struct FtpRemote {
+    pool: Arc<Pool>,
+    /// The endpoint's root as the server knows it, without a slash at its end.
+    base: Vec<u8>,
+}
+
+impl FtpRemote {
+    /// Logs in once and goes to the root.
+    ///
+    /// # Errors
+    /// The first thing that did not work.
+    pub async fn start(pool: Arc<Pool>) -> Result<Self, Fault> {
+        let mut lease = pool.lease().await?;
+        let home = pool.shared.learned.get().and_then(|l| l.home.clone()).unwrap_or_else(|| b"/".to_vec());
+        let root = trimmed(&pool.shared.endpoint.root);
+        let base = match root {
+            root if root.first() == Some(&b'/') => root.to_vec(),
+            b"" if pool.shared.endpoint.root.first() == Some(&b'/') => Vec::new(),
+            b"" => trimmed(&home).to_vec(),
+            root => [trimmed(&home), b"/", root].concat(),
+        };
+        let remote = Self { pool, base };
+        let folder = remote.absolute(&RelPath::root());
+        let went = lease.session()?.go(&folder).await;
+        match went {
+            Ok(()) => lease.give_back(),
+            Err(mut fault) => {
+                lease.settle(&fault);
+                fault.message = format!("{} (the folder of the endpoint)", fault.message);
+                return Err(fault);
+            }
+        }
+        Ok(remote)
+    }
+
+    /// How the server knows `path`.
+    fn absolute(&self, path: &RelPath) -> Vec<u8> {
+        match (self.base.is_empty(), path.is_root()) {
+            (true, true) => b"/".to_vec(),
+            (false, true) => self.base.clone(),
+            _ => [&self.base, &b"/"[..], path.as_bytes()].concat(),
+        }
+    }
+
+    /// One command on a session of its own.
+    async fn ask(&self, phase: Phase, verb: &str, arg: &[u8]) -> Result<Reply, Fault> {
+        ask(&self.pool, phase, verb, arg).await
+    }
+
+    async fn expect(&self, phase: Phase, verb: &str, path: &RelPath) -> Result<(), Fault> {
+        let reply = self.ask(phase, verb, &self.absolute(path)).await?;
+        if reply.class() == 2 {
+            Ok(())
+        } else {
+            Err(fault::of_reply(phase, &format!("{verb} {}", path.display()), &reply))
+        }
+    }
+
+    fn has_mlst(&self) -> bool {
+        self.pool.shared.learned.get().is_some_and(|l| l.features.mlst)
+    }
+
+    /// vsftpd sets times by MDTM with a time before the name.
+    fn sets_by_mdtm(&self) -> bool {
+        self.pool.shared.learned.get().is_some_and(|l| l.greeting.to_ascii_lowercase().contains("vsftpd"))
+    }
+
+    fn sets_by_mfmt(&self) -> bool {
+        self.pool.shared.learned.get().is_some_and(|l| l.features.mfmt)
+    }
+
+    /// One MLST where there is one: type, size and time in one round trip.
+    async fn stat_by_facts(&self, path: &RelPath, name: &Name) -> Result<Option<Entry>, Fault> {
+        let reply = self.ask(Phase::Command, "MLST", &self.absolute(path)).await?;
+        match reply.class() {
+            2 => {
+                let facts = reply.lines.iter().filter(|line| line.contains(&b'='));
+                let found = facts.filter_map(|line| parse_facts(line.trim_ascii_start())).next();
+                match found {
+                    // proftpd calls a directory that is asked for by name "cdir".
+                    Some((raw, dots)) => {
+                        let mut entry = raw.named(name.clone());
+                        if dots {
+                            entry.kind = EntryKind::Dir;
+                        }
+                        Ok(Some(entry))
+                    }
+                    None => self.stat_by_listing(path, name).await,
+                }
+            }
+            5 if fault::is_missing(&reply.text()) => Ok(None),
+            _ => self.stat_by_listing(path, name).await,
+        }
+    }
+
+    /// SIZE and MDTM for a file; anything else is looked up in the listing of its folder.
+    async fn stat_by_size(&self, path: &RelPath, name: &Name) -> Result<Option<Entry>, Fault> {
+        let full = self.absolute(path);
+        let Some(size) = size(&self.pool, &full).await? else { return self.stat_by_listing(path, name).await };
+        let reply = self.ask(Phase::Command, "MDTM", &full).await?;
+        let mtime = (reply.class() == 2).then(|| parse_time(&reply.last_text(), TimeSource::Mdtm)).flatten();
+        Ok(Some(Entry { name: name.clone(), kind: EntryKind::File, size: Some(size), mtime, mode: None, unique: None }))
+    }
+
+    /// The only proof that something is missing: a complete listing of its folder without it.
+    async fn stat_by_listing(&self, path: &RelPath, name: &Name) -> Result<Option<Entry>, Fault> {
+        let parent = path.parent().unwrap_or_default();
+        let mut lister = match FtpLister::open(Arc::clone(&self.pool), &self.absolute(&parent)).await {
+            Ok(lister) => Box::new(lister),
+            Err(fault) if fault.kind == FaultKind::Missing => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        let mut found = None;
+        while let Some(batch) = lister.next().await? {
+            found = found.or_else(|| batch.into_iter().find(|entry| entry.name == *name));
+        }
+        let completeness = lister.finish().await?;
+        if found.is_none() && !completeness.is_proven() && !is_only_empty(&completeness) {
+            let why =
+                format!("cannot tell whether {} is there: the listing of its folder may be incomplete", path.display());
+            return Err(Fault::new(Phase::Command, FaultKind::Incomplete, why));
+        }
+        Ok(found)
+    }
+
+    async fn set_mtime(&self, path: &RelPath, mtime: Mtime) -> Result<(), Fault> {
+        let verb = match (self.sets_by_mfmt(), self.sets_by_mdtm()) {
+            (true, _) => "MFMT",
+            (false, true) => "MDTM",
+            _ => return Ok(()),
+        };
+        let face = mtime.at.to_zoned(TimeZone::UTC).strftime("%Y%m%d%H%M%S ").to_string();
+        let arg = [face.as_bytes(), &self.absolute(path)].concat();
+        let reply = self.ask(Phase::Command, verb, &arg).await?;
+        if reply.class() == 2 {
+            Ok(())
+        } else {
+            Err(fault::of_reply(Phase::Command, &format!("setting the time of {}", path.display()), &reply))
+        }
+    }
+
+    async fn set_mode(&self, path: &RelPath, mode: u32) -> Result<(), Fault> {
+        let arg = [format!("CHMOD {:o} ", mode & 0o7777).as_bytes(), &self.absolute(path)].concat();
+        let reply = self.ask(Phase::Command, "SITE", &arg).await?;
+        match reply.code {
+            // Not every server has permission bits: that is what capabilities say.
+            200..=299 | 500..=504 => Ok(()),
+            _ => Err(fault::of_reply(Phase::Command, &format!("setting the mode of {}", path.display()), &reply)),
+        }
+    }
+}
+
+#[async_trait]
+impl Remote for FtpRemote {
+    fn capabilities(&self) -> Capabilities {
+        let features = self.pool.shared.learned.get().map(|l| l.features).unwrap_or_default();
+        Capabilities {
+            resume_read: true,
+            resume_write: true,
+            write: true,
+            set_mtime: features.mfmt || self.sets_by_mdtm(),
+            set_mode: false,
+            digest: features.xsha256,
+            atomic_rename: true,
+            parallel: u16::try_from(self.pool.limit()).unwrap_or(u16::MAX),
+        }
+    }
+
+    async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault> {
+        Ok(Box::new(Box::pin(FtpLister::open(Arc::clone(&self.pool), &self.absolute(dir))).await?))
+    }
+
+    /// On servers without MLST a link to a file is reported as the file: SIZE follows links.
+    async fn stat(&self, path: &RelPath) -> Result<Option<Entry>, Fault> {
+        let Some(name) = path.name() else {
+            return Err(Fault::new(Phase::Command, FaultKind::Unsupported, "the root of an endpoint has no entry"));
+        };
+        name.check_wire().map_err(|e| Fault::new(Phase::Command, FaultKind::BadName, e.to_string()))?;
+        if self.has_mlst() {
+            Box::pin(self.stat_by_facts(path, &name)).await
+        } else {
+            Box::pin(self.stat_by_size(path, &name)).await
+        }
+    }
+
+    async fn read(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Source>, Fault> {
+        Ok(Box::new(Box::pin(FtpSource::open(Arc::clone(&self.pool), self.absolute(path), offset)).await?))
+    }
+
+    async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault> {
+        Ok(Box::new(Box::pin(FtpSink::open(Arc::clone(&self.pool), self.absolute(path), offset)).await?))
+    }
+
+    async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
+        if !self.capabilities().digest {
+            return Ok(None);
+        }
+        let reply = self.ask(Phase::Command, "XSHA256", &self.absolute(path)).await?;
+        let text = reply.text();
+        Ok((reply.class() == 2).then(|| text.split_whitespace().find_map(|word| word.parse().ok())).flatten())
+    }
+
+    async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault> {
+        if let Some(mode) = mode {
+            self.set_mode(path, mode).await?;
+        }
+        if let Some(mtime) = mtime {
+            self.set_mtime(path, mtime).await?;
+        }
+        Ok(())
+    }
+
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+        let what = format!("renaming {} to {}", from.display(), to.display());
+        let mut lease = self.pool.lease().await?;
+        let session = lease.session()?;
+        let done = async {
+            let reply = session.control.ask(Phase::Publish, "RNFR", Some(&self.absolute(from))).await?;
+            if reply.code != 350 {
+                return Err(fault::of_reply(Phase::Publish, &what, &reply));
+            }
+            let reply = session.control.ask(Phase::Publish, "RNTO", Some(&self.absolute(to))).await?;
+            if reply.class() == 2 { Ok(()) } else { Err(fault::of_reply(Phase::Publish, &what, &reply)) }
+        };
+        match done.await {
+            Ok(()) => {
+                lease.give_back();
+                Ok(())
+            }
+            Err(fault) => {
+                lease.settle(&fault);
+                Err(fault)
+            }
+        }
+    }
+
+    async fn remove_file(&self, path: &RelPath) -> Result<(), Fault> {
+        self.expect(Phase::Command, "DELE", path).await
+    }
+
+    async fn remove_dir(&self, path: &RelPath) -> Result<(), Fault> {
+        self.expect(Phase::Command, "RMD", path).await
+    }
+
+    async fn make_dir(&self, path: &RelPath) -> Result<(), Fault> {
+        let Err(fault) = self.expect(Phase::Command, "MKD", path).await else { return Ok(()) };
+        if fault.evidence.code.is_none() {
+            return Err(fault);
+        }
+        // Servers word "it is there already" in many ways; going there tells.
+        let mut lease = self.pool.lease().await?;
+        match lease.session()?.go(&self.absolute(path)).await {
+            Ok(()) => {
+                lease.give_back();
+                Ok(())
+            }
+            Err(no) => {
+                lease.settle(&no);
+                Err(fault)
+            }
+        }
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// One command on a session of its own.
+async fn ask(pool: &Arc<Pool>, phase: Phase, verb: &str, arg: &[u8]) -> Result<Reply, Fault> {
+    let mut lease = pool.lease().await?;
+    match lease.session()?.control.ask(phase, verb, Some(arg)).await {
+        Ok(reply) => {
+            if reply.code != 421 {
+                lease.give_back();
+            }
+            Ok(reply)
+        }
+        Err(fault) => {
+            lease.settle(&fault);
+            Err(fault)
+        }
+    }
+}
+
+/// SIZE (RFC 3659 section 4); `None` when the server does not tell.
+///
+/// # Errors
+/// When the connection is lost.
+pub async fn size(pool: &Arc<Pool>, path: &[u8]) -> Result<Option<u64>, Fault> {
+    let reply = ask(pool, Phase::Command, "SIZE", path).await?;
+    if reply.code == 421 {
+        return Err(fault::of_reply(Phase::Command, "asking for the size", &reply));
+    }
+    Ok((reply.class() == 2).then(|| reply.last_text().trim().parse().ok()).flatten())
+}
+
+/// Is emptiness that nobody confirmed the only doubt?
+fn is_only_empty(completeness: &crate::remote::Completeness) -> bool {
+    use crate::remote::{Completeness, Doubt};
+    match completeness {
+        Completeness::Proven { .. } => true,
+        Completeness::Doubtful { doubts } => {
+            doubts.iter().all(|d| matches!(d, Doubt::RoundCount { .. } | Doubt::WeakCommand { .. }))
+        }
+    }
+}
+
+fn trimmed(path: &[u8]) -> &[u8] {
+    let mut path = path;
+    while let Some(shorter) = path.strip_suffix(b"/") {
+        path = shorter;
+    }
+    path
+}
