@@ -1,1 +1,461 @@
-//! The job store and its worker, in processes that live and die.
+//! The job store and its worker: schedules, leases, wishes, and processes that die.
+
+mod kill;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use causeway::audit::{Actor, AuditLog, Filter};
+use causeway::db::{Db, Vault};
+use causeway::job::{
+    Cause, EndpointRef, Engine, JobError, Jobs, NewEndpoint, NewJob, OnceRequest, Run, RunFailure, RunFilter, RunState,
+    Schedule, Work, Worker, WorkerOptions, Zone, run_once,
+};
+use causeway::mirror::{Counts, Ended, Policy, Progress, Summary};
+use causeway::model::{Clock, Endpoint, Fault, FaultKind, JobId, ManualClock, Phase, RunId, Secret};
+use causeway::task::Tasks;
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+const NOON: &str = "2026-03-01T12:00:00Z";
+
+/// An engine that does as the test says and remembers for which runs it was called.
+#[derive(Default)]
+struct Scripted {
+    seen: Mutex<Vec<(RunId, Option<Secret>)>>,
+    ends: Mutex<Option<Result<bool, Fault>>>,
+}
+
+impl Scripted {
+    /// From now on runs end so at once; without it they work until they are told to stop.
+    fn end(&self, how: Result<bool, Fault>) {
+        *self.ends.lock().unwrap() = Some(how);
+    }
+
+    fn seen(&self) -> Vec<RunId> {
+        self.seen.lock().unwrap().iter().map(|(run, _)| *run).collect()
+    }
+}
+
+#[async_trait]
+impl Engine for Scripted {
+    async fn execute(
+        &self,
+        work: Work,
+        _progress: Arc<Progress>,
+        stop: CancellationToken,
+    ) -> Result<Summary, RunFailure> {
+        self.seen.lock().unwrap().push((work.run, work.source.password.clone()));
+        let ends = self.ends.lock().unwrap().clone();
+        let (ended, complete) = match ends {
+            Some(Ok(complete)) => (Ended::Finished, complete),
+            Some(Err(fault)) => return Err(RunFailure::Source(fault)),
+            None => {
+                stop.cancelled().await;
+                (Ended::Stopped, false)
+            }
+        };
+        Ok(Summary {
+            run: work.run,
+            ended,
+            dry_run: false,
+            complete,
+            verified: complete,
+            counts: Counts::default(),
+            missing: Vec::new(),
+            unsure: Vec::new(),
+            notes: Vec::new(),
+        })
+    }
+}
+
+struct House {
+    folder: TempDir,
+    db: Db,
+    clock: Arc<ManualClock>,
+    jobs: Jobs,
+    engine: Arc<Scripted>,
+    tasks: Tasks,
+    worker: Arc<Worker>,
+}
+
+impl House {
+    async fn new() -> Self {
+        Self::open(tempfile::tempdir().unwrap(), NOON.parse().unwrap()).await
+    }
+
+    async fn open(folder: TempDir, now: Timestamp) -> Self {
+        let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
+        let clock = Arc::new(ManualClock::new(now));
+        let jobs = Jobs::new(db.clone(), Arc::new(Vault::new(&[5; 32]).unwrap()), clock.clone());
+        let engine = Arc::new(Scripted::default());
+        let tasks = Tasks::new();
+        let worker = Worker::new(jobs.clone(), engine.clone(), WorkerOptions::default(), &tasks);
+        Self { folder, db, clock, jobs, engine, tasks, worker }
+    }
+
+    /// The process goes (in good order when it drains) and another one starts at `now`.
+    async fn restart(self, drains: bool, now: Timestamp) -> Self {
+        if drains {
+            assert!(self.tasks.drain(Duration::from_secs(10)).await);
+        }
+        self.db.close().await;
+        Self::open(self.folder, now).await
+    }
+
+    async fn job(&self, name: &str, schedule: &str) -> JobId {
+        self.jobs.create(&Actor::System, &self.new_job(name, schedule)).await.unwrap()
+    }
+
+    fn new_job(&self, name: &str, schedule: &str) -> NewJob {
+        let of = |url: &str| EndpointRef::Inline(NewEndpoint::unnamed(Endpoint::parse(url).unwrap()));
+        let zone = Zone::parse("Europe/Berlin").unwrap();
+        NewJob {
+            name: name.to_owned(),
+            source: of("ftp://anna:hush@legacy.example/outgoing"),
+            target: of(&format!("/srv/causeway-test/{name}")),
+            policy: Policy::default(),
+            schedule: Schedule::parse(schedule, &zone, self.clock.now()).unwrap(),
+            zone,
+            paused: false,
+        }
+    }
+
+    async fn look(&self) {
+        self.worker.look().await.unwrap();
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    async fn history(&self, job: JobId) -> Vec<Run> {
+        self.jobs.runs(&RunFilter { job: Some(job), ..RunFilter::default() }).await.unwrap()
+    }
+
+    /// Waits (bounded) until the run is in `state`.
+    async fn until(&self, run: RunId, state: RunState) -> Run {
+        for _ in 0..400 {
+            let now = self.jobs.run(run).await.unwrap();
+            if now.state == state {
+                return now;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("run {run} is {} and not {state}", self.jobs.run(run).await.unwrap().state);
+    }
+
+    async fn actions(&self) -> Vec<String> {
+        let log = AuditLog::new(self.db.clone(), self.clock.clone());
+        assert!(log.verify(None).await.unwrap().is_sound());
+        let records = log.page(&Filter::default()).await.unwrap();
+        records.iter().map(|record| record.action.clone()).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_scheduled_job_runs_on_time_and_its_end_is_kept() {
+    let house = House::new().await;
+    house.engine.end(Ok(true));
+    let job = house.job("nightly", "30 2 * * *").await;
+    house.look().await;
+    assert!(house.history(job).await.is_empty(), "it is not time yet");
+    let next = house.jobs.next_starts(&house.jobs.get(job).await.unwrap(), 5);
+    assert_eq!(next.first().unwrap().to_string(), "2026-03-02T01:30:00Z");
+    assert_eq!(next.len(), 5);
+    house.pass(13 * 3600 + 1800 + 5);
+    house.look().await;
+    let run = house.until(house.history(job).await[0].id, RunState::Done).await;
+    assert_eq!((run.cause, run.planned, run.claims), (Cause::Schedule, next.first().copied(), 1));
+    assert!(run.summary.unwrap().complete && run.owner.is_none() && run.lease_until.is_none());
+    house.look().await;
+    assert_eq!(house.history(job).await.len(), 1, "one start, one run");
+    let row = house.jobs.list(false).await.unwrap().remove(0);
+    assert!(row.active.is_none());
+    assert_eq!(row.last.unwrap().id, run.id);
+    assert_eq!(row.job.next_start, next.get(1).copied());
+    let actions = house.actions().await;
+    for action in ["job-created", "run-queued", "run-started", "run-ended"] {
+        assert!(actions.iter().any(|a| a == action), "{action} is missing: {actions:?}");
+    }
+}
+
+#[tokio::test]
+async fn at_once_means_now_and_once() {
+    let house = House::new().await;
+    house.engine.end(Ok(false));
+    let job = house.job("first copy", "now").await;
+    house.look().await;
+    let run = house.history(job).await[0].id;
+    house.until(run, RunState::Incomplete).await;
+    house.pass(86_400);
+    house.look().await;
+    assert_eq!(house.history(job).await.len(), 1);
+    assert_eq!(house.jobs.get(job).await.unwrap().next_start, None);
+}
+
+#[tokio::test]
+async fn missed_starts_run_once() {
+    let house = House::new().await;
+    let job = house.job("hourly", "0 * * * *").await;
+    let house = house.restart(true, "2026-03-03T12:20:00Z".parse().unwrap()).await;
+    house.engine.end(Ok(true));
+    house.look().await;
+    house.look().await;
+    let history = house.history(job).await;
+    assert_eq!(history.len(), 1, "48 missed starts make one run");
+    assert_eq!(history[0].cause, Cause::Misfire);
+    let next = house.jobs.get(job).await.unwrap().next_start.unwrap();
+    assert_eq!(next.to_string(), "2026-03-03T13:00:00Z");
+}
+
+#[tokio::test]
+async fn overlapping_starts_are_skipped_and_said() {
+    let house = House::new().await;
+    let job = house.job("eager", "*/5 * * * *").await;
+    house.pass(300);
+    house.look().await;
+    let running = house.history(job).await[0].id;
+    house.until(running, RunState::Running).await;
+    for _ in 0..3 {
+        house.pass(300);
+        // The heartbeat follows the machine's clock, the test moved only the store's: renew the lease.
+        give(&house, running, &house.worker.owner().to_string(), 15).await;
+        house.look().await;
+    }
+    let history = house.history(job).await;
+    let skipped: Vec<_> = history.iter().filter(|run| run.state == RunState::Skipped).collect();
+    assert!(!skipped.is_empty(), "{history:?}");
+    assert_eq!(skipped.iter().map(|run| run.skips).sum::<u32>(), 3, "{history:?}");
+    assert!(skipped[0].blocked_by == Some(running) && skipped[0].reason.as_ref().unwrap().contains("still running"));
+    assert!(house.jobs.list(false).await.unwrap()[0].skipped.is_some());
+    assert!(house.actions().await.iter().any(|a| a == "start-skipped"));
+    assert!(matches!(
+        house.jobs.run_now(&Actor::System, job).await,
+        Err(JobError::AlreadyActive { run, .. }) if run == running
+    ));
+    house.tasks.drain(Duration::from_secs(10)).await;
+}
+
+#[tokio::test]
+async fn pause_resume_cancel_and_run_now() {
+    let house = House::new().await;
+    let actor = Actor::Account("admin".to_owned());
+    let job = house.job("by hand", "0 3 * * *").await;
+    let run = house.jobs.run_now(&actor, job).await.unwrap();
+    house.look().await;
+    house.until(run, RunState::Running).await;
+    assert!(house.jobs.live(run).is_some() && house.jobs.run_page(run).await.unwrap().live.is_some());
+    house.jobs.pause(&actor, job).await.unwrap();
+    house.until(run, RunState::Paused).await;
+    house.pass(2 * 86_400);
+    house.look().await;
+    assert_eq!(house.history(job).await.len(), 1, "a paused job starts nothing");
+    assert!(house.jobs.next_starts(&house.jobs.get(job).await.unwrap(), 5).is_empty());
+    house.jobs.resume(&actor, job).await.unwrap();
+    house.look().await;
+    house.until(run, RunState::Running).await;
+    assert_eq!(house.engine.seen(), [run, run], "the same run goes on");
+    house.jobs.cancel(&actor, run).await.unwrap();
+    house.until(run, RunState::Cancelled).await;
+    assert!(house.jobs.live(run).is_none());
+    let refused = house.jobs.cancel(&actor, run).await.unwrap_err().to_string();
+    assert!(refused.contains("is cancelled"), "{refused}");
+    assert!(house.jobs.get(job).await.unwrap().next_start.unwrap() > house.clock.now());
+}
+
+#[tokio::test]
+async fn a_drained_process_leaves_runs_that_the_next_one_takes_up() {
+    let house = House::new().await;
+    let job = house.job("long", "manual").await;
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    house.look().await;
+    house.until(run, RunState::Running).await;
+    let now = house.clock.now();
+    let house = house.restart(true, now).await;
+    assert_eq!(house.jobs.run(run).await.unwrap().state, RunState::Interrupted);
+    house.engine.end(Ok(true));
+    house.look().await;
+    assert_eq!(house.until(run, RunState::Done).await.claims, 2);
+}
+
+/// Gives the run to another owner, as if another process had it.
+async fn give(house: &House, run: RunId, owner: &str, lease_seconds: i64) {
+    let until = house.clock.now() + SignedDuration::from_secs(lease_seconds);
+    let mut tx = house.db.write().await.unwrap();
+    sqlx::query("UPDATE runs SET state = 'running', owner = ?, lease_until = ?, claims = 1 WHERE id = ?")
+        .bind(owner)
+        .bind(until.as_microsecond())
+        .bind(run.0)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dead_owner_is_replaced_at_once_and_a_silent_one_after_its_lease() {
+    let house = House::new().await;
+    house.engine.end(Ok(true));
+    let job = house.job("orphan", "manual").await;
+    let here = house.worker.owner().to_string();
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    let dead_pid = child.id();
+    child.wait().unwrap();
+    let words: Vec<_> = here.split('/').collect();
+    let dead = [words[0], words[1], words[2], &dead_pid.to_string(), "1", "beef"].join("/");
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    give(&house, run, &dead, 15).await;
+    house.look().await;
+    let taken = house.until(run, RunState::Done).await;
+    assert_eq!(taken.claims, 2, "taken up although the lease had not run out");
+
+    let far = ["other-machine", "other-boot", "-", "7", "1", "beef"].join("/");
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    give(&house, run, &far, 15).await;
+    house.look().await;
+    house.pass(14);
+    house.look().await;
+    assert_eq!(house.jobs.run(run).await.unwrap().state, RunState::Running, "its lease holds");
+    house.pass(2);
+    house.look().await;
+    house.until(run, RunState::Done).await;
+}
+
+#[tokio::test]
+async fn who_loses_the_lease_stops_and_writes_nothing() {
+    let house = House::new().await;
+    let job = house.job("contested", "manual").await;
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    house.look().await;
+    house.until(run, RunState::Running).await;
+    let far = "other-machine/other-boot/-/7/1/beef";
+    give(&house, run, far, 15).await;
+    for _ in 0..200 {
+        if house.jobs.live(run).is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    assert!(house.jobs.live(run).is_none(), "the loser stopped");
+    let now = house.jobs.run(run).await.unwrap();
+    assert_eq!((now.state, now.owner.as_deref()), (RunState::Running, Some(far)), "the winner's row is untouched");
+}
+
+#[tokio::test]
+async fn parallel_runs_are_bounded() {
+    let house = House::new().await;
+    let mut runs = Vec::new();
+    for n in 0..6 {
+        let job = house.job(&format!("job {n}"), "manual").await;
+        runs.push(house.jobs.run_now(&Actor::System, job).await.unwrap());
+    }
+    house.look().await;
+    house.look().await;
+    let mut running = 0;
+    for run in runs {
+        running += usize::from(house.jobs.run(run).await.unwrap().state == RunState::Running);
+    }
+    assert_eq!(running, WorkerOptions::default().parallel);
+    house.tasks.drain(Duration::from_secs(10)).await;
+}
+
+#[tokio::test]
+async fn a_source_that_does_not_open_is_said_in_a_sentence() {
+    let house = House::new().await;
+    house.engine.end(Err(Fault::new(Phase::Login, FaultKind::Auth, "the server refused the password of 'anna'")));
+    let job = house.job("locked out", "0 * * * *").await;
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    house.look().await;
+    let run = house.until(run, RunState::Failed).await;
+    let reason = run.reason.unwrap();
+    assert!(reason.contains("the source cannot be opened") && reason.contains("refused the password"), "{reason}");
+    house.pass(3600);
+    house.look().await;
+    assert_eq!(house.history(job).await.len(), 2, "the schedule tries again");
+}
+
+#[tokio::test]
+async fn passwords_are_sealed_and_reach_only_the_engine() {
+    let house = House::new().await;
+    house.engine.end(Ok(true));
+    let job = house.job("sealed", "now").await;
+    house.look().await;
+    house.until(house.history(job).await[0].id, RunState::Done).await;
+    assert_eq!(house.engine.seen.lock().unwrap()[0].1.as_ref().unwrap().expose(), "hush");
+    let stored = house.jobs.get(job).await.unwrap();
+    assert!(stored.source.has_password && stored.source.endpoint.password.is_none());
+    // Changed without a password: it stays for the same login and never travels to another server.
+    let of = |url: &str| NewEndpoint::unnamed(Endpoint::parse(url).unwrap());
+    let id = stored.source.id;
+    house.jobs.update_endpoint(&Actor::System, id, &of("ftp://anna@legacy.example/other")).await.unwrap();
+    assert!(house.jobs.unsealed(id).await.unwrap().password.is_some());
+    house.jobs.update_endpoint(&Actor::System, id, &of("ftp://anna@evil.example/other")).await.unwrap();
+    assert!(house.jobs.unsealed(id).await.unwrap().password.is_none());
+    house.db.close().await;
+    for entry in std::fs::read_dir(house.folder.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(4).any(|w| w == b"hush"), "the password lies open in the store");
+    }
+}
+
+#[tokio::test]
+async fn wrong_wishes_get_sentences() {
+    let house = House::new().await;
+    let actor = Actor::System;
+    let job = house.job("taken", "manual").await;
+    let said = |error: JobError| error.to_string();
+    let twin = house.new_job("Taken", "manual");
+    assert!(said(house.jobs.create(&actor, &twin).await.unwrap_err()).contains("job named 'Taken' already"));
+    assert!(
+        said(house.jobs.create(&actor, &house.new_job("  ", "manual")).await.unwrap_err()).contains("needs a name")
+    );
+    let mut same = house.new_job("same", "manual");
+    same.target = same.source.clone();
+    assert!(matches!(house.jobs.create(&actor, &same).await, Err(JobError::SamePlace(_))));
+    let source = house.jobs.get(job).await.unwrap().source.id;
+    let in_use = said(house.jobs.remove_endpoint(&actor, source).await.unwrap_err());
+    assert!(in_use.contains("still used by taken"), "{in_use}");
+    assert!(matches!(house.jobs.run_now(&actor, JobId(99)).await, Err(JobError::NoJob(_))));
+    house.jobs.remove(&actor, job).await.unwrap();
+    assert!(house.jobs.get(job).await.unwrap().removed.is_some(), "its history stays");
+    house.jobs.create(&actor, &twin).await.expect("the name is free again");
+}
+
+#[tokio::test]
+async fn once_goes_on_with_its_own_run_and_works_beside_a_server() {
+    let house = House::new().await;
+    let engine: Arc<dyn Engine> = house.engine.clone();
+    let request = OnceRequest {
+        source: Endpoint::parse("ftp://anna:hush@legacy.example/").unwrap(),
+        target: Endpoint::parse("/srv/causeway-test/once").unwrap(),
+        policy: Policy::default(),
+        actor: Actor::System,
+    };
+    let stop = CancellationToken::new();
+    let first = {
+        let (jobs, engine, request, stop) = (house.jobs.clone(), engine.clone(), request.clone(), stop.clone());
+        house.tasks.spawn("first", async move { run_once(&jobs, &engine, request, Arc::default(), stop).await })
+    };
+    while house.engine.seen().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let beside = run_once(&house.jobs, &engine, request.clone(), Arc::default(), stop.clone()).await;
+    assert!(matches!(beside, Err(JobError::HeldElsewhere { .. })), "{beside:?}");
+    stop.cancel();
+    let first = first.await.unwrap().unwrap();
+    assert_eq!(first.state, RunState::Interrupted);
+    house.look().await;
+    assert_eq!(house.engine.seen().len(), 1, "a server does not take it up: it has no password for it");
+    house.engine.end(Ok(true));
+    let fresh = CancellationToken::new;
+    let second = run_once(&house.jobs, &engine, request.clone(), Arc::default(), fresh()).await.unwrap();
+    assert_eq!((second.run, second.state, second.taken_up), (first.run, RunState::Done, true));
+    let third = run_once(&house.jobs, &engine, request, Arc::default(), fresh()).await.unwrap();
+    assert!(third.run > second.run && !third.taken_up);
+    let (a, b) = (house.jobs.run(third.run).await.unwrap(), house.jobs.run(second.run).await.unwrap());
+    assert_eq!(a.job, b.job, "the same pair is the same job, so the second run is incremental");
+    assert!(house.jobs.list(false).await.unwrap().is_empty());
+}
