@@ -2,7 +2,7 @@
 -- (AUTOINCREMENT): sealed passwords and audit entries name them.
 CREATE TABLE endpoints (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
-    name     TEXT    NOT NULL UNIQUE COLLATE NOCASE,
+    name     TEXT    NOT NULL UNIQUE,     -- often the URL, whose path knows upper and lower case
     url      TEXT    NOT NULL,            -- without password
     password BLOB,                        -- sealed for 'endpoints/<id>/password'
     options  TEXT    NOT NULL,            -- JSON

@@ -257,6 +257,12 @@ async fn pause_resume_cancel_and_run_now() {
     house.jobs.resume(&actor, job).await.unwrap();
     house.look().await;
     house.until(run, RunState::Running).await;
+    for _ in 0..200 {
+        if house.engine.seen().len() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
     assert_eq!(house.engine.seen(), [run, run], "the same run goes on");
     house.jobs.cancel(&actor, run).await.unwrap();
     house.until(run, RunState::Cancelled).await;

@@ -11,7 +11,7 @@ use causeway::audit::{AuditLog, Filter};
 use causeway::db::Db;
 use causeway::model::SystemClock;
 
-use crate::support::ftpd::{Ftpd, PASSWORD, Server};
+use crate::support::ftpd::{Ftpd, PASSWORD, Server, Tls};
 
 /// How many times the process is killed.
 const KILLS: u64 = 16;
@@ -131,20 +131,31 @@ fn sent(log: &Path) -> (u64, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_many_points_it_ends_equal() {
+async fn killed_at_many_points_a_folder_ends_equal() {
+    let kept = tempfile::tempdir().unwrap();
+    let source = kept.path().join("source");
+    fs::create_dir(&source).unwrap();
+    fill(&source);
+    survives(kept.path(), &source, source.to_str().unwrap(), None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "FTP endpoints cannot be opened yet; take this line away with them"]
+async fn killed_at_many_points_a_server_ends_equal() {
     let kept = tempfile::tempdir().unwrap();
     let transfers = kept.path().join("transfers.log");
-    let lines = [
-        "xferlog_enable=YES".to_owned(),
-        "xferlog_std_format=YES".to_owned(),
-        format!("xferlog_file={}", transfers.display()),
-    ];
-    let server =
-        Ftpd::start_with(Server::Vsftpd, crate::support::ftpd::Tls::None, &lines.each_ref().map(String::as_str));
+    let file = format!("xferlog_file={}", transfers.display());
+    let lines = ["xferlog_enable=YES", "xferlog_std_format=YES", file.as_str()];
+    let server = Ftpd::start_with(Server::Vsftpd, Tls::None, &lines);
     fill(&server.root());
     server.own();
-    let all = bytes_below(&server.root());
-    let mirror = Mirror { url: server.url(), folder: kept.path().to_path_buf() };
+    survives(kept.path(), &server.root(), &server.url(), Some(&transfers)).await;
+}
+
+/// Kills the mirror of `url`, whose files lie in `root`, again and again, and looks at what is left.
+async fn survives(folder: &Path, root: &Path, url: &str, transfers: Option<&Path>) {
+    let all = bytes_below(root);
+    let mirror = Mirror { url: url.to_owned(), folder: folder.to_path_buf() };
     let begin = Instant::now();
     let mut kills = 0;
     // Points spread over the whole run by the bytes that reached the target, from "nothing yet" on.
@@ -169,13 +180,13 @@ async fn killed_at_many_points_it_ends_equal() {
     assert!(status.success(), "{status}:\n{}", mirror.log());
     assert!(begin.elapsed() < PATIENCE, "it took {:?}", begin.elapsed());
 
-    let (source, target) = (tree(&server.root()), tree(&mirror.target()));
+    let (source, target) = (tree(root), tree(&mirror.target()));
     assert_eq!(source.keys().collect::<Vec<_>>(), target.keys().collect::<Vec<_>>());
     for (path, (bytes, modified)) in &source {
         let copy = &target[path];
         assert!(copy.0 == *bytes && copy.1 == *modified, "{} differs", path.display());
     }
-    let db = Db::open(&kept.path().join("state/causeway.db")).await.unwrap();
+    let db = Db::open(&folder.join("state/causeway.db")).await.unwrap();
     let log = AuditLog::new(db.clone(), std::sync::Arc::new(SystemClock));
     assert!(log.verify(None).await.unwrap().is_sound());
     let published: (i64, i64) = sqlx::query_as(
@@ -195,13 +206,16 @@ async fn killed_at_many_points_it_ends_equal() {
         sqlx::query_as("SELECT id, state, claims FROM runs ORDER BY id").fetch_all(db.read()).await.unwrap();
     assert_eq!(runs.len(), 1, "one run from the first start to the last: {runs:?}");
     assert!(runs[0].1 == "done" && runs[0].2 as u64 + 2 >= KILLS, "{runs:?}");
-    let (bytes, begun) = sent(&transfers);
-    println!("{kills} kills in {:?}: {all} bytes in {files} files, sent {bytes} in {begun} transfers", begin.elapsed());
-    assert!(bytes <= all + kills * CONNECTIONS * LOSS / 4, "{bytes} bytes were sent for {all}");
-    assert!(begun <= source.len() as u64 + kills * (CONNECTIONS + 1), "{begun} transfers for {files} files");
+    db.close().await;
+    println!("{kills} kills in {:?}: {all} bytes in {files} files", begin.elapsed());
+    let before = transfers.map(sent);
+    if let Some((bytes, begun)) = before {
+        assert!(bytes <= all + kills * CONNECTIONS * LOSS / 4, "{bytes} bytes were sent for {all}");
+        assert!(begun <= source.len() as u64 + kills * (CONNECTIONS + 1), "{begun} transfers for {files} files");
+    }
 
     // Again: nothing is fetched.
     let status = mirror.start("1GiB").wait().unwrap();
     assert!(status.success(), "{status}:\n{}", mirror.log());
-    assert_eq!(sent(&transfers).1, begun, "the second run transfers nothing");
+    assert_eq!(transfers.map(sent), before, "the second run transfers nothing");
 }
