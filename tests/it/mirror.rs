@@ -7,13 +7,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use causeway::audit::Actor;
 use causeway::db::Db;
-use causeway::mirror::{MirrorRun, Policy, Progress, Summary, run};
+use causeway::mirror::{Deletions, MirrorRun, Policy, Progress, Summary, run};
 use causeway::model::{Endpoint, JobId, RunId, SystemClock};
 use causeway::reliability::Recorder;
 use causeway::remote::{self, Context, Remote};
 use causeway::task::Tasks;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+
+use crate::support::ftpd::{Ftpd, Server};
 
 struct Lab {
     folder: TempDir,
@@ -132,4 +134,85 @@ async fn a_local_tree_arrives_whole_and_a_second_run_moves_nothing() {
     fs::create_dir(&source).unwrap();
     make_tree(&source, 40, 50);
     twice(&lab, &Endpoint::local(source.as_os_str().as_encoded_bytes()), &source, 2001).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_files_come_from_vsftpd_byte_for_byte() {
+    let lab = Lab::new().await;
+    let ftpd = Ftpd::start(Server::Vsftpd);
+    make_tree(&ftpd.root(), 200, 50);
+    ftpd.own();
+    twice(&lab, &ftpd.endpoint(), &ftpd.root(), 10_001).await;
+}
+
+fn deleting() -> Policy {
+    Policy { delete: Deletions { enabled: true, max_percent: 100, max_files: 1_000_000 }, ..Policy::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_cut_at_ten_thousand_deletes_nothing() {
+    let lab = Lab::new().await;
+    let ftpd = Ftpd::start(Server::PureFtpd);
+    let old = SystemTime::now() - Duration::from_secs(86_400);
+    for dir in ["whole", "cut"] {
+        fs::create_dir(ftpd.root().join(dir)).unwrap();
+    }
+    fs::write(ftpd.root().join("whole/a"), "a").unwrap();
+    // The target has all 12,000: they came when the server still told them.
+    fs::create_dir(lab.folder.path().join("before")).unwrap();
+    fs::create_dir(lab.folder.path().join("before/cut")).unwrap();
+    for n in 0..12_000 {
+        for at in [ftpd.root(), lab.folder.path().join("before")] {
+            let file = fs::File::create(at.join(format!("cut/{n:05}"))).unwrap();
+            file.set_modified(old).unwrap();
+        }
+    }
+    ftpd.own();
+    let before = Endpoint::local(lab.folder.path().join("before").as_os_str().as_encoded_bytes());
+    assert!(lab.mirror(&before, 1, Policy::default()).await.complete);
+    for number in 2..5 {
+        let summary = lab.mirror(&ftpd.endpoint(), number, deleting()).await;
+        assert!(!summary.complete, "{summary:?}");
+        assert_eq!(summary.counts.files_trashed, 0, "{summary:?}");
+        assert!(!summary.unsure.is_empty() && !summary.notes.is_empty(), "{summary:?}");
+    }
+    assert_eq!(fs::read_dir(lab.target().join("cut")).unwrap().count(), 12_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_may_not_be_read_deletes_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    for server in Server::ALL {
+        for mode in [0o000, 0o311] {
+            let lab = Lab::new().await;
+            let ftpd = Ftpd::start(server);
+            make_tree(&ftpd.root(), 3, 5);
+            ftpd.own();
+            let first = lab.mirror(&ftpd.endpoint(), 1, deleting()).await;
+            assert!(first.complete, "{server:?}: {first:?}");
+            let closed = ftpd.root().join("dir 001");
+            fs::set_permissions(&closed, fs::Permissions::from_mode(mode)).unwrap();
+            for number in 2..5 {
+                let summary = lab.mirror(&ftpd.endpoint(), number, deleting()).await;
+                assert!(!summary.complete, "{server:?} {mode:o}: {summary:?}");
+                assert_eq!(summary.counts.files_trashed, 0, "{server:?} {mode:o}: {summary:?}");
+            }
+            assert_eq!(fs::read_dir(lab.target().join("dir 001")).unwrap().count(), 5, "{server:?} {mode:o}");
+            fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ftp_keeps_the_contract_of_a_remote() {
+    for server in Server::ALL {
+        let lab = Lab::new().await;
+        let ftpd = Ftpd::start(server);
+        ftpd.own();
+        let remote = lab.open(&ftpd.endpoint()).await;
+        if let Err(broken) = remote::contract::check(&remote, true).await {
+            panic!("{server:?}: {broken}");
+        }
+        remote.close().await;
+    }
 }
