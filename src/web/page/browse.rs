@@ -26,7 +26,7 @@ use crate::web::state::WebState;
 use crate::web::visitor::Asks;
 
 /// Entries on one page.
-const ENTRIES: usize = 500;
+const ENTRIES: usize = 200;
 /// A folder with more is cut, and says so: sorting needs the names in memory.
 const MOST: usize = 50_000;
 /// How much of a file is read at once.
