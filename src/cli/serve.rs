@@ -44,7 +44,7 @@ pub(super) async fn demo(args: &DemoArgs, loaded: &Loaded) -> Result<(), Failure
     let mut log = loaded.config.log.clone();
     if loaded.shown.iter().any(|setting| setting.name == "log.filter" && setting.origin == Origin::Default) {
         // The block of lines to paste should stay on the screen.
-        "warn".clone_into(&mut log.filter);
+        "warn,slog=error,log=error,libunftp=error".clone_into(&mut log.filter);
     }
     telemetry::start(&log)?;
     let mut signals = Signals::listen();

@@ -9,6 +9,7 @@
 //! * finds the file that a lossily read command means by comparing lossy images, and refuses when two
 //!   names of a folder have the same one.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -125,6 +126,17 @@ impl Metadata for Facts {
     }
 }
 
+/// A name as it is written into a listing, and what it is.
+type Line = (Vec<u8>, Stat);
+
+/// The folder itself as `.`, as real servers show it (it proves that an empty folder was read), and what
+/// is in it.
+fn with_itself(view: &View, folder: &RelPath) -> io::Result<Vec<Line>> {
+    let mut lines = vec![(b".".to_vec(), view.stat(folder)?)];
+    lines.extend(entries(view, folder)?.into_iter().map(|entry| (entry.name.as_bytes().to_vec(), entry.stat)));
+    Ok(lines)
+}
+
 fn entries(view: &View, folder: &RelPath) -> io::Result<Vec<DirEntry>> {
     view.read_dir(folder)?.collect()
 }
@@ -161,9 +173,9 @@ impl Storage {
         blocking(move || work(&view, &resolve(&view, &path)?)).await.map_err(io::Error::other)?
     }
 
-    async fn lines(&self, path: &Path, line: fn(&DirEntry, Timestamp) -> Vec<u8>) -> io::Result<io::Cursor<Vec<u8>>> {
+    async fn lines(&self, path: &Path, line: fn(&Line, Timestamp) -> Vec<u8>) -> io::Result<io::Cursor<Vec<u8>>> {
         let now = self.clock.now();
-        let found = self.on(path, entries).await?;
+        let found = self.on(path, with_itself).await?;
         let mut text = Vec::new();
         for entry in &found {
             text.extend(line(entry, now));
@@ -174,15 +186,14 @@ impl Storage {
 }
 
 /// One line as `ls -l` writes it: the year instead of the time for what is older than half a year.
-fn long_line(entry: &DirEntry, now: Timestamp) -> Vec<u8> {
-    let at = entry.stat.mtime.to_zoned(TimeZone::UTC);
-    let age = now.duration_since(entry.stat.mtime).as_hours();
+fn long_line((name, stat): &Line, now: Timestamp) -> Vec<u8> {
+    let at = stat.mtime.to_zoned(TimeZone::UTC);
+    let age = now.duration_since(stat.mtime).as_hours();
     let time = if (0..182 * 24).contains(&age) { at.strftime("%b %e %H:%M") } else { at.strftime("%b %e  %Y") };
-    let facts = Facts(entry.stat.clone());
+    let facts = Facts(stat.clone());
     let kind = if facts.is_dir() { 'd' } else { '-' };
-    let mut line =
-        format!("{kind}{} 1 ftp      ftp      {:>12} {time} ", facts.permissions(), entry.stat.size).into_bytes();
-    line.extend_from_slice(entry.name.as_bytes());
+    let mut line = format!("{kind}{} 1 ftp      ftp      {:>12} {time} ", facts.permissions(), stat.size).into_bytes();
+    line.extend_from_slice(name);
     line
 }
 
@@ -207,13 +218,13 @@ impl StorageBackend<DefaultUser> for Storage {
         _: &DefaultUser,
         path: P,
     ) -> Result<Vec<Fileinfo<PathBuf, Facts>>> {
-        let found = self.on(path.as_ref(), entries).await?;
-        if found.iter().any(|entry| std::str::from_utf8(entry.name.as_bytes()).is_err()) {
+        let found = self.on(path.as_ref(), with_itself).await?;
+        if found.iter().any(|(name, _)| std::str::from_utf8(name).is_err()) {
             return Err(Error::from(ErrorKind::CommandNotImplemented));
         }
         Ok(found
             .into_iter()
-            .map(|entry| Fileinfo { path: PathBuf::from(entry.name.as_os_str()), metadata: Facts(entry.stat) })
+            .map(|(name, stat)| Fileinfo { path: PathBuf::from(OsStr::from_bytes(&name)), metadata: Facts(stat) })
             .collect())
     }
 
@@ -228,7 +239,7 @@ impl StorageBackend<DefaultUser> for Storage {
     where
         P: AsRef<Path> + Send + std::fmt::Debug,
     {
-        self.lines(path.as_ref(), |entry, _| entry.name.as_bytes().to_vec()).await
+        self.lines(path.as_ref(), |(name, _), _| name.clone()).await
     }
 
     async fn get_into<'a, P, W: ?Sized>(

@@ -139,6 +139,23 @@ impl FtpLister {
         Ok(true)
     }
 
+    /// MLSD was begun and then refused with "not implemented" (a FEAT that promises too much, or a folder
+    /// whose names the server cannot write that way): LIST may still know.
+    async fn after_refusal(&mut self, fault: Fault) -> Result<(), Fault> {
+        let refused = matches!(fault.evidence.code, Some(500 | 502 | 504));
+        if self.style != Style::Mlsd || !self.parser.tally().is_silent() || !refused {
+            return Err(fault);
+        }
+        let Some(lease) = self.lease.as_mut() else { return Err(fault) };
+        let within = self.pool.shared.deadlines.listing;
+        let (verb, arg) = Style::ListAll.command();
+        let data = lease.session()?.transfer(&self.pool.shared, Phase::List, verb, arg, 0, within).await?;
+        self.style = Style::ListAll;
+        self.parser = Parser::new(Form::Lines, zone(&self.pool));
+        self.data = Some(data);
+        Ok(())
+    }
+
     fn doubts(&self, confirmed: bool) -> Vec<Doubt> {
         let tally = self.parser.tally();
         let mut doubts = tally.doubts();
@@ -178,7 +195,10 @@ impl Lister for FtpLister {
                 Ok(false) => {
                     self.parser.end(&mut out);
                     if let Err(fault) = self.close().await {
-                        return Err(self.fail(fault).await);
+                        match self.after_refusal(fault).await {
+                            Ok(()) => continue,
+                            Err(fault) => return Err(self.fail(fault).await),
+                        }
                     }
                     if let Err(fault) = self.without_option().await {
                         return Err(self.fail(fault).await);
