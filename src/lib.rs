@@ -64,6 +64,8 @@ pub mod web;
 
 // shelf: settings
 pub mod config;
+
+// shelf: logging
 pub mod telemetry;
 
 // shelf: program

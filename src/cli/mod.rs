@@ -158,7 +158,7 @@ async fn store(config: &Config) -> Result<Store, Failure> {
     Ok(Store::open(config).await?)
 }
 
-/// Leaves the database in one file, as whoever copies or moves it expects.
+/// Closes the database in good order, also after a failure.
 async fn closed(store: &Store, result: Result<(), Failure>) -> Result<(), Failure> {
     store.db.close().await;
     result

@@ -127,6 +127,13 @@ impl FtpRemote {
         let mut lister = match FtpLister::open(Arc::clone(&self.pool), &self.absolute(&parent)).await {
             Ok(lister) => Box::new(lister),
             Err(fault) if fault.kind == FaultKind::Missing => return Ok(None),
+            // vsftpd says the same 550 to a folder that is missing and to one that is closed: look one higher.
+            Err(fault) if fault.evidence.code == Some(550) && !parent.is_root() => {
+                return match Box::pin(self.stat(&parent)).await? {
+                    Some(entry) if entry.kind == EntryKind::Dir => Err(fault),
+                    _ => Ok(None),
+                };
+            }
             Err(fault) => return Err(fault),
         };
         let mut found = None;
@@ -175,7 +182,8 @@ impl Remote for FtpRemote {
         let features = self.pool.shared.learned.get().map(|l| l.features).unwrap_or_default();
         Capabilities {
             resume_read: true,
-            resume_write: true,
+            // REST before STOR leaves what is behind the offset on vsftpd, and FTP has no command that cuts.
+            resume_write: false,
             write: true,
             set_mtime: features.mfmt || self.sets_by_mdtm(),
             set_mode: false,
@@ -203,7 +211,17 @@ impl Remote for FtpRemote {
     }
 
     async fn read(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Source>, Fault> {
-        Ok(Box::new(Box::pin(FtpSource::open(Arc::clone(&self.pool), self.absolute(path), offset)).await?))
+        match Box::pin(FtpSource::open(Arc::clone(&self.pool), self.absolute(path), offset)).await {
+            Ok(source) => Ok(Box::new(source)),
+            // A 550 may mean missing or forbidden: the listing of the folder knows.
+            Err(fault) if fault.evidence.code == Some(550) && fault.kind == FaultKind::Permission => {
+                match self.stat(path).await {
+                    Ok(None) => Err(Fault { kind: FaultKind::Missing, ..fault }),
+                    _ => Err(fault),
+                }
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault> {
