@@ -1,5 +1,6 @@
 //! `kill -9` at many points of a real mirror from a real server: the next start goes on at once with the
-//! same run, and at the end both sides are equal and nothing was fetched twice without need.
+//! same run, and at the end both sides are equal and no finished file was fetched twice. How much of the files in
+//! flight is sent again is printed, not yet bounded: over FTP it is far too much, and why is not known.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -223,7 +224,7 @@ async fn survives(folder: &Path, root: &Path, url: &str, transfers: Option<&Path
     println!("{kills} kills in {:?}: {all} bytes in {files} files", begin.elapsed());
     let before = transfers.map(sent);
     if let (Some((bytes, begun)), Some(log)) = (before, transfers) {
-        println!("the server sent {bytes} bytes for {all}: what a kill found in the sockets' buffers is sent again");
+        println!("the server sent {bytes} bytes for {all}");
         assert!(begun <= source.len() as u64 + kills * (CONNECTIONS + 1), "{begun} transfers for {files} files");
         let lines = transferred(log);
         for (length, names) in &finished {
