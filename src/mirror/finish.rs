@@ -62,11 +62,11 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
     let (db, run) = (&engine.order.db, engine.order.run);
     let Facts { mut counts, mut notes, scanned } = facts;
     let totals = journal::totals(db, run).await?;
-    let (dirs, unsure_dirs, unsure) = scan::unsure(db, run).await?;
+    let dirs = scan::directories(db, run).await?;
     let missing = journal::missing_examples(db, run).await?;
     let snapshot = engine.progress.snapshot();
-    counts.dirs_listed = dirs;
-    counts.dirs_unsure = unsure_dirs;
+    counts.dirs_listed = dirs.all;
+    counts.dirs_unsure = dirs.unsure;
     counts.retries = snapshot.retries;
     if engine.order.policy.dry_run {
         counts.files_waiting = snapshot.files_planned;
@@ -84,16 +84,22 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
     if counts.entries_skipped > 0 {
         notes.push(format!("{} links and special files were left out", counts.entries_skipped));
     }
+    if dirs.held > 0 {
+        notes.push(format!(
+            "{} folders hold exactly a number of names at which servers cut lists: nothing is deleted there",
+            dirs.held
+        ));
+    }
     let nothing_open = counts.files_failed == 0 && counts.files_waiting == 0;
     Ok(Summary {
         run,
-        complete: ended == Ended::Finished && scanned && unsure_dirs == 0 && nothing_open,
+        complete: ended == Ended::Finished && scanned && dirs.unsure == 0 && nothing_open,
         verified: counts.files_adopted == 0,
         ended,
         dry_run: engine.order.policy.dry_run,
         counts,
         missing,
-        unsure,
+        unsure: dirs.first,
         notes,
     })
 }

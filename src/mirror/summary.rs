@@ -51,7 +51,7 @@ pub struct UnsureDir {
 pub struct Counts {
     /// Directories listed in the source.
     pub dirs_listed: u64,
-    /// Of these, not proven complete, or not listed at all.
+    /// Of these, not listed at all, or something in them is known to be missing.
     pub dirs_unsure: u64,
     /// Files in the source, as far as listed.
     pub files_seen: u64,
@@ -87,7 +87,7 @@ pub struct Summary {
     pub ended: Ended,
     /// Nothing was changed: the counts say what would be.
     pub dry_run: bool,
-    /// Every directory was listed without a doubt, and every file that should be in the target is there.
+    /// Every directory was listed with nothing known to be missing, and every file that should be in the target is there.
     pub complete: bool,
     /// Everything that is there was read from the source and its digest stored (nothing merely adopted).
     pub verified: bool,

@@ -321,8 +321,9 @@ async fn deleting_takes_two_proven_runs() {
 #[tokio::test]
 async fn nothing_is_deleted_without_proof() {
     type Lie = fn(&Memory);
-    let lies: [(&str, Lie); 4] = [
-        ("doubtful", |m| m.script(|s| drop(s.doubtful.insert(path("d"), Doubt::RoundCount { count: 10_000 })))),
+    let lies: [(&str, Lie); 5] = [
+        ("round", |m| m.script(|s| drop(s.doubtful.insert(path("d"), Doubt::RoundCount { count: 10_000 })))),
+        ("doubtful", |m| m.script(|s| drop(s.doubtful.insert(path("d"), Doubt::Duplicates { count: 1 })))),
         ("unreadable", |m| m.script(|s| s.unreadable.extend([path("d")]))),
         ("doubtful root", |m| m.script(|s| drop(s.doubtful.insert(RelPath::root(), Doubt::UnconfirmedEmpty)))),
         ("a file in its place", |m| {
@@ -342,7 +343,8 @@ async fn nothing_is_deleted_without_proof() {
         for run in 2..6 {
             let summary = lab.go((number, run), &source, &target, deleting()).await;
             assert_eq!(summary.counts.files_trashed, 0, "{name}: {summary:?}");
-            assert!(!summary.complete, "{name}: {summary:?}");
+            // A round number alone holds deletions back; all that was seen is there nevertheless.
+            assert_eq!(summary.complete, name == "round", "{name}: {summary:?}");
             assert!(!summary.notes.is_empty() || !summary.unsure.is_empty(), "{name}: {summary:?}");
         }
         assert!(all.keys().all(|at| target.tree().contains_key(at)), "{name}");

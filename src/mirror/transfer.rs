@@ -1,9 +1,12 @@
 //! Moves the bytes of one file into its part.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
 
 use super::copy::{Failure, at_source, at_target};
 use super::engine::{Broken, Engine};
@@ -15,8 +18,10 @@ use crate::remote::{Sink, Source};
 
 /// So many bytes before the confirmed offset are read again and compared.
 const OVERLAP: u64 = 64 * 1024;
-/// The journal learns of progress in steps of so many bytes.
+/// The journal learns of progress in steps of so many bytes,
 const NOTE_EVERY: u64 = 16 * 1024 * 1024;
+/// or after so long: what a killed process had moved since then is moved again.
+const NOTE_AFTER: Duration = Duration::from_secs(1);
 
 /// All bytes are in the part.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +73,8 @@ pub(super) async fn transfer(
     item.confirmed = offset;
     engine.journal.put(Change::Started { item: item.id, part: part.clone(), offset }).await?;
     let sink = engine.order.target.write(&part, offset).await.map_err(at_target)?;
-    let mut mover = Mover { engine, item, ticket, hash, from: offset, at: offset, noted: offset };
+    let noted_at = Instant::now();
+    let mut mover = Mover { engine, item, ticket, hash, from: offset, at: offset, noted: offset, noted_at };
     mover.run(source, sink, ahead, version.size, lane).await
 }
 
@@ -143,6 +149,7 @@ struct Mover<'a> {
     from: u64,
     at: u64,
     noted: u64,
+    noted_at: Instant,
 }
 
 /// How the reading ended.
@@ -234,7 +241,7 @@ impl Mover<'_> {
         self.engine.progress.bytes_moved.fetch_add(count, std::sync::atomic::Ordering::Relaxed);
         self.ticket.at(self.at);
         let confirmed = sink.confirmed();
-        if confirmed >= self.noted + NOTE_EVERY {
+        if confirmed >= self.noted + NOTE_EVERY || (confirmed > self.noted && self.noted_at.elapsed() >= NOTE_AFTER) {
             self.confirm(confirmed).await?;
         }
         Ok(())
@@ -242,7 +249,7 @@ impl Mover<'_> {
 
     async fn confirm(&mut self, offset: u64) -> Result<(), Failure> {
         self.item.confirmed = offset;
-        self.noted = offset;
+        (self.noted, self.noted_at) = (offset, Instant::now());
         Ok(self.engine.journal.put(Change::Confirmed { item: self.item.id, offset }).await?)
     }
 

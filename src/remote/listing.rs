@@ -44,6 +44,15 @@ pub enum Doubt {
     },
 }
 
+impl Doubt {
+    /// Does it speak of something that is missing? A round number only says that something could be: enough
+    /// not to delete anything, not enough to call a copy incomplete.
+    #[must_use]
+    pub const fn hides_something(&self) -> bool {
+        !matches!(self, Self::RoundCount { .. })
+    }
+}
+
 /// Whether a finished listing is known to be complete. Deleting anything takes [`Completeness::Proven`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "completeness", rename_all = "kebab-case")]
@@ -65,6 +74,15 @@ impl Completeness {
     #[must_use]
     pub fn from_doubts(doubts: Vec<Doubt>, how: impl Into<String>) -> Self {
         if doubts.is_empty() { Self::Proven { how: how.into() } } else { Self::Doubtful { doubts } }
+    }
+
+    /// Is nothing known to be missing? Weaker than [`Completeness::is_proven`].
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Proven { .. } => true,
+            Self::Doubtful { doubts } => !doubts.iter().any(Doubt::hides_something),
+        }
     }
 
     /// May something be deleted because this listing does not name it?

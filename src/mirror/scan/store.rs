@@ -39,6 +39,8 @@ impl Side {
 const PROVEN: i64 = 2;
 const DOUBTFUL: i64 = 3;
 const FAILED: i64 = 4;
+/// Nothing is known to be missing, but nothing may be deleted by it either.
+const HELD: i64 = 5;
 
 /// One entry on its way into the table.
 #[derive(Debug)]
@@ -110,7 +112,9 @@ pub(super) async fn write(
     for (dir, listed) in ends {
         let (state, doubt) = match listed {
             Listed::Ended(Completeness::Proven { .. }) => (PROVEN, None),
-            Listed::Ended(Completeness::Doubtful { doubts }) => (DOUBTFUL, serde_json::to_string(doubts).ok()),
+            Listed::Ended(whole @ Completeness::Doubtful { doubts }) => {
+                (if whole.is_whole() { HELD } else { DOUBTFUL }, serde_json::to_string(doubts).ok())
+            }
             Listed::Failed(fault) => (FAILED, serde_json::to_string(fault).ok()),
         };
         sqlx::query("UPDATE scan SET listing = ?, doubt = ? WHERE run = ? AND side = ? AND path = ?")
@@ -314,16 +318,31 @@ pub(crate) async fn source_at(db: &Db, run: RunId, at: &RelPath) -> Result<Optio
     Ok(row.map(|(kind, listing)| (codes::kind(kind), listing == PROVEN)))
 }
 
-/// Directories of the source: all of them, those that are not proven complete, and the first of these.
-pub(crate) async fn unsure(db: &Db, run: RunId) -> Result<(u64, u64, Vec<UnsureDir>), DbError> {
-    let (all, unsure): (i64, i64) = sqlx::query_as(
-        "SELECT count(*), coalesce(sum(listing <> 2), 0) FROM scan WHERE run = ? AND side = 0 AND kind = 1 AND refused IS NULL",
+/// How the directories of the source were listed.
+#[derive(Debug)]
+pub(crate) struct Directories {
+    pub all: u64,
+    /// Not listed, or something is known to be missing.
+    pub unsure: u64,
+    /// Listed, but not proof enough to delete anything.
+    pub held: u64,
+    /// The first of the unsure ones.
+    pub first: Vec<UnsureDir>,
+}
+
+/// How the directories of the source were listed.
+pub(crate) async fn directories(db: &Db, run: RunId) -> Result<Directories, DbError> {
+    let (all, unsure, held): (i64, i64, i64) = sqlx::query_as(
+        "SELECT count(*), coalesce(sum(listing NOT IN (?1, ?2)), 0), coalesce(sum(listing = ?2), 0) FROM scan \
+         WHERE run = ?3 AND side = 0 AND kind = 1 AND refused IS NULL",
     )
+    .bind(PROVEN)
+    .bind(HELD)
     .bind(run.0)
     .fetch_one(db.read())
     .await?;
     let rows = sqlx::query(
-        "SELECT path, source, listing, doubt FROM scan WHERE run = ? AND side = 0 AND kind = 1 AND listing > 2 LIMIT ?",
+        "SELECT path, source, listing, doubt FROM scan WHERE run = ? AND side = 0 AND kind = 1 AND listing IN (3, 4) LIMIT ?",
     )
     .bind(run.0)
     .bind(i64::try_from(EXAMPLES).unwrap_or(100))
@@ -342,5 +361,5 @@ pub(crate) async fn unsure(db: &Db, run: RunId) -> Result<(u64, u64, Vec<UnsureD
         }
         first.push(UnsureDir { path: path(source.as_deref().unwrap_or(&target))?, fault: why, doubts });
     }
-    Ok((length(all)?, length(unsure)?, first))
+    Ok(Directories { all: length(all)?, unsure: length(unsure)?, held: length(held)?, first })
 }

@@ -1,9 +1,11 @@
 //! Writing a file of this machine where it lies (a part; its rename is the mirror's).
 
 use std::io;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use tokio::time::Instant;
 
 use crate::model::{Fault, FaultKind, Phase, RelPath};
 use crate::remote::Sink;
@@ -13,6 +15,8 @@ use crate::tree::{PartFile, SetAttributes, View};
 const GATHER: usize = 1024 * 1024;
 /// After so many bytes what was written is made durable, and counts as confirmed.
 const SYNC_EVERY: u64 = 16 * 1024 * 1024;
+/// After so long, too: on a slow link a power cut costs seconds, not [`SYNC_EVERY`] of each file.
+const SYNC_AFTER: Duration = Duration::from_secs(1);
 /// Of a file that did not exist; parts get theirs when they are published.
 const NEW_MODE: u32 = 0o644;
 
@@ -40,11 +44,13 @@ pub(super) struct LocalSink {
     gathered: BytesMut,
     written: u64,
     synced: u64,
+    synced_at: Instant,
 }
 
 impl LocalSink {
     pub(super) fn new(path: &RelPath, part: PartFile, offset: u64) -> Self {
-        Self { path: path.clone(), part: Some(part), gathered: BytesMut::new(), written: offset, synced: offset }
+        let (gathered, synced_at) = (BytesMut::new(), Instant::now());
+        Self { path: path.clone(), part: Some(part), gathered, written: offset, synced: offset, synced_at }
     }
 
     async fn flush(&mut self, sync: bool) -> Result<(), Fault> {
@@ -52,7 +58,7 @@ impl LocalSink {
         let part = self.part.take().ok_or_else(lost)?;
         let (data, at) = (self.gathered.split().freeze(), self.written);
         let end = at + u64::try_from(data.len()).unwrap_or(u64::MAX);
-        let sync = sync || end - self.synced >= SYNC_EVERY;
+        let sync = sync || end - self.synced >= SYNC_EVERY || self.is_due();
         let part = super::run(Phase::Transfer, &self.path.display(), move || {
             part.write_at(&data, at)?;
             if sync {
@@ -64,9 +70,13 @@ impl LocalSink {
         self.part = Some(part);
         self.written = end;
         if sync {
-            self.synced = end;
+            (self.synced, self.synced_at) = (end, Instant::now());
         }
         Ok(())
+    }
+
+    fn is_due(&self) -> bool {
+        self.synced_at.elapsed() >= SYNC_AFTER
     }
 }
 
@@ -74,7 +84,7 @@ impl LocalSink {
 impl Sink for LocalSink {
     async fn write(&mut self, data: Bytes) -> Result<(), Fault> {
         self.gathered.extend_from_slice(&data);
-        if self.gathered.len() >= GATHER { self.flush(false).await } else { Ok(()) }
+        if self.gathered.len() >= GATHER || self.is_due() { self.flush(false).await } else { Ok(()) }
     }
 
     fn confirmed(&self) -> u64 {
