@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::ftpd::{Ftpd, Server};
 
+mod million;
+
 struct Lab {
     folder: TempDir,
     db: Db,
