@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::engine::{Broken, Engine};
 use super::journal::{self, Attempt, Change, FileRow, Item};
-use super::plan::{Known, nanos};
+use super::plan::{self, Known, nanos};
 use super::scan::store::Side;
 use super::transfer::{self, Moved};
 use super::words::{Action, ItemState};
@@ -33,6 +33,12 @@ pub(super) enum Failure {
         /// Bytes moved.
         bytes: u64,
     },
+}
+
+impl Failure {
+    fn is_of(&self, kinds: &[FaultKind]) -> bool {
+        matches!(self, Self::Fault { fault, .. } if kinds.contains(&fault.kind))
+    }
 }
 
 impl From<Broken> for Failure {
@@ -60,8 +66,12 @@ pub(super) fn at_target(fault: Fault) -> Failure {
 /// Brings one file to the target. `item` is kept up to date with what is confirmed.
 pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) -> Result<(), Failure> {
     let started = engine.order.clock.now();
-    if item.state == ItemState::Verified && publish::take_up(engine, item, started).await? {
-        return Ok(());
+    if item.state == ItemState::Verified {
+        if publish::take_up(engine, item, started).await? {
+            return Ok(());
+        }
+        // What is left is not what was verified: none of it is gone on with.
+        forget_progress(engine, item).await?;
     }
     let lane = lanes.acquire().await.map_err(|_| Broken::Stopped)?;
     engine.check_stop()?;
@@ -77,18 +87,29 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) ->
     let moved = transfer::transfer(engine, item, &before, &ticket, lane).await?;
     let version = match still_the_same(engine, item, &before, &moved).await {
         Ok(version) => version,
-        Err(failure) => {
+        Err(failure) if failure.is_of(&[FaultKind::Changed, FaultKind::Mismatch]) => {
             // What arrived may be of two versions: nothing of it is gone on with.
-            item.confirmed = 0;
-            engine.journal.put(Change::Confirmed { item: item.id, offset: 0 }).await?;
+            forget_progress(engine, item).await?;
+            return Err(failure);
+        }
+        Err(failure) => {
+            // The source could not be asked. All bytes are here; the next try compares their end and asks again.
+            engine.journal.put(Change::Confirmed { item: item.id, offset: moved.size }).await?;
             return Err(failure);
         }
     };
+    engine.check_stop()?;
     let change = Change::Verified { item: item.id, digest: moved.digest, size: moved.size };
     engine.journal.commit(change).await?;
     item.state = ItemState::Verified;
     let attempt = attempt(engine, item, started, moved.from, moved.size - moved.from);
     publish::publish(engine, item, &version, moved.digest, moved.size, attempt).await
+}
+
+/// The next try begins at the start.
+async fn forget_progress(engine: &Engine, item: &mut Item) -> Result<(), Failure> {
+    item.confirmed = 0;
+    Ok(engine.journal.put(Change::Confirmed { item: item.id, offset: 0 }).await?)
 }
 
 /// This try, as the journal keeps it when it worked.
@@ -106,12 +127,12 @@ async fn exact_version(engine: &Engine, item: &Item, known: bool) -> Result<Fing
     look(engine, item).await
 }
 
-/// What the source says now.
+/// What the source says now. Where it tells no time of a single file, the listing's stands.
 async fn look(engine: &Engine, item: &Item) -> Result<Fingerprint, Failure> {
     let found = engine.order.source.stat(&item.path).await.map_err(at_source)?;
-    found.map(|entry| entry.fingerprint()).ok_or_else(|| {
-        at_source(Fault::new(Phase::Verify, FaultKind::Missing, "the file is gone from the source since it was listed"))
-    })
+    let gone = "the file is gone from the source since it was listed";
+    let now = found.ok_or_else(|| at_source(Fault::new(Phase::Verify, FaultKind::Missing, gone)))?.fingerprint();
+    Ok(Fingerprint { mtime: now.mtime.or(item.listed.mtime), ..now })
 }
 
 /// Is nothing to be moved after all? So it is when the exact time shows the version that was published and
@@ -132,7 +153,7 @@ async fn keep(
     };
     let (action, digest, proven) = match &known {
         Some((known, digest)) => {
-            let same = known.version.same_version(before) && known.is_there(&there);
+            let same = plan::surely_same(before, &known.version, known.at) && known.is_there(&there);
             if !same || (!known.proven && policy.existing == Existing::Prove) {
                 return Ok(false);
             }

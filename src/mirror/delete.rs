@@ -2,7 +2,7 @@
 //! of listings that were proven complete, in two runs in a row; only below both caps; only into the trash.
 
 use super::PlannedStep;
-use super::engine::{Broken, Engine, Facts};
+use super::engine::{Broken, Engine, Facts, Failures};
 use super::journal::{self, Candidate, Change};
 use super::plan::Kind;
 use super::publish;
@@ -47,13 +47,16 @@ pub(super) async fn gone(engine: &Engine, facts: &mut Facts) -> Result<(), Broke
     let go = enabled && found.going > 0 && !capped;
     facts.counts.files_kept = found.first_time + found.unsure + found.changed + if go { 0 } else { found.going };
     explain(&found, facts, enabled, capped, all, engine);
+    let mut failed = Failures::default();
     if go {
-        move_all(engine, false).await?;
+        move_all(engine, false, &mut failed).await?;
     }
+    facts.counts.files_kept += failed.count;
     if enabled && !dry {
-        move_all(engine, true).await?;
+        move_all(engine, true, &mut failed).await?;
         journal::sweep_tombstones(&engine.order.db, engine.order.job, engine.order.run).await?;
     }
+    facts.notes.extend(failed.sentence("could not be moved into the trash and stay"));
     Ok(())
 }
 
@@ -90,14 +93,15 @@ async fn survey(engine: &Engine, bury: bool) -> Result<Found, Broken> {
             let page = page(engine, dirs, after.as_ref()).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.path.clone());
-            let mut graves = Vec::new();
+            let (mut graves, mut forgotten) = (Vec::new(), Vec::new());
             for candidate in &page {
                 if engine.filter.leaves_out_anywhere(&candidate.path, dirs) {
                     continue;
                 }
                 let absence = absence(engine, &candidate.target).await?;
                 if absence == Absence::Proven {
-                    graves.push(candidate.path.clone());
+                    let side = if candidate.there.is_some() { &mut graves } else { &mut forgotten };
+                    side.push(candidate.path.clone());
                 }
                 if !dirs {
                     count(engine, candidate, absence, &mut found).await;
@@ -105,6 +109,9 @@ async fn survey(engine: &Engine, bury: bool) -> Result<Found, Broken> {
             }
             if bury && !graves.is_empty() {
                 journal::bury(&engine.order.db, engine.order.job, engine.order.run, &graves).await?;
+            }
+            if bury && !forgotten.is_empty() {
+                journal::forget_all(&engine.order.db, engine.order.job, &forgotten).await?;
             }
         }
     }
@@ -156,76 +163,81 @@ async fn absence(engine: &Engine, target: &RelPath) -> Result<Absence, Broken> {
 }
 
 /// Moves what may go: files, or (`dirs`) directories that are empty by then, the deepest first.
-async fn move_all(engine: &Engine, dirs: bool) -> Result<(), Broken> {
+async fn move_all(engine: &Engine, dirs: bool, failed: &mut Failures) -> Result<(), Broken> {
     let mut after = None;
     loop {
         engine.check_stop()?;
         let page = page(engine, dirs, after.as_ref()).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.path.clone());
+        let mut going = Vec::new();
         for candidate in page {
             let may_go = candidate.buried
                 && candidate.is_ours()
                 && !engine.filter.leaves_out_anywhere(&candidate.path, dirs)
                 && absence(engine, &candidate.target).await? == Absence::Proven;
             if may_go {
-                move_one(engine, candidate).await?;
+                going.push(candidate);
             }
+        }
+        if !going.is_empty() {
+            intend(engine, &going).await?;
+        }
+        for candidate in going {
+            move_one(engine, candidate, failed).await?;
         }
     }
 }
 
-async fn move_one(engine: &Engine, candidate: Candidate) -> Result<(), Broken> {
-    let target = &engine.order.target;
-    let moved = async {
-        if candidate.is_dir {
-            if !is_empty(engine, &candidate.target).await? {
-                return Ok(false);
-            }
-        } else {
-            // A last look, close to the deed: somebody may be working on it right now.
-            let now = target.stat(&candidate.target).await?.map(|entry| entry.fingerprint());
-            let there = now.map(|now| (Kind::File, now));
-            if !(Candidate { there, ..clone_without_there(&candidate) }).is_ours() {
-                return Ok(false);
-            }
-        }
-        let batch = publish::batch(engine).map_err(|_| {
-            Fault::new(
-                crate::model::Phase::Publish,
-                crate::model::FaultKind::BadName,
-                "the trash has no name for this run",
-            )
-        })?;
-        target.trash(&candidate.target, &batch).await?;
-        Ok::<bool, Fault>(true)
-    };
-    match moved.await {
-        Ok(false) => Ok(()),
+/// The journal knows before anything is moved.
+async fn intend(engine: &Engine, going: &[Candidate]) -> Result<(), Broken> {
+    let kind = |candidate: &Candidate| if candidate.is_dir { Kind::Dir } else { Kind::File };
+    let paths = going.iter().map(|c| (c.path.clone(), c.target.clone(), kind(c))).collect();
+    engine.journal.commit(Change::Intended { job: engine.order.job, run: engine.order.run, paths }).await
+}
+
+/// For the journal and the audit log: it lies in the trash.
+pub(super) fn trashed(engine: &Engine, path: RelPath, target: RelPath, is_dir: bool) -> Change {
+    let run = engine.order.run;
+    let event = Event::FileTrashed { run, path: target.clone(), batch: format!("run-{run}") };
+    Change::Trashed { job: engine.order.job, run, path, target, is_dir, event }
+}
+
+async fn move_one(engine: &Engine, candidate: Candidate, failed: &mut Failures) -> Result<(), Broken> {
+    let run = engine.order.run;
+    match try_move(engine, &candidate).await {
         Ok(true) => {
             engine.progress.files_trashed.fetch_add(u64::from(!candidate.is_dir), std::sync::atomic::Ordering::Relaxed);
-            let run = engine.order.run;
-            let event = Event::FileTrashed { run, path: candidate.target.clone(), batch: format!("run-{run}") };
             if let Some(parent) = candidate.target.parent() {
                 let mut tx = engine.order.db.write().await?;
                 scan::touch(&mut tx, run, &[parent]).await?;
                 tx.commit().await.map_err(crate::db::DbError::from)?;
             }
-            let change = Change::Trashed {
-                job: engine.order.job,
-                run,
-                path: candidate.path,
-                target: candidate.target,
-                is_dir: candidate.is_dir,
-                event,
-            };
-            engine.journal.commit(change).await
+            engine.journal.commit(trashed(engine, candidate.path, candidate.target, candidate.is_dir)).await
         }
-        Err(fault) => {
-            tracing::warn!(path = %candidate.target.display(), fault = %fault, "could not be moved into the trash");
-            Ok(())
+        moved => {
+            failed.note(&candidate.target, moved.map(drop));
+            engine.journal.commit(Change::Dropped { run, path: candidate.path }).await
         }
     }
+}
+
+/// Moves it, unless a last look shows that somebody is working on it right now.
+async fn try_move(engine: &Engine, candidate: &Candidate) -> Result<bool, Fault> {
+    let target = &engine.order.target;
+    if candidate.is_dir {
+        if !is_empty(engine, &candidate.target).await? {
+            return Ok(false);
+        }
+    } else {
+        let now = target.stat(&candidate.target).await?.map(|entry| entry.fingerprint());
+        let there = now.map(|now| (Kind::File, now));
+        if !(Candidate { there, ..clone_without_there(candidate) }).is_ours() {
+            return Ok(false);
+        }
+    }
+    target.trash(&candidate.target, &publish::batch(engine)?).await?;
+    Ok(true)
 }
 
 fn clone_without_there(candidate: &Candidate) -> Candidate {

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::MirrorError;
 use super::copy::{self, Failure};
 use super::engine::{Broken, Engine};
 use super::journal::{self, Attempt, Change, Item};
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
-use crate::model::{Fault, ItemId};
+use crate::model::{Fault, FaultKind, ItemId};
 
 /// Items read from the store at once.
 const PAGE: i64 = 500;
@@ -43,41 +47,39 @@ pub(super) async fn copy_all(engine: &Engine) -> Result<(), Broken> {
     let width = usize::from(engine.width(Side::Source));
     // More than there are connections: while some are made durable and published, the next are read.
     let most = width + AHEAD;
-    let (sender, reports) = mpsc::channel(most);
     let mut dispatcher = Dispatcher {
         engine,
         lanes: Arc::new(Semaphore::new(width)),
-        width,
         most,
-        running: 0,
+        running: FuturesUnordered::new(),
         fresh: VecDeque::new(),
         after: ItemId(0),
         all_read: false,
         waiting: Vec::new(),
         paused_until: None,
         health: [Health::default(); 2],
-        sender,
-        reports,
     };
     let done = dispatcher.work().await;
     // Copies that are under way stop by themselves; their last words still belong into the journal.
-    while dispatcher.running > 0 {
-        if done.is_err() {
-            engine.stop.cancel();
-        }
-        let Some(report) = dispatcher.reports.recv().await else { break };
-        dispatcher.running -= 1;
-        dispatcher.note_last(report).await?;
+    if done.is_err() {
+        engine.stop.cancel();
+    }
+    while let Some(report) = dispatcher.running.next().await {
+        dispatcher.note_last(report.map_err(lost)?).await?;
     }
     done
+}
+
+/// A copy that panicked: its file is not done, and nobody knows why.
+fn lost(error: tokio::task::JoinError) -> Broken {
+    Broken::Run(MirrorError::Lost(error.to_string()))
 }
 
 struct Dispatcher<'a> {
     engine: &'a Engine,
     lanes: Arc<Semaphore>,
-    width: usize,
     most: usize,
-    running: usize,
+    running: FuturesUnordered<JoinHandle<Report>>,
     fresh: VecDeque<Item>,
     after: ItemId,
     all_read: bool,
@@ -85,31 +87,24 @@ struct Dispatcher<'a> {
     paused_until: Option<Instant>,
     /// Of the source and the target.
     health: [Health; 2],
-    sender: mpsc::Sender<Report>,
-    reports: mpsc::Receiver<Report>,
 }
 
 impl Dispatcher<'_> {
     async fn work(&mut self) -> Result<(), Broken> {
         loop {
             self.engine.check_stop()?;
-            while self.running < self.most && !self.is_paused() {
+            while self.running.len() < self.most && !self.is_paused() {
                 let Some(task) = self.next().await? else { break };
                 self.start(task);
             }
             let idle_until = self.next_due();
-            if self.running == 0 && idle_until.is_none() {
+            if self.running.is_empty() && idle_until.is_none() {
                 return Ok(());
             }
             tokio::select! {
                 biased;
                 () = self.engine.stop.cancelled() => return Err(Broken::Stopped),
-                report = self.reports.recv(), if self.running > 0 => {
-                    self.running -= 1;
-                    if let Some(report) = report {
-                        self.settle(report).await?;
-                    }
-                }
+                Some(report) = self.running.next() => self.settle(report.map_err(lost)?).await?,
                 () = tokio::time::sleep_until(idle_until.unwrap_or_else(Instant::now)), if idle_until.is_some() => {}
             }
         }
@@ -124,7 +119,7 @@ impl Dispatcher<'_> {
         if self.is_paused() {
             return self.paused_until;
         }
-        if self.running >= self.most {
+        if self.running.len() >= self.most {
             return None;
         }
         self.waiting.iter().map(|(due, _)| *due).min()
@@ -151,15 +146,17 @@ impl Dispatcher<'_> {
     }
 
     fn start(&mut self, mut task: Task) {
-        self.running += 1;
-        let (engine, lanes, sender) = (self.engine.clone(), Arc::clone(&self.lanes), self.sender.clone());
+        let (engine, lanes) = (self.engine.clone(), Arc::clone(&self.lanes));
         let started = engine.order.clock.now();
         let tasks = engine.tasks.clone();
-        tasks.spawn("copy of a file", async move {
-            let result = copy::copy(&engine, &mut task.item, &lanes).await;
-            // The dispatcher waits for every report; it is gone only when the whole run is.
-            drop(sender.send(Report { task, started, result }).await);
-        });
+        self.running.push(tasks.spawn("copy of a file", async move {
+            let result = tokio::select! {
+                result = copy::copy(&engine, &mut task.item, &lanes) => result,
+                // Whatever it waits for: another process may be about to take the run up.
+                () = engine.stopped_long_enough() => Err(Failure::Broken(Broken::Stopped)),
+            };
+            Report { task, started, result }
+        }));
     }
 
     async fn settle(&mut self, report: Report) -> Result<(), Broken> {
@@ -176,6 +173,9 @@ impl Dispatcher<'_> {
             Failure::Fault { side, fault, from, bytes } => (side, fault, from, bytes),
         };
         tracing::debug!(path = %task.item.path.display(), side = side.word(), fault = %fault, "a try failed");
+        if side == Side::Source && fault.kind == FaultKind::Missing {
+            return self.note_vanished(task, started, fault, (from, bytes)).await;
+        }
         let policy = &self.engine.order.policy;
         let chance = self.engine.chance();
         let further = task.item.confirmed > task.reached;
@@ -194,8 +194,8 @@ impl Dispatcher<'_> {
                     self.note(&mut task, started, &fault, (from, bytes), Verdict::Again(Duration::ZERO)).await?;
                     return Err(Broken::GaveUp(fault));
                 }
-                Outage::Pause { pause, fewer } => {
-                    self.pause(pause, fewer);
+                Outage::Pause(pause) => {
+                    self.pause(pause);
                     Verdict::Again(pause)
                 }
             }
@@ -216,17 +216,10 @@ impl Dispatcher<'_> {
         Ok(())
     }
 
-    /// Begins nothing new for a while; with one connection less when there were too many.
-    fn pause(&mut self, pause: Duration, fewer: bool) {
+    /// Begins nothing new for a while.
+    fn pause(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
         self.paused_until = Some(self.paused_until.map_or(until, |old| old.max(until)));
-        if fewer
-            && self.width > 1
-            && let Ok(lane) = self.lanes.try_acquire()
-        {
-            lane.forget();
-            self.width -= 1;
-        }
     }
 
     /// Writes a failed try into the journal.
@@ -251,6 +244,20 @@ impl Dispatcher<'_> {
             Verdict::GiveUp => Change::Failed { item, attempt, fault },
         };
         self.engine.journal.put(change).await
+    }
+
+    /// The source says for certain that the file is gone: nothing is missing in the target.
+    async fn note_vanished(
+        &self,
+        task: Task,
+        started: jiff::Timestamp,
+        fault: Fault,
+        (from, bytes): (u64, u64),
+    ) -> Result<(), Broken> {
+        tracing::info!(path = %task.item.path.display(), "the file went away before it could be copied");
+        let ended = self.engine.order.clock.now();
+        let attempt = Attempt { number: task.item.attempts + 1, started, ended, from, bytes };
+        self.engine.journal.put(Change::Vanished { item: task.item.id, attempt, fault }).await
     }
 
     /// The last word of a copy that was under way when the run ended.

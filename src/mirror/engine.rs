@@ -13,9 +13,9 @@ use super::names::Names;
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
 use super::{Counts, Ended, MirrorError, MirrorRun, Progress, Stage, Summary};
-use super::{delete, dispatch, finish, planner, scan};
+use super::{delete, dispatch, finish, intents, journal, planner, scan};
 use crate::db::DbError;
-use crate::model::Fault;
+use crate::model::{Fault, FaultKind, RelPath};
 use crate::remote::Remote;
 use crate::task::Tasks;
 
@@ -115,7 +115,7 @@ impl Engine {
             let Err(fault) = done else { return Ok(done) };
             let pause = if concerns_endpoint(&fault) {
                 match health.failed(&fault, self.elapsed(), false, patience, self.chance()) {
-                    Outage::Pause { pause, .. } => pause,
+                    Outage::Pause(pause) => pause,
                     Outage::GiveUp => return Err(Broken::GaveUp(fault)),
                 }
             } else {
@@ -129,6 +129,12 @@ impl Engine {
         }
     }
 
+    /// Resolves when the run was told to stop and copies had the time to note how far they are.
+    pub(super) async fn stopped_long_enough(&self) {
+        self.stop.cancelled().await;
+        tokio::time::sleep(STOP_GRACE).await;
+    }
+
     pub(super) fn check_stop(&self) -> Result<(), Broken> {
         if self.stop.is_cancelled() { Err(Broken::Stopped) } else { Ok(()) }
     }
@@ -137,6 +143,8 @@ impl Engine {
 /// More side by side helps nobody.
 const MOST_WIDTH: u16 = 64;
 
+/// How long a copy may take to come to rest when the run is told to stop.
+const STOP_GRACE: Duration = Duration::from_secs(3);
 /// How long background work may take to end after the run did.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -165,6 +173,8 @@ pub(super) async fn run(
         started: Instant::now(),
     };
     let writer = tasks.spawn("mirror journal", writer);
+    // Dropping this future at any await ends the copies, too.
+    let _ends_with_us = engine.stop.clone().drop_guard();
     let report = Engine { journal: Journal::closed(), ..engine.clone() };
     let steps = Box::pin(steps(engine)).await;
     // Every handle is gone now: the writer stores what is left and ends.
@@ -191,6 +201,37 @@ pub(super) struct Facts {
     pub counts: Counts,
     pub notes: Vec<String>,
     pub scanned: bool,
+    /// Directories whose names may not survive a power cut.
+    pub unsynced: Failures,
+    /// Directories without the source's time or mode.
+    pub unsettled: Failures,
+}
+
+/// What did not work although the run went on: how often, and the first of it.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Failures {
+    pub count: u64,
+    pub first: Option<(RelPath, Fault)>,
+}
+
+impl Failures {
+    /// Counts a failure; what is not there any more needs nothing.
+    pub(super) fn note(&mut self, at: &RelPath, result: Result<(), Fault>) {
+        match result {
+            Err(fault) if fault.kind != FaultKind::Missing => {
+                tracing::warn!(path = %at.display(), fault = %fault, "could not be finished");
+                self.count += 1;
+                self.first.get_or_insert_with(|| (at.clone(), fault));
+            }
+            _ => {}
+        }
+    }
+
+    /// For the summary: `what` failed for so many, the first of them and why.
+    pub(super) fn sentence(&self, what: &str) -> Option<String> {
+        let (path, fault) = self.first.as_ref()?;
+        Some(format!("{} {what}, the first is {}: {fault}", self.count, path.display()))
+    }
 }
 
 async fn steps(engine: Engine) -> Result<Facts, (Broken, Facts)> {
@@ -205,6 +246,10 @@ async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     engine.progress.enter(Stage::Listing);
     scan::both(engine).await?;
     facts.scanned = true;
+    journal::unbury(&engine.order.db, engine.order.job, engine.order.run).await?;
+    if !engine.order.policy.dry_run {
+        intents::settle(engine).await?;
+    }
     engine.progress.enter(Stage::Planning);
     planner::plan(engine, facts).await?;
     engine.progress.enter(Stage::Copying);
@@ -214,8 +259,8 @@ async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     engine.progress.enter(Stage::Finishing);
     delete::gone(engine, facts).await?;
     if !engine.order.policy.dry_run {
-        finish::settle_dirs(engine).await?;
         finish::sweep_parts(engine).await?;
+        finish::settle_dirs(engine, facts).await?;
     }
     engine.progress.entries_skipped.store(facts.counts.entries_skipped, Relaxed);
     Ok(())

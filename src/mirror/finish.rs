@@ -3,39 +3,45 @@
 use super::engine::{Broken, Engine, Facts};
 use super::scan::store as scan;
 use super::{Ended, MirrorError, Summary, journal};
-use crate::model::FaultKind;
+use crate::model::{FaultKind, Mtime};
 
 const PAGE: i64 = 1000;
 
-/// Makes the names in the directories that this run changed durable, and gives directories the times that
-/// they have in the source. Once per directory instead of once per file: a name that a power cut takes
-/// away before is missed by the next run, which copies the file again.
-pub(super) async fn settle_dirs(engine: &Engine) -> Result<(), Broken> {
-    let able = engine.order.target.capabilities().set_mtime;
+/// The owner of a mirrored directory can always enter and change it.
+const OWNER: u32 = 0o700;
+const MODE_MASK: u32 = 0o777;
+
+/// Makes the names in the directories that this run changed durable, and gives directories the times and
+/// modes that they have in the source. Once per directory instead of once per file: a name that a power cut
+/// takes away before is missed by the next run, which copies the file again.
+pub(super) async fn settle_dirs(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     let mut after = None;
     loop {
         engine.check_stop()?;
         let page = scan::dirs_to_settle(&engine.order.db, engine.order.run, after.as_ref(), PAGE).await?;
-        let Some((last, ..)) = page.last() else { return Ok(()) };
-        after = Some(last.clone());
-        for (dir, version, touched) in page {
-            let settled = engine.persist(|| async {
-                let target = &engine.order.target;
-                if touched && let Err(fault) = target.sync_dir(&dir).await {
-                    return Ok(Err(fault));
-                }
-                Ok(match version.mtime.filter(|_| able) {
-                    Some(mtime) => target.set_attributes(&dir, Some(mtime), None).await,
-                    None => Ok(()),
-                })
-            });
-            if let Err(fault) = settled.await?
-                && fault.kind != FaultKind::Missing
-            {
-                tracing::warn!(dir = %dir.display(), fault = %fault, "the time of a directory could not be set");
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.path.clone());
+        for dir in page {
+            let target = &engine.order.target;
+            if dir.touched {
+                let synced = engine.persist(|| async { Ok(target.sync_dir(&dir.path).await) }).await?;
+                facts.unsynced.note(&dir.path, synced);
+            }
+            let (mtime, mode) = wanted(engine, &dir);
+            if mtime.is_some() || mode.is_some() {
+                let set = || async { Ok(target.set_attributes(&dir.path, mtime, mode).await) };
+                facts.unsettled.note(&dir.path, engine.persist(set).await?);
             }
         }
     }
+}
+
+/// What the target can keep of the directory's time and mode. The root's mode is its owner's business.
+fn wanted(engine: &Engine, dir: &scan::Unsettled) -> (Option<Mtime>, Option<u32>) {
+    let able = engine.order.target.capabilities();
+    let keeps_mode = able.set_mode && engine.order.policy.keep_mode && !dir.path.is_root();
+    let mode = dir.mode.filter(|_| keeps_mode).map(|mode| (mode & MODE_MASK) | OWNER);
+    (dir.version.mtime.filter(|_| able.set_mtime), mode)
 }
 
 /// Removes parts of earlier runs that nobody will go on with.
@@ -60,7 +66,7 @@ pub(super) async fn sweep_parts(engine: &Engine) -> Result<(), Broken> {
 /// What the run did.
 pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Result<Summary, MirrorError> {
     let (db, run) = (&engine.order.db, engine.order.run);
-    let Facts { mut counts, mut notes, scanned } = facts;
+    let Facts { mut counts, mut notes, scanned, unsynced, unsettled } = facts;
     let totals = journal::totals(db, run).await?;
     let dirs = scan::directories(db, run).await?;
     let missing = journal::missing_examples(db, run).await?;
@@ -80,6 +86,7 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
         counts.files_waiting = totals.open;
         counts.files_trashed = totals.trashed;
         counts.entries_skipped = totals.skipped;
+        counts.files_vanished = totals.vanished;
     }
     if counts.entries_skipped > 0 {
         notes.push(format!("{} links and special files were left out", counts.entries_skipped));
@@ -90,10 +97,15 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
             dirs.held
         ));
     }
+    if counts.files_vanished > 0 {
+        notes.push(format!("{} files went away from the source before they could be copied", counts.files_vanished));
+    }
+    notes.extend(unsynced.sentence("folders could not be made safe against a power cut"));
+    notes.extend(unsettled.sentence("folders could not be given their time and mode"));
     let nothing_open = counts.files_failed == 0 && counts.files_waiting == 0;
     Ok(Summary {
         run,
-        complete: ended == Ended::Finished && scanned && dirs.unsure == 0 && nothing_open,
+        complete: ended == Ended::Finished && scanned && dirs.unsure == 0 && nothing_open && unsynced.count == 0,
         verified: counts.files_adopted == 0,
         ended,
         dry_run: engine.order.policy.dry_run,

@@ -8,6 +8,7 @@ mod dispatch;
 mod engine;
 mod filter;
 mod finish;
+mod intents;
 mod journal;
 mod names;
 mod plan;

@@ -130,20 +130,26 @@ fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, existing: Exi
 }
 
 /// Does the listing show the version that was published? Like is compared with like (listing with
-/// listing): the zone of a listing that is off does not make every file look changed. A file that may
-/// have been written again within one tick of a coarse listing time is not called unchanged: the copy
-/// then asks the source for the exact time before it moves anything.
+/// listing): the zone of a listing that is off does not make every file look changed.
 fn unchanged(seen: &Seen, known: &Known) -> bool {
-    if !seen.version.same_version(&known.listed) {
-        return false;
-    }
-    let Some(mtime) = seen.version.mtime else { return true };
-    let tick = match mtime.precision {
-        Precision::Nanosecond | Precision::Second => return true,
+    surely_same(&seen.version, &known.listed, known.at)
+}
+
+/// Do both name one version, so surely that nothing needs to be read? A time must say so: where none is told,
+/// an equal size proves nothing. A file that may have been written again within one tick of a coarse time
+/// after it was published (`at`) is not surely the same either: the copy then asks the source for the exact
+/// time, and reads the file when there is none.
+pub(super) fn surely_same(now: &Fingerprint, then: &Fingerprint, at: Timestamp) -> bool {
+    let (Some(mtime), Some(before)) = (now.mtime, then.mtime) else {
+        // The server's own name of the version is as good as a time.
+        return now.same_version(then) && now.unique.is_some() && then.unique.is_some();
+    };
+    let tick = match mtime.precision.max(before.precision) {
+        Precision::Nanosecond | Precision::Second => return now.same_version(then),
         Precision::Minute => SignedDuration::from_mins(2),
         Precision::Day => SignedDuration::from_hours(48),
     };
-    known.at.duration_since(mtime.at) > tick
+    now.same_version(then) && at.duration_since(mtime.at) > tick
 }
 
 fn in_the_way(message: &str) -> Step {

@@ -90,24 +90,23 @@ async fn show(engine: &Engine, decided: &[Decided]) {
     }
 }
 
+/// Items that are planned, directories that are made. What is to be made is noted before.
 async fn carry_out(engine: &Engine, mut decided: Vec<Decided>) -> Result<(), Broken> {
-    let (db, job, run) = (&engine.order.db, engine.order.job, engine.order.run);
-    let mut made = Vec::new();
-    for step in &mut decided {
-        if step.action == Action::MakeDir {
+    if decided.iter().any(|step| step.action == Action::MakeDir) {
+        store(engine, &decided).await?;
+        for step in decided.iter_mut().filter(|step| step.action == Action::MakeDir) {
             let dir = &step.seen.target;
             match engine.persist(|| async { Ok(engine.order.target.make_dir(dir).await) }).await? {
-                Ok(()) => {
-                    step.state = ItemState::Published;
-                    made.push(Event::DirMade { run, path: step.seen.target.clone() });
-                }
-                Err(fault) => {
-                    step.state = ItemState::Failed;
-                    step.fault = Some(fault);
-                }
+                Ok(()) => step.state = ItemState::Published,
+                Err(fault) => (step.state, step.fault) = (ItemState::Failed, Some(fault)),
             }
         }
     }
+    store(engine, &decided).await
+}
+
+async fn store(engine: &Engine, decided: &[Decided]) -> Result<(), Broken> {
+    let (db, job, run) = (&engine.order.db, engine.order.job, engine.order.run);
     let touched: BTreeSet<RelPath> = decided.iter().filter_map(|step| step.seen.target.parent()).collect();
     let at = engine.order.clock.now();
     let mut tx = db.write().await?;
@@ -116,8 +115,10 @@ async fn carry_out(engine: &Engine, mut decided: Vec<Decided>) -> Result<(), Bro
         .map(|step| NewItem { seen: &step.seen, action: step.action, state: step.state, fault: step.fault.as_ref() })
         .collect();
     journal::plan_items(&mut tx, job, run, at, &items).await?;
+    let mut made = Vec::new();
     for step in decided.iter().filter(|s| s.action == Action::MakeDir && s.state == ItemState::Published) {
-        journal::remember(&mut tx, job, run, at, &dir_row(&step.seen)).await?;
+        journal::remember(&mut tx, job, run, at, &dir_row(&step.seen.path, &step.seen.target)).await?;
+        made.push(Event::DirMade { run, path: step.seen.target.clone() });
     }
     if !made.is_empty() {
         crate::audit::append_many(&mut tx, at, &engine.order.actor, &made).await?;
@@ -127,10 +128,10 @@ async fn carry_out(engine: &Engine, mut decided: Vec<Decided>) -> Result<(), Bro
     Ok(())
 }
 
-fn dir_row(seen: &Seen) -> FileRow {
+pub(super) fn dir_row(path: &RelPath, target: &RelPath) -> FileRow {
     FileRow {
-        path: seen.path.clone(),
-        target: seen.target.clone(),
+        path: path.clone(),
+        target: target.clone(),
         is_dir: true,
         version: Fingerprint::default(),
         listed: Fingerprint::default(),

@@ -94,7 +94,7 @@ async fn make_room(
     if there.size == Some(size) && target.digest(&item.target).await.map_err(at_target)? == Some(digest) {
         return Ok(true);
     }
-    let batch = batch(engine)?;
+    let batch = batch(engine).map_err(at_target)?;
     target.trash(&item.target, &batch).await.map_err(at_target)?;
     let run = engine.order.run;
     events.push(Event::FileTrashed { run, path: item.target.clone(), batch: batch.display().into_owned() });
@@ -102,9 +102,12 @@ async fn make_room(
 }
 
 /// The folder of this run in the trash.
-pub(super) fn batch(engine: &Engine) -> Result<Name, Failure> {
-    Name::new(format!("run-{}", engine.order.run))
-        .map_err(|error| at_target(Fault::new(Phase::Publish, FaultKind::BadName, error.to_string())))
+pub(super) fn batch(engine: &Engine) -> Result<Name, Fault> {
+    Name::new(format!("run-{}", engine.order.run)).map_err(bad_name)
+}
+
+pub(super) fn bad_name(error: crate::model::NameError) -> Fault {
+    Fault::new(Phase::Publish, FaultKind::BadName, error.to_string())
 }
 
 async fn note(

@@ -64,13 +64,8 @@ pub(super) fn concerns_endpoint(fault: &Fault) -> bool {
 /// What to do when a side as a whole fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outage {
-    /// Start nothing new for so long; with `fewer`, go on with one connection less.
-    Pause {
-        /// For so long.
-        pause: Duration,
-        /// The other side said that there are too many.
-        fewer: bool,
-    },
+    /// Start nothing new for so long. How many connections the other side bears is the remote's to know.
+    Pause(Duration),
     /// End the run: trying again would not help, or (a wrong password) do harm.
     GiveUp,
 }
@@ -98,7 +93,6 @@ impl Health {
         patience: Duration,
         chance: f64,
     ) -> Outage {
-        let fewer = fault.kind == FaultKind::Limit;
         if fault.retry == Retry::Never {
             return Outage::GiveUp;
         }
@@ -109,7 +103,7 @@ impl Health {
         if !paused {
             self.failures += 1;
         }
-        Outage::Pause { pause: pause(LONG, self.failures.saturating_sub(1), chance), fewer }
+        Outage::Pause(pause(LONG, self.failures.saturating_sub(1), chance))
     }
 }
 
@@ -156,20 +150,14 @@ mod tests {
         let patience = Duration::from_secs(300);
         let mut now = Duration::ZERO;
         let mut pauses = 0;
-        while let Outage::Pause { pause, fewer } = health.failed(&refused, now, false, patience, 1.0) {
-            assert!(pause <= LONGEST && !fewer);
+        while let Outage::Pause(pause) = health.failed(&refused, now, false, patience, 1.0) {
+            assert!(pause <= LONGEST);
             now += pause;
             pauses += 1;
             assert!(pauses < 20);
         }
         assert!(now > patience);
         health.worked();
-        assert!(matches!(health.failed(&refused, now, false, patience, 1.0), Outage::Pause { .. }));
-    }
-
-    #[test]
-    fn too_many_means_fewer() {
-        let outage = Health::default().failed(&fault(FaultKind::Limit), Duration::ZERO, false, LONGEST, 1.0);
-        assert_eq!(outage, Outage::Pause { pause: LONG, fewer: true });
+        assert!(matches!(health.failed(&refused, now, false, patience, 1.0), Outage::Pause(_)));
     }
 }

@@ -69,6 +69,8 @@ pub struct Counts {
     pub files_waiting: u64,
     /// Links and special files left out.
     pub entries_skipped: u64,
+    /// Files that went away from the source before they could be copied.
+    pub files_vanished: u64,
     /// Files moved into the trash because the source no longer has them.
     pub files_trashed: u64,
     /// Files gone from the source that stay in the target for now.

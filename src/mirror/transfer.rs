@@ -43,11 +43,12 @@ pub(super) fn part_path(target: &RelPath, version: &Fingerprint) -> Result<RelPa
     Ok(target.parent().unwrap_or_default().join(&name))
 }
 
-/// Where a transfer begins: what is in the part already and the source just behind it.
+/// Where a transfer begins: what is in the part already, both sides open just behind it.
 struct Begin {
     hash: Context,
     offset: u64,
     source: Box<dyn Source>,
+    sink: Box<dyn Sink>,
     /// Bytes that were read beyond the overlap.
     ahead: Bytes,
 }
@@ -66,13 +67,11 @@ pub(super) async fn transfer(
         item.confirmed = 0;
         item.part = Some(part.clone());
     }
-    let Begin { hash, offset, source, ahead } = match resume(engine, item, &part).await? {
+    let Begin { hash, offset, source, sink, ahead } = match resume(engine, item, &part).await? {
         Some(begin) => begin,
-        None => restart(engine, item).await?,
+        None => restart(engine, item, &part).await?,
     };
     item.confirmed = offset;
-    engine.journal.put(Change::Started { item: item.id, part: part.clone(), offset }).await?;
-    let sink = engine.order.target.write(&part, offset).await.map_err(at_target)?;
     let noted_at = Instant::now();
     let mut mover = Mover { engine, item, ticket, hash, from: offset, at: offset, noted: offset, noted_at };
     mover.run(source, sink, ahead, version.size, lane).await
@@ -88,9 +87,12 @@ async fn drop_part(engine: &Engine, item: &Item) {
     }
 }
 
-async fn restart(engine: &Engine, item: &Item) -> Result<Begin, Failure> {
+/// The target is opened first: one that cannot be written must not cost the source a transfer that is thrown away.
+async fn restart(engine: &Engine, item: &Item, part: &RelPath) -> Result<Begin, Failure> {
+    engine.journal.put(Change::Started { item: item.id, part: part.clone(), offset: 0 }).await?;
+    let sink = engine.order.target.write(part, 0).await.map_err(at_target)?;
     let source = engine.order.source.read(&item.path, 0).await.map_err(at_source)?;
-    Ok(Begin { hash: Context::new(&SHA256), offset: 0, source, ahead: Bytes::new() })
+    Ok(Begin { hash: Context::new(&SHA256), offset: 0, source, sink, ahead: Bytes::new() })
 }
 
 /// Goes on behind what is confirmed, when the part still holds it and the source still says the same.
@@ -119,7 +121,9 @@ async fn resume(engine: &Engine, item: &Item, part: &RelPath) -> Result<Option<B
         return Ok(None);
     }
     let ahead = Bytes::from(again.split_off(tail.len()));
-    Ok(Some(Begin { hash, offset: item.confirmed, source, ahead }))
+    engine.journal.put(Change::Started { item: item.id, part: part.clone(), offset: item.confirmed }).await?;
+    let sink = target.write(part, item.confirmed).await.map_err(at_target)?;
+    Ok(Some(Begin { hash, offset: item.confirmed, source, sink, ahead }))
 }
 
 /// Hashes the first `length` bytes of the part and keeps the last [`OVERLAP`] of them.

@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::engine::Broken;
+use super::plan::Kind;
 use super::words::Action;
 use crate::audit::{Actor, Event};
 use crate::db::{Db, DbError};
 use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
 
 pub(super) use store::{
-    Candidate, Item, NewItem, bury, candidates, count_files, file_known, leftover_parts, missing_examples, plan_items,
-    remember, still_open, sweep_tombstones, totals, unlink_parts,
+    Candidate, Item, NewItem, bury, candidates, count_files, file_known, forget_all, intended, leftover_parts,
+    missing_examples, plan_items, remember, still_open, sweep_tombstones, totals, unbury, unlink_parts,
 };
 
 /// Changes that may wait; more make those wait who bring them.
@@ -59,6 +60,14 @@ pub(super) enum Change {
     Tried { item: ItemId, attempt: Attempt, fault: Fault, retry_at: Timestamp },
     /// A try failed and was the last in this run.
     Failed { item: ItemId, attempt: Attempt, fault: Fault },
+    /// The source no longer has it: there is nothing to copy.
+    Vanished { item: ItemId, attempt: Attempt, fault: Fault },
+    /// These are about to be moved into the trash: path in the source, in the target, and kind.
+    Intended { job: JobId, run: RunId, paths: Vec<(RelPath, RelPath, Kind)> },
+    /// What was intended is not done after all.
+    Dropped { run: RunId, path: RelPath },
+    /// A directory is there that this run meant to make.
+    DirMade { run: RunId, file: Box<FileRow>, event: Event },
     /// Under its name in the target.
     Published { item: ItemId, action: Action, attempt: Option<Attempt>, file: Box<FileRow>, events: Vec<Event> },
     /// A file of the target is in the trash, because the source no longer has it.

@@ -172,6 +172,33 @@ pub(super) async fn apply(
             add_attempt(tx, item, &attempt, Some(&fault), None).await?;
             end_try(tx, item, Some(ItemState::Failed), Some(&fault), now).await?;
         }
+        Change::Vanished { item, attempt, fault } => {
+            add_attempt(tx, item, &attempt, Some(&fault), None).await?;
+            end_try(tx, item, Some(ItemState::Skipped), Some(&fault), now).await?;
+        }
+        Change::Intended { job, run, paths } => {
+            for (path, target, kind) in paths {
+                intend(tx, (job, run), &path, &target, kind, now).await?;
+            }
+        }
+        Change::Dropped { run, path } => {
+            sqlx::query("UPDATE items SET state = 'skipped', at = ? WHERE run = ? AND path = ? AND state = 'planned'")
+                .bind(now)
+                .bind(run.0)
+                .bind(path.as_bytes())
+                .execute(tx)
+                .await?;
+        }
+        Change::DirMade { run, file, event } => {
+            sqlx::query("UPDATE items SET state = 'published', at = ? WHERE run = ? AND path = ?")
+                .bind(now)
+                .bind(run.0)
+                .bind(file.path.as_bytes())
+                .execute(&mut *tx)
+                .await?;
+            remember(tx, job, run, at, &file).await?;
+            events.push(event);
+        }
         Change::Published { item, action, attempt, file, events: mut audited } => {
             if let Some(attempt) = attempt {
                 add_attempt(tx, item, &attempt, None, None).await?;
@@ -210,6 +237,55 @@ pub(super) async fn apply(
         }
     }
     Ok(())
+}
+
+/// Notes that a path is about to be moved into the trash, so that a process that dies in between is not the only
+/// one who knew.
+async fn intend(
+    tx: &mut SqliteConnection,
+    (job, run): (JobId, RunId),
+    path: &RelPath,
+    target: &RelPath,
+    kind: Kind,
+    now: i64,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "INSERT INTO items (job, run, path, target, kind, action, state, at) VALUES (?, ?, ?, ?, ?, 'trash', 'planned', ?) \
+         ON CONFLICT DO UPDATE SET action = 'trash', state = 'planned', at = excluded.at",
+    )
+    .bind(job.0)
+    .bind(run.0)
+    .bind(path.as_bytes())
+    .bind(target.as_bytes())
+    .bind(codes::kind_number(kind))
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// What an earlier start of this run was about to do when it ended: path in the source and in the target, and
+/// whether it is a directory.
+pub(crate) async fn intended(db: &Db, run: RunId, action: Action) -> Result<Vec<(RelPath, RelPath, bool)>, DbError> {
+    let rows: Vec<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
+        "SELECT path, target, kind FROM items WHERE run = ? AND state = 'planned' AND action = ? ORDER BY id LIMIT 5000",
+    )
+    .bind(run.0)
+    .bind(action.as_str())
+    .fetch_all(db.read())
+    .await?;
+    rows.into_iter()
+        .map(|(at, target, kind)| Ok((path(&at)?, path(&target)?, codes::kind(kind) == Kind::Dir)))
+        .collect()
+}
+
+/// Forgets paths that are gone on both sides.
+pub(crate) async fn forget_all(db: &Db, job: JobId, paths: &[RelPath]) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    for at in paths {
+        forget(&mut tx, job, at).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 async fn end_try(
@@ -412,6 +488,22 @@ pub(crate) async fn bury(db: &Db, job: JobId, run: RunId, paths: &[RelPath]) -> 
     Ok(tx.commit().await?)
 }
 
+/// Forgets the tombstones of what this run sees in the source again: the two runs that a deletion takes have
+/// to follow each other.
+pub(crate) async fn unbury(db: &Db, job: JobId, run: RunId) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    sqlx::query(
+        "DELETE FROM tombstones WHERE job = ?1 AND path IN (SELECT b.path FROM tombstones b \
+         JOIN files f ON f.job = b.job AND f.path = b.path \
+         JOIN scan s ON s.run = ?2 AND s.side = 0 AND s.path = f.target WHERE b.job = ?1)",
+    )
+    .bind(job.0)
+    .bind(run.0)
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}
+
 /// Forgets the tombstones that this run did not confirm.
 pub(crate) async fn sweep_tombstones(db: &Db, job: JobId, run: RunId) -> Result<(), DbError> {
     let mut tx = db.write().await?;
@@ -473,6 +565,8 @@ pub(crate) struct ItemTotals {
     pub failed: u64,
     pub open: u64,
     pub skipped: u64,
+    /// Gone from the source before they could be copied.
+    pub vanished: u64,
     pub trashed: u64,
     pub dirs_made: u64,
 }
@@ -502,7 +596,13 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
                 _ => {}
             },
             ItemState::Failed => totals.failed += count,
-            ItemState::Skipped => totals.skipped += count,
+            ItemState::Skipped => match action {
+                Action::Skip => totals.skipped += count,
+                Action::Copy | Action::Replace | Action::Adopt | Action::Keep => totals.vanished += count,
+                Action::MakeDir | Action::Trash | Action::Refuse => {}
+            },
+            // A deletion that was meant and not done is no missing file.
+            _ if action == Action::Trash => {}
             ItemState::Planned | ItemState::Transferring | ItemState::Verified => totals.open += count,
         }
     }

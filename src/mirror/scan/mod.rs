@@ -28,12 +28,28 @@ const DIRS: usize = 4096;
 enum Message {
     Entries(Vec<ScanRow>),
     End(RelPath, Listed),
+    /// What was read of this directory does not count: it is read again.
+    Again(RelPath),
     /// Answer when everything before is stored.
     Flush(oneshot::Sender<()>),
 }
 
 /// A directory to read: its path in the target and its own.
 type Dir = (RelPath, RelPath);
+
+/// Directories in a directory, as far as memory allows.
+#[derive(Default)]
+struct Found {
+    dirs: Vec<Dir>,
+    /// There are more; they wait in the store.
+    more: bool,
+}
+
+impl Found {
+    fn push(&mut self, dir: Dir) {
+        if self.dirs.len() < DIRS { self.dirs.push(dir) } else { self.more = true }
+    }
+}
 
 /// Reads both trees. Directories that cannot be read are marked; the scan goes on without them.
 ///
@@ -58,21 +74,26 @@ async fn side(engine: &Engine, side: Side) -> Result<(), Broken> {
 async fn write(engine: &Engine, side: Side, mut messages: mpsc::Receiver<Message>) -> Result<(), DbError> {
     let mut open = true;
     while open {
-        let (mut rows, mut ends, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rows, mut ends, mut again, mut answers) = (Vec::new(), Vec::new(), None, Vec::new());
         let mut next = messages.recv().await;
         while let Some(message) = next.take() {
             match message {
                 Message::Entries(mut more) => rows.append(&mut more),
                 Message::End(dir, listed) => ends.push((dir, listed)),
+                Message::Again(dir) => again = Some(dir),
                 Message::Flush(answer) => answers.push(answer),
             }
-            if rows.len() < ROWS && answers.is_empty() {
+            // What came before these two is stored before what comes after.
+            if rows.len() < ROWS && answers.is_empty() && again.is_none() {
                 next = messages.try_recv().ok();
             }
         }
-        open = !(rows.is_empty() && ends.is_empty() && answers.is_empty());
+        open = !(rows.is_empty() && ends.is_empty() && again.is_none() && answers.is_empty());
         if !rows.is_empty() || !ends.is_empty() {
             store::write(&engine.order.db, engine.order.run, side, &rows, &ends).await?;
+        }
+        if let Some(dir) = again {
+            store::forget_children(&engine.order.db, engine.order.run, side, &dir).await?;
         }
         for answer in answers {
             // Nobody waits any more when the walker was stopped.
@@ -102,7 +123,9 @@ impl Walker<'_> {
                 running.push(self.read(dir));
             }
             if let Some(found) = running.next().await {
-                for dir in found? {
+                let Found { dirs, more } = found?;
+                overflow |= more;
+                for dir in dirs {
                     if waiting.len() < DIRS { waiting.push_back(dir) } else { overflow = true }
                 }
             } else if overflow {
@@ -129,8 +152,13 @@ impl Walker<'_> {
     }
 
     /// Reads one directory, again when that may help. Returns the directories in it.
-    async fn read(&self, dir: Dir) -> Result<Vec<Dir>, Broken> {
-        match self.engine.persist(|| self.try_read(&dir)).await? {
+    async fn read(&self, dir: Dir) -> Result<Found, Broken> {
+        let mut tries = 0;
+        let read = self.engine.persist(|| {
+            tries += 1;
+            self.try_read(&dir, tries > 1)
+        });
+        match read.await? {
             Ok((listed, found)) => {
                 self.send(Message::End(dir.0, Listed::Ended(listed))).await?;
                 if self.side == Side::Source {
@@ -140,20 +168,40 @@ impl Walker<'_> {
             }
             Err(fault) if dir.0.is_root() => Err(Broken::Run(MirrorError::Root { side: self.side.word(), fault })),
             Err(fault) => {
-                tracing::warn!(side = self.side.word(), dir = %dir.1.display(), fault = %fault, "a directory could not be listed");
-                self.send(Message::End(dir.0, Listed::Failed(fault))).await?;
-                Ok(Vec::new())
+                let end = if self.is_gone(&dir.1, &fault).await {
+                    Listed::Gone
+                } else {
+                    tracing::warn!(side = self.side.word(), dir = %dir.1.display(), fault = %fault, "a directory could not be listed");
+                    Listed::Failed(fault)
+                };
+                self.send(Message::Again(dir.0.clone())).await?;
+                self.send(Message::End(dir.0, end)).await?;
+                Ok(Found::default())
             }
         }
     }
 
+    /// Did the directory go away after its parent was listed? Only a certain no counts: a folder that may not
+    /// be entered is said to be missing by many servers.
+    async fn is_gone(&self, dir: &RelPath, fault: &Fault) -> bool {
+        matches!(fault.kind, FaultKind::Missing | FaultKind::Permission)
+            && matches!(self.remote.stat(dir).await, Ok(None))
+    }
+
     /// One try. The outer result ends the scan, the inner one is about this directory.
-    async fn try_read(&self, dir: &Dir) -> Result<Result<(crate::remote::Completeness, Vec<Dir>), Fault>, Broken> {
+    async fn try_read(
+        &self,
+        dir: &Dir,
+        again: bool,
+    ) -> Result<Result<(crate::remote::Completeness, Found), Fault>, Broken> {
+        if again {
+            self.send(Message::Again(dir.0.clone())).await?;
+        }
         let mut lister = match self.remote.list(&dir.1).await {
             Ok(lister) => lister,
             Err(fault) => return Ok(Err(fault)),
         };
-        let mut found = Vec::new();
+        let mut found = Found::default();
         loop {
             match lister.next().await {
                 Ok(Some(entries)) => {
@@ -168,7 +216,7 @@ impl Walker<'_> {
     }
 
     /// What the table will hold of an entry; nothing for what the policy leaves out.
-    fn row(&self, dir: &Dir, entry: &Entry, found: &mut Vec<Dir>) -> Option<ScanRow> {
+    fn row(&self, dir: &Dir, entry: &Entry, found: &mut Found) -> Option<ScanRow> {
         let kind = codes::kind_of(&entry.kind);
         let is_dir = kind == super::plan::Kind::Dir;
         let source = dir.1.join(&entry.name);

@@ -60,6 +60,8 @@ pub(super) struct ScanRow {
 pub(super) enum Listed {
     Ended(Completeness),
     Failed(Fault),
+    /// It went away after its parent was listed.
+    Gone,
 }
 
 /// Rows per statement: far below SQLite's limit of bound values, and one statement for the cache.
@@ -111,6 +113,10 @@ pub(super) async fn write(
     }
     for (dir, listed) in ends {
         let (state, doubt) = match listed {
+            Listed::Gone => {
+                forget_dir(&mut tx, run, side, dir).await?;
+                continue;
+            }
             Listed::Ended(Completeness::Proven { .. }) => (PROVEN, None),
             Listed::Ended(whole @ Completeness::Doubtful { doubts }) => {
                 (if whole.is_whole() { HELD } else { DOUBTFUL }, serde_json::to_string(doubts).ok())
@@ -126,6 +132,35 @@ pub(super) async fn write(
             .execute(&mut *tx)
             .await?;
     }
+    Ok(tx.commit().await?)
+}
+
+async fn forget_dir(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, dir: &RelPath) -> Result<(), DbError> {
+    sqlx::query("DELETE FROM scan WHERE run = ? AND side = ? AND path = ?")
+        .bind(run.0)
+        .bind(side.number())
+        .bind(dir.as_bytes())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Forgets what a try that failed found in a directory; nothing deeper was read yet.
+pub(super) async fn forget_children(db: &Db, run: RunId, side: Side, dir: &RelPath) -> Result<(), DbError> {
+    // Everything below `dir` sorts between "dir/" and "dir0": '0' comes after '/'.
+    let (from, to) = if dir.is_root() {
+        (Vec::new(), None)
+    } else {
+        ([dir.as_bytes(), b"/"].concat(), Some([dir.as_bytes(), b"0"].concat()))
+    };
+    let mut tx = db.write().await?;
+    sqlx::query("DELETE FROM scan WHERE run = ? AND side = ? AND path > ? AND (?4 IS NULL OR path < ?4)")
+        .bind(run.0)
+        .bind(side.number())
+        .bind(from)
+        .bind(to)
+        .execute(&mut *tx)
+        .await?;
     Ok(tx.commit().await?)
 }
 
@@ -277,18 +312,29 @@ pub(crate) async fn touch(tx: &mut sqlx::SqliteConnection, run: RunId, dirs: &[R
     Ok(())
 }
 
-/// Directories of the source whose target was changed by this run (said with each) or shows another time.
+/// A directory that is given the source's time and mode.
+#[derive(Debug)]
+pub(crate) struct Unsettled {
+    pub path: RelPath,
+    pub version: Fingerprint,
+    pub mode: Option<u32>,
+    /// This run changed something in it.
+    pub touched: bool,
+}
+
+/// Directories of the source whose target was made or changed by this run, or shows another time or mode.
+/// Of modes only what the owner grants others counts: the owner's own bits are always set.
 pub(crate) async fn dirs_to_settle(
     db: &Db,
     run: RunId,
     after: Option<&RelPath>,
     limit: i64,
-) -> Result<Vec<(RelPath, Fingerprint, bool)>, DbError> {
+) -> Result<Vec<Unsettled>, DbError> {
     let rows = sqlx::query(
-        "SELECT s.path, s.size, s.mtime, s.mtime_precision, s.mtime_told, s.touched FROM scan s \
+        "SELECT s.path, s.size, s.mtime, s.mtime_precision, s.mtime_told, s.mode, s.touched FROM scan s \
          LEFT JOIN scan t ON t.run = s.run AND t.side = 1 AND t.path = s.path \
          WHERE s.run = ?1 AND s.side = 0 AND s.kind = 1 AND (?2 IS NULL OR s.path > ?2) AND s.refused IS NULL \
-         AND (s.touched = 1 OR (s.mtime IS NOT NULL AND \
+         AND (s.touched = 1 OR t.path IS NULL OR (s.mode & 63) <> (t.mode & 63) OR (s.mtime IS NOT NULL AND \
               (t.mtime IS NULL OR abs(t.mtime / 1000000000 - s.mtime / 1000000000) > \
               CASE s.mtime_precision WHEN 0 THEN 0 WHEN 1 THEN 0 WHEN 2 THEN 60 ELSE 86400 END))) \
          ORDER BY s.path LIMIT ?3",
@@ -300,8 +346,12 @@ pub(crate) async fn dirs_to_settle(
     .await?;
     rows.iter()
         .map(|row| {
-            let version = version(row, ["size", "mtime", "mtime_precision", "mtime_told"], None)?;
-            Ok((path(row.try_get("path")?)?, version, row.try_get::<i64, _>("touched")? == 1))
+            Ok(Unsettled {
+                path: path(row.try_get("path")?)?,
+                version: version(row, ["size", "mtime", "mtime_precision", "mtime_told"], None)?,
+                mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|m| u32::try_from(m).ok()),
+                touched: row.try_get::<i64, _>("touched")? == 1,
+            })
         })
         .collect()
 }
