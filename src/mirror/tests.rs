@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+mod review;
+
 use super::store::{self, ItemFilter};
 use super::{Deletions, Ended, Existing, ItemState, MirrorRun, Policy, Progress, Summary, run};
 use crate::audit::{Actor, AuditLog, Filter};

@@ -24,6 +24,8 @@ pub struct Script {
     pub fail_at: Option<(u64, Fault)>,
     /// Every step from this one on fails so.
     pub fail_from: Option<(u64, Fault)>,
+    /// At the step with this number somebody else removes this file.
+    pub gone_at: Option<(u64, RelPath)>,
     /// Directories whose listing is doubtful.
     pub doubtful: BTreeMap<RelPath, Doubt>,
     /// Directories that cannot be listed.
@@ -36,8 +38,8 @@ pub struct Script {
     pub cut: BTreeMap<RelPath, usize>,
     /// Reading at an offset begins at the start all the same.
     pub ignores_offset: bool,
-    /// How exact times are told.
-    pub precision: Precision,
+    /// How exact times are told; none = no time is told at all.
+    pub precision: Option<Precision>,
     /// Bytes per chunk.
     pub chunk: usize,
 }
@@ -47,13 +49,14 @@ impl Default for Script {
         Self {
             fail_at: None,
             fail_from: None,
+            gone_at: None,
             doubtful: BTreeMap::new(),
             unreadable: BTreeSet::new(),
             told_size: BTreeMap::new(),
             changes_while_read: BTreeMap::new(),
             cut: BTreeMap::new(),
             ignores_offset: false,
-            precision: Precision::Second,
+            precision: Some(Precision::Second),
             chunk: 64 * 1024,
         }
     }
@@ -159,6 +162,9 @@ impl Memory {
         state.steps += 1;
         let step = state.steps;
         state.log.push(format!("{what} {}", path.display()));
+        if let Some((_, gone)) = state.script.gone_at.take_if(|(at, _)| *at == step) {
+            state.nodes.remove(&gone);
+        }
         if let Some((_, fault)) = state.script.fail_at.as_ref().filter(|(at, _)| *at == step) {
             return Err(fault.clone());
         }
@@ -189,7 +195,8 @@ impl State {
             None => u64::try_from(node.data.len()).ok(),
         };
         let name = path.name().or_else(|| crate::model::Name::new(b"root").ok())?;
-        let mtime = Some(Mtime { at: node.mtime, precision: self.script.precision, source: TimeSource::Mlsd });
+        let mtime =
+            self.script.precision.map(|precision| Mtime { at: node.mtime, precision, source: TimeSource::Mlsd });
         Some(Entry { name, kind: node.kind.clone(), size, mtime, mode: Some(node.mode), unique: None })
     }
 
