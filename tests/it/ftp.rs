@@ -1,20 +1,27 @@
 //! FTP against servers that nobody here wrote, and against a scripted one that says odd things.
 
+mod data;
+mod listings;
+mod replies;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use causeway::model::{
-    Endpoint, Entry, EntryKind, FaultKind, Mtime, Precision, RelPath, Secret, SystemClock, TimeSource,
+    Endpoint, Entry, EntryKind, Fault, FaultKind, Mtime, Precision, RelPath, Secret, SystemClock, TimeSource,
 };
 use causeway::reliability::Recorder;
+use causeway::remote::ftp::{Deadlines, open_with};
 use causeway::remote::{Completeness, Context, Doubt, Remote, open};
 use causeway::task::Tasks;
 
 use crate::support::ftpd::{Ftpd, Server, Tls};
+use crate::support::scripted::Scripted;
 
 pub fn context() -> Context {
     Context { recorder: Recorder::discard(), clock: Arc::new(SystemClock), tasks: Tasks::new() }
@@ -41,6 +48,49 @@ async fn content(remote: &dyn Remote, name: &RelPath, offset: u64) -> Vec<u8> {
     }
     source.finish().await.unwrap();
     all
+}
+
+/// Long enough for a busy machine, where the deadline is not what is tested.
+fn calm() -> Deadlines {
+    let long = Duration::from_secs(10);
+    Deadlines {
+        connect: long,
+        banner: long,
+        command: long,
+        stall: long,
+        closing: long,
+        listing: long,
+        queue: long,
+        ..Deadlines::default()
+    }
+}
+
+async fn enter(server: &Scripted) -> Arc<dyn Remote> {
+    open_with(&server.endpoint(), &context(), calm()).await.unwrap()
+}
+
+async fn refused(server: &Scripted, deadlines: Deadlines) -> Fault {
+    open_with(&server.endpoint(), &context(), deadlines).await.err().expect("opened")
+}
+
+/// Reads a whole file, up to the first fault.
+async fn try_content(remote: &dyn Remote, name: &str, offset: u64) -> Result<Vec<u8>, Fault> {
+    let mut source = remote.read(&path(name), offset).await?;
+    let mut all = Vec::new();
+    while let Some(bytes) = source.next().await? {
+        all.extend_from_slice(&bytes);
+    }
+    source.finish().await.map(|()| all)
+}
+
+/// Reads a whole listing, up to the first fault.
+async fn try_listing(remote: &dyn Remote, dir: &str) -> Result<(Vec<Entry>, Completeness), Fault> {
+    let mut lister = remote.list(&path(dir)).await?;
+    let mut all = Vec::new();
+    while let Some(batch) = lister.next().await? {
+        all.extend(batch);
+    }
+    Ok((all, lister.finish().await?))
 }
 
 /// Bytes that repeat nowhere soon.

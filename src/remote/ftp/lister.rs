@@ -261,11 +261,18 @@ async fn begin(lease: &mut Lease, pool: &Pool, dir: &[u8]) -> Result<(Style, Opt
                 tracing::debug!(endpoint = %shared.endpoint, command = verb, "listing command not understood");
                 shared.style.fetch_max(step + 1, Ordering::Relaxed);
             }
+            // "550 -a: no such file": the option was taken for a name. Without it we know more.
+            Err(fault) if style == Style::ListAll && !says_empty(&fault) && takes_option_for_name(&fault) => {}
             Err(fault) if says_empty(&fault) => return Ok((style, None)),
             Err(fault) => return Err(fault),
         }
     }
     Err(Fault::new(Phase::List, FaultKind::Unsupported, "the server understands no listing command"))
+}
+
+fn takes_option_for_name(fault: &Fault) -> bool {
+    matches!(fault.evidence.code, Some(450 | 550)) && matches!(fault.kind, FaultKind::Missing | FaultKind::Io)
+        || fault.evidence.reply.as_deref().is_some_and(|text| text.contains("-a"))
 }
 
 /// "550 No files found" is how some servers say that there is nothing; it is not proof.

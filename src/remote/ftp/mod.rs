@@ -56,6 +56,7 @@ pub async fn open_with(endpoint: &Endpoint, ctx: &Context, deadlines: Deadlines)
         deadlines,
         tls,
         learned: OnceLock::new(),
+        rest_fails: AtomicBool::new(false),
         epsv_fails: AtomicBool::new(false),
         style: AtomicU8::new(0),
     });

@@ -36,6 +36,14 @@ struct State {
     refused: Option<Fault>,
 }
 
+impl State {
+    /// The server said "too many": from now on one less than are open.
+    fn lower(&mut self) {
+        self.limit = self.limit.min(self.open.saturating_sub(1)).max(1);
+        self.lowered = Some(Instant::now());
+    }
+}
+
 enum Next {
     Reuse(Box<Session>, Slot),
     Connect(Slot),
@@ -194,16 +202,16 @@ impl Pool {
         Err(fault)
     }
 
-    /// Draws the lesson of a failed connection. True: others are open, so wait for one of them.
+    /// Draws the lesson of a failure. True: others are open, so wait for one of them.
     fn learn(&self, fault: &Fault) -> bool {
         let mut state = self.lock();
         match fault.kind {
             FaultKind::Auth => state.refused = Some(fault.clone()),
-            FaultKind::Limit if state.open > 1 => {
-                state.limit = state.limit.min(state.open - 1);
-                state.lowered = Some(Instant::now());
+            FaultKind::Limit => {
+                let others = state.open > 1;
+                state.lower();
                 tracing::info!(endpoint = %self.shared.endpoint, limit = state.limit, "the server bears no more connections");
-                return true;
+                return others;
             }
             _ => {}
         }
@@ -265,6 +273,9 @@ impl Lease {
             self.give_back();
         } else {
             self.end = End::Failed(fault.phase, fault.kind);
+            if let Some(slot) = self.slot.as_ref().filter(|_| fault.kind == FaultKind::Limit) {
+                slot.0.learn(fault);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The endpoint as a [`Remote`].
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use jiff::tz::TimeZone;
@@ -8,11 +9,11 @@ use jiff::tz::TimeZone;
 use super::fault;
 use super::lister::FtpLister;
 use super::listing::{parse_facts, parse_time};
-use super::pool::Pool;
+use super::pool::{Lease, Pool};
 use super::reply::Reply;
 use super::sink::FtpSink;
 use super::source::FtpSource;
-use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, TimeSource};
+use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Retry, TimeSource};
 use crate::remote::{Capabilities, Lister, Remote, Sink, Source};
 
 /// An open FTP endpoint.
@@ -90,7 +91,7 @@ impl FtpRemote {
 
     /// One MLST where there is one: type, size and time in one round trip.
     async fn stat_by_facts(&self, path: &RelPath, name: &Name) -> Result<Option<Entry>, Fault> {
-        let reply = self.ask(Phase::Command, "MLST", &self.absolute(path)).await?;
+        let reply = ask_for(&self.pool, "MLST", &self.absolute(path), 250).await?;
         match reply.class() {
             2 => {
                 let facts = reply.lines.iter().filter(|line| line.contains(&b'='));
@@ -116,7 +117,7 @@ impl FtpRemote {
     async fn stat_by_size(&self, path: &RelPath, name: &Name) -> Result<Option<Entry>, Fault> {
         let full = self.absolute(path);
         let Some(size) = size(&self.pool, &full).await? else { return self.stat_by_listing(path, name).await };
-        let reply = self.ask(Phase::Command, "MDTM", &full).await?;
+        let reply = ask_for(&self.pool, "MDTM", &full, 213).await?;
         let mtime = (reply.class() == 2).then(|| parse_time(&reply.last_text(), TimeSource::Mdtm)).flatten();
         Ok(Some(Entry { name: name.clone(), kind: EntryKind::File, size: Some(size), mtime, mode: None, unique: None }))
     }
@@ -181,7 +182,7 @@ impl Remote for FtpRemote {
     fn capabilities(&self) -> Capabilities {
         let features = self.pool.shared.learned.get().map(|l| l.features).unwrap_or_default();
         Capabilities {
-            resume_read: true,
+            resume_read: !self.pool.shared.rest_fails.load(Ordering::Relaxed),
             // REST before STOR leaves what is behind the offset on vsftpd, and FTP has no command that cuts.
             resume_write: false,
             write: true,
@@ -303,10 +304,31 @@ impl Remote for FtpRemote {
     }
 }
 
+/// A question whose answer, if it is one, has the code `good`. Any other 2yz belongs to another command:
+/// the session is out of step, and nothing that it says may be believed.
+async fn ask_for(pool: &Arc<Pool>, verb: &str, arg: &[u8], good: u16) -> Result<Reply, Fault> {
+    let mut lease = pool.lease().await?;
+    match lease.session()?.control.ask(Phase::Command, verb, Some(arg)).await {
+        Ok(reply) if reply.class() == 2 && reply.code != good => {
+            let why = format!("the server answers {verb} with {}, which belongs to another command", reply.code);
+            let fault = Fault::new(Phase::Command, FaultKind::Protocol, why);
+            let fault = fault.retry(Retry::Now).reply(u32::from(reply.code), &reply.text());
+            lease.settle(&fault);
+            Err(fault)
+        }
+        heard => heed(lease, heard),
+    }
+}
+
 /// One command on a session of its own.
 async fn ask(pool: &Arc<Pool>, phase: Phase, verb: &str, arg: &[u8]) -> Result<Reply, Fault> {
     let mut lease = pool.lease().await?;
-    match lease.session()?.control.ask(phase, verb, Some(arg)).await {
+    let heard = lease.session()?.control.ask(phase, verb, Some(arg)).await;
+    heed(lease, heard)
+}
+
+fn heed(lease: Lease, heard: Result<Reply, Fault>) -> Result<Reply, Fault> {
+    match heard {
         Ok(reply) => {
             if reply.code != 421 {
                 lease.give_back();
@@ -325,7 +347,7 @@ async fn ask(pool: &Arc<Pool>, phase: Phase, verb: &str, arg: &[u8]) -> Result<R
 /// # Errors
 /// When the connection is lost.
 pub async fn size(pool: &Arc<Pool>, path: &[u8]) -> Result<Option<u64>, Fault> {
-    let reply = ask(pool, Phase::Command, "SIZE", path).await?;
+    let reply = ask_for(pool, "SIZE", path, 213).await?;
     if reply.code == 421 {
         return Err(fault::of_reply(Phase::Command, "asking for the size", &reply));
     }

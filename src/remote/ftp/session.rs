@@ -14,7 +14,7 @@ use super::fault;
 use super::features::{Features, pwd_path};
 use super::passive;
 use super::reply::Reply;
-use crate::model::{Endpoint, Fault, FaultKind, Phase, Protocol};
+use crate::model::{Endpoint, Fault, FaultKind, Phase, Protocol, Retry};
 use crate::net::{self, Stream, TlsClient};
 use crate::remote::Context;
 
@@ -34,6 +34,8 @@ pub struct Shared {
     pub tls: Option<TlsClient>,
     /// From the first login.
     pub learned: OnceLock<Learned>,
+    /// REST does not work here.
+    pub rest_fails: AtomicBool,
     /// EPSV does not work here.
     pub epsv_fails: AtomicBool,
     /// Which listing command works: see `lister`.
@@ -157,7 +159,7 @@ impl Session {
         if rest > 0 {
             let reply = self.control.ask(phase, "REST", Some(rest.to_string().as_bytes())).await?;
             if reply.code != 350 && reply.class() != 2 {
-                return Err(fault::of_reply(phase, &format!("cannot go on at byte {rest}"), &reply));
+                return Err(no_restart(shared, phase, rest, &reply));
             }
         }
         self.control.drain(phase)?;
@@ -236,6 +238,18 @@ impl Session {
 /// Ends a data connection in good order: close_notify out, their farewell (and its TLS tickets) in.
 pub async fn end_data(stream: &mut Stream, within: Duration) -> std::io::Result<()> {
     tokio::time::timeout(within, stream.shutdown()).await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+}
+
+/// A server that knows no REST is not asked again; from the start the file can still be had.
+fn no_restart(shared: &Shared, phase: Phase, rest: u64, reply: &Reply) -> Fault {
+    let fault = fault::of_reply(phase, &format!("cannot go on at byte {rest}"), reply);
+    if !matches!(reply.code, 500..=504) {
+        return fault;
+    }
+    if !shared.rest_fails.swap(true, Ordering::Relaxed) {
+        tracing::info!(endpoint = %shared.endpoint, "REST does not work here: broken transfers begin anew");
+    }
+    fault.retry(Retry::Now)
 }
 
 fn about_data(mut fault: Fault) -> Fault {

@@ -4,3 +4,4 @@
 pub mod causeway;
 pub mod ftpd;
 pub mod https;
+pub mod scripted;
