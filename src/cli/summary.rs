@@ -77,6 +77,7 @@ fn doubt(doubt: &Doubt) -> String {
         Doubt::RoundCount { count } => format!("exactly {count} entries: servers cut lists at such numbers"),
         Doubt::BadNames { count, first } => format!("{count} names cannot be used, first '{first}'"),
         Doubt::Duplicates { count } => format!("{count} names came twice"),
+        Doubt::Unsealed => "the encrypted listing ended without a farewell".to_owned(),
         Doubt::WeakCommand { command } => format!("{command} cannot show everything"),
     }
 }

@@ -93,7 +93,8 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
     }
     if dirs.held > 0 {
         notes.push(format!(
-            "{} folders hold exactly a number of names at which servers cut lists: nothing is deleted there",
+            "{} folders were listed in a way that cannot prove that nothing is hidden (a round number of names, or a \
+             server that does not show dot files or seal its listings): nothing is deleted there",
             dirs.held
         ));
     }

@@ -37,6 +37,8 @@ pub enum Doubt {
         /// How many.
         count: u64,
     },
+    /// The encrypted data connection ended without a farewell: somebody may have cut it.
+    Unsealed,
     /// The listing came from a command that cannot show everything (NLST, LIST without dot files).
     WeakCommand {
         /// Which.
@@ -45,11 +47,11 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    /// Does it speak of something that is missing? A round number only says that something could be: enough
-    /// not to delete anything, not enough to call a copy incomplete.
+    /// Does it speak of something that is missing? The others only say that something could be: enough not to
+    /// delete anything, not enough to call every copy from this server incomplete. The summary says it.
     #[must_use]
     pub const fn hides_something(&self) -> bool {
-        !matches!(self, Self::RoundCount { .. })
+        !matches!(self, Self::RoundCount { .. } | Self::WeakCommand { .. } | Self::Unsealed)
     }
 }
 

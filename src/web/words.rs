@@ -161,6 +161,7 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
             format!("{} cannot be used, the first: {first}", show::plural(*count, "name", "names"))
         }
         Doubt::Duplicates { count } => format!("{} came twice", show::plural(*count, "name", "names")),
+        Doubt::Unsealed => "the encrypted listing ended without a farewell, as if it had been cut".to_owned(),
         Doubt::WeakCommand { command } => format!("it came from {command}, which cannot show everything"),
     }
 }

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::ftpd::{Ftpd, Server};
+use crate::support::scripted::{Script, say};
 
 mod million;
 
@@ -219,4 +220,23 @@ async fn ftp_keeps_the_contract_of_a_remote() {
         }
         remote.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_server_that_tells_only_names_is_mirrored() {
+    let no = || [say("500 not understood\r\n")];
+    let server = Script::new()
+        .file("/a", "content of a")
+        .file("/d/x", "content of x")
+        .on("FEAT", no())
+        .on("MLSD", no())
+        .on("MLST", no())
+        .on("LIST", no())
+        .start()
+        .await;
+    let lab = Lab::new().await;
+    let summary = lab.mirror(&server.endpoint(), 1, Policy::default()).await;
+    assert_eq!(fs::read(lab.target().join("a")).unwrap(), b"content of a", "{summary:?}");
+    assert_eq!(fs::read(lab.target().join("d/x")).unwrap(), b"content of x", "{summary:?}");
+    assert!(summary.complete && summary.notes.iter().any(|note| note.contains("cannot prove")), "{summary:?}");
 }

@@ -15,7 +15,7 @@ use self::store::{Listed, ScanRow, Side};
 use super::engine::{Broken, Engine};
 use super::{MirrorError, codes};
 use crate::db::DbError;
-use crate::model::{Entry, Fault, FaultKind, Phase, RelPath};
+use crate::model::{Entry, EntryKind, Fault, FaultKind, Phase, RelPath};
 use crate::remote::Remote;
 
 /// Batches on their way to the store.
@@ -205,6 +205,10 @@ impl Walker<'_> {
         loop {
             match lister.next().await {
                 Ok(Some(entries)) => {
+                    let entries = match self.known(&dir.1, entries).await {
+                        Ok(entries) => entries,
+                        Err(fault) => return Ok(Err(fault)),
+                    };
                     let rows = entries.into_iter().filter_map(|entry| self.row(dir, &entry, &mut found)).collect();
                     self.send(Message::Entries(rows)).await?;
                 }
@@ -213,6 +217,16 @@ impl Walker<'_> {
             }
         }
         Ok(lister.finish().await.map(|listed| (listed, found)))
+    }
+
+    /// Asks for each entry whose listing does not say what it is: bare names, or facts without a type.
+    async fn known(&self, dir: &RelPath, mut entries: Vec<Entry>) -> Result<Vec<Entry>, Fault> {
+        for entry in entries.iter_mut().filter(|entry| entry.kind == EntryKind::Unknown) {
+            if let Some(found) = self.remote.stat(&dir.join(&entry.name)).await? {
+                *entry = found;
+            }
+        }
+        Ok(entries)
     }
 
     /// What the table will hold of an entry; nothing for what the policy leaves out.

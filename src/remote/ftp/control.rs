@@ -10,7 +10,7 @@ use tokio::time::{sleep_until, timeout};
 use super::deadlines::Deadlines;
 use super::fault;
 use super::reply::{Reply, ReplyReader};
-use crate::model::{Fault, FaultKind, Phase};
+use crate::model::{Fault, FaultKind, Phase, Secret};
 use crate::net::{Stream, TlsClient};
 
 /// How long a multi-line reply must be silent before another code may end it.
@@ -26,13 +26,30 @@ pub struct Control {
     /// The server's address: data connections go there.
     pub peer: SocketAddr,
     heard: Instant,
+    /// Never shown, whoever says it: some servers repeat the command that they refuse.
+    secret: Option<Secret>,
 }
 
 impl Control {
     /// Over a connected stream, before the greeting.
     #[must_use]
     pub fn new(stream: Stream, peer: SocketAddr, deadlines: Deadlines) -> Self {
-        Self { stream, reader: ReplyReader::default(), deadlines, peer, heard: Instant::now() }
+        Self { stream, reader: ReplyReader::default(), deadlines, peer, heard: Instant::now(), secret: None }
+    }
+
+    /// Keeps the password out of whatever the server says from now on.
+    pub fn hush(&mut self, secret: &Secret) {
+        self.secret = Some(secret.clone()).filter(|secret| !secret.expose().is_empty());
+    }
+
+    /// The next reply that is there, without the password.
+    fn pop(&mut self) -> Option<Reply> {
+        let reply = self.reader.pop()?;
+        Some(match &self.secret {
+            // What is granted is data (sizes, names) and stays as it is.
+            Some(secret) if reply.class() >= 4 => reply.without(secret.expose().as_bytes()),
+            _ => reply,
+        })
     }
 
     /// Since when the server was silent.
@@ -120,7 +137,7 @@ impl Control {
         let end = tokio::time::Instant::now() + within;
         let mut buffer = [0_u8; 4096];
         loop {
-            if let Some(reply) = self.reader.pop() {
+            if let Some(reply) = self.pop() {
                 tracing::trace!(ftp.reply = reply.code, text = %reply.text(), "reply");
                 return Ok(reply);
             }
@@ -165,7 +182,7 @@ impl Control {
                 }
             }
         };
-        while let Some(stray) = self.reader.pop() {
+        while let Some(stray) = self.pop() {
             tracing::debug!(ftp.reply = stray.code, text = %stray.text(), "stray reply");
             if stray.code == 421 {
                 return Err(fault::of_reply(phase, "the server ended the session", &stray).idle(self.idle()));

@@ -17,8 +17,6 @@ pub struct Deadlines {
     pub closing: Duration,
     /// From LIST to its first byte: mainframes recall tapes, and a million names take minutes to sort.
     pub listing: Duration,
-    /// For a free connection when all are busy.
-    pub queue: Duration,
 }
 
 impl Default for Deadlines {
@@ -30,7 +28,6 @@ impl Default for Deadlines {
             stall: Duration::from_secs(60),
             closing: Duration::from_secs(60),
             listing: Duration::from_secs(600),
-            queue: Duration::from_secs(300),
         }
     }
 }

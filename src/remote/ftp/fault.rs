@@ -25,6 +25,8 @@ pub fn of_reply(phase: Phase, what: &str, reply: &Reply) -> Fault {
         // A 4yz invites another try, whatever it is about (RFC 959, section 4.2.1).
         (FaultKind::Permission | FaultKind::Unsupported | FaultKind::Exists, 4) => fault.retry(Retry::Later),
         (FaultKind::Refused, _) => fault.retry(Retry::Now),
+        // One data connection: a fresh session has fresh tickets.
+        (FaultKind::Tls, _) if !is_entry(phase) => fault.retry(Retry::Now),
         _ => fault,
     };
     fault.reply(u32::from(reply.code), &text)
@@ -42,8 +44,10 @@ fn kind_of(phase: Phase, code: u16, text: &str) -> FaultKind {
         425 | 522 if text.contains("reuse") || text.contains("resum") || text.contains("session") => FaultKind::Tls,
         425 => FaultKind::Refused,
         426 => FaultKind::ClosedEarly,
-        430 | 332 | 532 => FaultKind::Auth,
-        530 | 331 => FaultKind::Auth,
+        530 if !is_entry(phase) && text.contains("log") && text.contains("in") => FaultKind::ClosedEarly,
+        // Logged in, and refused one thing: nobody's password is wrong.
+        430 | 332 | 530..=532 | 331 if !is_entry(phase) => FaultKind::Permission,
+        430 | 332 | 532 | 530 | 331 => FaultKind::Auth,
         431 | 533..=537 => FaultKind::Tls,
         522 if text.contains("tls") || text.contains("ssl") || text.contains("prot") => FaultKind::Tls,
         452 | 552 => FaultKind::DiskFull,
@@ -57,6 +61,11 @@ fn kind_of(phase: Phase, code: u16, text: &str) -> FaultKind {
         500..=599 => FaultKind::Unsupported,
         _ => FaultKind::Protocol,
     }
+}
+
+/// Is somebody coming in, rather than doing something inside?
+const fn is_entry(phase: Phase) -> bool {
+    matches!(phase, Phase::Banner | Phase::Tls | Phase::Login)
 }
 
 /// 550 means missing, denied, there already, no space or "this is a directory"; only the text tells. Where
@@ -92,11 +101,14 @@ pub fn is_missing(text: &str) -> bool {
 pub fn is_limit(code: u16, text: &str) -> bool {
     let text = text.to_lowercase();
     let about = ["connection", "user", "client", "session", "login", "slot", "host", "server is full"];
+    // A full disk and a locked account speak of limits, too.
+    let other = ["quota", "storage", "space", "attempts", "failed", "locked"];
     let bound = ["too many", "maximum", "no more", "limit", "already logged in", "exceed", "is full", "overload"];
     (400..600).contains(&code)
         && bound.iter().any(|word| text.contains(word))
         && about.iter().any(|word| text.contains(word))
-        && !text.contains("attempts")
+        && !other.iter().any(|word| text.contains(word))
+        && !matches!(code, 452 | 552)
 }
 
 /// Does the closing text of a listing admit that something is missing?
@@ -135,6 +147,10 @@ mod tests {
         assert_eq!(kind(Phase::Login, 530, "Login incorrect."), FaultKind::Auth);
         assert_eq!(kind(Phase::Login, 530, "Maximum login attempts (3) exceeded"), FaultKind::Auth);
         assert_eq!(kind(Phase::Command, 421, "Timeout."), FaultKind::ClosedEarly);
+        assert_eq!(kind(Phase::Login, 530, "Too many failed logins, account locked"), FaultKind::Auth);
+        assert_eq!(kind(Phase::Finish, 552, "Exceeded storage allocation for user anna"), FaultKind::DiskFull);
+        assert_eq!(kind(Phase::Open, 530, "Access denied"), FaultKind::Permission);
+        assert_eq!(kind(Phase::Open, 530, "Please login with USER and PASS"), FaultKind::ClosedEarly);
     }
 
     #[test]

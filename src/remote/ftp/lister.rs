@@ -31,7 +31,7 @@ impl Style {
         Self::LADDER.get(usize::from(step)).copied().unwrap_or(Self::Names)
     }
 
-    const fn step(self) -> u8 {
+    pub const fn step(self) -> u8 {
         match self {
             Self::Mlsd => 0,
             Self::ListAll => 1,
@@ -67,6 +67,8 @@ pub struct FtpLister {
     parser: Parser,
     closing: Option<String>,
     refused_empty: bool,
+    /// TLS ended without close_notify: anybody could have cut it.
+    cut: bool,
 }
 
 impl FtpLister {
@@ -81,7 +83,7 @@ impl FtpLister {
             Ok((style, data)) => {
                 let parser = if style.form() == Form::Lines { parser } else { Parser::new(style.form(), zone(&pool)) };
                 let refused_empty = data.is_none();
-                Ok(Self { lease: Some(lease), pool, data, style, parser, closing: None, refused_empty })
+                Ok(Self { lease: Some(lease), pool, data, style, parser, closing: None, refused_empty, cut: false })
             }
             Err(fault) => {
                 lease.settle(&fault);
@@ -104,8 +106,10 @@ impl FtpLister {
                 self.parser.push(buffer.get(..count).unwrap_or_default(), out);
                 Ok(true)
             }
-            // No close_notify: the closing reply decides.
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                self.cut = true;
+                Ok(false)
+            }
             Ok(Err(error)) => Err(Fault::io(Phase::List, "lost the listing's data connection", &error)),
         }
     }
@@ -163,7 +167,10 @@ impl FtpLister {
             doubts.push(Doubt::ClosingReply { text: text.to_owned() });
         }
         if tally.entries == 0 && tally.dots == 0 && !confirmed || self.refused_empty && !confirmed {
-            doubts.push(Doubt::UnconfirmedEmpty);
+            doubts.push(self.of_emptiness());
+        }
+        if self.cut {
+            doubts.push(Doubt::Unsealed);
         }
         match self.style {
             Style::Mlsd | Style::ListAll => {}
@@ -173,6 +180,18 @@ impl FtpLister {
             Style::Names => doubts.push(Doubt::WeakCommand { command: "NLST".into() }),
         }
         doubts
+    }
+
+    /// Where other folders come without `.` and `..`, their absence says nothing; where they are shown, an empty
+    /// answer is that of a folder that may not be read.
+    fn of_emptiness(&self) -> Doubt {
+        let dotless = self.pool.shared.dotless.load(Ordering::Relaxed);
+        match self.style {
+            Style::ListAll if dotless && !self.refused_empty => Doubt::WeakCommand {
+                command: "LIST -a without '.' and '..', which cannot confirm an empty folder".into(),
+            },
+            _ => Doubt::UnconfirmedEmpty,
+        }
     }
 
     async fn fail(&mut self, fault: Fault) -> Fault {
@@ -221,6 +240,9 @@ impl Lister for FtpLister {
             return Err(Fault::new(Phase::List, FaultKind::Cancelled, "the listing had failed already"));
         };
         let tally = self.parser.tally();
+        if self.style == Style::ListAll && tally.entries > 0 && tally.dots == 0 {
+            self.pool.shared.dotless.store(true, Ordering::Relaxed);
+        }
         let mut confirmed = false;
         if self.style == Style::Mlsd && tally.is_silent() {
             confirmed = match shows_only_dots(&mut lease, &self.pool).await {

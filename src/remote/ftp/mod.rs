@@ -57,7 +57,8 @@ pub async fn open_with(endpoint: &Endpoint, ctx: &Context, deadlines: Deadlines)
         tls,
         learned: OnceLock::new(),
         rest_fails: AtomicBool::new(false),
-        epsv_fails: AtomicBool::new(false),
+        epsv_misses: AtomicU8::new(0),
+        dotless: AtomicBool::new(false),
         style: AtomicU8::new(0),
     });
     Ok(Arc::new(remote::FtpRemote::start(pool).await?))

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
 use super::session::{Session, Shared};
 use crate::model::{Fault, FaultKind, Phase};
@@ -32,6 +31,7 @@ struct State {
     open: usize,
     limit: usize,
     lowered: Option<Instant>,
+    commands_waiting: usize,
     /// A wrong password is never sent twice: some servers lock the account.
     refused: Option<Fault>,
 }
@@ -41,6 +41,31 @@ impl State {
     fn lower(&mut self) {
         self.limit = self.limit.min(self.open.saturating_sub(1)).max(1);
         self.lowered = Some(Instant::now());
+    }
+}
+
+/// What a session is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Command,
+    Transfer,
+}
+
+/// A command that has no session yet.
+struct Waits<'a>(&'a Pool);
+
+impl<'a> Waits<'a> {
+    fn new(pool: &'a Pool) -> Self {
+        pool.lock().commands_waiting += 1;
+        Self(pool)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.lock().commands_waiting -= 1;
+        // A transfer may have stood back for it.
+        self.0.freed.notify_waiters();
     }
 }
 
@@ -77,7 +102,7 @@ impl Pool {
     #[must_use]
     pub fn new(shared: Shared) -> Arc<Self> {
         let limit = usize::from(shared.endpoint.options.connections.max(1));
-        let state = State { idle: Vec::new(), open: 0, limit, lowered: None, refused: None };
+        let state = State { idle: Vec::new(), open: 0, limit, lowered: None, commands_waiting: 0, refused: None };
         Arc::new(Self { shared, state: Mutex::new(state), freed: Notify::new() })
     }
 
@@ -87,17 +112,31 @@ impl Pool {
         self.lock().limit
     }
 
-    /// A session to use: a rested one, a new one, or the next that is given back.
+    /// A session for a command or a listing: a rested one, a new one, or the next that is given back. It comes
+    /// before transfers that wait, too: what a file needs when its bytes are there must not queue behind the
+    /// next file. There is no deadline: what keeps the sessions busy has its own.
     ///
     /// # Errors
-    /// What the new connection failed of; [`FaultKind::Limit`] when none gets free in time.
+    /// What the new connection failed of.
     pub async fn lease(self: &Arc<Self>) -> Result<Lease, Fault> {
-        let end = tokio::time::Instant::now() + self.shared.deadlines.queue;
+        self.take(Use::Command).await
+    }
+
+    /// A session for moving a file.
+    ///
+    /// # Errors
+    /// As [`Pool::lease`].
+    pub async fn lease_for_transfer(self: &Arc<Self>) -> Result<Lease, Fault> {
+        self.take(Use::Transfer).await
+    }
+
+    async fn take(self: &Arc<Self>, what: Use) -> Result<Lease, Fault> {
+        let _waits = (what == Use::Command).then(|| Waits::new(self));
         loop {
             let freed = self.freed.notified();
             tokio::pin!(freed);
             freed.as_mut().enable();
-            match self.next()? {
+            match self.next(what)? {
                 Next::Reuse(session, slot) => {
                     if let Some(lease) = self.wake(session, slot).await {
                         return Ok(lease);
@@ -108,13 +147,7 @@ impl Pool {
                         return Ok(lease);
                     }
                 }
-                Next::Wait => {
-                    let left = end.saturating_duration_since(tokio::time::Instant::now());
-                    if timeout(left, freed).await.is_err() {
-                        let why = "all connections to this server are busy: allow more, or start fewer things at once";
-                        return Err(Fault::new(Phase::Connect, FaultKind::Limit, why));
-                    }
-                }
+                Next::Wait => freed.await,
             }
         }
     }
@@ -137,10 +170,14 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(self: &Arc<Self>) -> Result<Next, Fault> {
+    fn next(self: &Arc<Self>, what: Use) -> Result<Next, Fault> {
         let mut state = self.lock();
         if let Some(refused) = &state.refused {
             return Err(refused.clone());
+        }
+        // Commands that have no session yet go first, as long as some session is busy and comes back.
+        if what == Use::Transfer && state.commands_waiting > 0 && state.open >= state.limit {
+            return Ok(Next::Wait);
         }
         if let Some(session) = state.idle.pop() {
             return Ok(Next::Reuse(Box::new(session), Slot(Arc::clone(self))));

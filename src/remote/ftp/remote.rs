@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::tz::TimeZone;
 
 use super::fault;
-use super::lister::FtpLister;
+use super::lister::{FtpLister, Style};
 use super::listing::{parse_facts, parse_time};
 use super::pool::{Lease, Pool};
 use super::reply::Reply;
@@ -116,10 +116,34 @@ impl FtpRemote {
     /// SIZE and MDTM for a file; anything else is looked up in the listing of its folder.
     async fn stat_by_size(&self, path: &RelPath, name: &Name) -> Result<Option<Entry>, Fault> {
         let full = self.absolute(path);
-        let Some(size) = size(&self.pool, &full).await? else { return self.stat_by_listing(path, name).await };
+        let Some(size) = size(&self.pool, &full).await? else { return self.stat_otherwise(path, name).await };
         let reply = ask_for(&self.pool, "MDTM", &full, 213).await?;
+        if reply.class() == 4 {
+            // Not "has no time": for now it is not told.
+            return Err(fault::of_reply(Phase::Command, &format!("MDTM {}", path.display()), &reply));
+        }
         let mtime = (reply.class() == 2).then(|| parse_time(&reply.last_text(), TimeSource::Mdtm)).flatten();
         Ok(Some(Entry { name: name.clone(), kind: EntryKind::File, size: Some(size), mtime, mode: None, unique: None }))
+    }
+
+    /// No file by its size. Where listings are bare names, only going there tells a directory.
+    async fn stat_otherwise(&self, path: &RelPath, name: &Name) -> Result<Option<Entry>, Fault> {
+        if self.pool.shared.style.load(Ordering::Relaxed) < Style::Names.step() {
+            return self.stat_by_listing(path, name).await;
+        }
+        let mut lease = self.pool.lease().await?;
+        match lease.session()?.go(&self.absolute(path)).await {
+            Ok(()) => {
+                lease.give_back();
+                let kind = EntryKind::Dir;
+                Ok(Some(Entry { name: name.clone(), kind, size: None, mtime: None, mode: None, unique: None }))
+            }
+            Err(fault) => {
+                let no = fault.evidence.code == Some(550);
+                lease.settle(&fault);
+                if no { self.stat_by_listing(path, name).await } else { Err(fault) }
+            }
+        }
     }
 
     /// The only proof that something is missing: a complete listing of its folder without it.

@@ -28,6 +28,14 @@ impl Reply {
         self.code / 100
     }
 
+    /// The same with stars for lines that hold `secret`.
+    #[must_use]
+    pub fn without(self, secret: &[u8]) -> Self {
+        let holds = |line: &[u8]| !secret.is_empty() && line.windows(secret.len()).any(|part| part == secret);
+        let shown = |line: Vec<u8>| if holds(&line) { b"***".to_vec() } else { line };
+        Self { code: self.code, lines: self.lines.into_iter().map(shown).collect() }
+    }
+
     /// All lines, joined by blanks, for people and for searching.
     #[must_use]
     pub fn text(&self) -> String {

@@ -21,6 +21,11 @@ use crate::remote::Context;
 /// A server that says nothing for so long after the command may want the data handshake first.
 const HANDSHAKE_FIRST: Duration = Duration::from_secs(3);
 
+/// So often EPSV may lead nowhere before PASV is used from the start.
+const EPSV_MISSES: u8 = 3;
+/// How long the reason for a broken data connection may take to arrive on the control connection.
+const REASON: Duration = Duration::from_secs(2);
+
 /// What all sessions of an endpoint share, and what was learned about the server.
 #[derive(Debug)]
 pub struct Shared {
@@ -36,8 +41,10 @@ pub struct Shared {
     pub learned: OnceLock<Learned>,
     /// REST does not work here.
     pub rest_fails: AtomicBool,
-    /// EPSV does not work here.
-    pub epsv_fails: AtomicBool,
+    /// How often EPSV did not work where PASV did.
+    pub epsv_misses: AtomicU8,
+    /// `LIST -a` of a folder with files showed no `.` and `..`.
+    pub dotless: AtomicBool,
     /// Which listing command works: see `lister`.
     pub style: AtomicU8,
 }
@@ -181,13 +188,27 @@ impl Session {
             Err(fault) if fault.kind == FaultKind::Timeout => None,
             Err(fault) => return Err(fault),
         };
+        let handshake = self.control.deadlines.connect;
         if let Some(closing) = early {
-            let stream = tls.connect(socket, within).await.map_err(about_data)?;
-            return Ok(Data { stream, closing });
+            return match tls.connect(socket, handshake).await {
+                Ok(stream) => Ok(Data { stream, closing }),
+                Err(fault) => Err(self.reason(about_data(fault), what).await),
+            };
         }
-        let (stream, reply) = tokio::join!(tls.connect(socket, within), self.control.reply(phase, within));
-        let closing = opened(reply?, phase, what)?;
-        Ok(Data { stream: stream.map_err(about_data)?, closing })
+        let hears = async { opened(self.control.reply(phase, within).await?, phase, what) };
+        let shakes = async { tls.connect(socket, handshake).await.map_err(about_data) };
+        let (stream, closing) = tokio::try_join!(shakes, hears)?;
+        Ok(Data { stream, closing })
+    }
+
+    /// The data connection broke: why, if the server says so soon ("426 …", "552 quota", "522 session reuse
+    /// required"). The session must not be used again.
+    pub async fn reason(&mut self, broken: Fault, what: &str) -> Fault {
+        match tokio::time::timeout(REASON, self.closing(None, what)).await {
+            // "426 Connection closed" only repeats what was seen.
+            Ok(Err(said)) if said.evidence.code.is_some_and(|code| code != 426) => said,
+            _ => broken,
+        }
     }
 
     /// EPSV, then PASV; always to the control peer's address unless told otherwise.
@@ -195,7 +216,7 @@ impl Session {
         let within = shared.deadlines.connect;
         let peer = self.control.peer.ip().to_canonical();
         let mut first = None;
-        if !shared.epsv_fails.load(Ordering::Relaxed) {
+        if shared.epsv_misses.load(Ordering::Relaxed) < EPSV_MISSES {
             let reply = self.control.ask(Phase::DataConnect, "EPSV", None).await?;
             match passive::epsv_port(&reply).filter(|_| reply.class() == 2) {
                 Some(port) => match net::connect(SocketAddr::new(peer, port), within, Phase::DataConnect).await {
@@ -216,7 +237,11 @@ impl Session {
         })?;
         let target = if shared.endpoint.options.trust_pasv_address { told } else { SocketAddr::new(peer, told.port()) };
         let stream = net::connect(target, within, Phase::DataConnect).await?;
-        if first.is_some() && !shared.epsv_fails.swap(true, Ordering::Relaxed) {
+        let Some(fault) = first else { return Ok(stream) };
+        // A no is remembered at once; a port that did not open may have been one lost packet.
+        let step = if fault.evidence.code.is_some() { EPSV_MISSES } else { 1 };
+        let before = shared.epsv_misses.fetch_add(step, Ordering::Relaxed);
+        if before < EPSV_MISSES && before + step >= EPSV_MISSES {
             tracing::info!(endpoint = %shared.endpoint, "EPSV does not work here, PASV does: using PASV from now on");
         }
         Ok(stream)
@@ -252,9 +277,10 @@ fn no_restart(shared: &Shared, phase: Phase, rest: u64, reply: &Reply) -> Fault 
     fault.retry(Retry::Now)
 }
 
-fn about_data(mut fault: Fault) -> Fault {
-    fault.message = format!("data connection: {}", fault.message);
-    fault
+/// A data connection's trouble is that of one transfer; the next try takes a fresh session.
+fn about_data(fault: Fault) -> Fault {
+    let message = format!("data connection: {}", fault.message);
+    Fault { phase: Phase::DataConnect, retry: Retry::Now, message, ..fault }
 }
 
 /// 1yz opens; a 2yz without one is the closing reply of an empty or already sent transfer.
@@ -285,6 +311,9 @@ async fn log_in(control: &mut Control, endpoint: &Endpoint) -> Result<(), Fault>
         "" => ("anonymous", "anonymous@"),
         user => (user, endpoint.password.as_ref().map_or("", |p| p.expose())),
     };
+    if let Some(password) = &endpoint.password {
+        control.hush(password);
+    }
     let reply = control.ask(Phase::Login, "USER", Some(user.as_bytes())).await?;
     let reply = match reply.code {
         331 => control.ask(Phase::Login, "PASS", Some(password.as_bytes())).await?,

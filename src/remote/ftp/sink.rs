@@ -1,7 +1,7 @@
 //! Writing a file: STOR, behind REST when it goes on (RFC 3659 section 5).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -40,7 +40,7 @@ impl FtpSink {
                 return Err(Fault::new(Phase::Open, FaultKind::Mismatch, why));
             }
         }
-        let mut lease = pool.lease().await?;
+        let mut lease = pool.lease_for_transfer().await?;
         let started = Instant::now();
         let within = pool.shared.deadlines.command;
         match lease.session()?.transfer(&pool.shared, Phase::Open, "STOR", Some(&path), offset, within).await {
@@ -68,11 +68,8 @@ impl FtpSink {
         self.data = None;
         let mut fault = broken;
         if let Some(mut lease) = self.lease.take() {
-            if let Ok(session) = lease.session()
-                && let Ok(Err(said)) = timeout(Duration::from_secs(5), session.closing(None, "writing the file")).await
-                && said.evidence.code.is_some()
-            {
-                fault = said;
+            if let Ok(session) = lease.session() {
+                fault = session.reason(fault, "writing the file").await;
             }
             lease.settle(&Fault { phase: Phase::Finish, ..fault.clone() });
         }

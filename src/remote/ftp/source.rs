@@ -37,7 +37,7 @@ impl FtpSource {
     /// # Errors
     /// The server's no, or a lost connection.
     pub async fn open(pool: Arc<Pool>, path: Vec<u8>, offset: u64) -> Result<Self, Fault> {
-        let mut lease = pool.lease().await?;
+        let mut lease = pool.lease_for_transfer().await?;
         let started = Instant::now();
         let within = pool.shared.deadlines.command;
         let opened = lease.session()?.transfer(&pool.shared, Phase::Open, "RETR", Some(&path), offset, within).await;
@@ -72,13 +72,18 @@ impl FtpSource {
         });
     }
 
-    fn fail(&mut self, fault: Fault) -> Fault {
-        let fault = fault.bytes(self.received);
+    /// The data connection broke: the server's reply says why ("426 …", "451 …"), if it comes.
+    async fn fail(&mut self, broken: Fault) -> Fault {
         self.data = None;
-        self.record(End::Failed(fault.phase, fault.kind));
-        if let Some(lease) = self.lease.take() {
+        let mut fault = broken;
+        if let Some(mut lease) = self.lease.take() {
+            if let Ok(session) = lease.session() {
+                fault = session.reason(fault, "reading the file").await;
+            }
             lease.settle(&Fault { phase: Phase::Finish, ..fault.clone() });
         }
+        let fault = fault.bytes(self.received);
+        self.record(End::Failed(fault.phase, fault.kind));
         fault
     }
 
@@ -130,10 +135,10 @@ impl Source for FtpSource {
                 self.ended = true;
                 Ok(None)
             }
-            Ok(Err(error)) => Err(self.fail(Fault::io(Phase::Transfer, "lost the data connection", &error))),
+            Ok(Err(error)) => Err(self.fail(Fault::io(Phase::Transfer, "lost the data connection", &error)).await),
             Err(_) => {
                 let why = format!("no byte came for {} s", self.pool.shared.deadlines.stall.as_secs());
-                Err(self.fail(Fault::new(Phase::Transfer, FaultKind::Stalled, why)))
+                Err(self.fail(Fault::new(Phase::Transfer, FaultKind::Stalled, why)).await)
             }
         }
     }

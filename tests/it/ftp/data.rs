@@ -73,10 +73,11 @@ async fn a_data_port_that_refuses_is_asked_for_again() {
     }
     let closed = one().on("EPSV", [Act::Listen, Act::Refuse, say("229 (|||%P|)\r\n")]).start().await;
     let remote = enter(&closed).await;
-    for _ in 0..2 {
+    // One port that does not open may be a lost packet; three are a rule.
+    for _ in 0..5 {
         assert_eq!(try_content(&*remote, "a", 0).await.unwrap(), b"content of a");
     }
-    assert_eq!((closed.count("EPSV"), closed.sessions()), (1, 1));
+    assert_eq!((closed.count("EPSV"), closed.count("PASV"), closed.sessions()), (3, 5, 1));
 
     let both = [Act::Listen, Act::Refuse, say("229 (|||%P|)\r\n")];
     let pasv = [Act::Listen, Act::Refuse, say("227 (127,0,0,1,%H)\r\n")];

@@ -239,3 +239,11 @@ async fn bytes_of_names_are_doubled_where_telnet_would_eat_them() {
     let (found, completeness) = try_listing(&*remote, "").await.unwrap();
     assert!(completeness.is_proven() && found.iter().any(|e| e.name.as_bytes() == b"\xd6\xd0\xce\xc4"), "{found:?}");
 }
+
+#[tokio::test]
+async fn a_password_that_the_server_repeats_is_not_shown() {
+    let server = one().on("PASS", [say("500 'PASS open-sesame': command not understood\r\n")]).start().await;
+    let fault = refused(&server, calm()).await;
+    let told = format!("{fault} {fault:?}");
+    assert!(!told.contains("open-sesame") && told.contains("500"), "{told}");
+}

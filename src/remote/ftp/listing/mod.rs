@@ -164,12 +164,13 @@ impl Parser {
         }
     }
 
-    /// The data ended: the last line may lack its end.
+    /// The data ended. A last line without its end may be half of one: it names nothing.
     pub fn end(&mut self, out: &mut Vec<Entry>) {
-        if self.pending.last().is_some_and(|b| *b != b'\n') {
-            self.pending.push(b'\n');
-        }
         self.lines(out);
+        let half = std::mem::take(&mut self.pending);
+        if !half.iter().all(u8::is_ascii_whitespace) {
+            self.unparsed(&half);
+        }
     }
 
     fn lines(&mut self, out: &mut Vec<Entry>) {

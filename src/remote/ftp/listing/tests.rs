@@ -17,7 +17,7 @@ fn run(form: Form, text: &[u8]) -> (Vec<Entry>, Tally) {
 }
 
 fn one(line: &str) -> Entry {
-    let (entries, tally) = run(Form::Lines, line.as_bytes());
+    let (entries, tally) = run(Form::Lines, format!("{line}\r\n").as_bytes());
     assert!(tally.doubts().is_empty(), "{line}: {tally:?}");
     entries.into_iter().next().unwrap_or_else(|| panic!("no entry in {line}"))
 }
@@ -105,11 +105,22 @@ fn nothing_vanishes_silently() {
     assert!(matches!(tally.doubts()[1], Doubt::BadNames { count: 1, .. }));
 }
 
+#[test]
+fn half_a_line_names_nothing() {
+    let text = b"-rw-r--r-- 1 a b 1 May  6  2024 report.csv\r\n-rw-r--r-- 1 a b 1 May  6  2024 repo";
+    let (entries, tally) = run(Form::Lines, text);
+    assert_eq!(entries.len(), 1);
+    assert!(
+        matches!(&tally.doubts()[..], [Doubt::Unparsed { count: 1, first }] if first.ends_with("repo")),
+        "{tally:?}"
+    );
+}
+
 proptest! {
     #[test]
     fn splitting_changes_nothing(cut in 0usize..200) {
         let text = b"total 3\r\ndrwxr-xr-x 2 0 0 4096 May  6  2024 .\r\n-rw-r--r-- 1 0 0 2 Nov 23 11:20 a b\r\n\
-            -rw-r--r-- 1 0 0 9 Nov 23 11:20 \xd6\xd0\r\nlrwxrwxrwx 1 0 0 1 Nov 23 11:20 l -> x";
+            -rw-r--r-- 1 0 0 9 Nov 23 11:20 \xd6\xd0\r\nlrwxrwxrwx 1 0 0 1 Nov 23 11:20 l -> x\r\n";
         let cut = cut.min(text.len());
         let mut parser = Parser::new(Form::Lines, zone());
         let mut out = Vec::new();
