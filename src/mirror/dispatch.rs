@@ -65,13 +65,13 @@ pub(super) async fn copy_all(engine: &Engine) -> Result<(), Broken> {
         engine.stop.cancel();
     }
     while let Some(report) = dispatcher.running.next().await {
-        dispatcher.note_last(report.map_err(lost)?).await?;
+        dispatcher.note_last(report.map_err(|error| lost(&error))?).await?;
     }
     done
 }
 
 /// A copy that panicked: its file is not done, and nobody knows why.
-fn lost(error: tokio::task::JoinError) -> Broken {
+fn lost(error: &tokio::task::JoinError) -> Broken {
     Broken::Run(MirrorError::Lost(error.to_string()))
 }
 
@@ -104,7 +104,7 @@ impl Dispatcher<'_> {
             tokio::select! {
                 biased;
                 () = self.engine.stop.cancelled() => return Err(Broken::Stopped),
-                Some(report) = self.running.next() => self.settle(report.map_err(lost)?).await?,
+                Some(report) = self.running.next() => self.settle(report.map_err(|error| lost(&error))?).await?,
                 () = tokio::time::sleep_until(idle_until.unwrap_or_else(Instant::now)), if idle_until.is_some() => {}
             }
         }

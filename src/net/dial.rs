@@ -134,3 +134,22 @@ fn tune(stream: &TcpStream) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_socket_notices_a_peer_that_is_gone() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let dialled = dial("127.0.0.1", address.port(), Duration::from_secs(5)).await.unwrap().stream;
+        let data = connect(address, Duration::from_secs(5), Phase::DataConnect).await.unwrap();
+        for stream in [&dialled, &data] {
+            let socket = SockRef::from(stream);
+            assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(10));
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(60)));
+        }
+    }
+}

@@ -178,7 +178,7 @@ pub(super) async fn apply(
         }
         Change::Intended { job, run, paths } => {
             for (path, target, kind) in paths {
-                intend(tx, (job, run), &path, &target, kind, now).await?;
+                note_trash(tx, (job, run), (&path, &target, kind), ItemState::Planned, now).await?;
             }
         }
         Change::Dropped { run, path } => {
@@ -220,18 +220,7 @@ pub(super) async fn apply(
         }
         Change::Trashed { job, run, path, target, is_dir, event } => {
             let kind = if is_dir { Kind::Dir } else { Kind::File };
-            sqlx::query(
-                "INSERT INTO items (job, run, path, target, kind, action, state, at) VALUES (?, ?, ?, ?, ?, 'trash', 'published', ?) \
-                 ON CONFLICT DO UPDATE SET action = 'trash', state = 'published', at = excluded.at",
-            )
-            .bind(job.0)
-            .bind(run.0)
-            .bind(path.as_bytes())
-            .bind(target.as_bytes())
-            .bind(codes::kind_number(kind))
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
+            note_trash(tx, (job, run), (&path, &target, kind), ItemState::Published, now).await?;
             forget(tx, job, &path).await?;
             events.push(event);
         }
@@ -239,25 +228,25 @@ pub(super) async fn apply(
     Ok(())
 }
 
-/// Notes that a path is about to be moved into the trash, so that a process that dies in between is not the only
-/// one who knew.
-async fn intend(
+/// Notes that a path is about to be moved into the trash (so that a process that dies in between is not the only
+/// one who knew), or that it was.
+async fn note_trash(
     tx: &mut SqliteConnection,
     (job, run): (JobId, RunId),
-    path: &RelPath,
-    target: &RelPath,
-    kind: Kind,
+    (path, target, kind): (&RelPath, &RelPath, Kind),
+    state: ItemState,
     now: i64,
 ) -> Result<(), DbError> {
     sqlx::query(
-        "INSERT INTO items (job, run, path, target, kind, action, state, at) VALUES (?, ?, ?, ?, ?, 'trash', 'planned', ?) \
-         ON CONFLICT DO UPDATE SET action = 'trash', state = 'planned', at = excluded.at",
+        "INSERT INTO items (job, run, path, target, kind, action, state, at) VALUES (?, ?, ?, ?, ?, 'trash', ?, ?) \
+         ON CONFLICT DO UPDATE SET action = 'trash', state = excluded.state, at = excluded.at",
     )
     .bind(job.0)
     .bind(run.0)
     .bind(path.as_bytes())
     .bind(target.as_bytes())
     .bind(codes::kind_number(kind))
+    .bind(state.as_str())
     .bind(now)
     .execute(tx)
     .await?;
