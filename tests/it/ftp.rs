@@ -60,7 +60,6 @@ fn calm() -> Deadlines {
         stall: long,
         closing: long,
         listing: long,
-        ..Deadlines::default()
     }
 }
 

@@ -203,18 +203,7 @@ pub(super) async fn apply(
             if let Some(attempt) = attempt {
                 add_attempt(tx, item, &attempt, None, None).await?;
             }
-            sqlx::query(
-                "UPDATE items SET state = 'published', action = ?, part = NULL, confirmed = coalesce(?, confirmed), sha256 = ?, \
-                 size = coalesce(?, size), attempts = attempts + 1, at = ? WHERE id = ?",
-            )
-            .bind(action.as_str())
-            .bind(file.version.size.map(stored))
-            .bind(file.digest.map(|d| d.as_bytes().to_vec()))
-            .bind(file.version.size.map(stored))
-            .bind(now)
-            .bind(item.0)
-            .execute(&mut *tx)
-            .await?;
+            end_item(tx, item, action, &file, now).await?;
             remember(tx, job, run, at, &file).await?;
             events.append(&mut audited);
         }
@@ -225,6 +214,29 @@ pub(super) async fn apply(
             events.push(event);
         }
     }
+    Ok(())
+}
+
+async fn end_item(
+    tx: &mut SqliteConnection,
+    item: ItemId,
+    action: Action,
+    file: &FileRow,
+    now: i64,
+) -> Result<(), DbError> {
+    let size = file.version.size.map(stored);
+    sqlx::query(
+        "UPDATE items SET state = 'published', action = ?, part = NULL, confirmed = coalesce(?, confirmed), sha256 = ?, \
+         size = coalesce(?, size), attempts = attempts + 1, at = ? WHERE id = ?",
+    )
+    .bind(action.as_str())
+    .bind(size)
+    .bind(file.digest.map(|d| d.as_bytes().to_vec()))
+    .bind(size)
+    .bind(now)
+    .bind(item.0)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! A run of very many files in bounded memory: half of them in one directory, half in thousands. Both sides are
 //! made up as they are asked for, so that what is measured is the mirror and its store.
 //!
-//! Every test run takes a hundred thousand; `CAUSEWAY_TEST_FILES=1000000 tests/run bounded_memory` takes the million
+//! Every test run takes fifty thousand; `CAUSEWAY_TEST_FILES=1000000 tests/run bounded_memory` takes the million
 //! (seven minutes on two cores).
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -23,11 +23,11 @@ const MEMORY: u64 = 200 << 20;
 
 /// How many files there are.
 fn files() -> usize {
-    std::env::var("CAUSEWAY_TEST_FILES").map_or(100_000, |count| count.parse().expect("a number"))
+    std::env::var("CAUSEWAY_TEST_FILES").map_or(50_000, |count| count.parse().expect("a number"))
 }
 
 /// The first so many lie in one directory.
-fn crowd() -> usize {
+fn in_one_folder() -> usize {
     files() / 2
 }
 
@@ -162,14 +162,14 @@ impl Remote for Shared {
         if !crowd.has_dir(at) {
             return Err(missing(at));
         }
-        let dirs = 1 + (files() - crowd()) / FEW;
+        let dirs = 1 + (files() - in_one_folder()) / FEW;
         let entries: Box<dyn Iterator<Item = Entry> + Send> = if at.is_root() {
             let there = move |name: &Name| crowd.has_dir(&RelPath::root().join(name));
             Box::new((0..dirs).map(dir).filter(there).map(|name| entry(name, EntryKind::Dir, None)))
         } else {
             let which: usize = at.display()[4..].parse().unwrap();
-            let begin = if which == 0 { 0 } else { crowd() + (which - 1) * FEW };
-            let range = begin..if which == 0 { crowd() } else { begin + FEW };
+            let begin = if which == 0 { 0 } else { in_one_folder() + (which - 1) * FEW };
+            let range = begin..if which == 0 { in_one_folder() } else { begin + FEW };
             let there = move |number: &usize| crowd.has_file(*number);
             Box::new(range.filter(there).map(|n| entry(file(n), EntryKind::File, Some(size(n)))))
         };

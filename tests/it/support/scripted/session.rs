@@ -166,7 +166,8 @@ impl Session<'_> {
     }
 }
 
+/// Without linger, closing is a reset.
 fn reset(stream: TcpStream) {
-    // Without linger, closing is a reset.
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
 }

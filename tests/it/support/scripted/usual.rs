@@ -75,7 +75,7 @@ pub(super) async fn answer(session: &mut Session<'_>, line: &[u8]) -> io::Result
             return Ok(false);
         }
         (b"SIZE" | b"MDTM" | b"MLST" | b"RETR" | b"CWD", _) => {
-            session.say(b"550 No such file or directory\r\n").await?
+            session.say(b"550 No such file or directory\r\n").await?;
         }
         _ => session.say(b"502 not implemented\r\n").await?,
     }
