@@ -16,7 +16,6 @@ use super::endpoint::store::{self as endpoints, Change};
 use super::endpoint::{NewEndpoint, StoredEndpoint};
 use super::error::JobError;
 use super::run::{Cause, Run, RunEvent, RunFilter, RunState, store as runs};
-use super::schedule::Schedule;
 
 /// Endpoints, jobs and runs. Clones share everything.
 #[derive(Debug, Clone)]
@@ -144,7 +143,9 @@ impl Jobs {
         Ok(id)
     }
 
-    /// Changes a job. A run under way keeps the settings it started with.
+    /// Changes a job. A process that works on a run keeps the settings it began with; a run that is taken up
+    /// again (after a pause, or when its process ended) goes on with those of today, so that what somebody
+    /// forbade meanwhile is not done.
     ///
     /// # Errors
     /// As [`Jobs::create`].
@@ -245,11 +246,7 @@ impl Jobs {
         let by = self.by(actor);
         let job = definitions::present(&mut tx, id).await?;
         if job.paused {
-            let next = match &job.schedule {
-                Schedule::Cron { .. } => job.schedule.next_after(&job.zone, by.now),
-                Schedule::Once { .. } | Schedule::Manual => job.next_start,
-            };
-            definitions::set_paused(&mut tx, by, &job, false, next).await?;
+            definitions::set_paused(&mut tx, by, &job, false, definitions::after_pause(&job, by.now)).await?;
         }
         if let Some(run) = runs::active_of(&mut tx, id).await?
             && runs::step(&mut tx, by.now, &run, RunEvent::Resume, None).await?.is_some()
@@ -375,7 +372,31 @@ impl LiveGuard {
 
 impl Drop for LiveGuard {
     fn drop(&mut self) {
-        self.jobs.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.run);
+        let mut live = self.jobs.live.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have taken the run up since: that entry is not this guard's.
+        if live.get(&self.run).is_some_and(|progress| Arc::ptr_eq(progress, &self.progress)) {
+            live.remove(&self.run);
+        }
+        drop(live);
         self.jobs.changed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SystemClock;
+
+    #[tokio::test]
+    async fn a_guard_removes_only_its_own_entry() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
+        let jobs = Jobs::new(db, Arc::new(Vault::new(&[5; 32]).unwrap()), Arc::new(SystemClock));
+        let first = jobs.show_live(RunId(1), Arc::default());
+        let second = jobs.show_live(RunId(1), Arc::default());
+        drop(first);
+        assert!(jobs.live(RunId(1)).is_some_and(|live| Arc::ptr_eq(&live, &second.progress())));
+        drop(second);
+        assert!(jobs.live(RunId(1)).is_none());
     }
 }

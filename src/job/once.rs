@@ -73,7 +73,7 @@ pub async fn run_once(
     let OnceRequest { source, target, policy, .. } = request;
     let orders = worker::Orders { source, target, policy, actor: Actor::Job(run.job) };
     let Held { state, summary, failure } = holder.work(&run, orders).await?;
-    Ok(OnceEnd { run: run.id, state, taken_up: run.claims > 0, summary, failure })
+    Ok(OnceEnd { run: run.id, state, taken_up: run.claims > 1, summary, failure })
 }
 
 /// Finds or makes the job and its run, and claims it: one transaction.
@@ -110,11 +110,11 @@ async fn take(jobs: &Jobs, request: &OnceRequest, owner: &Owner) -> Result<Run, 
     if let Some(state) = runs::step(&mut tx, now, &run, RunEvent::Resume, None).await? {
         run.state = state;
     }
-    if !runs::claim(&mut tx, now, &run, (&owner.to_string(), LEASE)).await? {
-        return Err(JobError::AlreadyActive { run: id, state: run.state });
-    }
+    let state = run.state;
+    let claimed = runs::claim(&mut tx, now, run, (&owner.to_string(), LEASE)).await?;
+    let run = claimed.ok_or(JobError::AlreadyActive { run: id, state })?;
     jobs.commit(tx).await?;
-    Ok(Run { state: RunState::Running, ..run })
+    Ok(run)
 }
 
 /// Frees `run` when its process is gone; refuses when it lives.

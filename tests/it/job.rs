@@ -26,6 +26,7 @@ const NOON: &str = "2026-03-01T12:00:00Z";
 #[derive(Default)]
 struct Scripted {
     seen: Mutex<Vec<(RunId, Option<Secret>)>>,
+    policies: Mutex<Vec<Policy>>,
     ends: Mutex<Option<Result<bool, Fault>>>,
 }
 
@@ -49,6 +50,7 @@ impl Engine for Scripted {
         stop: CancellationToken,
     ) -> Result<Summary, RunFailure> {
         self.seen.lock().unwrap().push((work.run, work.source.password.clone()));
+        self.policies.lock().unwrap().push(work.policy.clone());
         let ends = self.ends.lock().unwrap().clone();
         let (ended, complete) = match ends {
             Some(Ok(complete)) => (Ended::Finished, complete),
@@ -222,8 +224,6 @@ async fn overlapping_starts_are_skipped_and_said() {
     house.until(running, RunState::Running).await;
     for _ in 0..3 {
         house.pass(300);
-        // The heartbeat follows the machine's clock, the test moved only the store's: renew the lease.
-        give(&house, running, &house.worker.owner().to_string(), 15).await;
         house.look().await;
     }
     let history = house.history(job).await;
@@ -349,6 +349,132 @@ async fn who_loses_the_lease_stops_and_writes_nothing() {
     assert!(house.jobs.live(run).is_none(), "the loser stopped");
     let now = house.jobs.run(run).await.unwrap();
     assert_eq!((now.state, now.owner.as_deref()), (RunState::Running, Some(far)), "the winner's row is untouched");
+}
+
+/// A machine that slept, or whose time was set: every lease looks old, and nobody is dead.
+#[tokio::test]
+async fn a_step_of_the_clock_frees_no_run_that_lives() {
+    let house = House::new().await;
+    let job = house.job("sleeper", "manual").await;
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    house.look().await;
+    for _ in 0..5 {
+        house.pass(3600);
+        house.look().await;
+    }
+    let own = house.jobs.run(run).await.unwrap();
+    assert_eq!((own.state, own.claims, house.engine.seen().len()), (RunState::Running, 1, 1));
+
+    // Another process of this machine that lives: `causeway mirror` beside the server.
+    let mut beside = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", beside.id())).unwrap();
+    let started = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().to_owned();
+    let here = house.worker.owner().to_string();
+    let words: Vec<_> = here.split('/').collect();
+    let theirs = [words[0], words[1], words[2], &beside.id().to_string(), &started, "beef"].join("/");
+    let other = house.jobs.run_now(&Actor::System, house.job("beside", "manual").await).await.unwrap();
+    give(&house, other, &theirs, 15).await;
+    house.pass(3600);
+    house.look().await;
+    assert_eq!(house.jobs.run(other).await.unwrap().owner, Some(theirs));
+    beside.kill().unwrap();
+    beside.wait().unwrap();
+    house.look().await;
+    assert_ne!(house.jobs.run(other).await.unwrap().claims, 1, "dead, it is replaced at once");
+    house.tasks.drain(Duration::from_secs(10)).await;
+}
+
+/// The same process under a later claim is somebody else.
+#[tokio::test]
+async fn an_earlier_claim_writes_nothing_in_the_name_of_a_later_one() {
+    let house = House::new().await;
+    let job = house.job("twice", "manual").await;
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    house.look().await;
+    let mut tx = house.db.write().await.unwrap();
+    sqlx::query("UPDATE runs SET claims = 2, reason = 'of the second' WHERE id = ?")
+        .bind(run.0)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    for _ in 0..200 {
+        if house.jobs.live(run).is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    assert!(house.jobs.live(run).is_none(), "the first stopped");
+    let now = house.jobs.run(run).await.unwrap();
+    assert_eq!((now.state, now.claims, now.reason.as_deref()), (RunState::Running, 2, Some("of the second")));
+    // Nobody works under the second claim: the next look frees the run, and one engine goes on with it.
+    house.look().await;
+    house.look().await;
+    assert_eq!((house.jobs.run(run).await.unwrap().claims, house.jobs.live(run).is_some()), (3, true));
+    house.tasks.drain(Duration::from_secs(10)).await;
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_left_alone_and_stops_nobody() {
+    let house = House::new().await;
+    house.engine.end(Ok(true));
+    let mut broken = Vec::new();
+    for name in ["held", "waits", "waits too", "waits three", "waits four"] {
+        broken.push(house.jobs.run_now(&Actor::System, house.job(name, "manual").await).await.unwrap());
+    }
+    give(&house, broken[0], "other-machine/other-boot/-/7/1/beef", 15).await;
+    let mut tx = house.db.write().await.unwrap();
+    sqlx::query("UPDATE runs SET counters = 'no JSON'").execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    house.pass(3600);
+    let sound = house.jobs.run_now(&Actor::System, house.job("sound", "manual").await).await.unwrap();
+    for _ in 0..2 {
+        house.look().await;
+    }
+    house.until(sound, RunState::Done).await;
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM runs WHERE counters = 'no JSON' AND claims < 2")
+        .fetch_one(house.db.read())
+        .await
+        .unwrap();
+    assert_eq!(kept as usize, broken.len(), "they are kept as they are");
+}
+
+/// What somebody forbids while a run rests is not done when it goes on.
+#[tokio::test]
+async fn a_run_that_is_taken_up_goes_on_with_the_settings_of_today() {
+    let house = House::new().await;
+    let actor = Actor::System;
+    let mut new = house.new_job("careful", "manual");
+    new.policy.delete.enabled = true;
+    let job = house.jobs.create(&actor, &new).await.unwrap();
+    let run = house.jobs.run_now(&actor, job).await.unwrap();
+    house.look().await;
+    house.jobs.pause(&actor, job).await.unwrap();
+    house.until(run, RunState::Paused).await;
+    new.policy.delete.enabled = false;
+    house.jobs.update(&actor, job, &new).await.unwrap();
+    house.jobs.resume(&actor, job).await.unwrap();
+    house.engine.end(Ok(true));
+    house.look().await;
+    house.until(run, RunState::Done).await;
+    let deletes: Vec<_> = house.engine.policies.lock().unwrap().iter().map(|policy| policy.delete.enabled).collect();
+    assert_eq!(deletes, [true, false]);
+}
+
+#[tokio::test]
+async fn a_rest_that_ends_in_the_form_makes_up_for_nothing() {
+    let house = House::new().await;
+    let actor = Actor::System;
+    let mut new = house.new_job("rested", "0 3 * * *");
+    let job = house.jobs.create(&actor, &new).await.unwrap();
+    house.jobs.pause(&actor, job).await.unwrap();
+    house.pass(14 * 86_400);
+    new.paused = false;
+    house.jobs.update(&actor, job, &new).await.unwrap();
+    house.look().await;
+    assert!(house.history(job).await.is_empty(), "two weeks of missed starts are not made up for");
+    let next = house.jobs.get(job).await.unwrap().next_start.unwrap();
+    assert_eq!(next.to_string(), "2026-03-16T02:00:00Z");
 }
 
 #[tokio::test]
