@@ -13,8 +13,9 @@ use crate::model::{Clock, Endpoint, EndpointId, JobId, RunId};
 
 use super::definition::{Job, JobRow, NewJob, store as definitions};
 use super::endpoint::store::{self as endpoints, Change};
-use super::endpoint::{NewEndpoint, StoredEndpoint};
+use super::endpoint::{EndpointRef, NewEndpoint, StoredEndpoint, check_places};
 use super::error::JobError;
+use super::history::{self, KEPT_RUNS};
 use super::run::{Cause, Run, RunEvent, RunFilter, RunState, store as runs};
 
 /// Endpoints, jobs and runs. Clones share everything.
@@ -23,6 +24,8 @@ pub struct Jobs {
     pub(super) db: Db,
     pub(super) vault: Arc<Vault>,
     pub(super) clock: Arc<dyn Clock>,
+    /// How many finished runs of a job keep their lists.
+    pub(super) keeps: usize,
     live: Arc<Mutex<HashMap<RunId, Arc<Progress>>>>,
     changes: watch::Sender<u64>,
 }
@@ -42,7 +45,22 @@ impl Jobs {
     /// Over an open store.
     #[must_use]
     pub fn new(db: Db, vault: Arc<Vault>, clock: Arc<dyn Clock>) -> Self {
-        Self { db, vault, clock, live: Arc::default(), changes: watch::Sender::new(0) }
+        Self { db, vault, clock, keeps: KEPT_RUNS, live: Arc::default(), changes: watch::Sender::new(0) }
+    }
+
+    /// Lets the last `runs` finished runs of every job keep their lists of paths and attempts.
+    #[must_use]
+    pub fn keeping(mut self, runs: usize) -> Self {
+        self.keeps = runs;
+        self
+    }
+
+    /// Removes lists of old runs, and what is left of removed jobs. A worker does it every hour.
+    ///
+    /// # Errors
+    /// What the store says; what was removed before stays removed.
+    pub async fn tidy(&self) -> Result<(), JobError> {
+        history::tidy(self).await
     }
 
     /// Wakes whenever something here was changed by this process. What other processes change shows
@@ -137,6 +155,7 @@ impl Jobs {
     /// # Errors
     /// Every [`JobError`] about names, endpoints and pairs.
     pub async fn create(&self, actor: &Actor, new: &NewJob) -> Result<JobId, JobError> {
+        self.check_places(new).await?;
         let mut tx = self.db.write().await?;
         let id = definitions::create(&mut tx, self.by(actor), new, false).await?;
         self.commit(tx).await?;
@@ -150,12 +169,23 @@ impl Jobs {
     /// # Errors
     /// As [`Jobs::create`].
     pub async fn update(&self, actor: &Actor, id: JobId, new: &NewJob) -> Result<(), JobError> {
+        self.check_places(new).await?;
         let mut tx = self.db.write().await?;
         definitions::update(&mut tx, self.by(actor), id, new).await?;
         self.commit(tx).await
     }
 
-    /// Removes a job; its history stays and its name is free. A run under way is cancelled.
+    /// Looks at the folders of a job before the store is asked for anything.
+    async fn check_places(&self, new: &NewJob) -> Result<(), JobError> {
+        let place = async |reference: &EndpointRef| match reference {
+            EndpointRef::Stored(id) => Ok::<_, JobError>(self.endpoint(*id).await?.endpoint),
+            EndpointRef::Inline(new) => Ok(new.endpoint.clone()),
+        };
+        check_places(&place(&new.source).await?, &place(&new.target).await?).await
+    }
+
+    /// Removes a job; its runs stay to be read and its name is free. A run under way is cancelled. What is
+    /// known about its target goes with the next [`Jobs::tidy`].
     ///
     /// # Errors
     /// [`JobError::NoJob`].

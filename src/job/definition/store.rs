@@ -103,6 +103,17 @@ pub(in crate::job) async fn due(pool: &SqlitePool, now: Timestamp) -> Result<Vec
     Ok(ids.into_iter().map(JobId).collect())
 }
 
+/// Those that were removed and have no run any more that is not over.
+pub(in crate::job) async fn removed(pool: &SqlitePool) -> Result<Vec<JobId>, DbError> {
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "SELECT id FROM jobs j WHERE removed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs WHERE job = j.id
+         AND state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted'))",
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.into_iter().map(JobId).collect())
+}
+
 async fn check(
     tx: &mut WriteTx,
     by: Change<'_>,

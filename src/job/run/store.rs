@@ -122,6 +122,34 @@ pub(in crate::job) async fn held(pool: &SqlitePool) -> Result<Vec<RunId>, DbErro
     Ok(ids.into_iter().map(RunId).collect())
 }
 
+/// Is the run over for good?
+pub(in crate::job) async fn is_over(pool: &SqlitePool, run: RunId) -> Result<bool, DbError> {
+    let row = sqlx::query("SELECT state FROM runs WHERE id = ?").bind(run.0).fetch_optional(pool).await?;
+    Ok(row.as_ref().map(|row| word::<RunState>(row, "state")).transpose()?.is_some_and(RunState::is_over))
+}
+
+/// Runs that are over and whose lists need not be kept: older than the last `keeps` of their job, or ended
+/// before `since` while they are not the last one of a job that is still there.
+pub(in crate::job) async fn outdated(
+    pool: &SqlitePool,
+    job: Option<JobId>,
+    keeps: usize,
+    since: Timestamp,
+) -> Result<Vec<RunId>, DbError> {
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "SELECT r.id FROM (SELECT id, job, ended, row_number() OVER (PARTITION BY job ORDER BY id DESC) AS place
+             FROM runs WHERE state IN ('done', 'incomplete', 'failed', 'cancelled') AND (?1 IS NULL OR job = ?1)) r
+         JOIN jobs j ON j.id = r.job
+         WHERE r.place > ?2 OR (r.ended < ?3 AND (r.place > 1 OR j.removed IS NOT NULL))",
+    )
+    .bind(job.map(|job| job.0))
+    .bind(i64::try_from(keeps).unwrap_or(i64::MAX))
+    .bind(since.as_microsecond())
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.into_iter().map(RunId).collect())
+}
+
 /// Queues a run.
 pub(in crate::job) async fn enqueue(
     tx: &mut WriteTx,

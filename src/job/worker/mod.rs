@@ -17,6 +17,7 @@ use crate::task::Tasks;
 use super::definition::store as definitions;
 use super::engine::Engine;
 use super::error::JobError;
+use super::history;
 use super::jobs::Jobs;
 use super::owner::{Life, Owner};
 use super::run::{Cause, Run, RunEvent, store as runs};
@@ -80,6 +81,8 @@ impl Worker {
     /// A worker that runs until `tasks` stop. Its first look is at once.
     pub fn start(jobs: Jobs, engine: Arc<dyn Engine>, options: WorkerOptions, tasks: &Tasks) -> Arc<Self> {
         let worker = Self::new(jobs, engine, options, tasks);
+        let tidying = worker.clone();
+        let _tidies = tasks.spawn("old lists of runs", async move { tidying.tidy().await });
         let looking = worker.clone();
         let _looks = tasks.spawn("job worker", async move { looking.watch(options.look).await });
         worker
@@ -96,6 +99,19 @@ impl Worker {
                 () = self.tasks.stopped() => {}
                 () = tokio::time::sleep(pause) => {}
                 _ = changes.changed() => {}
+            }
+        }
+    }
+
+    /// Beside the looks: removing millions of rows must not delay a start.
+    async fn tidy(&self) {
+        while !self.tasks.is_stopped() {
+            if let Err(error) = self.jobs.tidy().await {
+                tracing::warn!(error = %error, "old lists of runs were not removed; it is tried again");
+            }
+            tokio::select! {
+                () = self.tasks.stopped() => {}
+                () = tokio::time::sleep(history::EVERY) => {}
             }
         }
     }
@@ -196,6 +212,8 @@ impl Worker {
             Ok(Held { state, .. }) => tracing::info!(run.id = %run.id, run.state = %state, "run came to rest"),
             Err(error) => tracing::warn!(run.id = %run.id, error = %error, "run lost"),
         }
+        drop(live);
+        history::after(&self.jobs, run).await;
     }
 
     async fn prepare(&self, run: &Run) -> Result<Orders, JobError> {
