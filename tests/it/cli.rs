@@ -136,7 +136,7 @@ fn a_damaged_database_is_said_and_kept() {
     assert_eq!(fs::read(&database).unwrap(), rubbish);
 }
 
-/// A single command does not read gigabytes first; the service and `check` do, and `mirror` after a `kill -9`.
+/// A single command does not read gigabytes first; the service and `check` do.
 #[test]
 fn damage_deep_inside_is_found_by_the_service_and_by_check() {
     let folder = tempfile::tempdir().unwrap();
