@@ -100,12 +100,14 @@ impl Service {
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let store = Store::open(config).await?;
         let mut running = Running::claim(&store.folder)?;
+        store.check().await?;
         let tree = open_tree(config)?;
         let first_admin = store.accounts.ensure_first_admin().await?;
         store.accounts.warm_up().await?;
         let (work, records) = (Tasks::new(), Tasks::new());
         let recorder = Recorder::start(store.db.clone(), &records);
-        let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock));
+        let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock))
+            .keeping(config.jobs.keep_runs);
 
         // Every port is taken before the first client is let in: an error here leaves nothing behind.
         let https = match config.https.listen {

@@ -105,6 +105,31 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Reads the whole database to see whether it is sound.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let path = self.folder.join(DATABASE);
+        self.db.check().await.map_err(|source| StoreError::Database { path, source })
+    }
+
+    /// As [`Store::check`], for a folder that may hold no store yet; nothing is made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn check_at(folder: &Path) -> Result<(), StoreError> {
+        if !folder.join(DATABASE).exists() {
+            return Ok(());
+        }
+        let store = Self::open_at(folder).await?;
+        let sound = store.check().await;
+        store.db.close().await;
+        sound
+    }
+}
+
 /// Who types at the command line of this machine.
 #[must_use]
 pub fn operator() -> Actor {

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -271,9 +271,37 @@ pub enum RunVerb {
     /// The last runs.
     List(RunList),
     /// One run: what it did, and what is missing and why.
-    Show(RunNamed),
+    Show(RunShow),
     /// Ask a run to stop; it keeps what it has.
     Cancel(RunNamed),
+}
+
+impl RunVerb {
+    /// The journal to look into, when it is not the one of the data folder.
+    #[must_use]
+    pub fn state(&self) -> Option<&Path> {
+        match self {
+            Self::List(args) => args.state.as_deref(),
+            Self::Show(args) => args.state.as_deref(),
+            Self::Cancel(_) => None,
+        }
+    }
+}
+
+/// Options of `run show`.
+#[derive(Debug, Args)]
+pub struct RunShow {
+    /// Its number.
+    pub run: i64,
+    /// List every path that is missing and why, however many; with --json one object a line, the run last.
+    #[arg(long)]
+    pub missing: bool,
+    /// The journal of 'causeway mirror', when it is not in the data folder.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
 }
 
 /// Options of `run list`.
@@ -285,6 +313,9 @@ pub struct RunList {
     /// How many.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub last: u32,
+    /// The journal of 'causeway mirror', when it is not in the data folder.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
     /// How the answer is written.
     #[command(flatten)]
     pub format: Format,

@@ -2,20 +2,24 @@
 
 use serde_json::json;
 
+use crate::app::Store;
 use crate::config::{self, Loaded, Origin, Problems};
 use crate::telemetry;
 
 use super::args::CheckArgs;
 use super::{Failure, Out};
 
-/// Prints the effective configuration and every problem in it.
-pub(super) fn run(args: &CheckArgs, (loaded, problems): &(Loaded, Problems)) -> Result<(), Failure> {
+/// Prints the effective configuration and every problem in it, and in the store that it names.
+pub(super) async fn run(args: &CheckArgs, (loaded, problems): &(Loaded, Problems)) -> Result<(), Failure> {
     let out = Out::new(args.format.json);
     if args.example {
         return out.line(config::example().trim_end());
     }
     let mut found: Vec<String> = problems.iter().map(ToString::to_string).collect();
     if let Err(error) = telemetry::check(&loaded.config.log) {
+        found.push(error.to_string());
+    }
+    if let Err(error) = Store::check_at(&loaded.config.data).await {
         found.push(error.to_string());
     }
     if out.json() {

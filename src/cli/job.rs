@@ -1,4 +1,4 @@
-//! `causeway job …` and `causeway run …`.
+//! `causeway job …`.
 
 use serde_json::{Value, json};
 
@@ -6,12 +6,12 @@ use crate::app::{Store, operator};
 use crate::config::{Config, Environment, MIRROR_PASSWORDS};
 use crate::job::{EndpointRef, Job, JobRow, Jobs, NewEndpoint, NewJob, Run, RunFilter, Schedule, Zone};
 use crate::mirror::{Deletions, Policy};
-use crate::model::{Endpoint, JobId, Protocol, RunId};
+use crate::model::{Endpoint, JobId, Protocol};
 
-use super::args::{Format, JobAdd, JobNamed, JobVerb, RunList, RunVerb};
-use super::{Failure, Out, endpoint, summary};
+use super::args::{Format, JobAdd, JobNamed, JobVerb};
+use super::{Failure, Out, endpoint, runs};
 
-fn jobs(store: &Store) -> Jobs {
+pub(super) fn jobs(store: &Store) -> Jobs {
     Jobs::new(store.db.clone(), store.vault.clone(), store.clock.clone())
 }
 
@@ -54,49 +54,8 @@ pub(super) async fn run(
     }
 }
 
-/// Does what was asked of runs.
-pub(super) async fn runs(verb: RunVerb, store: &Store) -> Result<(), Failure> {
-    let jobs = jobs(store);
-    match verb {
-        RunVerb::List(args) => list_runs(&jobs, &args).await,
-        RunVerb::Show(args) => {
-            let out = Out::new(args.format.json);
-            let page = jobs.run_page(RunId(args.run)).await?;
-            if out.json() {
-                return out.value(&page.run);
-            }
-            let run = &page.run;
-            out.line(format!("run {} of '{}': {}", run.id, page.job.name, run.state))?;
-            out.line(format!("{} → {}", page.job.source.endpoint, page.job.target.endpoint))?;
-            for (what, at) in [("asked for", Some(run.queued)), ("started", run.started), ("ended", run.ended)] {
-                if let Some(at) = at {
-                    out.line(format!("{what} {}", page.job.zone.show(at)))?;
-                }
-            }
-            if let Some(reason) = &run.reason {
-                out.line(reason)?;
-            }
-            match (&run.summary, &run.counters) {
-                (Some(found), _) => summary::print(&out, found),
-                (None, Some(now)) => out.line(format!(
-                    "{} of {} files, {} of {}",
-                    now.files_done,
-                    now.files_planned,
-                    super::output::bytes(now.bytes_done),
-                    super::output::bytes(now.bytes_planned)
-                )),
-                (None, None) => Ok(()),
-            }
-        }
-        RunVerb::Cancel(args) => {
-            jobs.cancel(&operator(), RunId(args.run)).await?;
-            Out::new(args.format.json).say(format!("run {} ends; what it published stays", args.run))
-        }
-    }
-}
-
 /// By number or by name.
-async fn find(jobs: &Jobs, named: &str) -> Result<Job, Failure> {
+pub(super) async fn find(jobs: &Jobs, named: &str) -> Result<Job, Failure> {
     match (jobs.by_name(named).await, named.parse()) {
         (Ok(job), _) => Ok(job),
         (Err(_), Ok(number)) => Ok(jobs.get(JobId(number)).await?),
@@ -162,11 +121,11 @@ fn row_json(row: &JobRow) -> Value {
 async fn show(jobs: &Jobs, args: &JobNamed) -> Result<(), Failure> {
     let out = Out::new(args.format.json);
     let job = find(jobs, &args.job).await?;
-    let runs = jobs.runs(&RunFilter { job: Some(job.id), limit: 10, ..RunFilter::default() }).await?;
+    let found = jobs.runs(&RunFilter { job: Some(job.id), limit: 10, ..RunFilter::default() }).await?;
     if out.json() {
         let mut value = job_json(&job);
         if let Some(fields) = value.as_object_mut() {
-            fields.insert("runs".to_owned(), json!(runs));
+            fields.insert("runs".to_owned(), json!(found));
         }
         return out.value(&value);
     }
@@ -176,39 +135,7 @@ async fn show(jobs: &Jobs, args: &JobNamed) -> Result<(), Failure> {
     for at in jobs.next_starts(&job, 3) {
         out.line(format!("  next {}", job.zone.show(at)))?;
     }
-    print_runs(&out, &runs)
-}
-
-fn print_runs(out: &Out, runs: &[Run]) -> Result<(), Failure> {
-    let rows: Vec<Vec<String>> = runs
-        .iter()
-        .map(|run| {
-            let counts = run.summary.as_ref().map(|found| &found.counts);
-            vec![
-                run.id.to_string(),
-                run.job.to_string(),
-                run.state.to_string(),
-                run.started.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}")),
-                counts.map_or_else(|| "-".to_owned(), |c| c.files_published.to_string()),
-                counts.map_or_else(|| "-".to_owned(), |c| c.files_failed.to_string()),
-                run.reason.clone().unwrap_or_default(),
-            ]
-        })
-        .collect();
-    if rows.is_empty() {
-        return out.line("no runs yet");
-    }
-    out.table(&["run", "job", "state", "started", "copied", "failed", "why"], &rows)
-}
-
-async fn list_runs(jobs: &Jobs, args: &RunList) -> Result<(), Failure> {
-    let out = Out::new(args.format.json);
-    let job = match &args.job {
-        Some(named) => Some(find(jobs, named).await?.id),
-        None => None,
-    };
-    let runs = jobs.runs(&RunFilter { job, limit: args.last, ..RunFilter::default() }).await?;
-    if out.json() { out.value(&runs) } else { print_runs(&out, &runs) }
+    runs::print(&out, &found)
 }
 
 async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environment) -> Result<(), Failure> {

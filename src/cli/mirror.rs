@@ -1,6 +1,6 @@
 //! `causeway mirror`: one pair, in the foreground.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,10 +30,15 @@ const PLAN_QUEUE: usize = 256;
 pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environment) -> Result<(), Failure> {
     let out = Out::new(args.format.json);
     let (source, target) = endpoints(&args, environment)?;
-    let store = Store::open_at(&state_folder(&args, loaded, environment)?).await?;
+    let folder = state_folder(&args, loaded, environment)?;
+    let store = Store::open_at(&folder).await?;
+    // Where a person finds this journal again, from whatever folder.
+    let elsewhere =
+        (folder != loaded.config.data).then(|| std::path::absolute(&folder).unwrap_or_else(|_| folder.clone()));
     let tasks = Tasks::new();
     let recorder = Recorder::start(store.db.clone(), &tasks);
-    let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock));
+    let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock))
+        .keeping(loaded.config.jobs.keep_runs);
     let context = Context { recorder, clock: Arc::clone(&store.clock), tasks: tasks.child() };
     let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context));
     let stop = CancellationToken::new();
@@ -51,7 +56,7 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
         printed.await.map_err(|error| Failure::new(format!("the plan was lost: {error}")))??;
     }
     let told = match end {
-        Ok(end) => tell(&out, &args, &end),
+        Ok(end) => tell(&out, &args, &end, elsewhere.as_deref()),
         Err(error) => Err(Failure::new(error.to_string())),
     };
     if !tasks.drain(GOODBYE).await {
@@ -141,7 +146,7 @@ fn print_step(step: &PlannedStep, json: bool) -> Result<(), Failure> {
     output::raw(format!("{:<8} {}{size}{why}\n", step.action, step.path.display()).as_bytes())
 }
 
-fn tell(out: &Out, args: &MirrorArgs, end: &OnceEnd) -> Result<(), Failure> {
+fn tell(out: &Out, args: &MirrorArgs, end: &OnceEnd, state: Option<&Path>) -> Result<(), Failure> {
     if out.json() {
         let failure = end.failure.as_ref().map(ToString::to_string);
         // One line, also after the lines of a plan.
@@ -155,7 +160,7 @@ fn tell(out: &Out, args: &MirrorArgs, end: &OnceEnd) -> Result<(), Failure> {
             out.line("went on where an earlier run had been interrupted")?;
         }
         if let Some(found) = &end.summary {
-            summary::print(out, found)?;
+            summary::print(out, found, state)?;
         }
     }
     if let Some(failure) = &end.failure {

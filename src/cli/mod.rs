@@ -11,6 +11,7 @@ mod mirror;
 mod output;
 mod password;
 mod progress;
+mod runs;
 mod serve;
 mod summary;
 
@@ -132,10 +133,11 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             closed(&store, job::run(verb, &store, &config, &environment).await).await
         }
         Verb::Run(verb) => {
-            let store = store(&load(named, &environment)?.config).await?;
-            closed(&store, job::runs(verb, &store).await).await
+            let config = load(named, &environment)?.config;
+            let store = Store::open_at(verb.state().unwrap_or(&config.data)).await?;
+            closed(&store, runs::run(verb, &store).await).await
         }
-        Verb::Check(args) => check::run(&args, &config::inspect(named, &environment)),
+        Verb::Check(args) => check::run(&args, &config::inspect(named, &environment)).await,
         Verb::Account(verb) => {
             account::run(verb, &store(&load(named, &environment)?.config).await?, &environment).await
         }

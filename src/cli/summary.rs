@@ -1,5 +1,7 @@
 //! A run's summary in plain words.
 
+use std::path::Path;
+
 use crate::mirror::{Ended, Summary};
 use crate::remote::Doubt;
 
@@ -8,8 +10,34 @@ use super::{Failure, Out, output};
 /// How many missing paths are told one by one.
 const SHOWN: usize = 20;
 
-/// Prints it.
-pub(super) fn print(out: &Out, summary: &Summary) -> Result<(), Failure> {
+/// Prints it. `state` is the folder of its journal, when that is not the configured one.
+pub(super) fn print(out: &Out, summary: &Summary, state: Option<&Path>) -> Result<(), Failure> {
+    let counts = &summary.counts;
+    head(out, summary)?;
+    examples(out, summary, SHOWN)?;
+    let told = u64::try_from(summary.missing.len().min(SHOWN)).unwrap_or(u64::MAX);
+    let more = counts.files_failed.saturating_add(counts.files_waiting).saturating_sub(told);
+    if more > 0 && !summary.dry_run {
+        let state = state.map(|folder| format!(" --state {}", quoted(folder))).unwrap_or_default();
+        out.line(format!("… and {more} more, listed by: causeway run show {} --missing{state}", summary.run))?;
+    }
+    folders(out, summary, SHOWN)?;
+    notes(out, summary)?;
+    if summary.complete && !summary.dry_run {
+        out.line(if summary.verified { "everything is there and verified" } else { "everything is there" })?;
+    }
+    Ok(())
+}
+
+/// A folder as a shell takes it.
+fn quoted(folder: &Path) -> String {
+    let text = folder.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
+    if text.chars().all(plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// The numbers, and why it gave up when it did.
+pub(super) fn head(out: &Out, summary: &Summary) -> Result<(), Failure> {
     let counts = &summary.counts;
     if summary.dry_run {
         out.line("dry run: nothing was changed")?;
@@ -37,14 +65,20 @@ pub(super) fn print(out: &Out, summary: &Summary) -> Result<(), Failure> {
     if let Ended::GaveUp { fault } = &summary.ended {
         out.line(format!("gave up: {fault}"))?;
     }
-    for item in summary.missing.iter().take(SHOWN) {
+    Ok(())
+}
+
+/// The first `most` missing paths that the summary itself holds.
+pub(super) fn examples(out: &Out, summary: &Summary, most: usize) -> Result<(), Failure> {
+    for item in summary.missing.iter().take(most) {
         out.line(format!("missing: {}: {}", item.path.display(), item.fault))?;
     }
-    let more = counts.files_failed.saturating_sub(SHOWN as u64);
-    if more > 0 {
-        out.line(format!("… and {more} more: 'causeway run show {}' has them", summary.run))?;
-    }
-    for folder in summary.unsure.iter().take(SHOWN) {
+    Ok(())
+}
+
+/// The first `most` folders that may be incomplete, and how many more there are.
+pub(super) fn folders(out: &Out, summary: &Summary, most: usize) -> Result<(), Failure> {
+    for folder in summary.unsure.iter().take(most) {
         let name = if folder.path.is_root() { "the top folder".into() } else { folder.path.display() };
         match &folder.fault {
             Some(fault) => out.line(format!("not listed: {name}: {fault}"))?,
@@ -54,13 +88,16 @@ pub(super) fn print(out: &Out, summary: &Summary) -> Result<(), Failure> {
             }
         }
     }
-    for note in &summary.notes {
-        out.line(format!("note: {note}"))?;
+    let told = u64::try_from(summary.unsure.len().min(most)).unwrap_or(u64::MAX);
+    match summary.counts.dirs_unsure.saturating_sub(told) {
+        0 => Ok(()),
+        more => out.line(format!("… and {more} more folders that were not listed, or may be incomplete")),
     }
-    if summary.complete && !summary.dry_run {
-        out.line(if summary.verified { "everything is there and verified" } else { "everything is there" })?;
-    }
-    Ok(())
+}
+
+/// What was decided and why.
+pub(super) fn notes(out: &Out, summary: &Summary) -> Result<(), Failure> {
+    summary.notes.iter().try_for_each(|note| out.line(format!("note: {note}")))
 }
 
 fn files(count: u64) -> String {

@@ -84,6 +84,8 @@ pub struct Limits {
 pub struct Jobs {
     /// Runs at once.
     pub parallel: u16,
+    /// How many finished runs of a job keep their lists of paths.
+    pub keep_runs: usize,
 }
 
 /// What operators read.
@@ -122,7 +124,7 @@ impl Default for Config {
                 upload: 1 << 40,
                 drain: Duration::from_secs(20),
             },
-            jobs: Jobs { parallel: 2 },
+            jobs: Jobs { parallel: 2, keep_runs: crate::job::KEPT_RUNS },
             log: Log { format: LogFormat::Text, filter: "info".to_owned() },
         }
     }

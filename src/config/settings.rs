@@ -57,6 +57,7 @@ const ROWS: &[Row] = &[
     row!("limits.upload", limits.upload, "bytes of one upload over HTTP"),
     row!("limits.drain", limits.drain, "how long transfers may go on after a stop"),
     row!("jobs.parallel", jobs.parallel, "runs at once"),
+    row!("jobs.keep-runs", jobs.keep_runs, "finished runs of a job that keep their lists of paths, for a year at most"),
     row!("log.format", log.format, "\"text\" or \"json\""),
     row!("log.filter", log.filter, "for example \"info,causeway::remote=debug\""),
 ];

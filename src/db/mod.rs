@@ -89,8 +89,8 @@ pub struct Db {
 }
 
 impl Db {
-    /// Opens the file, creates it when it is missing, brings its schema up to date and checks that it
-    /// is sound.
+    /// Opens the file, creates it when it is missing and brings its schema up to date. Whether it is sound
+    /// as a whole says [`Db::check`].
     ///
     /// # Errors
     /// [`DbError::Damaged`], [`DbError::Newer`], or what the operating system says.
@@ -114,16 +114,22 @@ impl Db {
             sqlx::migrate::MigrateError::Execute(error) => error.into(),
             other => DbError::Other(sqlx::Error::Migrate(Box::new(other))),
         })?;
-        let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&writer).await?;
-        if verdict != "ok" {
-            return Err(DbError::Damaged(verdict));
-        }
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(options.read_only(true))
             .await?;
         Ok(Self { writer, readers, queue: Arc::new(Semaphore::new(WRITE_QUEUE)) })
+    }
+
+    /// Reads all of the file to see whether it is sound: seconds for a gigabyte. For the start of a service
+    /// and after an end that was none; a single command would wait too long for it.
+    ///
+    /// # Errors
+    /// [`DbError::Damaged`].
+    pub async fn check(&self) -> Result<(), DbError> {
+        let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&self.readers).await?;
+        if verdict == "ok" { Ok(()) } else { Err(DbError::Damaged(verdict)) }
     }
 
     fn newer(version: i64) -> DbError {

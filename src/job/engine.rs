@@ -154,7 +154,7 @@ impl MirrorEngine {
         match side {
             Side::Source => remote::open(&work.source, &self.context).await,
             // A dry run makes nothing, not even the target's folder.
-            Side::Target if work.policy.dry_run => remote::open(&work.target, &self.context).await,
+            Side::Target if work.policy.dry_run => remote::open_or_imagine(&work.target, &self.context).await,
             Side::Target => remote::open_or_create(&work.target, &self.context).await,
         }
     }

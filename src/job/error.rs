@@ -71,6 +71,9 @@ pub enum JobError {
         /// Where it would write.
         target: String,
     },
+    /// A folder of this machine cannot be looked at.
+    #[error("the folder {0} does not answer: see whether its mount hangs")]
+    NoAnswer(String),
     /// Wrong schedule or zone.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),

@@ -13,10 +13,10 @@ use crate::model::{Clock, Endpoint, EndpointId, JobId, RunId};
 
 use super::definition::{Job, JobRow, NewJob, store as definitions};
 use super::endpoint::store::{self as endpoints, Change};
-use super::endpoint::{NewEndpoint, StoredEndpoint};
+use super::endpoint::{EndpointRef, NewEndpoint, StoredEndpoint, check_places};
 use super::error::JobError;
+use super::history::{self, KEPT_RUNS};
 use super::run::{Cause, Run, RunEvent, RunFilter, RunState, store as runs};
-use super::schedule::Schedule;
 
 /// Endpoints, jobs and runs. Clones share everything.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Jobs {
     pub(super) db: Db,
     pub(super) vault: Arc<Vault>,
     pub(super) clock: Arc<dyn Clock>,
+    /// How many finished runs of a job keep their lists.
+    pub(super) keeps: usize,
     live: Arc<Mutex<HashMap<RunId, Arc<Progress>>>>,
     changes: watch::Sender<u64>,
 }
@@ -43,7 +45,22 @@ impl Jobs {
     /// Over an open store.
     #[must_use]
     pub fn new(db: Db, vault: Arc<Vault>, clock: Arc<dyn Clock>) -> Self {
-        Self { db, vault, clock, live: Arc::default(), changes: watch::Sender::new(0) }
+        Self { db, vault, clock, keeps: KEPT_RUNS, live: Arc::default(), changes: watch::Sender::new(0) }
+    }
+
+    /// Lets the last `runs` finished runs of every job keep their lists of paths and attempts.
+    #[must_use]
+    pub fn keeping(mut self, runs: usize) -> Self {
+        self.keeps = runs;
+        self
+    }
+
+    /// Removes lists of old runs, and what is left of removed jobs. A worker does it every hour.
+    ///
+    /// # Errors
+    /// What the store says; what was removed before stays removed.
+    pub async fn tidy(&self) -> Result<(), JobError> {
+        history::tidy(self).await
     }
 
     /// Wakes whenever something here was changed by this process. What other processes change shows
@@ -138,23 +155,37 @@ impl Jobs {
     /// # Errors
     /// Every [`JobError`] about names, endpoints and pairs.
     pub async fn create(&self, actor: &Actor, new: &NewJob) -> Result<JobId, JobError> {
+        self.check_places(new).await?;
         let mut tx = self.db.write().await?;
         let id = definitions::create(&mut tx, self.by(actor), new, false).await?;
         self.commit(tx).await?;
         Ok(id)
     }
 
-    /// Changes a job. A run under way keeps the settings it started with.
+    /// Changes a job. A process that works on a run keeps the settings it began with; a run that is taken up
+    /// again (after a pause, or when its process ended) goes on with those of today, so that what somebody
+    /// forbade meanwhile is not done.
     ///
     /// # Errors
     /// As [`Jobs::create`].
     pub async fn update(&self, actor: &Actor, id: JobId, new: &NewJob) -> Result<(), JobError> {
+        self.check_places(new).await?;
         let mut tx = self.db.write().await?;
         definitions::update(&mut tx, self.by(actor), id, new).await?;
         self.commit(tx).await
     }
 
-    /// Removes a job; its history stays and its name is free. A run under way is cancelled.
+    /// Looks at the folders of a job before the store is asked for anything.
+    async fn check_places(&self, new: &NewJob) -> Result<(), JobError> {
+        let place = async |reference: &EndpointRef| match reference {
+            EndpointRef::Stored(id) => Ok::<_, JobError>(self.endpoint(*id).await?.endpoint),
+            EndpointRef::Inline(new) => Ok(new.endpoint.clone()),
+        };
+        check_places(&place(&new.source).await?, &place(&new.target).await?).await
+    }
+
+    /// Removes a job; its runs stay to be read and its name is free. A run under way is cancelled. What is
+    /// known about its target goes with the next [`Jobs::tidy`].
     ///
     /// # Errors
     /// [`JobError::NoJob`].
@@ -245,11 +276,7 @@ impl Jobs {
         let by = self.by(actor);
         let job = definitions::present(&mut tx, id).await?;
         if job.paused {
-            let next = match &job.schedule {
-                Schedule::Cron { .. } => job.schedule.next_after(&job.zone, by.now),
-                Schedule::Once { .. } | Schedule::Manual => job.next_start,
-            };
-            definitions::set_paused(&mut tx, by, &job, false, next).await?;
+            definitions::set_paused(&mut tx, by, &job, false, definitions::after_pause(&job, by.now)).await?;
         }
         if let Some(run) = runs::active_of(&mut tx, id).await?
             && runs::step(&mut tx, by.now, &run, RunEvent::Resume, None).await?.is_some()
@@ -375,7 +402,31 @@ impl LiveGuard {
 
 impl Drop for LiveGuard {
     fn drop(&mut self) {
-        self.jobs.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.run);
+        let mut live = self.jobs.live.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have taken the run up since: that entry is not this guard's.
+        if live.get(&self.run).is_some_and(|progress| Arc::ptr_eq(progress, &self.progress)) {
+            live.remove(&self.run);
+        }
+        drop(live);
         self.jobs.changed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SystemClock;
+
+    #[tokio::test]
+    async fn a_guard_removes_only_its_own_entry() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
+        let jobs = Jobs::new(db, Arc::new(Vault::new(&[5; 32]).unwrap()), Arc::new(SystemClock));
+        let first = jobs.show_live(RunId(1), Arc::default());
+        let second = jobs.show_live(RunId(1), Arc::default());
+        drop(first);
+        assert!(jobs.live(RunId(1)).is_some_and(|live| Arc::ptr_eq(&live, &second.progress())));
+        drop(second);
+        assert!(jobs.live(RunId(1)).is_none());
     }
 }

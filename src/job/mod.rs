@@ -7,17 +7,19 @@
 //! foreground.
 //!
 //! # How a run survives its process
-//! A run belongs to the process whose [`Owner`] stands in its row, until `lease_until`. The owner renews
-//! the lease every [`HEARTBEAT`]; one that cannot, or finds another owner, stops its work. A worker frees
-//! a run when its lease ran out ([`LEASE`]) or when its process is seen to be dead on this machine, which
-//! is at once after a `kill -9`. A freed run is `interrupted` and goes on under the same id, from the
-//! mirror's journal.
+//! A run belongs to the process whose [`Owner`] stands in its row, under the number of its claim. The owner
+//! renews its lease every [`HEARTBEAT`]; one that cannot, or finds another claim in the row, stops its work.
+//! A worker frees a run when its process is seen to be dead on this machine, which is at once after a
+//! `kill -9`; a process that is seen alive keeps its run, whatever the clock says. Of a process that cannot
+//! be seen from here the lease decides ([`LEASE`]). A freed run is `interrupted` and goes on under the same
+//! id, from the mirror's journal.
 
 mod backoff;
 mod definition;
 mod endpoint;
 mod engine;
 mod error;
+mod history;
 mod jobs;
 mod once;
 mod owner;
@@ -30,6 +32,7 @@ pub use definition::{Job, JobRow, NewJob};
 pub use endpoint::{EndpointRef, MAX_NAME, NewEndpoint, StoredEndpoint};
 pub use engine::{Engine, MirrorEngine, RunFailure, Work};
 pub use error::JobError;
+pub use history::KEPT_RUNS;
 pub use jobs::{Jobs, RunPage};
 pub use once::{OnceEnd, OnceRequest, run_once};
 pub use owner::{Life, Owner};

@@ -14,9 +14,10 @@ use crate::model::{Endpoint, RunId};
 
 use super::definition::{NewJob, store as definitions};
 use super::endpoint::store::{self as endpoints, Change};
-use super::endpoint::{EndpointRef, NewEndpoint, check_pair};
+use super::endpoint::{EndpointRef, NewEndpoint, check_places};
 use super::engine::{Engine, RunFailure};
 use super::error::JobError;
+use super::history;
 use super::jobs::Jobs;
 use super::owner::{Life, Owner};
 use super::run::{Cause, Run, RunEvent, RunState, store as runs};
@@ -64,16 +65,18 @@ pub async fn run_once(
     progress: Arc<Progress>,
     stop: CancellationToken,
 ) -> Result<OnceEnd, JobError> {
-    check_pair(&request.source, &request.target)?;
+    check_places(&request.source, &request.target).await?;
     let owner = Owner::of_this_process();
     let run = take(jobs, &request, &owner).await?;
-    let _live = jobs.show_live(run.id, progress.clone());
+    let live = jobs.show_live(run.id, progress.clone());
     let owner = owner.to_string();
     let holder = Holder { jobs, engine, owner: &owner, progress, stop };
     let OnceRequest { source, target, policy, .. } = request;
     let orders = worker::Orders { source, target, policy, actor: Actor::Job(run.job) };
     let Held { state, summary, failure } = holder.work(&run, orders).await?;
-    Ok(OnceEnd { run: run.id, state, taken_up: run.claims > 0, summary, failure })
+    drop(live);
+    history::after(jobs, &run).await;
+    Ok(OnceEnd { run: run.id, state, taken_up: run.claims > 1, summary, failure })
 }
 
 /// Finds or makes the job and its run, and claims it: one transaction.
@@ -99,10 +102,12 @@ async fn take(jobs: &Jobs, request: &OnceRequest, owner: &Owner) -> Result<Run, 
             definitions::create(&mut tx, by, &new, true).await?
         }
     };
+    let mut broke_off = false;
     let id = match runs::active_of(&mut tx, job).await? {
         None => runs::enqueue(&mut tx, (&request.actor, now), job, Cause::AdHoc, None).await?,
         Some(run) => {
             free(jobs, &mut tx, &run, owner).await?;
+            broke_off = run.state.is_held();
             run.id
         }
     };
@@ -110,11 +115,15 @@ async fn take(jobs: &Jobs, request: &OnceRequest, owner: &Owner) -> Result<Run, 
     if let Some(state) = runs::step(&mut tx, now, &run, RunEvent::Resume, None).await? {
         run.state = state;
     }
-    if !runs::claim(&mut tx, now, &run, (&owner.to_string(), LEASE)).await? {
-        return Err(JobError::AlreadyActive { run: id, state: run.state });
-    }
+    let state = run.state;
+    let claimed = runs::claim(&mut tx, now, run, (&owner.to_string(), LEASE)).await?;
+    let run = claimed.ok_or(JobError::AlreadyActive { run: id, state })?;
     jobs.commit(tx).await?;
-    Ok(Run { state: RunState::Running, ..run })
+    if broke_off {
+        // Its process ended without a word, perhaps with its machine: is the journal still what it was?
+        jobs.db.check().await?;
+    }
+    Ok(run)
 }
 
 /// Frees `run` when its process is gone; refuses when it lives.

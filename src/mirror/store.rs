@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::words::{Action, ItemState};
 use crate::db::{Db, DbError};
@@ -111,6 +111,21 @@ pub async fn items(db: &Db, run: RunId, filter: &ItemFilter) -> Result<Vec<ItemR
     rows.iter().map(item_row).collect()
 }
 
+/// The items of a run that are not in the target as they should be, in the order in which they were planned: what failed,
+/// and what the run did not get to. Pages go by identity.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn missing(db: &Db, run: RunId, after: Option<ItemId>, limit: u32) -> Result<Vec<ItemRow>, DbError> {
+    let mut query = QueryBuilder::<Sqlite>::new(ITEM_COLUMNS);
+    query.push("run = ").push_bind(run.0);
+    query.push(" AND id > ").push_bind(after.map_or(0, |item| item.0));
+    query.push(" AND state IN ('failed', 'planned', 'transferring', 'verified') ORDER BY id LIMIT ");
+    query.push_bind(i64::from(limit));
+    let rows = query.build().fetch_all(db.read()).await?;
+    rows.iter().map(item_row).collect()
+}
+
 /// One item.
 ///
 /// # Errors
@@ -178,20 +193,83 @@ pub async fn counts(db: &Db, run: RunId) -> Result<RunCounts, DbError> {
     })
 }
 
-/// Removes everything that is known about a job's target and its runs; the audit log keeps its own. Call it
-/// inside the transaction that removes the job.
+/// Rows that are removed in one transaction: others write in between.
+const PIECE: i64 = 10_000;
+
+/// Runs that still have rows of what they saw.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn scanned(db: &Db) -> Result<Vec<RunId>, DbError> {
+    each_run(db, "SELECT min(run) FROM scan WHERE run > ?").await
+}
+
+/// Runs that still have items.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn itemised(db: &Db) -> Result<Vec<RunId>, DbError> {
+    each_run(db, "SELECT min(run) FROM items WHERE run > ?").await
+}
+
+/// From one run to the next by the index, instead of over all of their rows.
+async fn each_run(db: &Db, next: &'static str) -> Result<Vec<RunId>, DbError> {
+    let mut runs = Vec::new();
+    let mut last = i64::MIN;
+    while let Some(run) = sqlx::query_scalar::<_, Option<i64>>(next).bind(last).fetch_one(db.read()).await? {
+        runs.push(RunId(run));
+        last = run;
+    }
+    Ok(runs)
+}
+
+/// Removes what a run saw on both sides. For runs that are over for good: another start would list again.
 ///
 /// # Errors
 /// When the store cannot be written.
-pub async fn forget_job(conn: &mut SqliteConnection, job: JobId) -> Result<(), DbError> {
-    for sql in [
-        "DELETE FROM attempts WHERE item IN (SELECT id FROM items WHERE job = ?)",
-        "DELETE FROM scan WHERE run IN (SELECT run FROM items WHERE job = ?)",
-        "DELETE FROM items WHERE job = ?",
-        "DELETE FROM files WHERE job = ?",
-        "DELETE FROM tombstones WHERE job = ?",
-    ] {
-        sqlx::query(sql).bind(job.0).execute(&mut *conn).await?;
+pub async fn clear_scan(db: &Db, run: RunId) -> Result<(), DbError> {
+    super::scan::store::clear(db, run).await
+}
+
+/// Removes the items of a run that is over for good, and their attempts. Those with a part stay: a later run goes
+/// on with it, or removes it. What the job is known to have published is not touched.
+///
+/// # Errors
+/// When the store cannot be written.
+pub async fn prune_run(db: &Db, run: RunId) -> Result<(), DbError> {
+    const OLD: &str = "(SELECT id FROM items WHERE run = ?1 AND part IS NULL ORDER BY id LIMIT ?2)";
+    loop {
+        let mut tx = db.write().await?;
+        let mut gone = 0;
+        for table in ["attempts WHERE item IN ", "items WHERE id IN "] {
+            let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table}{OLD}"));
+            gone = sqlx::query(sql).bind(run.0).bind(PIECE).execute(&mut *tx).await?.rows_affected();
+        }
+        tx.commit().await?;
+        if gone == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Removes what is known about the target of a job that is gone and has no run any more. The audit log and the lists of
+/// its runs are not touched.
+///
+/// # Errors
+/// When the store cannot be written.
+pub async fn forget_job(db: &Db, job: JobId) -> Result<(), DbError> {
+    for table in ["files", "tombstones"] {
+        loop {
+            let sql = format!(
+                "DELETE FROM {table} WHERE job = ?1 AND path IN (SELECT path FROM {table} WHERE job = ?1 LIMIT ?2)"
+            );
+            let mut tx = db.write().await?;
+            let done = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(job.0).bind(PIECE).execute(&mut *tx).await?;
+            tx.commit().await?;
+            if done.rows_affected() == 0 {
+                break;
+            }
+        }
     }
     Ok(())
 }

@@ -253,7 +253,9 @@ impl FaultKind {
             E::PermissionDenied | E::ReadOnlyFilesystem => Self::Permission,
             E::NotFound => Self::Missing,
             E::AlreadyExists | E::DirectoryNotEmpty => Self::Exists,
-            E::StorageFull | E::QuotaExceeded | E::FileTooLarge => Self::DiskFull,
+            E::StorageFull | E::QuotaExceeded => Self::DiskFull,
+            // One file that does not fit (4 GiB on FAT) says nothing about the others.
+            E::FileTooLarge => Self::Unsupported,
             E::InvalidFilename => Self::BadName,
             _ => Self::Io,
         }
@@ -274,5 +276,15 @@ mod tests {
     fn words_come_back() {
         assert!(Phase::ALL.iter().all(|p| p.as_str().parse() == Ok(*p)));
         assert!(FaultKind::ALL.iter().all(|k| k.as_str().parse() == Ok(*k)));
+    }
+
+    /// A full disk concerns every file and may pass; a file that is too big for the file system concerns one, for good.
+    #[test]
+    fn a_file_that_is_too_big_is_no_full_disk() {
+        let kind = |kind: std::io::ErrorKind| FaultKind::of_io(&kind.into());
+        assert_eq!(kind(std::io::ErrorKind::StorageFull), FaultKind::DiskFull);
+        assert_eq!(kind(std::io::ErrorKind::QuotaExceeded), FaultKind::DiskFull);
+        let too_big = kind(std::io::ErrorKind::FileTooLarge);
+        assert_eq!((too_big, too_big.usual_retry()), (FaultKind::Unsupported, Retry::Never));
     }
 }

@@ -41,6 +41,20 @@ pub async fn open_or_create(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dy
     }
 }
 
+/// Opens an endpoint as a target that is only compared with: a local folder that is missing counts as an empty
+/// one, and is not made.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_or_imagine(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>, Fault> {
+    match open(endpoint, ctx).await {
+        Err(fault) if fault.kind == FaultKind::Missing && endpoint.protocol == Protocol::Local => {
+            Ok(Arc::new(super::memory::Memory::new()))
+        }
+        opened => opened,
+    }
+}
+
 fn unsupported(endpoint: &Endpoint, _ctx: &Context) -> Fault {
     Fault::new(
         Phase::Connect,

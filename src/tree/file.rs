@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
@@ -50,6 +50,14 @@ pub fn write_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Those of writing, syncing and renaming.
 pub fn write_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, bytes, 0o644, Replace::Yes)
+}
+
+/// `path` with its links followed as far as it exists: what does not exist yet hangs below the nearest folder
+/// that does. On a mount that hangs it does not come back.
+#[must_use]
+pub fn resolved(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|a| Some((a.canonicalize().ok()?, path.strip_prefix(a).ok()?)));
+    there.map_or_else(|| path.to_path_buf(), |(base, rest)| base.join(rest))
 }
 
 /// Makes `path` and every missing folder above it (mode 0755, the last one 0700 when `private`). One

@@ -136,6 +136,30 @@ fn a_damaged_database_is_said_and_kept() {
     assert_eq!(fs::read(&database).unwrap(), rubbish);
 }
 
+/// A single command does not read gigabytes first; the service and `check` do.
+#[test]
+fn damage_deep_inside_is_found_by_the_service_and_by_check() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(causeway(folder.path(), &["account", "list"]).0, 0);
+    assert_eq!(causeway(folder.path(), &["check"]).0, 0);
+    let database = folder.path().join("data/causeway.db");
+    let sql = |text: &str| String::from_utf8(Command::new("sqlite3").arg(&database).arg(text).output().unwrap().stdout);
+    let page: usize =
+        sql("SELECT rootpage FROM sqlite_master WHERE name = 'observations_at'").unwrap().trim().parse().unwrap();
+    let size: usize = sql("PRAGMA page_size").unwrap().trim().parse().unwrap();
+    let mut bytes = fs::read(&database).unwrap();
+    bytes[(page - 1) * size..page * size].fill(0xff);
+    fs::write(&database, &bytes).unwrap();
+    let (code, _, stderr) = causeway(folder.path(), &["account", "list"]);
+    assert_eq!(code, 0, "{stderr}");
+    let (code, stdout, _) = causeway(folder.path(), &["check"]);
+    assert!(code == 1 && stdout.contains("is damaged") && stdout.contains("backup"), "{stdout}");
+    let mut serve = command(folder.path());
+    serve.env("CAUSEWAY_HTTPS_LISTEN", "127.0.0.1:0").env("CAUSEWAY_SFTP_LISTEN", "127.0.0.1:0");
+    let (code, _, stderr) = run(serve.arg("serve"));
+    assert!(code == 1 && stderr.contains("is damaged") && stderr.contains("backup"), "{stderr}");
+}
+
 #[test]
 fn an_unusable_data_folder_is_said() {
     let folder = tempfile::tempdir().unwrap();
@@ -219,6 +243,143 @@ fn mirror_tells_with_its_exit_code() {
     assert!(stderr.contains("list of processes") && stderr.contains("the source cannot be opened"), "{stderr}");
     assert!(!format!("{stdout}{}", stderr.replace("password", "")).contains("hush-hush"), "{stderr}");
     assert!(begin.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn a_dry_run_prints_the_plan_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, target) = (folder.path().join("source"), folder.path().join("target"));
+    fs::create_dir_all(source.join("new/deep")).unwrap();
+    fs::write(source.join("new/deep/über.txt"), "hello").unwrap();
+    fs::write(source.join("same.txt"), "same").unwrap();
+    let first = ["mirror", "source", "target", "--exclude", "new"];
+    assert_eq!(causeway(folder.path(), &first).0, 0);
+    fs::write(source.join("same.txt"), "changed").unwrap();
+    let (code, stdout, stderr) = causeway(folder.path(), &["mirror", "source", "target", "--dry-run"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    for line in ["make-dir new", "make-dir new/deep", "copy     new/deep/über.txt (5 B)", "replace  same.txt (7 B)"] {
+        assert!(stdout.lines().any(|said| said == line), "'{line}' is not in\n{stdout}");
+    }
+    assert!(stdout.contains("dry run: nothing was changed"), "{stdout}");
+    assert_eq!(fs::read(target.join("same.txt")).unwrap(), b"same");
+    assert!(!target.join("new").exists());
+
+    let (code, stdout, stderr) = causeway(folder.path(), &["mirror", "source", "other", "--dry-run", "--json"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let lines: Vec<serde_json::Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (end, steps) = lines.split_last().unwrap();
+    let mut planned: Vec<_> = steps.iter().map(|step| (step["action"].as_str().unwrap(), &step["size"])).collect();
+    planned.sort_by_key(|(action, size)| (*action, size.as_u64()));
+    let (none, five, seven) = (serde_json::Value::Null, 5.into(), 7.into());
+    assert_eq!(planned, [("copy", &five), ("copy", &seven), ("make-dir", &none), ("make-dir", &none)]);
+    assert_eq!((&end["state"], &end["summary"]["dry_run"]), (&"done".into(), &true.into()), "{end}");
+    assert!(!folder.path().join("other").exists(), "a dry run makes not even the target's folder");
+}
+
+/// Runs a script of shell lines in `folder`, where it may mount what nobody else sees.
+fn with_mounts(folder: &Path, script: &str) -> (i32, String, String) {
+    let mut shell = command(folder);
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", binary().parent().unwrap().display());
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--map-root-user", "--mount", "sh", "-ec", script]).env("PATH", path).current_dir(folder);
+    for (name, value) in shell.stdin(Stdio::null()).get_envs() {
+        match value {
+            Some(value) => unshare.env(name, value),
+            None => unshare.env_remove(name),
+        };
+    }
+    run(unshare.stdin(Stdio::null()))
+}
+
+#[test]
+fn a_full_disk_is_said_with_what_to_do_and_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("source/deep")).unwrap();
+    fs::create_dir(folder.path().join("target")).unwrap();
+    fs::write(folder.path().join("source/deep/big.bin"), vec![7; 6 << 20]).unwrap();
+    fs::write(folder.path().join("source/small.txt"), "small").unwrap();
+    let script = r"
+        mount -t tmpfs -o size=3m none target
+        mirror='causeway mirror source target --state state --patience 3s'
+        echo == full; if $mirror; then echo 'it went well?'; fi
+        echo == there; find target -type f ! -name '.causeway-*'
+        echo == missing; causeway run show 1 --missing --state state
+        mount -o remount,size=64m target
+        echo == again; $mirror
+        echo == check; cmp source/deep/big.bin target/deep/big.bin && echo equal
+    ";
+    let begin = Instant::now();
+    let (code, stdout, stderr) = with_mounts(folder.path(), script);
+    let said = format!("{stdout}{stderr}");
+    assert_eq!(code, 0, "{said}");
+    let part = |name: &str| {
+        let rest = stdout.split_once(&format!("== {name}\n")).unwrap().1;
+        rest.split_once("== ").map_or(rest, |(part, _)| part)
+    };
+    let full = part("full");
+    assert!(full.contains("gave up: transfer: a file in deep: No space left on device"), "{said}");
+    assert!(full.contains("make room on its disk") && !said.contains(".causeway-part"), "{said}");
+    assert!(stderr.contains("the same command"), "{said}");
+    assert!(full.contains("more, listed by: causeway run show 1 --missing --state"), "{said}");
+    assert!(!part("there").contains("big.bin"), "no half file has its name: {said}");
+    assert!(part("missing").contains("missing: deep/big.bin: transfer: a file in deep: No space left"), "{said}");
+    assert!(part("again").contains("everything is there and verified"), "{said}");
+    assert!(part("check").contains("equal"), "{said}");
+    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_target_that_may_not_be_written_is_said_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("source")).unwrap();
+    fs::create_dir(folder.path().join("target")).unwrap();
+    for number in 0..300 {
+        fs::write(folder.path().join(format!("source/{number}")), "x").unwrap();
+    }
+    let script = "mount -t tmpfs -o ro none target; exec causeway mirror source target --state state";
+    let begin = Instant::now();
+    let (code, stdout, stderr) = with_mounts(folder.path(), script);
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    assert!(begin.elapsed() < Duration::from_secs(10), "it took {:?}", begin.elapsed());
+    let target = folder.path().join("target");
+    assert!(stderr.contains(target.to_str().unwrap()) && stderr.contains("cannot be written"), "{stderr}");
+    assert!(stderr.contains("Read-only file system") && stderr.contains("mount it for writing"), "{stderr}");
+    assert!(!stdout.contains("missing:") && !stderr.contains(".causeway-part"), "{stdout}{stderr}");
+}
+
+#[test]
+fn every_missing_path_can_be_listed() {
+    const ALL: usize = 1130;
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("source")).unwrap();
+    for number in 0..ALL {
+        fs::write(folder.path().join(format!("source/f{number:04}")), "x").unwrap();
+        // A folder lies where the file is to be.
+        fs::create_dir_all(folder.path().join(format!("target/f{number:04}"))).unwrap();
+    }
+    let (code, stdout, stderr) = causeway(folder.path(), &["mirror", "source", "target", "--state", "my state"]);
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    assert_eq!(stdout.matches("missing: ").count(), 20, "{stdout}");
+    let hint = stdout.lines().find(|line| line.contains(" more, listed by: ")).unwrap();
+    assert!(hint.starts_with(&format!("… and {} more", ALL - 20)), "{hint}");
+    // What it tells to type is typed, somewhere else.
+    let told = hint.split_once("listed by: ").unwrap().1;
+    let path = format!("{}:/usr/bin:/bin", binary().parent().unwrap().display());
+    let typed = |more: &str| {
+        let mut shell = Command::new("sh");
+        run(shell.args(["-c", &format!("{told} {more}")]).env("PATH", path.as_str()).current_dir("/"))
+    };
+    let (code, stdout, stderr) = typed("");
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let missing: std::collections::BTreeSet<_> = stdout.lines().filter(|line| line.starts_with("missing: f")).collect();
+    assert_eq!(missing.len(), ALL);
+    assert!(missing.iter().all(|line| line.contains("move it away")), "{:?}", missing.first());
+    let (code, stdout, stderr) = typed("--json");
+    assert_eq!(code, 0, "{stderr}");
+    let lines: Vec<serde_json::Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (end, items) = lines.split_last().unwrap();
+    assert_eq!((items.len(), &end["state"]), (ALL, &"incomplete".into()));
+    assert!(items.iter().all(|item| item["state"] == "failed" && item["fault"]["kind"] == "exists"), "{}", items[0]);
 }
 
 #[test]

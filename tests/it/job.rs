@@ -26,6 +26,7 @@ const NOON: &str = "2026-03-01T12:00:00Z";
 #[derive(Default)]
 struct Scripted {
     seen: Mutex<Vec<(RunId, Option<Secret>)>>,
+    policies: Mutex<Vec<Policy>>,
     ends: Mutex<Option<Result<bool, Fault>>>,
 }
 
@@ -49,6 +50,7 @@ impl Engine for Scripted {
         stop: CancellationToken,
     ) -> Result<Summary, RunFailure> {
         self.seen.lock().unwrap().push((work.run, work.source.password.clone()));
+        self.policies.lock().unwrap().push(work.policy.clone());
         let ends = self.ends.lock().unwrap().clone();
         let (ended, complete) = match ends {
             Some(Ok(complete)) => (Ended::Finished, complete),
@@ -222,8 +224,6 @@ async fn overlapping_starts_are_skipped_and_said() {
     house.until(running, RunState::Running).await;
     for _ in 0..3 {
         house.pass(300);
-        // The heartbeat follows the machine's clock, the test moved only the store's: renew the lease.
-        give(&house, running, &house.worker.owner().to_string(), 15).await;
         house.look().await;
     }
     let history = house.history(job).await;
@@ -349,6 +349,280 @@ async fn who_loses_the_lease_stops_and_writes_nothing() {
     assert!(house.jobs.live(run).is_none(), "the loser stopped");
     let now = house.jobs.run(run).await.unwrap();
     assert_eq!((now.state, now.owner.as_deref()), (RunState::Running, Some(far)), "the winner's row is untouched");
+}
+
+/// A machine that slept, or whose time was set: every lease looks old, and nobody is dead.
+#[tokio::test]
+async fn a_step_of_the_clock_frees_no_run_that_lives() {
+    let house = House::new().await;
+    let job = house.job("sleeper", "manual").await;
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    house.look().await;
+    for _ in 0..200 {
+        if !house.engine.seen().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    for _ in 0..5 {
+        house.pass(3600);
+        house.look().await;
+    }
+    let own = house.jobs.run(run).await.unwrap();
+    assert_eq!((own.state, own.claims, house.engine.seen().len()), (RunState::Running, 1, 1));
+
+    // Another process of this machine that lives: `causeway mirror` beside the server.
+    let mut beside = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", beside.id())).unwrap();
+    let started = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().to_owned();
+    let here = house.worker.owner().to_string();
+    let words: Vec<_> = here.split('/').collect();
+    let theirs = [words[0], words[1], words[2], &beside.id().to_string(), &started, "beef"].join("/");
+    let other = house.jobs.run_now(&Actor::System, house.job("beside", "manual").await).await.unwrap();
+    give(&house, other, &theirs, 15).await;
+    house.pass(3600);
+    house.look().await;
+    assert_eq!(house.jobs.run(other).await.unwrap().owner, Some(theirs));
+    beside.kill().unwrap();
+    beside.wait().unwrap();
+    house.look().await;
+    assert_ne!(house.jobs.run(other).await.unwrap().claims, 1, "dead, it is replaced at once");
+    house.tasks.drain(Duration::from_secs(10)).await;
+}
+
+/// The same process under a later claim is somebody else.
+#[tokio::test]
+async fn an_earlier_claim_writes_nothing_in_the_name_of_a_later_one() {
+    let house = House::new().await;
+    let job = house.job("twice", "manual").await;
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    house.look().await;
+    let mut tx = house.db.write().await.unwrap();
+    sqlx::query("UPDATE runs SET claims = 2, reason = 'of the second' WHERE id = ?")
+        .bind(run.0)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    for _ in 0..200 {
+        if house.jobs.live(run).is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    assert!(house.jobs.live(run).is_none(), "the first stopped");
+    let now = house.jobs.run(run).await.unwrap();
+    assert_eq!((now.state, now.claims, now.reason.as_deref()), (RunState::Running, 2, Some("of the second")));
+    // Nobody works under the second claim: the next look frees the run, and one engine goes on with it.
+    house.look().await;
+    house.look().await;
+    assert_eq!((house.jobs.run(run).await.unwrap().claims, house.jobs.live(run).is_some()), (3, true));
+    house.tasks.drain(Duration::from_secs(10)).await;
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_left_alone_and_stops_nobody() {
+    let house = House::new().await;
+    house.engine.end(Ok(true));
+    let mut broken = Vec::new();
+    for name in ["held", "waits", "waits too", "waits three", "waits four"] {
+        broken.push(house.jobs.run_now(&Actor::System, house.job(name, "manual").await).await.unwrap());
+    }
+    give(&house, broken[0], "other-machine/other-boot/-/7/1/beef", 15).await;
+    let mut tx = house.db.write().await.unwrap();
+    sqlx::query("UPDATE runs SET counters = 'no JSON'").execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    house.pass(3600);
+    let sound = house.jobs.run_now(&Actor::System, house.job("sound", "manual").await).await.unwrap();
+    for _ in 0..2 {
+        house.look().await;
+    }
+    house.until(sound, RunState::Done).await;
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM runs WHERE counters = 'no JSON' AND claims < 2")
+        .fetch_one(house.db.read())
+        .await
+        .unwrap();
+    assert_eq!(kept as usize, broken.len(), "they are kept as they are");
+}
+
+/// What somebody forbids while a run rests is not done when it goes on.
+#[tokio::test]
+async fn a_run_that_is_taken_up_goes_on_with_the_settings_of_today() {
+    let house = House::new().await;
+    let actor = Actor::System;
+    let mut new = house.new_job("careful", "manual");
+    new.policy.delete.enabled = true;
+    let job = house.jobs.create(&actor, &new).await.unwrap();
+    let run = house.jobs.run_now(&actor, job).await.unwrap();
+    house.look().await;
+    house.jobs.pause(&actor, job).await.unwrap();
+    house.until(run, RunState::Paused).await;
+    new.policy.delete.enabled = false;
+    house.jobs.update(&actor, job, &new).await.unwrap();
+    house.jobs.resume(&actor, job).await.unwrap();
+    house.engine.end(Ok(true));
+    house.look().await;
+    house.until(run, RunState::Done).await;
+    let deletes: Vec<_> = house.engine.policies.lock().unwrap().iter().map(|policy| policy.delete.enabled).collect();
+    assert_eq!(deletes, [true, false]);
+}
+
+#[tokio::test]
+async fn a_rest_that_ends_in_the_form_makes_up_for_nothing() {
+    let house = House::new().await;
+    let actor = Actor::System;
+    let mut new = house.new_job("rested", "0 3 * * *");
+    let job = house.jobs.create(&actor, &new).await.unwrap();
+    house.jobs.pause(&actor, job).await.unwrap();
+    house.pass(14 * 86_400);
+    new.paused = false;
+    house.jobs.update(&actor, job, &new).await.unwrap();
+    house.look().await;
+    assert!(house.history(job).await.is_empty(), "two weeks of missed starts are not made up for");
+    let next = house.jobs.get(job).await.unwrap().next_start.unwrap();
+    assert_eq!(next.to_string(), "2026-03-16T02:00:00Z");
+}
+
+impl House {
+    /// Leaves what a mirror leaves in the store: rows of what it saw, and two items of which one has a part.
+    async fn leave_lists(&self, job: JobId, run: RunId) {
+        let mut tx = self.db.write().await.unwrap();
+        for (side, path) in [(0, "a"), (0, "b"), (1, "a")] {
+            sqlx::query("INSERT INTO scan (run, side, path, kind) VALUES (?, ?, CAST(? AS BLOB), 0)")
+                .bind(run.0)
+                .bind(side)
+                .bind(path)
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+        }
+        for (path, part) in [("a", None), ("b", Some("part"))] {
+            let item = sqlx::query(
+                "INSERT INTO items (job, run, path, target, kind, action, state, part, at)
+                 VALUES (?1, ?2, CAST(?3 AS BLOB), CAST(?3 AS BLOB), 0, 'copy', 'failed', CAST(?4 AS BLOB), 0)",
+            )
+            .bind(job.0)
+            .bind(run.0)
+            .bind(path)
+            .bind(part)
+            .execute(&mut *tx)
+            .await
+            .unwrap()
+            .last_insert_rowid();
+            sqlx::query(
+                "INSERT INTO attempts (item, number, started, ended, from_offset, bytes) VALUES (?, 1, 0, 0, 0, 0)",
+            )
+            .bind(item)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        }
+        for table in ["files", "tombstones"] {
+            let sql = match table {
+                "files" => {
+                    "INSERT OR REPLACE INTO files (job, path, target, kind, proven, run, at) VALUES (?, x'61', x'61', 0, 1, ?, 0)"
+                }
+                _ => "INSERT OR REPLACE INTO tombstones (job, path, first_run, last_run) VALUES (?1, x'62', ?2, ?2)",
+            };
+            sqlx::query(sql).bind(job.0).bind(run.0).execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    async fn count(&self, what: &str) -> i64 {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {what}"));
+        sqlx::query_scalar(sql).fetch_one(self.db.read()).await.unwrap()
+    }
+
+    /// Waits (bounded) until `what` has `rows` rows.
+    async fn until_count(&self, what: &str, rows: i64) {
+        for _ in 0..200 {
+            if self.count(what).await == rows {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{what} has {} rows and not {rows}", self.count(what).await);
+    }
+}
+
+#[tokio::test]
+async fn what_a_run_saw_goes_when_it_is_over_however_it_ends() {
+    let house = House::new().await;
+    let actor = Actor::System;
+    let job = house.job("falls", "manual").await;
+    let run = house.jobs.run_now(&actor, job).await.unwrap();
+    house.leave_lists(job, run).await;
+    house.engine.end(Err(Fault::new(Phase::Login, FaultKind::Auth, "no")));
+    house.look().await;
+    house.until(run, RunState::Failed).await;
+    house.until_count("scan", 0).await;
+
+    // Paused, it will go on and keeps what it has; cancelled while nobody works on it, the hourly look removes it.
+    let run = house.jobs.run_now(&actor, job).await.unwrap();
+    house.leave_lists(job, run).await;
+    house.jobs.pause(&actor, job).await.unwrap();
+    house.jobs.tidy().await.unwrap();
+    assert_eq!(house.count("scan").await, 3);
+    house.jobs.cancel(&actor, run).await.unwrap();
+    house.jobs.tidy().await.unwrap();
+    assert_eq!(house.count("scan").await, 0);
+}
+
+#[tokio::test]
+async fn old_runs_lose_their_lists_and_the_memory_of_the_target_stays() {
+    let house = House::new().await;
+    let actor = Actor::System;
+    let jobs = house.jobs.clone().keeping(2);
+    house.engine.end(Ok(true));
+    let job = house.job("often", "manual").await;
+    let mut runs = Vec::new();
+    for _ in 0..4 {
+        let run = jobs.run_now(&actor, job).await.unwrap();
+        house.look().await;
+        house.until(run, RunState::Done).await;
+        house.leave_lists(job, run).await;
+        runs.push(run);
+        house.pass(60);
+    }
+    jobs.tidy().await.unwrap();
+    let left = |run: RunId, part: &str| format!("items WHERE run = {run} AND part IS {part}");
+    for (place, run) in runs.iter().enumerate() {
+        assert_eq!(house.count(&left(*run, "NULL")).await, i64::from(place >= 2), "run {place}");
+        assert_eq!(house.count(&left(*run, "NOT NULL")).await, 1, "a later run goes on with the part");
+    }
+    assert_eq!(house.count("attempts").await, 2 + 4);
+    assert_eq!((house.count("files").await, house.count("tombstones").await), (1, 1));
+    assert_eq!(house.history(job).await.len(), 4, "the runs themselves stay");
+
+    // A year later only the last one keeps its list.
+    house.pass(370 * 86_400);
+    jobs.tidy().await.unwrap();
+    assert_eq!(house.count("items WHERE part IS NULL").await, 1);
+    assert_eq!(house.count(&left(runs[3], "NULL")).await, 1);
+
+    house.jobs.remove(&actor, job).await.unwrap();
+    jobs.tidy().await.unwrap();
+    assert_eq!((house.count("files").await, house.count("tombstones").await), (0, 0), "nobody will ask again");
+    assert_eq!(house.count("items WHERE part IS NULL").await, 0, "older than a year, and no job to keep it for");
+}
+
+/// While somebody else writes, a pair of folders is looked at all the same.
+#[tokio::test]
+async fn folders_are_looked_at_before_the_store_is_asked() {
+    let house = House::new().await;
+    let real = house.folder.path().join("real");
+    std::fs::create_dir(&real).unwrap();
+    let link = house.folder.path().join("link");
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let local = |path: &std::path::Path| {
+        EndpointRef::Inline(NewEndpoint::unnamed(Endpoint::parse(path.to_str().unwrap()).unwrap()))
+    };
+    let mut new = house.new_job("inside", "manual");
+    (new.source, new.target) = (local(&real), local(&link.join("below")));
+    let _writing = house.db.write().await.unwrap();
+    let refused = tokio::time::timeout(Duration::from_secs(10), house.jobs.create(&Actor::System, &new)).await;
+    assert!(matches!(refused, Ok(Err(JobError::TargetInside { .. }))), "{refused:?}");
 }
 
 #[tokio::test]

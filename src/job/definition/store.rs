@@ -103,6 +103,17 @@ pub(in crate::job) async fn due(pool: &SqlitePool, now: Timestamp) -> Result<Vec
     Ok(ids.into_iter().map(JobId).collect())
 }
 
+/// Those that were removed and have no run any more that is not over.
+pub(in crate::job) async fn removed(pool: &SqlitePool) -> Result<Vec<JobId>, DbError> {
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "SELECT id FROM jobs j WHERE removed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs WHERE job = j.id
+         AND state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted'))",
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.into_iter().map(JobId).collect())
+}
+
 async fn check(
     tx: &mut WriteTx,
     by: Change<'_>,
@@ -149,13 +160,19 @@ pub(in crate::job) async fn create(
     Ok(id)
 }
 
-/// Changes the settings of a job. A run under way keeps those it started with.
+/// Changes the settings of a job. They hold for every run from its next claim on.
 pub(in crate::job) async fn update(tx: &mut WriteTx, by: Change<'_>, id: JobId, new: &NewJob) -> Result<(), JobError> {
     let old = present(&mut *tx, id).await?;
     let name = checked_name("job", &new.name)?;
     let (source, target) = check(tx, by, new, old.ad_hoc).await?;
     let rescheduled = new.schedule != old.schedule || new.zone != old.zone;
-    let next = if rescheduled { new.schedule.first(&new.zone, by.now) } else { old.next_start };
+    let next = if rescheduled {
+        new.schedule.first(&new.zone, by.now)
+    } else if old.paused && !new.paused {
+        after_pause(&old, by.now)
+    } else {
+        old.next_start
+    };
     let changed: Vec<String> = [
         ("name", name != old.name),
         ("source", source != old.source.id),
@@ -191,6 +208,15 @@ pub(in crate::job) async fn update(tx: &mut WriteTx, by: Change<'_>, id: JobId, 
     .map_err(|error| taken(error.into(), &name))?;
     append(tx, by.now, by.actor, &Event::JobChanged { job: id, name, changed }).await?;
     Ok(())
+}
+
+/// The next start of a job whose rest ends. Starts of a schedule that fell into the rest are not made up for;
+/// a one-time start is.
+pub(in crate::job) fn after_pause(job: &Job, now: Timestamp) -> Option<Timestamp> {
+    match &job.schedule {
+        Schedule::Cron { .. } => job.schedule.next_after(&job.zone, now),
+        Schedule::Once { .. } | Schedule::Manual => job.next_start,
+    }
 }
 
 /// Lets the schedule rest or go on, with its next start.

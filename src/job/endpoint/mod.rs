@@ -2,9 +2,16 @@
 
 pub(super) mod store;
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::model::{Endpoint, EndpointId, Protocol};
+use crate::task;
+use crate::tree::file;
 
 use super::JobError;
 
@@ -74,40 +81,74 @@ pub(super) fn checked_name(what: &'static str, name: &str) -> Result<String, Job
     if length > MAX_NAME { Err(JobError::LongName { what, length, most: MAX_NAME }) } else { Ok(name.to_owned()) }
 }
 
-/// Refuses pairs that would copy into themselves.
+/// How long a folder of this machine may take to be looked at.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Refuses pairs that would copy into themselves, by their names alone.
 pub(super) fn check_pair(source: &Endpoint, target: &Endpoint) -> Result<(), JobError> {
-    let one_server = source.protocol.family() == target.protocol.family()
-        && source.host.eq_ignore_ascii_case(&target.host)
-        && source.port == target.port
-        && source.user == target.user;
-    if !one_server {
+    if !one_server(source, target) {
         return Ok(());
     }
-    let (from, to) = (components(source), components(target));
+    compare(source, target, &components(&named(source)), &components(&named(target)))
+}
+
+/// As [`check_pair`], with the links of this machine followed. Off the async threads and outside of every
+/// transaction: a folder on a mount that hangs must keep nobody from the store.
+pub(super) async fn check_places(source: &Endpoint, target: &Endpoint) -> Result<(), JobError> {
+    check_places_with(source, target, file::resolved, LOOK).await
+}
+
+async fn check_places_with(
+    source: &Endpoint,
+    target: &Endpoint,
+    resolve: fn(&Path) -> PathBuf,
+    patience: Duration,
+) -> Result<(), JobError> {
+    check_pair(source, target)?;
+    if !one_server(source, target) || source.protocol != Protocol::Local {
+        return Ok(());
+    }
+    let place = async |endpoint: &Endpoint| {
+        let root = PathBuf::from(OsString::from_vec(named(endpoint)));
+        match tokio::time::timeout(patience, task::blocking(move || resolve(&root))).await {
+            Ok(Ok(place)) => Ok(components(place.as_os_str().as_bytes())),
+            Ok(Err(_)) | Err(_) => Err(JobError::NoAnswer(endpoint.url())),
+        }
+    };
+    compare(source, target, &place(source).await?, &place(target).await?)
+}
+
+fn one_server(source: &Endpoint, target: &Endpoint) -> bool {
+    source.protocol.family() == target.protocol.family()
+        && source.host.eq_ignore_ascii_case(&target.host)
+        && source.port == target.port
+        && source.user == target.user
+}
+
+fn compare(source: &Endpoint, target: &Endpoint, from: &[Vec<u8>], to: &[Vec<u8>]) -> Result<(), JobError> {
     let (source_url, target_url) = (source.url(), target.url());
     if from == to {
         Err(JobError::SamePlace(source_url))
-    } else if to.starts_with(&from) {
+    } else if to.starts_with(from) {
         Err(JobError::TargetInside { source_url, target: target_url })
-    } else if from.starts_with(&to) {
+    } else if from.starts_with(to) {
         Err(JobError::SourceInside { source_url, target: target_url })
     } else {
         Ok(())
     }
 }
 
-/// The folder's path, component by component, `.` and doubled slashes removed; on this machine links
-/// are followed as far as the path exists.
-fn components(endpoint: &Endpoint) -> Vec<Vec<u8>> {
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    let mut root = endpoint.root.clone();
-    if endpoint.protocol == Protocol::Local {
-        let path = std::path::Path::new(std::ffi::OsStr::from_bytes(&root));
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-        // What does not exist yet hangs below the nearest folder that does.
-        let there = path.ancestors().find_map(|a| Some((a.canonicalize().ok()?, path.strip_prefix(a).ok()?)));
-        root = there.map_or(path.clone(), |(base, rest)| base.join(rest)).into_os_string().into_vec();
+/// The folder's path as it is written; on this machine from the root.
+fn named(endpoint: &Endpoint) -> Vec<u8> {
+    if endpoint.protocol != Protocol::Local {
+        return endpoint.root.clone();
     }
+    let path = Path::new(OsStr::from_bytes(&endpoint.root));
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).into_os_string().into_vec()
+}
+
+/// The path component by component, `.` and doubled slashes removed.
+fn components(root: &[u8]) -> Vec<Vec<u8>> {
     // A path from the login folder and one from the server's root are not comparable: keep the mark.
     let mut parts: Vec<Vec<u8>> = if root.starts_with(b"/") { vec![b"/".to_vec()] } else { Vec::new() };
     for part in root.split(|b| *b == b'/').filter(|p| !p.is_empty() && *p != b".") {
@@ -139,16 +180,30 @@ mod tests {
         assert!(pair("ftp://u@h/a", "/a").is_ok());
     }
 
-    #[test]
-    fn links_do_not_hide_it() {
+    #[tokio::test]
+    async fn links_do_not_hide_it() {
         let folder = tempfile::tempdir().unwrap();
         let real = folder.path().join("real");
         std::fs::create_dir(&real).unwrap();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&real, &link).unwrap();
-        let inside = link.join("not/yet");
-        let error = pair(real.to_str().unwrap(), inside.to_str().unwrap()).unwrap_err();
+        let local = |path: &Path| Endpoint::local(path.as_os_str().as_bytes());
+        let error = check_places(&local(&real), &local(&link.join("not/yet"))).await.unwrap_err();
         assert!(matches!(error, JobError::TargetInside { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_mount_that_hangs_is_said() {
+        let local = |path: &str| Endpoint::local(path.as_bytes());
+        let hangs: fn(&Path) -> PathBuf = |path| {
+            std::thread::sleep(Duration::from_millis(400));
+            path.to_path_buf()
+        };
+        let short = Duration::from_millis(20);
+        let error = check_places_with(&local("/srv/a"), &local("/srv/b"), hangs, short).await.unwrap_err();
+        assert!(error.to_string().contains("/srv/a") && error.to_string().contains("mount"), "{error}");
+        let patient = Duration::from_secs(60);
+        check_places_with(&local("/srv/a"), &local("/srv/b"), hangs, patient).await.unwrap();
     }
 
     #[test]

@@ -98,6 +98,16 @@ pub struct Run {
     pub reason: Option<String>,
 }
 
+/// Who works on a run, and under which of its claims. One process may take a run up twice: only the latest
+/// claim may write in the run's name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim<'a> {
+    /// The process.
+    pub(super) owner: &'a str,
+    /// 1, 2, 3 …: [`Run::claims`] since it was taken up.
+    pub(super) number: u32,
+}
+
 /// Which runs to read; newest first.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {

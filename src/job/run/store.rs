@@ -9,7 +9,7 @@ use crate::db::{Db, DbError, WriteTx};
 use crate::mirror::{Snapshot, Summary};
 use crate::model::{JobId, RunId};
 
-use super::{Cause, Run, RunEvent, RunFilter, RunState, next_state};
+use super::{Cause, Claim, Run, RunEvent, RunFilter, RunState, next_state};
 use crate::job::JobError;
 use crate::job::stored::{count, maybe_json, maybe_moment, moment, text, word};
 
@@ -113,10 +113,41 @@ pub(in crate::job) async fn waiting(pool: &SqlitePool, limit: usize) -> Result<V
     Ok(ids.into_iter().map(RunId).collect())
 }
 
-/// Those that some process should be working on.
-pub(in crate::job) async fn held(pool: &SqlitePool) -> Result<Vec<Run>, DbError> {
-    let query = select!("WHERE state IN ('running', 'pausing', 'cancelling')");
-    read_all(&sqlx::query(query).fetch_all(pool).await?)
+/// Those that some process should be working on. Only their numbers: one row that cannot be read must not
+/// hide the others.
+pub(in crate::job) async fn held(pool: &SqlitePool) -> Result<Vec<RunId>, DbError> {
+    let ids: Vec<i64> = sqlx::query_scalar("SELECT id FROM runs WHERE state IN ('running', 'pausing', 'cancelling')")
+        .fetch_all(pool)
+        .await?;
+    Ok(ids.into_iter().map(RunId).collect())
+}
+
+/// Is the run over for good?
+pub(in crate::job) async fn is_over(pool: &SqlitePool, run: RunId) -> Result<bool, DbError> {
+    let row = sqlx::query("SELECT state FROM runs WHERE id = ?").bind(run.0).fetch_optional(pool).await?;
+    Ok(row.as_ref().map(|row| word::<RunState>(row, "state")).transpose()?.is_some_and(RunState::is_over))
+}
+
+/// Runs that are over and whose lists need not be kept: older than the last `keeps` of their job, or ended
+/// before `since` while they are not the last one of a job that is still there.
+pub(in crate::job) async fn outdated(
+    pool: &SqlitePool,
+    job: Option<JobId>,
+    keeps: usize,
+    since: Timestamp,
+) -> Result<Vec<RunId>, DbError> {
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "SELECT r.id FROM (SELECT id, job, ended, row_number() OVER (PARTITION BY job ORDER BY id DESC) AS place
+             FROM runs WHERE state IN ('done', 'incomplete', 'failed', 'cancelled') AND (?1 IS NULL OR job = ?1)) r
+         JOIN jobs j ON j.id = r.job
+         WHERE r.place > ?2 OR (r.ended < ?3 AND (r.place > 1 OR j.removed IS NOT NULL))",
+    )
+    .bind(job.map(|job| job.0))
+    .bind(i64::try_from(keeps).unwrap_or(i64::MAX))
+    .bind(since.as_microsecond())
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.into_iter().map(RunId).collect())
 }
 
 /// Queues a run.
@@ -200,76 +231,79 @@ pub(in crate::job) async fn step(
     Ok(Some(state))
 }
 
-/// Takes a waiting run up for `owner`. None when it is not waiting any more.
+/// Takes a waiting run up for `owner`: the run as it is from now on. None when it is not waiting any more.
 pub(in crate::job) async fn claim(
     tx: &mut WriteTx,
     now: Timestamp,
-    run: &Run,
+    run: Run,
     (owner, lease): (&str, SignedDuration),
-) -> Result<bool, JobError> {
-    if step(tx, now, run, RunEvent::Claim, None).await?.is_none() {
-        return Ok(false);
-    }
+) -> Result<Option<Run>, JobError> {
+    let Some(state) = step(tx, now, &run, RunEvent::Claim, None).await? else { return Ok(None) };
+    let claims = run.claims.saturating_add(1);
     sqlx::query(
-        "UPDATE runs SET owner = ?1, lease_until = ?2, heartbeat = ?3, claims = claims + 1,
+        "UPDATE runs SET owner = ?1, lease_until = ?2, heartbeat = ?3, claims = ?5,
          started = coalesce(started, ?3) WHERE id = ?4",
     )
     .bind(owner)
     .bind(until(now, lease))
     .bind(now.as_microsecond())
     .bind(run.id.0)
+    .bind(i64::from(claims))
     .execute(&mut **tx)
     .await?;
-    let event = Event::RunStarted { job: run.job, run: run.id, attempt: run.claims.saturating_add(1) };
+    let event = Event::RunStarted { job: run.job, run: run.id, attempt: claims };
     append(tx, now, &Actor::Job(run.job), &event).await?;
-    Ok(true)
+    Ok(Some(Run { state, claims, owner: Some(owner.to_owned()), ..run }))
 }
 
 fn until(now: Timestamp, lease: SignedDuration) -> i64 {
     now.saturating_add(lease).unwrap_or(now).as_microsecond()
 }
 
-/// Renews the lease and stores the counters. False when the lease is not `owner`'s any more.
+/// Renews the lease and stores the counters. False when the run was taken away from this claim.
 pub(in crate::job) async fn beat(
     db: &Db,
     now: Timestamp,
     run: RunId,
-    (owner, lease): (&str, SignedDuration),
+    (claim, lease): (Claim<'_>, SignedDuration),
     counters: &Snapshot,
 ) -> Result<bool, DbError> {
     let mut tx = db.write().await?;
     let beaten = sqlx::query(
         "UPDATE runs SET lease_until = ?, heartbeat = ?, counters = ?
-         WHERE id = ? AND owner = ? AND state IN ('running', 'pausing', 'cancelling')",
+         WHERE id = ? AND owner = ? AND claims = ? AND state IN ('running', 'pausing', 'cancelling')",
     )
     .bind(until(now, lease))
     .bind(now.as_microsecond())
     .bind(text(counters)?)
     .bind(run.0)
-    .bind(owner)
+    .bind(claim.owner)
+    .bind(i64::from(claim.number))
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;
     Ok(beaten.rows_affected() == 1)
 }
 
-/// The state as the holder of the lease sees it; none when the lease is not `owner`'s any more.
-pub(in crate::job) async fn wish(pool: &SqlitePool, run: RunId, owner: &str) -> Result<Option<RunState>, DbError> {
-    let row = sqlx::query("SELECT state FROM runs WHERE id = ? AND owner = ?")
+/// The state as the holder of the lease sees it; none when the run was taken away from this claim.
+pub(in crate::job) async fn wish(pool: &SqlitePool, run: RunId, claim: Claim<'_>) -> Result<Option<RunState>, DbError> {
+    let row = sqlx::query("SELECT state FROM runs WHERE id = ? AND owner = ? AND claims = ?")
         .bind(run.0)
-        .bind(owner)
+        .bind(claim.owner)
+        .bind(i64::from(claim.number))
         .fetch_optional(pool)
         .await?;
     row.as_ref().map(|row| word(row, "state")).transpose()
 }
 
 /// Says what a run is waiting for.
-pub(in crate::job) async fn note(db: &Db, run: RunId, owner: &str, reason: Option<&str>) -> Result<(), DbError> {
+pub(in crate::job) async fn note(db: &Db, run: RunId, claim: Claim<'_>, reason: Option<&str>) -> Result<(), DbError> {
     let mut tx = db.write().await?;
-    sqlx::query("UPDATE runs SET reason = ? WHERE id = ? AND owner = ?")
+    sqlx::query("UPDATE runs SET reason = ? WHERE id = ? AND owner = ? AND claims = ?")
         .bind(reason)
         .bind(run.0)
-        .bind(owner)
+        .bind(claim.owner)
+        .bind(i64::from(claim.number))
         .execute(&mut *tx)
         .await?;
     Ok(tx.commit().await?)
@@ -284,16 +318,16 @@ pub(in crate::job) struct Ending<'a> {
     pub(in crate::job) reason: Option<&'a str>,
 }
 
-/// Ends the work of `owner` on a run and frees the lease.
+/// Ends the work of `claim` on a run and frees the lease.
 pub(in crate::job) async fn finish(
     tx: &mut WriteTx,
     now: Timestamp,
     id: RunId,
-    owner: &str,
+    claim: Claim<'_>,
     ending: &Ending<'_>,
 ) -> Result<RunState, JobError> {
     let run = get(&mut *tx, id).await?;
-    if run.owner.as_deref() != Some(owner) {
+    if run.owner.as_deref() != Some(claim.owner) || run.claims != claim.number {
         return Err(JobError::LeaseLost(id));
     }
     let state = step(tx, now, &run, ending.event, ending.reason).await?.ok_or(JobError::LeaseLost(id))?;

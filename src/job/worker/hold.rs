@@ -16,7 +16,7 @@ use super::super::engine::{Engine, RunFailure, Work};
 use super::super::error::JobError;
 use super::super::jobs::Jobs;
 use super::super::run::store::{self as runs, Ending};
-use super::super::run::{Run, RunEvent, RunState};
+use super::super::run::{Claim, Run, RunEvent, RunState};
 use super::{HEARTBEAT, LEASE, event_of};
 
 /// How often the holder looks whether somebody wants a pause or the end.
@@ -42,7 +42,7 @@ pub(in crate::job) struct Held {
 
 /// Why the keeper of a lease gave it up.
 enum Gone {
-    /// Another owner stands in the row, or the lease could not be renewed in time.
+    /// Another claim stands in the row, or the lease could not be renewed in time.
     Lease,
     /// The engine did not come to rest.
     Rest,
@@ -58,6 +58,11 @@ pub(in crate::job) struct Holder<'a> {
 }
 
 impl Holder<'_> {
+    /// What this holder may write under: its own claim, not a later one of the same process.
+    const fn claim(&self, run: &Run) -> Claim<'_> {
+        Claim { owner: self.owner, number: run.claims }
+    }
+
     /// Lets the engine work while the lease is kept, and stores how it ended.
     pub(in crate::job) async fn work(&self, run: &Run, orders: Orders) -> Result<Held, JobError> {
         let (waits_for, waiting) = watch::channel(None);
@@ -124,7 +129,7 @@ impl Holder<'_> {
 
     async fn try_store_end(&self, run: &Run, ending: &Ending<'_>) -> Result<RunState, JobError> {
         let mut tx = self.jobs.db.write().await?;
-        let state = runs::finish(&mut tx, self.jobs.now(), run.id, self.owner, ending).await?;
+        let state = runs::finish(&mut tx, self.jobs.now(), run.id, self.claim(run), ending).await?;
         self.jobs.commit(tx).await?;
         Ok(state)
     }
@@ -140,7 +145,7 @@ impl Holder<'_> {
                 _ = changes.changed() => {}
                 () = self.stop.cancelled(), if stopped.is_none() => {}
             }
-            match runs::wish(self.jobs.db.read(), run.id, self.owner).await {
+            match runs::wish(self.jobs.db.read(), run.id, self.claim(run)).await {
                 Ok(None) => return Gone::Lease,
                 Ok(Some(RunState::Pausing | RunState::Cancelling)) => self.stop.cancel(),
                 Ok(Some(_)) => {}
@@ -162,7 +167,7 @@ impl Holder<'_> {
             }
             if waiting.has_changed().unwrap_or(false) {
                 let reason = waiting.borrow_and_update().clone();
-                if let Err(error) = runs::note(&self.jobs.db, run.id, self.owner, reason.as_deref()).await {
+                if let Err(error) = runs::note(&self.jobs.db, run.id, self.claim(run), reason.as_deref()).await {
                     tracing::debug!(run.id = %run.id, error = %error, "a note was not stored");
                 }
             }
@@ -172,7 +177,7 @@ impl Holder<'_> {
     async fn beat(&self, run: &Run) -> Result<bool, DbError> {
         let mut counters = self.progress.snapshot();
         counters.current.truncate(32);
-        runs::beat(&self.jobs.db, self.jobs.now(), run.id, (self.owner, LEASE), &counters).await
+        runs::beat(&self.jobs.db, self.jobs.now(), run.id, (self.claim(run), LEASE), &counters).await
     }
 }
 

@@ -2,22 +2,25 @@
 
 mod hold;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::audit::Actor;
+use crate::db::DbError;
 use crate::model::{JobId, RunId};
 use crate::task::Tasks;
 
 use super::definition::store as definitions;
 use super::engine::Engine;
 use super::error::JobError;
+use super::history;
 use super::jobs::Jobs;
 use super::owner::{Life, Owner};
-use super::run::{Cause, Run, RunEvent, RunState, store as runs};
+use super::run::{Cause, Run, RunEvent, store as runs};
 
 pub(super) use hold::{Held, Holder, Orders};
 
@@ -50,6 +53,8 @@ pub struct Worker {
     owner: Owner,
     places: Arc<Semaphore>,
     tasks: Tasks,
+    /// Runs whose rows cannot be read: left alone, and said once.
+    unreadable: Mutex<HashSet<RunId>>,
 }
 
 impl std::fmt::Debug for Worker {
@@ -69,12 +74,15 @@ impl Worker {
             owner: Owner::of_this_process(),
             places: Arc::new(Semaphore::new(options.parallel.max(1))),
             tasks: tasks.clone(),
+            unreadable: Mutex::default(),
         })
     }
 
     /// A worker that runs until `tasks` stop. Its first look is at once.
     pub fn start(jobs: Jobs, engine: Arc<dyn Engine>, options: WorkerOptions, tasks: &Tasks) -> Arc<Self> {
         let worker = Self::new(jobs, engine, options, tasks);
+        let tidying = worker.clone();
+        let _tidies = tasks.spawn("old lists of runs", async move { tidying.tidy().await });
         let looking = worker.clone();
         let _looks = tasks.spawn("job worker", async move { looking.watch(options.look).await });
         worker
@@ -95,6 +103,19 @@ impl Worker {
         }
     }
 
+    /// Beside the looks: removing millions of rows must not delay a start.
+    async fn tidy(&self) {
+        while !self.tasks.is_stopped() {
+            if let Err(error) = self.jobs.tidy().await {
+                tracing::warn!(error = %error, "old lists of runs were not removed; it is tried again");
+            }
+            tokio::select! {
+                () = self.tasks.stopped() => {}
+                () = tokio::time::sleep(history::EVERY) => {}
+            }
+        }
+    }
+
     /// Who this worker is in the rows of its runs.
     #[must_use]
     pub const fn owner(&self) -> &Owner {
@@ -108,7 +129,7 @@ impl Worker {
     /// What the store says; what was done before stays done.
     pub async fn look(self: &Arc<Self>) -> Result<(), JobError> {
         self.queue_due().await?;
-        free_abandoned(&self.jobs, &self.owner).await?;
+        self.free_abandoned().await?;
         self.take_up().await
     }
 
@@ -122,18 +143,61 @@ impl Worker {
     }
 
     async fn take_up(self: &Arc<Self>) -> Result<(), JobError> {
-        let waiting = runs::waiting(self.jobs.db.read(), self.places.available_permits()).await?;
+        let free = self.places.available_permits();
+        let waiting = runs::waiting(self.jobs.db.read(), free.saturating_add(self.left_alone())).await?;
         for id in waiting {
+            // Its last holder here still comes to rest: two engines on one run would undo each other.
+            if self.jobs.live(id).is_some() {
+                continue;
+            }
             let Ok(place) = self.places.clone().try_acquire_owned() else { break };
             if self.tasks.is_stopped() {
                 break;
             }
-            let Some(run) = claim(&self.jobs, id, &self.owner).await? else { continue };
+            let Some(run) = self.unless_unreadable(id, self.claim(id).await)?.flatten() else { continue };
             let worker = self.clone();
             let live = self.jobs.show_live(id, Arc::default());
             let _work = self.tasks.spawn("run", async move { worker.work_on(&run, live, place).await });
         }
         Ok(())
+    }
+
+    /// How many rows are left alone.
+    fn left_alone(&self) -> usize {
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// None for a run whose row cannot be read: it stays as it is for a person to look at, and the others go
+    /// on without it.
+    fn unless_unreadable<T>(&self, id: RunId, done: Result<T, JobError>) -> Result<Option<T>, JobError> {
+        match done {
+            Err(JobError::Db(error @ DbError::Value(_))) => {
+                if self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).insert(id) {
+                    tracing::error!(run.id = %id, error = %error, "a run is left alone: its row cannot be read");
+                }
+                Ok(None)
+            }
+            done => done.map(Some),
+        }
+    }
+
+    /// Frees runs whose process is dead or whose lease ran out.
+    async fn free_abandoned(&self) -> Result<(), JobError> {
+        for id in runs::held(self.jobs.db.read()).await? {
+            self.unless_unreadable(id, free_if_abandoned(&self.jobs, id, &self.owner).await)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a waiting run up; none when another process was faster.
+    async fn claim(&self, id: RunId) -> Result<Option<Run>, JobError> {
+        let mut tx = self.jobs.db.write().await?;
+        let run = runs::get(&mut tx, id).await?;
+        let claimed = runs::claim(&mut tx, self.jobs.now(), run, (&self.owner.to_string(), LEASE)).await?;
+        if claimed.is_some() {
+            self.jobs.commit(tx).await?;
+        }
+        Ok(claimed)
     }
 
     async fn work_on(&self, run: &Run, live: super::jobs::LiveGuard, _place: OwnedSemaphorePermit) {
@@ -148,6 +212,8 @@ impl Worker {
             Ok(Held { state, .. }) => tracing::info!(run.id = %run.id, run.state = %state, "run came to rest"),
             Err(error) => tracing::warn!(run.id = %run.id, error = %error, "run lost"),
         }
+        drop(live);
+        history::after(&self.jobs, run).await;
     }
 
     async fn prepare(&self, run: &Run) -> Result<Orders, JobError> {
@@ -180,48 +246,43 @@ async fn start_due(jobs: &Jobs, id: JobId) -> Result<(), JobError> {
     jobs.commit(tx).await
 }
 
-/// Frees runs whose process is dead or whose lease ran out.
-pub(super) async fn free_abandoned(jobs: &Jobs, here: &Owner) -> Result<(), JobError> {
-    for run in runs::held(jobs.db.read()).await? {
-        if abandoned(jobs, &run, here).is_none() {
-            continue;
-        }
-        // Looked at again inside the transaction: its holder may have renewed or ended it meanwhile.
-        let mut tx = jobs.db.write().await?;
-        let run = runs::get(&mut tx, run.id).await?;
-        if let Some(why) = abandoned(jobs, &run, here) {
-            tracing::info!(run.id = %run.id, reason = why, "run freed");
-            runs::release(&mut tx, jobs.now(), &run, why).await?;
-            jobs.commit(tx).await?;
-        }
+async fn free_if_abandoned(jobs: &Jobs, id: RunId, here: &Owner) -> Result<(), JobError> {
+    let run = runs::get(&mut *jobs.reader().await?, id).await?;
+    if abandoned(jobs, &run, here).is_none() {
+        return Ok(());
+    }
+    // Looked at again inside the transaction: its holder may have renewed or ended it meanwhile.
+    let mut tx = jobs.db.write().await?;
+    let run = runs::get(&mut tx, id).await?;
+    if let Some(why) = abandoned(jobs, &run, here) {
+        tracing::info!(run.id = %id, reason = why, "run freed");
+        runs::release(&mut tx, jobs.now(), &run, why).await?;
+        jobs.commit(tx).await?;
     }
     Ok(())
 }
 
 /// Why a held run has nobody any more; none when it has.
+///
+/// What can be seen goes before what the clock says: the clock of a machine that slept, or whose time was
+/// set, makes every lease look old. The lease decides only about processes that cannot be seen from here.
 pub(super) fn abandoned(jobs: &Jobs, run: &Run, here: &Owner) -> Option<&'static str> {
     if !run.state.is_held() {
         return None;
     }
-    if run.lease_until.is_none_or(|until| until < jobs.now()) {
-        return Some("its process gave no sign of life");
+    let Some(owner) = run.owner.as_deref().and_then(|owner| owner.parse::<Owner>().ok()) else {
+        return Some("its process is not known");
+    };
+    if owner == *here {
+        return jobs.live(run.id).is_none().then_some("its work broke off");
     }
-    match run.owner.as_deref().and_then(|owner| owner.parse::<Owner>().ok()) {
-        None => Some("its process is not known"),
-        Some(owner) if owner == *here && jobs.live(run.id).is_none() => Some("its work broke off"),
-        Some(owner) => (owner.life(here) == Life::Dead).then_some("its process died"),
+    match owner.life(here) {
+        Life::Alive => None,
+        Life::Dead => Some("its process died"),
+        Life::Unknown => {
+            run.lease_until.is_none_or(|until| until < jobs.now()).then_some("its process gave no sign of life")
+        }
     }
-}
-
-/// Takes a waiting run up; none when another process was faster.
-pub(super) async fn claim(jobs: &Jobs, id: RunId, owner: &Owner) -> Result<Option<Run>, JobError> {
-    let mut tx = jobs.db.write().await?;
-    let run = runs::get(&mut tx, id).await?;
-    if !runs::claim(&mut tx, jobs.now(), &run, (&owner.to_string(), LEASE)).await? {
-        return Ok(None);
-    }
-    jobs.commit(tx).await?;
-    Ok(Some(Run { state: RunState::Running, ..run }))
 }
 
 /// What an engine's end means for the run.

@@ -29,7 +29,8 @@ impl Lister for LocalLister {
             return Ok(None);
         }
         let mut reader = self.reader.take().ok_or_else(|| broken(&self.dir))?;
-        let (reader, batch) = super::run(Phase::List, &self.dir.display(), move || {
+        let translate = |error: &std::io::Error| super::fault::at(Phase::List, &self.dir, error);
+        let (reader, batch) = super::run(Phase::List, translate, move || {
             let mut batch = Vec::new();
             while batch.len() < BATCH {
                 match reader.next() {

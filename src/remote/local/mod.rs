@@ -1,5 +1,6 @@
 //! A folder of this machine, through `tree::View`: raw byte names, nothing leaves the folder.
 
+mod fault;
 mod list;
 mod read;
 mod write;
@@ -16,10 +17,12 @@ use aws_lc_rs::digest::{Context, SHA256};
 use super::{Capabilities, Lister, Remote, Sink, Source};
 use crate::model::{Digest, Endpoint, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Scope};
 use crate::task;
-use crate::tree::{FileReader, Replace, SetAttributes, Tree, View, file};
+use crate::tree::{FileReader, PartFile, Replace, SetAttributes, Tree, View, file};
 
 /// Bytes per read from the disk.
 const CHUNK: usize = 256 * 1024;
+/// Made and removed again to see whether a target may be written.
+const PROBE: &[u8] = b".causeway-part-probe";
 
 /// A folder of this machine.
 #[derive(Debug, Clone)]
@@ -30,16 +33,33 @@ pub struct Local {
 /// Opens the folder of a local endpoint, making it first when `create` says so.
 pub(super) async fn open(endpoint: &Endpoint, create: bool) -> Result<Arc<dyn Remote>, Fault> {
     let root = endpoint.root.clone();
-    let what = format!("the folder {endpoint} cannot be opened");
-    let view = run(Phase::Open, &what, move || {
+    let what = format!("the folder {endpoint} cannot be {}", if create { "written" } else { "opened" });
+    let translate = |error: &io::Error| fault::of(Phase::Open, &what, error);
+    let view = run(Phase::Open, translate, move || {
         let path = Path::new(OsStr::from_bytes(&root));
         if create {
             file::ensure_dir(path, false)?;
         }
-        Tree::open(path)?.view(&Scope::whole())
+        let view = Tree::open(path)?.view(&Scope::whole())?;
+        if create {
+            check_writable(&view.with_own_files())?;
+        }
+        Ok(view)
     })
     .await?;
     Ok(Arc::new(Local::new(&view)))
+}
+
+/// A target where nothing may be written is said at once, instead of once for each file of the source. A full
+/// disk is not: it may be that nothing has to be written.
+fn check_writable(view: &View) -> io::Result<()> {
+    let path = RelPath::new(PROBE).map_err(io::Error::other)?;
+    match view.part_in_place(&path).and_then(PartFile::discard) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+            Err(error)
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 impl Local {
@@ -57,18 +77,18 @@ impl Local {
         work: impl FnOnce(&View, &RelPath) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
         let (view, owned) = (self.view.clone(), path.clone());
-        run(phase, &path.display(), move || work(&view, &owned)).await
+        run(phase, |error| fault::at(phase, path, error), move || work(&view, &owned)).await
     }
 }
 
 /// Runs `work` off the async threads.
 async fn run<T: Send + 'static>(
     phase: Phase,
-    what: &str,
+    translate: impl FnOnce(&io::Error) -> Fault,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Fault> {
     match task::blocking(work).await {
-        Ok(done) => done.map_err(|error| Fault::io(phase, what, &error)),
+        Ok(done) => done.map_err(|error| translate(&error)),
         Err(lost) => Err(Fault::new(phase, FaultKind::Io, lost.to_string())),
     }
 }

@@ -27,7 +27,8 @@ impl Source for LocalSource {
         let lost = || Fault::new(Phase::Transfer, FaultKind::Io, "reading failed before: open the file again");
         let reader = self.reader.take().ok_or_else(lost)?;
         let at = self.at;
-        let (reader, bytes) = super::run(Phase::Transfer, &self.path.display(), move || {
+        let translate = |error: &std::io::Error| super::fault::at(Phase::Transfer, &self.path, error);
+        let (reader, bytes) = super::run(Phase::Transfer, translate, move || {
             let left = usize::try_from(reader.len().saturating_sub(at)).unwrap_or(CHUNK);
             // One byte more than expected, so that growth is seen and the end is found in one read.
             let mut buffer = vec![0; left.saturating_add(1).min(CHUNK)];

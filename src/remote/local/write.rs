@@ -59,7 +59,8 @@ impl LocalSink {
         let (data, at) = (self.gathered.split().freeze(), self.written);
         let end = at + u64::try_from(data.len()).unwrap_or(u64::MAX);
         let sync = sync || end - self.synced >= SYNC_EVERY || self.is_due();
-        let part = super::run(Phase::Transfer, &self.path.display(), move || {
+        let translate = |error: &io::Error| super::fault::at(Phase::Transfer, &self.path, error);
+        let part = super::run(Phase::Transfer, translate, move || {
             part.write_at(&data, at)?;
             if sync {
                 part.sync()?;

@@ -1,0 +1,68 @@
+//! How long the lists of what runs did are kept.
+//!
+//! A run's row, with its numbers, its summary and its first missing paths, stays for good; so does the
+//! memory of what a job published, as long as the job is there. The long lists do not: what a run saw on
+//! both sides goes when the run is over for good, and its items with their attempts go when the run is
+//! older than the last [`Jobs::keeping`] of its job, or than [`KEPT_FOR`] while a newer one is there.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::mirror::store as journal;
+use crate::model::JobId;
+
+use super::definition::store as definitions;
+use super::error::JobError;
+use super::jobs::Jobs;
+use super::run::{Run, store as runs};
+
+/// How many finished runs of a job keep their lists, unless the settings say otherwise.
+pub const KEPT_RUNS: usize = 50;
+/// For how long they keep them at most.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(366 * 24);
+/// How often a worker looks for lists to remove.
+pub(super) const EVERY: Duration = Duration::from_secs(3600);
+
+/// After the work on `run`: what nobody will ask for again goes.
+pub(super) async fn after(jobs: &Jobs, run: &Run) {
+    let done = async {
+        if !runs::is_over(jobs.db.read(), run.id).await? {
+            return Ok(());
+        }
+        journal::clear_scan(&jobs.db, run.id).await?;
+        prune(jobs, Some(run.job)).await
+    };
+    let done: Result<(), JobError> = done.await;
+    if let Err(error) = done {
+        tracing::warn!(run.id = %run.id, error = %error, "old lists of a job were not removed; the next run tries again");
+    }
+}
+
+/// All that [`after`] may have missed: runs that were ended while nobody worked on them, processes that
+/// died in between, jobs that were removed.
+pub(super) async fn tidy(jobs: &Jobs) -> Result<(), JobError> {
+    for run in journal::scanned(&jobs.db).await? {
+        if runs::is_over(jobs.db.read(), run).await? {
+            journal::clear_scan(&jobs.db, run).await?;
+        }
+    }
+    prune(jobs, None).await?;
+    for job in definitions::removed(jobs.db.read()).await? {
+        journal::forget_job(&jobs.db, job).await?;
+    }
+    Ok(())
+}
+
+async fn prune(jobs: &Jobs, job: Option<JobId>) -> Result<(), JobError> {
+    let since = jobs.now().saturating_sub(KEPT_FOR).unwrap_or(jiff::Timestamp::MIN);
+    let old: HashSet<_> = runs::outdated(jobs.db.read(), job, jobs.keeps, since).await?.into_iter().collect();
+    if old.is_empty() {
+        return Ok(());
+    }
+    for run in journal::itemised(&jobs.db).await?.into_iter().filter(|run| old.contains(run)) {
+        journal::prune_run(&jobs.db, run).await?;
+    }
+    Ok(())
+}
