@@ -53,14 +53,7 @@ async fn content(remote: &dyn Remote, name: &RelPath, offset: u64) -> Vec<u8> {
 /// Long enough for a busy machine, where the deadline is not what is tested.
 fn calm() -> Deadlines {
     let long = Duration::from_secs(10);
-    Deadlines {
-        connect: long,
-        banner: long,
-        command: long,
-        stall: long,
-        closing: long,
-        listing: long,
-    }
+    Deadlines { connect: long, banner: long, command: long, stall: long, closing: long, listing: long }
 }
 
 async fn enter(server: &Scripted) -> Arc<dyn Remote> {

@@ -20,6 +20,9 @@ const KILLS: u64 = 16;
 const BIG: u64 = 6 << 20;
 const BIGS: u64 = 5;
 const CONNECTIONS: u64 = 4;
+/// Small files that may be read in full and not yet verified: they are made durable while the next are read
+/// (`AHEAD` in the mirror's dispatch). A small file is never gone on with, so these are fetched again, whole.
+const AHEAD: u64 = 24;
 /// Bytes per second and connection. The server keeps to it, so that its log counts what went over the wire: paced by
 /// the reader, megabytes that a kill throws away would lie in the sockets' buffers.
 const PACE: u64 = 1 << 20;
@@ -334,7 +337,7 @@ async fn survives(folder: &Path, root: &Path, url: &str, logs: Option<&Logs>) {
         let again = check_requests(&found, logs, KILLS / 4);
         println!("the server sent {bytes} bytes for {all}; {again} bytes of parts were asked for again");
         assert!(bytes <= all + again + kills * CONNECTIONS * BUFFERS, "{bytes} bytes were sent for {all}");
-        assert!(begun <= source.len() as u64 + kills * (CONNECTIONS + 1), "{begun} transfers for {files} files");
+        assert!(begun <= source.len() as u64 + kills * (CONNECTIONS + AHEAD), "{begun} transfers for {files} files");
     }
 
     // Again: nothing is fetched.
