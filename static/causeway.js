@@ -61,15 +61,29 @@ addEventListener("click", (event) => {
 const form = document.querySelector("[data-upload]");
 if (form) {
   const bar = form.parentElement.querySelector("progress");
+  const refused = form.parentElement.querySelector("[data-refused]");
+  const fail = (text) => {
+    bar.hidden = true;
+    refused.textContent = text;
+    refused.hidden = false;
+  };
   const send = () => {
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
+    request.setRequestHeader("Accept", "application/json");
+    refused.hidden = true;
     request.upload.onprogress = (event) => {
       bar.hidden = false;
       if (event.lengthComputable) bar.value = (100 * event.loaded) / event.total;
     };
-    request.onload = () => location.reload();
-    request.onerror = () => form.submit();
+    // The server says what became of each file on the page it names; it does not redirect a script, which would eat that.
+    request.onload = () => {
+      let told = {};
+      try { told = JSON.parse(request.responseText); } catch { /* not from Causeway itself */ }
+      if (told.to) location.assign(told.to);
+      else fail(told.text || `The upload was refused (${request.status}). Reload the page and try again.`);
+    };
+    request.onerror = () => fail("The upload broke off. What was complete is here; reload the page and send the rest again.");
     request.send(new FormData(form));
   };
   form.addEventListener("submit", (event) => { event.preventDefault(); send(); });

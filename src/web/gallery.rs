@@ -35,6 +35,7 @@ fn frame(title: &str, path: &str) -> Frame {
         csrf: "c".into(),
         note: None,
         peer,
+        json: false,
     };
     Frame::new(&visitor, title)
 }
@@ -294,7 +295,8 @@ fn browse() -> BrowsePage {
         download: (icon == "file").then(|| "#".into()),
         about: about.into(),
         size: size.into(),
-        changed: "2026-11-20 08:12 UTC".into(),
+        new_name: name.into(),
+        changed: Moment::at("2026-11-20T08:12:00Z".parse().unwrap()),
         deletion: "It is gone at once: there is no trash for deletions made by hand.",
     };
     BrowsePage {

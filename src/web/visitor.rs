@@ -36,6 +36,8 @@ pub struct Visitor {
     pub(super) csrf: String,
     pub(super) note: Option<Note>,
     pub(super) peer: SocketAddr,
+    /// A script asks, and wants no page.
+    pub(super) json: bool,
 }
 
 impl Visitor {
@@ -98,6 +100,7 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
         path: request.uri().path().to_owned(),
         note,
         peer: (state.peer_of)(request.extensions()),
+        json: wants_json(&request),
         session,
     });
     request.extensions_mut().insert(visitor.clone());
@@ -115,4 +118,10 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
         set(cookie::keep(cookie::VISIT, &visit, None));
     }
     response
+}
+
+/// Scripts of ours say what they understand; under `/api/` everybody is a script.
+fn wants_json(request: &Request) -> bool {
+    let accept = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*");
+    accept.starts_with("application/json") || request.uri().path().starts_with("/api/")
 }

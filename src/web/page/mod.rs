@@ -5,6 +5,7 @@ pub(super) mod account;
 pub(super) mod accounts;
 pub(super) mod audit;
 pub(super) mod browse;
+pub(super) mod download;
 pub(super) mod job;
 pub(super) mod job_form;
 pub(super) mod jobs;
@@ -12,6 +13,7 @@ pub(super) mod overview;
 pub(super) mod reliability;
 pub(super) mod run;
 pub(super) mod sign_in;
+pub(super) mod upload;
 
 use askama::Template;
 use axum::http::header;
@@ -79,9 +81,9 @@ pub const PAGES: &[Page] = &[
     named("Files", page("/browse", Account, || get(browse::show))),
     page("/browse/", Account, || get(browse::show).post(browse::act)),
     page("/browse/{*path}", Account, || get(browse::show).post(browse::act)),
-    page("/upload/", Account, || post(browse::upload)),
-    page("/upload/{*path}", Account, || post(browse::upload)),
-    page("/download/{*path}", Account, || get(browse::download)),
+    page("/upload/", Account, || post(upload::upload)),
+    page("/upload/{*path}", Account, || post(upload::upload)),
+    page("/download/{*path}", Account, || get(download::download)),
     named("Reliability", page("/reliability", Admin, || get(reliability::show))),
     named("Audit log", page("/audit", Admin, || get(audit::show))),
     page("/audit/verify", Admin, || post(audit::verify)),
