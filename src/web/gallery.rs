@@ -21,7 +21,7 @@ use super::page::sign_in::SignInPage;
 use super::problem::ProblemPage;
 use super::state::DoorShown;
 use super::visitor::{Visitor, Who};
-use super::widget::{Chip, IntervalBar, Moment, Tone};
+use super::widget::{Chip, IntervalBar, Moment, Problems, Tone};
 
 fn frame(title: &str, path: &str) -> Frame {
     let who = (path != "/sign-in").then(|| Who { name: "admin".into(), admin: true });
@@ -209,7 +209,9 @@ fn job_form() -> JobFormPage {
         back: "/jobs".into(),
         editing: false,
         target_hint: "A folder of the served tree, such as partners/drop.".into(),
-        problems: vec!["the cron expression has no minute".into()],
+        heading: "New job",
+        problems: Problems::one("cron", "the cron expression has no minute"),
+        forgot: true,
         schedules: SCHEDULES,
         form: JobForm {
             schedule: "cron".into(),
@@ -421,7 +423,7 @@ fn accounts() -> AccountsPage {
             row("scanner", "scans", "read and write", Chip::new(Tone::Bad, "Locked")),
         ],
         open: true,
-        problems: vec![],
+        problems: Problems::default(),
         form: AccountForm::default(),
     }
 }

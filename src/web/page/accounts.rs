@@ -7,13 +7,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::account::{Account, AccountError, NewAccount};
-use crate::model::{Access, RelPath, Scope, Secret};
+use crate::model::{Access, Scope, Secret};
 use crate::web::form::{Posted, done};
 use crate::web::frame::Frame;
-use crate::web::problem::{Problem, sentence};
+use crate::web::problem::Problem;
 use crate::web::state::WebState;
 use crate::web::visitor::{Asks, Visitor};
-use crate::web::widget::{Chip, Tone};
+use crate::web::widget::{Chip, Problems, Tone};
 
 /// One account in the list.
 #[derive(Debug, Clone)]
@@ -45,13 +45,13 @@ pub(in crate::web) struct AccountsPage {
     pub frame: Frame,
     pub rows: Vec<AccountRow>,
     pub open: bool,
-    pub problems: Vec<String>,
+    pub problems: Problems,
     pub form: AccountForm,
 }
 
 /// `GET /accounts`.
 pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): Asks) -> Result<Response, Problem> {
-    render(&state, &visitor, AccountForm::default(), Vec::new()).await
+    render(&state, &visitor, AccountForm::default(), Problems::default()).await
 }
 
 /// `POST /accounts`.
@@ -62,7 +62,7 @@ pub(in crate::web) async fn create(
 ) -> Result<Response, Problem> {
     let scope = match scope(&form.home, form.read_only) {
         Ok(scope) => scope,
-        Err(why) => return render(&state, &visitor, form, vec![sentence(&why)]).await,
+        Err(why) => return render(&state, &visitor, form, Problems::one("home", &why)).await,
     };
     let new = NewAccount {
         name: form.name.trim().to_owned(),
@@ -73,7 +73,15 @@ pub(in crate::web) async fn create(
     match state.accounts.create(&visitor.grant()?.actor(), &new).await {
         Ok(_) => Ok(done(&address(&new.name), format!("The account “{}” is added.", new.name))),
         Err(AccountError::Store(error)) => Err(error.into()),
-        Err(error) => render(&state, &visitor, form, vec![sentence(&error.to_string())]).await,
+        Err(error) => {
+            let field = match &error {
+                AccountError::Name(_) | AccountError::Exists(_) => "name",
+                AccountError::Password(_) => "password",
+                AccountError::Home => "home",
+                _ => "",
+            };
+            render(&state, &visitor, form, Problems::one(field, &error.to_string())).await
+        }
     }
 }
 
@@ -81,12 +89,12 @@ async fn render(
     state: &WebState,
     visitor: &Visitor,
     form: AccountForm,
-    problems: Vec<String>,
+    problems: Problems,
 ) -> Result<Response, Problem> {
     let now = state.clock.now();
     let rows = state.accounts.list().await?.iter().map(|account| row(account, now)).collect();
     super::html(&AccountsPage {
-        frame: Frame::new(visitor, "Accounts"),
+        frame: Frame::new(visitor, if problems.is_empty() { "Accounts" } else { "Error: Accounts" }),
         rows,
         open: !problems.is_empty(),
         problems,
@@ -128,6 +136,6 @@ pub(in crate::web) fn address(name: &str) -> String {
 
 /// Folder and rights as a form has them.
 pub(in crate::web) fn scope(home: &str, read_only: bool) -> Result<Scope, String> {
-    let home = RelPath::lenient(home.trim()).map_err(|e| format!("home folder: {e}"))?;
+    let home = super::folder(home).map_err(|e| format!("home folder: {e}"))?;
     Ok(Scope { home, access: if read_only { Access::ReadOnly } else { Access::ReadWrite } })
 }

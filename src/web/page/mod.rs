@@ -24,6 +24,7 @@ use serde::{Deserialize, Deserializer};
 use super::live;
 use super::problem::Problem;
 use super::state::WebState;
+use crate::model::RelPath;
 
 /// Who may see a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,4 +124,12 @@ pub struct Pager {
 /// A checkbox: there and not empty means yes.
 fn ticked<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     Ok(!String::deserialize(value)?.is_empty())
+}
+
+/// A folder of the served tree as a person types it; one slash before and behind it is borne, `..` is not.
+fn folder(typed: &str) -> Result<RelPath, String> {
+    let typed = typed.trim();
+    let inside = typed.strip_prefix('/').unwrap_or(typed);
+    let inside = inside.strip_suffix('/').unwrap_or(inside);
+    RelPath::new(inside).map_err(|error| error.to_string())
 }
