@@ -54,6 +54,7 @@ fn live(percent: Option<u64>) -> LiveRun {
         href: "/runs/42".into(),
         job: "Partner drop box".into(),
         chip: Chip::new(Tone::Busy, "Copying"),
+        waits: false,
         percent,
         files: "312 of 480 files".into(),
         bytes: "1.2 of 3.4 GB".into(),
@@ -79,9 +80,9 @@ fn runs() -> Vec<RunRow> {
         chip,
     };
     vec![
-        row(41, "Partner drop box", 16, "12 s", "4", "0", Chip::new(Tone::Ok, "Verified")),
+        row(41, "Partner drop box", 16, "12 s", "4", "0", Chip::new(Tone::Ok, "Complete")),
         row(40, "Plant archive", 47, "3 min 20 s", "1,204", "3", Chip::new(Tone::Warn, "Incomplete")),
-        row(39, "Scanner inbox", 80, "2.1 s", "0", "0", Chip::new(Tone::Ok, "Verified")),
+        row(39, "Scanner inbox", 80, "2.1 s", "0", "0", Chip::new(Tone::Ok, "Complete")),
         row(38, "Scanner inbox", 140, "840 ms", "0", "all", Chip::new(Tone::Bad, "Failed")),
         row(37, "Scanner inbox", 200, "–", "0", "0", Chip::new(Tone::Idle, "Skipped")),
     ]
@@ -104,8 +105,8 @@ fn overview() -> OverviewPage {
             LiveRun {
                 job: "Plant archive".into(),
                 chip: Chip::new(Tone::Busy, "Listing"),
-                files: "18,204 found".into(),
-                bytes: "61 GB".into(),
+                files: "18,204 entries found".into(),
+                bytes: "612 folders".into(),
                 rate: None,
                 left: None,
                 failed: None,
@@ -118,11 +119,11 @@ fn overview() -> OverviewPage {
         missing: vec![MissingRow {
             href: "/runs/40".into(),
             job: "Plant archive".into(),
-            count: "3".into(),
+            chip: Chip::new(Tone::Warn, "3 missing"),
             why: "the server refused to send the file (550 Permission denied)".into(),
         }],
         recent: runs(),
-        storage: Some(Storage { percent: 43, free: "531 GB".into(), total: "931 GB".into() }),
+        storage: Some(Storage { percent: 43, used: "400 GB".into(), free: "531 GB".into() }),
         doors: vec![
             DoorShown {
                 icon: "sftp",
@@ -155,8 +156,11 @@ fn jobs() -> JobsPage {
         schedule: schedule.into(),
         next,
         chip,
+        run: Some("/runs/42".into()),
+        active: id == 1,
     };
     JobsPage {
+        seen: String::new(),
         frame: frame("Jobs", "/jobs"),
         rows: vec![
             row(
@@ -185,10 +189,12 @@ fn job() -> JobPage {
         frame: frame("Plant archive", "/jobs/2"),
         href: "/jobs/2".into(),
         name: "Plant archive".into(),
-        chip: Chip::new(Tone::Ok, "Verified"),
+        chip: Chip::new(Tone::Ok, "Complete"),
         source: "ftp://archive@10.20.0.7//export/volume1".into(),
         target: "plant/archive".into(),
         paused: false,
+        active: None,
+        seen: String::new(),
         facts: vec![
             ("When", "at 02:30 every day (Europe/Berlin)".into()),
             ("Next start", "2026-11-24 01:30 UTC".into()),
@@ -234,13 +240,14 @@ fn run() -> RunPage {
     };
     let tab = |label: &str, current| Tab { href: "?".into(), label: label.into(), current };
     RunPage {
+        no_items: "",
         frame: frame("Run 42", "/runs/42"),
         id: 42,
         href: "/runs/42".into(),
         job: "Plant archive".into(),
         job_href: "/jobs/2".into(),
         chip: Chip::new(Tone::Busy, "Running"),
-        began: Began { at: Some(ago(3)), cause: "by the schedule", took: String::new() },
+        began: Began { at: Some(ago(3)), over: false, cause: "by the schedule", took: String::new() },
         live: Some(live(Some(65))),
         said: Some(Note {
             tone: Tone::Warn,
@@ -269,7 +276,7 @@ fn run() -> RunPage {
                 ],
                 attempts_label: "2 attempts".into(),
                 sha256: Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into()),
-                ..item("reports/2026/q3/figures final.xlsx", Chip::new(Tone::Ok, "Published"), None)
+                ..item("reports/2026/q3/figures final.xlsx", Chip::new(Tone::Ok, "In place"), None)
             },
             item(
                 "secret/plans.dwg",

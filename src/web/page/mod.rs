@@ -22,6 +22,7 @@ use axum::routing::{MethodRouter, get, post};
 use serde::{Deserialize, Deserializer};
 
 use super::live;
+use super::stream;
 use super::problem::Problem;
 use super::state::WebState;
 use crate::model::RelPath;
@@ -66,17 +67,19 @@ pub const PAGES: &[Page] = &[
     page("/sign-out", Public, || post(sign_in::sign_out)),
     page("/theme", Public, || post(sign_in::theme)),
     named("Overview", page("/", Admin, || get(overview::show))),
-    page("/live/overview", Admin, || get(live::overview)),
+    page("/live/overview", Admin, || get(stream::overview)),
     named("Jobs", page("/jobs", Admin, || get(jobs::show).post(job_form::create))),
+    page("/live/jobs", Admin, || get(stream::jobs)),
     page("/jobs/new", Admin, || get(job_form::add)),
     page("/jobs/{id}", Admin, || get(job::show)),
+    page("/jobs/{id}/live", Admin, || get(stream::job)),
     page("/jobs/{id}/edit", Admin, || get(job_form::edit).post(job_form::update)),
     page("/jobs/{id}/run", Admin, || post(job::run_now)),
     page("/jobs/{id}/pause", Admin, || post(job::pause)),
     page("/jobs/{id}/resume", Admin, || post(job::resume)),
     page("/jobs/{id}/delete", Admin, || post(job::delete)),
     page("/runs/{id}", Admin, || get(run::show)),
-    page("/runs/{id}/live", Admin, || get(live::run)),
+    page("/runs/{id}/live", Admin, || get(stream::run)),
     page("/runs/{id}/cancel", Admin, || post(run::cancel)),
     page("/api/runs/{id}", Admin, || get(live::json)),
     named("Files", page("/browse", Account, || get(browse::show))),
