@@ -334,16 +334,33 @@ fn browse() -> BrowsePage {
 fn reliability() -> ReliabilityPage {
     let classes = ["ftp", "sftp", "webdav"];
     let row = |name: &str, unit: &str, values: [(f64, f64, f64, u32); 3], top: f64| {
+        let cell = |((value, low, high, n), class): (&(f64, f64, f64, u32), &'static str)| Cell {
+            name: class.to_uppercase(),
+            class,
+            shown: (*n > 30).then(|| Shown {
+                value: super::show::figure(*value),
+                range: format!("{} to {}", super::show::figure(*low), super::show::figure(*high)),
+                bar: IntervalBar::new(*value, (*low, *high), (0.0, top), "x"),
+                ends: ("0".into(), super::show::figure(top)),
+            }),
+            lack: "not enough data yet",
+            n: format!("n = {n}"),
+        };
         StatRow {
-        name: name.into(), unit: unit.into(), definition: "Connections that reached the end of login, divided by all connections that were tried in the window. Interval by Wilson.".into(),
-        cells: values.iter().zip(classes).map(|((v, l, h, n), class)| Cell { name: class, class, shown: (*n > 30).then(|| Shown { value: super::show::figure(*v), range: format!("{} to {}", super::show::figure(*l), super::show::figure(*h)), bar: IntervalBar::new(*v, *l, *h, top, "x") }), n: n.to_string(), needed: "30".into() }).collect(),
-    }
+            name: name.into(),
+            unit: unit.into(),
+            definition: "Connections that became ready, of all attempts. Wilson 95 % interval.".into(),
+            cells: values.iter().zip(classes).map(cell).collect(),
+        }
     };
     ReliabilityPage {
         frame: frame("Reliability", "/reliability"),
         caveat: crate::reliability::CAVEAT,
         lead: "From 2,140 connections and 61,204 transfers that really took place.".into(),
-        tabs: vec![
+        sources: vec![],
+        all: Some("?".into()),
+        roles: vec![Tab { href: "?".into(), label: "Both sides".into(), current: true }],
+        windows: vec![
             Tab { href: "?".into(), label: "Last hour".into(), current: false },
             Tab { href: "?".into(), label: "Last day".into(), current: true },
             Tab { href: "?".into(), label: "Last 30 days".into(), current: false },
@@ -351,7 +368,7 @@ fn reliability() -> ReliabilityPage {
         families: ["FTP", "SFTP", "WebDAV"]
             .into_iter()
             .zip(classes)
-            .map(|(name, class)| Family { name, class, seen: "1,204 connections".into() })
+            .map(|(name, class)| Family { name, class, side: "our door", seen: "1,204 connections".into() })
             .collect(),
         rows: vec![
             row(

@@ -89,6 +89,7 @@ pub const PAGES: &[Page] = &[
     page("/upload/{*path}", Account, || post(upload::upload)),
     page("/download/{*path}", Account, || get(download::download)),
     named("Reliability", page("/reliability", Admin, || get(reliability::show))),
+    page("/api/reliability", Admin, || get(reliability::json)),
     named("Audit log", page("/audit", Admin, || get(audit::show))),
     page("/audit/verify", Admin, || post(audit::verify)),
     page("/audit/checkpoint", Admin, || get(audit::checkpoint)),
