@@ -32,6 +32,7 @@ fn frame(title: &str, path: &str) -> Frame {
         token: None,
         theme: Theme::Auto,
         path: path.into(),
+        here: path.into(),
         csrf: "c".into(),
         note: None,
         peer,
@@ -410,12 +411,8 @@ fn audit() -> AuditPage {
     };
     AuditPage {
         frame: frame("Audit log", "/audit"),
-        verified: Some(Note {
-            tone: Tone::Ok,
-            text: "The chain is whole: 1,204 entries, each sealed by the one before.".into(),
-        }),
         filter: Filter::default(),
-        actions: vec!["login-succeeded".into()],
+        actions: vec![("login-succeeded", "Login succeeded".into())],
         rows: vec![
             row(1204, "admin", "login-succeeded", "dashboard, by password, from 10.0.0.9:51812"),
             row(
@@ -437,12 +434,13 @@ fn accounts() -> AccountsPage {
         home: home.into(),
         access,
         keys: "1".into(),
+        role: "Account",
         chip,
     };
     AccountsPage {
         frame: frame("Accounts", "/accounts"),
         rows: vec![
-            row("admin", "/", "read and write", Chip::new(Tone::Idle, "Administrator")),
+            row("admin", "/", "read and write", Chip::new(Tone::Ok, "Active")),
             row("partner-a", "partners/a", "read only", Chip::new(Tone::Ok, "Active")),
             row("scanner", "scans", "read and write", Chip::new(Tone::Bad, "Locked")),
         ],
@@ -463,6 +461,7 @@ fn account() -> AccountPage {
         home: "scans".into(),
         read_only: false,
         admin: false,
+        disabled: false,
         keys: vec![KeyRow {
             id: "1".into(),
             label: "ssh-ed25519 scanner@hall2".into(),

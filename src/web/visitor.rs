@@ -33,6 +33,8 @@ pub struct Visitor {
     pub(super) token: Option<Secret>,
     pub(super) theme: Theme,
     pub(super) path: String,
+    /// Where to come back to: the path with its query.
+    pub(super) here: String,
     pub(super) csrf: String,
     pub(super) note: Option<Note>,
     pub(super) peer: SocketAddr,
@@ -98,6 +100,7 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
         token,
         theme: jar.get(cookie::THEME).map(Theme::of_word).unwrap_or_default(),
         path: request.uri().path().to_owned(),
+        here: request.uri().path_and_query().map_or("/", |at| at.as_str()).to_owned(),
         note,
         peer: (state.peer_of)(request.extensions()),
         json: wants_json(&request),

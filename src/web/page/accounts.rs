@@ -1,7 +1,7 @@
 //! All accounts, and adding one.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -23,6 +23,7 @@ pub struct AccountRow {
     pub home: String,
     pub access: &'static str,
     pub keys: String,
+    pub role: &'static str,
     pub chip: Chip,
 }
 
@@ -50,8 +51,18 @@ pub(in crate::web) struct AccountsPage {
 }
 
 /// `GET /accounts`.
-pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): Asks) -> Result<Response, Problem> {
-    render(&state, &visitor, AccountForm::default(), Problems::default()).await
+pub(in crate::web) async fn show(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
+    render(&state, &visitor, AccountForm::default(), Problems::default(), wanted.new.is_some()).await
+}
+
+/// Is the form to be open?
+#[derive(Deserialize)]
+pub(in crate::web) struct Wanted {
+    new: Option<String>,
 }
 
 /// `POST /accounts`.
@@ -62,7 +73,7 @@ pub(in crate::web) async fn create(
 ) -> Result<Response, Problem> {
     let scope = match scope(&form.home, form.read_only) {
         Ok(scope) => scope,
-        Err(why) => return render(&state, &visitor, form, Problems::one("home", &why)).await,
+        Err(why) => return render(&state, &visitor, form, Problems::one("home", &why), true).await,
     };
     let new = NewAccount {
         name: form.name.trim().to_owned(),
@@ -80,7 +91,7 @@ pub(in crate::web) async fn create(
                 AccountError::Home => "home",
                 _ => "",
             };
-            render(&state, &visitor, form, Problems::one(field, &error.to_string())).await
+            render(&state, &visitor, form, Problems::one(field, &error.to_string()), true).await
         }
     }
 }
@@ -90,13 +101,14 @@ async fn render(
     visitor: &Visitor,
     form: AccountForm,
     problems: Problems,
+    open: bool,
 ) -> Result<Response, Problem> {
     let now = state.clock.now();
     let rows = state.accounts.list().await?.iter().map(|account| row(account, now)).collect();
     super::html(&AccountsPage {
         frame: Frame::new(visitor, if problems.is_empty() { "Accounts" } else { "Error: Accounts" }),
         rows,
-        open: !problems.is_empty(),
+        open,
         problems,
         form: AccountForm { password: String::new(), ..form },
     })
@@ -112,6 +124,7 @@ fn row(account: &Account, now: jiff::Timestamp) -> AccountRow {
             Access::ReadWrite => "read and write",
         },
         keys: account.keys.len().to_string(),
+        role: if account.admin { "Administrator" } else { "Account" },
         chip: chip(account, now),
     }
 }
@@ -122,8 +135,6 @@ pub(in crate::web) fn chip(account: &Account, now: jiff::Timestamp) -> Chip {
         Chip::new(Tone::Idle, "Switched off")
     } else if account.locked_until.is_some_and(|until| until > now) {
         Chip::new(Tone::Bad, "Locked")
-    } else if account.admin {
-        Chip::new(Tone::Busy, "Administrator")
     } else {
         Chip::new(Tone::Ok, "Active")
     }

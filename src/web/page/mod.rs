@@ -10,6 +10,7 @@ pub(super) mod job;
 pub(super) mod job_form;
 pub(super) mod jobs;
 pub(super) mod overview;
+pub(super) mod own;
 pub(super) mod reliability;
 pub(super) mod run;
 pub(super) mod sign_in;
@@ -98,6 +99,11 @@ pub const PAGES: &[Page] = &[
     page("/accounts/{name}/password", Admin, || post(account::password)),
     page("/accounts/{name}/keys", Admin, || post(account::add_key)),
     page("/accounts/{name}/keys/remove", Admin, || post(account::remove_key)),
+    page("/accounts/{name}/switch", Admin, || post(account::switch)),
+    page("/account", Account, || get(own::show)),
+    page("/account/password", Account, || post(own::password)),
+    page("/account/keys", Account, || post(own::add_key)),
+    page("/account/keys/remove", Account, || post(own::remove_key)),
     page("/accounts/{name}/unlock", Admin, || post(account::unlock)),
     page("/accounts/{name}/delete", Admin, || post(account::delete)),
 ];
