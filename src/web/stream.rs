@@ -86,7 +86,8 @@ pub(super) async fn job(
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let first = Shown { seen: since.seen, ..Shown::default() };
     beats(state, visitor.token.clone(), first, move |state: WebState, shown: Shown| async move {
-        let rows: Vec<_> = state.jobs.list(true).await.ok()?.into_iter().filter(|row| row.job.id == JobId(id)).collect();
+        let rows: Vec<_> =
+            state.jobs.list(true).await.ok()?.into_iter().filter(|row| row.job.id == JobId(id)).collect();
         let events = changes(&rows, &shown);
         Some((events, Some(Shown { seen: seen(&rows), runs: runs(&rows), part: String::new() })))
     })
@@ -176,7 +177,12 @@ impl Metered {
 
 /// Asks `beat` again and again with what it returned last; no more of it ends the stream, and so does the
 /// end of the visitor's session or rights.
-fn beats<S, F, W>(state: WebState, token: Option<Secret>, first: S, beat: F) -> Sse<impl Stream<Item = Result<Event, Infallible>>>
+fn beats<S, F, W>(
+    state: WebState,
+    token: Option<Secret>,
+    first: S,
+    beat: F,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>>
 where
     S: Send + 'static,
     F: Fn(WebState, S) -> W + Send + Clone + 'static,

@@ -296,6 +296,9 @@ mod tests {
         assert!(plain(&fault, Again::ByHand).ends_with("Run the job again to try once more."));
         let here = Fault::new(crate::model::Phase::Publish, FaultKind::Exists, "a folder lies there, move it away");
         assert_eq!(plain(&here, Again::Planned), "A folder lies there, move it away.");
-        assert_eq!(without_errno("cannot connect: Connection refused (os error 111)"), "cannot connect: Connection refused");
+        assert_eq!(
+            without_errno("cannot connect: Connection refused (os error 111)"),
+            "cannot connect: Connection refused"
+        );
     }
 }

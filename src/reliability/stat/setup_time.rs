@@ -20,7 +20,7 @@ pub(super) const MEDIAN: Statistic = Statistic {
     key: "setup-median",
     title: "Set-up time, median",
     definition: "Half of the connections were ready for the first command within this time: counted by a client from its \
-                 first packet, by a door from accepting to the passed login (WebDAV: until TLS stands). Order-statistic 95 % interval.",
+                 first packet, by a door from accepting to the passed login. Order-statistic 95 % interval.",
     unit: Unit::Seconds,
     better: Better::Lower,
     minimum: MEDIAN_MINIMUM,
@@ -33,7 +33,7 @@ pub(super) const P95: Statistic = Statistic {
     key: "setup-p95",
     title: "Set-up time, 95th percentile",
     definition: "19 of 20 connections were ready for the first command within this time: counted by a client from its \
-                 first packet, by a door from accepting to the passed login (WebDAV: until TLS stands). Order-statistic 95 % interval.",
+                 first packet, by a door from accepting to the passed login. Order-statistic 95 % interval.",
     unit: Unit::Seconds,
     better: Better::Lower,
     minimum: P95_MINIMUM,

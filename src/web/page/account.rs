@@ -188,7 +188,8 @@ pub(in crate::web) async fn switch(
 ) -> Result<Response, Problem> {
     let change = Change { disabled: Some(!form.on), ..Change::default() };
     let result = state.accounts.change(&visitor.grant()?.actor(), &name, &change).await;
-    let good = if form.on { "The account is switched on." } else { "The account is switched off. Nobody comes in by it." };
+    let good =
+        if form.on { "The account is switched on." } else { "The account is switched off. Nobody comes in by it." };
     answer(&name, result, good)
 }
 

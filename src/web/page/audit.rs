@@ -155,14 +155,14 @@ pub(in crate::web) async fn checkpoint(State(state): State<WebState>) -> Result<
         .into_response())
 }
 
-async fn render(
-    state: &WebState,
-    visitor: &Visitor,
-    filter: Filter,
-) -> Result<Response, Problem> {
-    let actor = filter.actor.trim();
+async fn render(state: &WebState, visitor: &Visitor, filter: Filter) -> Result<Response, Problem> {
+    let mut actor = filter.actor.trim().to_owned();
+    // The log compares exactly; people do not.
+    if let Some(account) = state.accounts.list().await?.iter().find(|a| a.name.eq_ignore_ascii_case(&actor)) {
+        actor.clone_from(&account.name);
+    }
     let wanted = log::Filter {
-        actor: (!actor.is_empty()).then(|| actor_of(actor)),
+        actor: (!actor.is_empty()).then(|| actor_of(&actor)),
         action: Some(filter.action.clone()).filter(|a| !a.is_empty()),
         text: None,
         from: midnight(&filter.since, 0),
@@ -201,9 +201,10 @@ async fn render(
 
 /// An actor as the log writes it, from what the table shows or a person types.
 fn actor_of(typed: &str) -> String {
-    let typed = typed.to_ascii_lowercase();
-    match typed.split_once(' ') {
-        _ if typed == "system" || typed.contains(':') => typed,
+    let lower = typed.to_ascii_lowercase();
+    match lower.split_once(' ') {
+        _ if lower == "system" => lower,
+        _ if typed.contains(':') => typed.to_owned(),
         Some((kind @ ("job" | "operator"), number)) => format!("{kind}:{}", number.trim()),
         _ => format!("account:{typed}"),
     }
@@ -270,7 +271,7 @@ mod tests {
     #[test]
     fn finds_what_the_table_shows() {
         for (typed, meant) in
-            [("job 1", "job:1"), ("DEMO", "account:demo"), ("System", "system"), ("operator 0", "operator:0")]
+            [("Job 1", "job:1"), ("Anna", "account:Anna"), ("System", "system"), ("operator 0", "operator:0")]
         {
             assert_eq!(actor_of(typed), meant);
         }

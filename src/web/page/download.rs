@@ -85,7 +85,8 @@ fn wanted(headers: &HeaderMap, etag: &str, len: u64) -> Wanted {
     if text(header::IF_RANGE).is_some_and(|tag| tag != etag) {
         return Wanted::Whole;
     }
-    let Some((first, last)) = text(header::RANGE).and_then(|r| r.strip_prefix("bytes=")).and_then(|r| r.split_once('-'))
+    let Some((first, last)) =
+        text(header::RANGE).and_then(|r| r.strip_prefix("bytes=")).and_then(|r| r.split_once('-'))
     else {
         return Wanted::Whole;
     };

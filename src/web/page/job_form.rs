@@ -154,12 +154,7 @@ pub(in crate::web) async fn update(
     }
 }
 
-fn render(
-    visitor: &Visitor,
-    id: Option<JobId>,
-    mut form: JobForm,
-    problems: Problems,
-) -> Result<Response, Problem> {
+fn render(visitor: &Visitor, id: Option<JobId>, mut form: JobForm, problems: Problems) -> Result<Response, Problem> {
     // A password that was typed goes in, never out again.
     let source = without_password(&form.source);
     let target = without_password(&form.target);
@@ -302,9 +297,7 @@ fn timing(form: &JobForm, old: Option<&Job>, state: &WebState) -> Result<(Schedu
             _ if form.at.is_empty() => Err(("at", "choose the time of the start".to_owned())),
             _ => parse("at", &format!("at {}", form.at), "at_zone", &form.at_zone),
         },
-        "cron" if form.cron.trim().is_empty() => {
-            Err(("cron", "write a cron expression such as 30 2 * * *".to_owned()))
-        }
+        "cron" if form.cron.trim().is_empty() => Err(("cron", "write a cron expression such as 30 2 * * *".to_owned())),
         "cron" => parse("cron", &form.cron, "zone", &form.zone),
         _ => parse("", "manual", "zone", &form.zone),
     }

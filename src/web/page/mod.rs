@@ -23,9 +23,9 @@ use axum::routing::{MethodRouter, get, post};
 use serde::{Deserialize, Deserializer};
 
 use super::live;
-use super::stream;
 use super::problem::Problem;
 use super::state::WebState;
+use super::stream;
 use crate::model::RelPath;
 
 /// Who may see a page.

@@ -10,8 +10,8 @@ use crate::tree::Tree;
 use crate::web::frame::Frame;
 use crate::web::live::{self, LiveRun};
 use crate::web::problem::{Problem, sentence};
-use crate::web::stream;
 use crate::web::state::{DoorShown, WebState};
+use crate::web::stream;
 use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Moment, Tone};
 use crate::web::words::Again;
@@ -160,7 +160,8 @@ fn verdict(rows: &[JobRow]) -> Verdict {
     // Nothing is said about what nobody has looked at yet.
     let unfinished = len(rows.iter().filter(|row| row.last.is_none() && !row.job.ad_hoc).count());
     let held = format!("{} of {jobs}", show::plural(here, "file", "files"));
-    let lacks = |row: &&JobRow| row.last.as_ref().and_then(|r| r.summary.as_ref()).is_some_and(|s| words::missing(s) > 0);
+    let lacks =
+        |row: &&JobRow| row.last.as_ref().and_then(|r| r.summary.as_ref()).is_some_and(|s| words::missing(s) > 0);
     let planned = rows.iter().filter(lacks).all(|row| Again::of(&row.job) == Again::Planned);
     let again = if planned { Again::Planned } else { Again::ByHand };
     let active = rows.iter().filter(|row| row.active.is_some()).count();

@@ -364,7 +364,10 @@ struct ReliabilityJson {
 }
 
 /// `GET /api/reliability`: the same, for scripts. A figure below its minimum is left out here, too.
-pub(in crate::web) async fn json(State(state): State<WebState>, Query(wanted): Query<Wanted>) -> Result<Response, Problem> {
+pub(in crate::web) async fn json(
+    State(state): State<WebState>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
     let compared = find(&state, wanted).await?.compared;
     let cell = |cell: &reliability::Cell| {
         let e = cell.estimate;
@@ -417,7 +420,11 @@ mod tests {
             transfers: 0,
             failed: 0,
         };
-        let seen = [source("FTP", Role::Client, "a:21"), source("SFTP", Role::Door, "door"), source("SFTP", Role::Client, "b:22")];
+        let seen = [
+            source("FTP", Role::Client, "a:21"),
+            source("SFTP", Role::Door, "door"),
+            source("SFTP", Role::Client, "b:22"),
+        ];
         let of = |wanted: Wanted| columns(&seen, &wanted).iter().map(|c| (c.family, c.role)).collect::<Vec<_>>();
         assert_eq!(
             of(Wanted::default()),

@@ -118,8 +118,12 @@ pub(in crate::web) async fn show(
     let (run, job) = (&page.run, &page.job);
     let counts = store::counts(&state.db, run.id).await?;
     let again = Again::of(job);
-    let filter =
-        ItemFilter { state: wanted_state(&wanted.state, &counts), fault: None, after: wanted.after.map(ItemId), limit: ITEMS };
+    let filter = ItemFilter {
+        state: wanted_state(&wanted.state, &counts),
+        fault: None,
+        after: wanted.after.map(ItemId),
+        limit: ITEMS,
+    };
     let (items, last) = items(&state, run.id, &filter, again).await?;
     let summary = run.summary.as_ref();
     let more = items.len() >= usize::try_from(ITEMS).unwrap_or(usize::MAX);
@@ -219,7 +223,8 @@ fn tabs(counts: &RunCounts, current: Option<ItemState>) -> Vec<Tab> {
         return Vec::new();
     }
     let label = |word: &str, number| format!("{word} {}", shown::count(number));
-    let mut tabs = vec![Tab { href: "?state=all#items".to_owned(), label: label("All", all), current: current.is_none() }];
+    let mut tabs =
+        vec![Tab { href: "?state=all#items".to_owned(), label: label("All", all), current: current.is_none() }];
     for (state, word) in [
         (ItemState::Failed, "Missing"),
         (ItemState::Transferring, "Copying"),

@@ -198,7 +198,8 @@ fn answer(here: &str, note: &Note, json: bool) -> Response {
         let body = serde_json::to_string(&Told { to: here, text: &note.text }).unwrap_or_default();
         let cookies = response.headers_mut().remove(header::SET_COOKIE);
         let status = if note.tone == Tone::Ok { StatusCode::OK } else { StatusCode::CONFLICT };
-        response = (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response();
+        response =
+            (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response();
         response.headers_mut().extend(cookies.map(|cookie| (header::SET_COOKIE, cookie)));
     }
     response
@@ -210,7 +211,8 @@ mod tests {
 
     #[test]
     fn every_refused_file_is_named() {
-        let refused = |number: usize| ("é".repeat(120) + &number.to_string(), "something of that name is there".to_owned());
+        let refused =
+            |number: usize| ("é".repeat(120) + &number.to_string(), "something of that name is there".to_owned());
         let note = Outcome { taken: 2, refused: (0..40).map(refused).collect() }.note();
         assert_eq!(note.tone, Tone::Bad);
         assert!(note.text.starts_with("2 files are uploaded. Not uploaded: “éé") && note.text.ends_with(" more."));
