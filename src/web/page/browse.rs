@@ -286,20 +286,37 @@ pub(in crate::web) async fn act(
         _ => return Err(Problem::Bad("this form asks for something unknown".to_owned())),
     };
     let view = look(&state, grant);
-    match task::blocking(move || work(&view()?)).await? {
-        Ok(()) => {
-            state.audit.record(&grant.actor(), &event).await?;
-            Ok(done(
-                &here,
-                match act.what.as_str() {
-                    "folder" => "The folder is made.",
-                    "rename" => "It has its new name.",
-                    _ => "It is deleted.",
-                },
-            ))
-        }
+    let worked = recorded(&state, grant, move || work(&view()?), |()| event);
+    match worked.await? {
+        Ok(()) => Ok(done(
+            &here,
+            match act.what.as_str() {
+                "folder" => "The folder is made.",
+                "rename" => "It has its new name.",
+                _ => "It is deleted.",
+            },
+        )),
         Err(error) => Ok(refused(&here, reason(&error))),
     }
+}
+
+/// Does the work and writes it into the log, both or (when it fails) neither, also when the browser hangs
+/// up in between.
+async fn recorded<T: Send + 'static>(
+    state: &WebState,
+    grant: &Grant,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    event: impl FnOnce(&T) -> Event + Send + 'static,
+) -> Result<io::Result<T>, Problem> {
+    let (audit, actor) = (state.audit.clone(), grant.actor());
+    let change = state.tasks.spawn("change from the dashboard", async move {
+        let done = task::blocking(work).await?;
+        if let Ok(done) = &done {
+            audit.record(&actor, &event(done)).await?;
+        }
+        Ok(done)
+    });
+    change.await.unwrap_or_else(|error| Ok(Err(io::Error::other(error))))
 }
 
 fn reason(error: &io::Error) -> &'static str {
@@ -359,9 +376,12 @@ pub(in crate::web) async fn upload(
             Ok(part) => part,
             Err(error) => return Ok(refused(&here, reason(&error))),
         };
-        let mut size = 0;
+        let mut size = 0_u64;
         while let Some(chunk) = field.chunk().await.map_err(broken)? {
             let length = u64::try_from(chunk.len()).unwrap_or(0);
+            if size.saturating_add(length) > state.max_upload {
+                return Ok(refused(&here, &format!("{}: it is larger than uploads may be here", name.display())));
+            }
             let (back, written) = task::blocking(move || {
                 let written = part.write_at(&chunk, size);
                 (part, written)
@@ -373,17 +393,10 @@ pub(in crate::web) async fn upload(
             }
             size += length;
         }
-        match task::blocking(move || part.publish(Replace::No)).await? {
-            Ok(_) => {
-                let event = Event::DoorUploaded {
-                    door: Door::Web,
-                    account: grant.name().to_owned(),
-                    path: grant.in_tree(&path),
-                    size,
-                };
-                state.audit.record(&grant.actor(), &event).await?;
-                taken += 1;
-            }
+        let (account, path) = (grant.name().to_owned(), grant.in_tree(&path));
+        let event = move |_: &Stat| Event::DoorUploaded { door: Door::Web, account, path, size };
+        match recorded(&state, grant, move || part.publish(Replace::No), event).await? {
+            Ok(_) => taken += 1,
             Err(error) => return Ok(refused(&here, &format!("{}: {}", name.display(), reason(&error)))),
         }
     }
