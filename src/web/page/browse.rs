@@ -308,20 +308,37 @@ pub(in crate::web) async fn act(
         _ => return Err(Problem::Bad("this form asks for something unknown".to_owned())),
     };
     let view = look(&state, grant);
-    match task::blocking(move || work(&view()?)).await? {
-        Ok(()) => {
-            state.audit.record(&grant.actor(), &event).await?;
-            Ok(done(
-                &here,
-                match act.what.as_str() {
-                    "folder" => "The folder is made.",
-                    "rename" => "It has its new name.",
-                    _ => "It is deleted.",
-                },
-            ))
-        }
+    let worked = recorded(&state, grant, move || work(&view()?), |()| event);
+    match worked.await? {
+        Ok(()) => Ok(done(
+            &here,
+            match act.what.as_str() {
+                "folder" => "The folder is made.",
+                "rename" => "It has its new name.",
+                _ => "It is deleted.",
+            },
+        )),
         Err(error) => Ok(refused(&here, reason(&error))),
     }
+}
+
+/// Does the work and writes it into the log, both or (when it fails) neither, also when the browser hangs
+/// up in between.
+pub(super) async fn recorded<T: Send + 'static>(
+    state: &WebState,
+    grant: &Grant,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    event: impl FnOnce(&T) -> Event + Send + 'static,
+) -> Result<io::Result<T>, Problem> {
+    let (audit, actor) = (state.audit.clone(), grant.actor());
+    let change = state.tasks.spawn("change from the dashboard", async move {
+        let done = task::blocking(work).await?;
+        if let Ok(done) = &done {
+            audit.record(&actor, &event(done)).await?;
+        }
+        Ok(done)
+    });
+    change.await.unwrap_or_else(|error| Ok(Err(io::Error::other(error))))
 }
 
 pub(super) fn reason(error: &io::Error) -> &'static str {

@@ -8,12 +8,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use super::browse::{folder_at, look, path_of, reason};
+use super::browse::{folder_at, look, path_of, reason, recorded};
 use crate::account::Grant;
 use crate::audit::Event;
 use crate::model::{Door, Name, RelPath};
 use crate::task;
-use crate::tree::{PartFile, Replace};
+use crate::tree::{PartFile, Replace, Stat};
 use crate::web::form::{self, say};
 use crate::web::frame::Note;
 use crate::web::problem::Problem;
@@ -125,6 +125,9 @@ async fn take(
     let mut size = 0;
     while let Some(chunk) = field.chunk().await.map_err(Broken::Upload)? {
         let length = u64::try_from(chunk.len()).unwrap_or(0);
+        if length.saturating_add(size) > state.max_upload {
+            return Ok(Err("it is larger than uploads may be here".to_owned()));
+        }
         let (back, written) = task::blocking(move || {
             let written = part.write_at(&chunk, size);
             (part, written)
@@ -136,13 +139,10 @@ async fn take(
         }
         size += length;
     }
-    if let Err(error) = task::blocking(move || part.publish(Replace::No)).await? {
-        return Ok(Err(reason(&error).to_owned()));
-    }
-    let account = grant.name().to_owned();
-    let event = Event::DoorUploaded { door: Door::Web, account, path: grant.in_tree(&path), size };
-    state.audit.record(&grant.actor(), &event).await?;
-    Ok(Ok(()))
+    let (account, path) = (grant.name().to_owned(), grant.in_tree(&path));
+    let event = move |_: &Stat| Event::DoorUploaded { door: Door::Web, account, path, size };
+    let published = recorded(state, grant, move || part.publish(Replace::No), event).await?;
+    Ok(published.map(drop).map_err(|error| reason(&error).to_owned()))
 }
 
 /// A part for a name that is free: who uploads a large file learns of a taken name before, not after it.

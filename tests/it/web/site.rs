@@ -89,6 +89,8 @@ async fn site(folder: &Path, tasks: &Tasks) -> String {
         doors: Arc::new(vec![door]),
         peer_of: Arc::new(|e| e.get::<http::Peer>().map_or(([0, 0, 0, 0], 0).into(), |peer| peer.address)),
         stop: tasks.token(),
+        tasks: tasks.clone(),
+        max_upload: u64::MAX,
         db,
         clock,
         accounts,
