@@ -186,6 +186,14 @@ impl Mover<'_> {
             return Err(self.blame(Side::Target, Fault::new(Phase::Finish, FaultKind::Mismatch, message)));
         }
         match read {
+            // vsftpd says 226 for bytes that never arrived. What did arrive is gone on with, and whether it is
+            // still the same version is looked at then.
+            Read::All(Ok(())) if expected.is_some_and(|size| at < size) => {
+                self.confirm(length).await?;
+                let message = format!("the source ended at byte {at} of {}", expected.unwrap_or_default());
+                let fault = Fault::new(Phase::Verify, FaultKind::Mismatch, message);
+                return Err(self.blame(Side::Source, fault.bytes(at - self.from)));
+            }
             Read::All(Ok(())) => {}
             // In FTP a missing closing reply after all bytes is the classic reset of an idle control
             // connection. The second look at the source decides; nothing is sent again.
@@ -193,6 +201,8 @@ impl Mover<'_> {
                 tracing::info!(path = %self.item.path.display(), fault = %fault, "all bytes arrived without a closing word");
             }
             Read::All(Err(fault)) | Read::Failed(fault) => {
+                // More than there is: a server that ignores REST, or another version. Nothing of it is kept.
+                let length = if fault.kind == FaultKind::Changed { 0 } else { length };
                 self.confirm(length).await?;
                 return Err(self.blame(Side::Source, fault.bytes(at - self.from)));
             }

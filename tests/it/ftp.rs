@@ -1,6 +1,7 @@
 //! FTP against servers that nobody here wrote, and against a scripted one that says odd things.
 
 mod data;
+mod faults;
 mod listings;
 mod replies;
 

@@ -20,14 +20,14 @@ use crate::support::scripted::{Script, say};
 
 mod million;
 
-struct Lab {
+pub struct Lab {
     folder: TempDir,
     db: Db,
-    context: Context,
+    pub context: Context,
 }
 
 impl Lab {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("causeway-mirror-").tempdir().unwrap();
         let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
         fs::create_dir(folder.path().join("target")).unwrap();
@@ -35,7 +35,7 @@ impl Lab {
         Self { folder, db, context }
     }
 
-    fn target(&self) -> PathBuf {
+    pub fn target(&self) -> PathBuf {
         self.folder.path().join("target")
     }
 
@@ -44,7 +44,11 @@ impl Lab {
     }
 
     async fn mirror(&self, source: &Endpoint, number: i64, policy: Policy) -> Summary {
-        let source = self.open(source).await;
+        self.mirror_from(self.open(source).await, number, policy).await
+    }
+
+    /// From a source that is open already.
+    pub async fn mirror_from(&self, source: Arc<dyn Remote>, number: i64, policy: Policy) -> Summary {
         let target = self.open(&Endpoint::local(self.target().as_os_str().as_encoded_bytes())).await;
         let order = MirrorRun {
             db: self.db.clone(),
@@ -88,7 +92,7 @@ fn make_tree(root: &Path, dirs: usize, each: usize) {
 }
 
 /// Compares two trees byte for byte and second for second; returns how many files there are.
-fn assert_equal(source: &Path, target: &Path) -> usize {
+pub fn assert_equal(source: &Path, target: &Path) -> usize {
     let mut files = 0;
     let mut names: Vec<_> = fs::read_dir(source).unwrap().map(|e| e.unwrap().file_name()).collect();
     let mut there: Vec<_> = fs::read_dir(target).unwrap().map(|e| e.unwrap().file_name()).collect();

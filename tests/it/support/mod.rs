@@ -4,4 +4,5 @@
 pub mod causeway;
 pub mod ftpd;
 pub mod https;
+pub mod proxy;
 pub mod scripted;
