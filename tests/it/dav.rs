@@ -344,8 +344,8 @@ async fn a_copy_that_fails_leaves_what_was_there() {
     let folder = |letter: char| letter.to_string().repeat(200);
     let long: String = ('b'..'u').map(folder).collect::<Vec<_>>().join("/");
     std::fs::create_dir_all(door.root.join("a").join(&long)).unwrap();
-    std::fs::create_dir_all(door.root.join(folder('d')).join(folder('e')).join("b")).unwrap();
-    let old = format!("{}/{}/b/old", folder('d'), folder('e'));
+    std::fs::create_dir_all(door.root.join(folder('d')).join(folder('e')).join(folder('f')).join("b")).unwrap();
+    let old = format!("{}/{}/{}/b/old", folder('d'), folder('e'), folder('f'));
     std::fs::write(door.root.join(&old), "old").unwrap();
     let deep = to(old.trim_end_matches("/old"));
     let status = door.status(&["-X", "COPY", "-H", &deep], "/dav/a");
