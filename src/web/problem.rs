@@ -132,8 +132,9 @@ pub(in crate::web) struct ProblemPage {
 /// Puts the frame around a bare error, or says it in JSON to a script; everything else passes.
 pub(super) fn dressed(visitor: &Visitor, response: Response) -> Response {
     let status = response.status();
-    let is_html = response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
-    if is_html || !(status.is_client_error() || status.is_server_error()) {
+    let kind = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    let is_answer = kind.starts_with(b"text/html") || kind.starts_with(b"application/json");
+    if is_answer || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let (title, usual) = words(status);

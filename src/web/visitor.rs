@@ -125,6 +125,6 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
 
 /// Scripts of ours say what they understand; under `/api/` everybody is a script.
 fn wants_json(request: &Request) -> bool {
-    let accept = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*");
-    accept.starts_with("application/json") || request.uri().path().starts_with("/api/")
+    let mut accepts = request.headers().get_all(header::ACCEPT).iter();
+    accepts.any(|accept| accept.as_bytes().starts_with(b"application/json")) || request.uri().path().starts_with("/api/")
 }
