@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use causeway::mirror::{Policy, Summary};
+use causeway::model::Retry;
 use causeway::remote::ftp::{Deadlines, open_with};
 
 use super::bytes;
@@ -46,8 +47,15 @@ fn short() -> Deadlines {
 
 async fn mirror(lab: &Lab, proxy: &Proxy, ftpd: &Ftpd, number: i64) -> Summary {
     let policy = Policy { attempts: 8, patience_seconds: 60, ..Policy::default() };
-    let source = open_with(&proxy.endpoint(&ftpd.endpoint()), &lab.context, short()).await.unwrap();
-    lab.mirror_from(source, number, policy).await
+    let endpoint = proxy.endpoint(&ftpd.endpoint());
+    // As the job's engine does: a first connection that breaks is opened again.
+    for _ in 0..8 {
+        match open_with(&endpoint, &lab.context, short()).await {
+            Ok(source) => return lab.mirror_from(source, number, policy).await,
+            Err(fault) => assert!(fault.retry != Retry::Never, "{fault:?}"),
+        }
+    }
+    panic!("the source cannot be opened");
 }
 
 /// The tree is there and right, another run finds nothing to do, and what was sent is bounded.
