@@ -56,7 +56,7 @@ impl Doorman for SessionOrBasic {
 pub(super) async fn router(
     store: &Store,
     (tree, jobs, recorder): (&Arc<Tree>, &Jobs, &Recorder),
-    doors: Vec<DoorShown>,
+    (doors, remark): (Vec<DoorShown>, Option<&'static str>),
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
     let books = Books { audit: store.audit.clone(), recorder: recorder.clone(), clock: Arc::clone(&store.clock) };
@@ -73,6 +73,7 @@ pub(super) async fn router(
         jobs: jobs.clone(),
         tree: Arc::clone(tree),
         doors: Arc::new(doors),
+        remark,
         peer_of: Arc::new(|extensions| extensions.get::<Peer>().cloned().unwrap_or_else(Peer::unknown).address),
         stop: tasks.token(),
     };

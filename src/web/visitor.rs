@@ -126,5 +126,6 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
 /// Scripts of ours say what they understand; under `/api/` everybody is a script.
 fn wants_json(request: &Request) -> bool {
     let mut accepts = request.headers().get_all(header::ACCEPT).iter();
-    accepts.any(|accept| accept.as_bytes().starts_with(b"application/json")) || request.uri().path().starts_with("/api/")
+    accepts.any(|accept| accept.as_bytes().starts_with(b"application/json"))
+        || request.uri().path().starts_with("/api/")
 }

@@ -1,6 +1,5 @@
 //! Uploads: a multipart form, first its token, then the files.
 
-use std::fmt::Write as _;
 use std::io;
 
 use axum::extract::multipart::{Field, MultipartError};
@@ -174,7 +173,7 @@ impl Outcome {
         for (number, (name, why)) in self.refused.iter().enumerate() {
             let more = self.refused.len() - number;
             if text.len() + name.len() + why.len() > NOTE_BYTES {
-                let _ = write!(text, ", and {more} more");
+                text.push_str(&format!(", and {more} more"));
                 break;
             }
             let lead = match (number, text.is_empty()) {
@@ -182,7 +181,7 @@ impl Outcome {
                 (0, false) => " Not uploaded: ",
                 _ => ", ",
             };
-            let _ = write!(text, "{lead}“{name}” ({why})");
+            text.push_str(&format!("{lead}“{name}” ({why})"));
         }
         if !self.refused.is_empty() {
             text.push('.');
