@@ -482,6 +482,7 @@ fn every_page_renders() {
                 problem: Some("That name and password do not match.".into()),
                 name: String::new(),
                 back: "/".into(),
+                fresh: true,
             }
             .render()
             .unwrap(),
