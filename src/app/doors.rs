@@ -56,7 +56,7 @@ impl Doorman for SessionOrBasic {
 pub(super) async fn router(
     store: &Store,
     (tree, jobs, recorder): (&Arc<Tree>, &Jobs, &Recorder),
-    (doors, max_upload): (Vec<DoorShown>, u64),
+    (doors, remark, max_upload): (Vec<DoorShown>, Option<&'static str>, u64),
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
     let books = Books {
@@ -79,6 +79,7 @@ pub(super) async fn router(
         jobs: jobs.clone(),
         tree: Arc::clone(tree),
         doors: Arc::new(doors),
+        remark,
         peer_of: Arc::new(|extensions| extensions.get::<Peer>().cloned().unwrap_or_else(Peer::unknown).address),
         stop: tasks.token(),
         max_upload,

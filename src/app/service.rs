@@ -74,6 +74,7 @@ pub struct Service {
     work: Tasks,
     /// The recorder: ends after those who write to it.
     records: Tasks,
+    recorder: Recorder,
     running: Running,
     drain: Duration,
     first_admin: Option<(String, Secret)>,
@@ -100,6 +101,14 @@ impl Service {
     /// # Errors
     /// [`StartError`], with what to do.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_with(config, None).await
+    }
+
+    /// The same, with a remark that stands above the reliability figures.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_with(config: &Config, remark: Option<&'static str>) -> Result<Self, StartError> {
         let store = Store::open(config).await?;
         let mut running = Running::claim(&store.folder)?;
         store.check().await?;
@@ -142,7 +151,7 @@ impl Service {
                 made: own.made,
             });
             running.https = Some(listener.address());
-            let shown = (doors_shown(config, &listener, sftp.as_ref()), config.limits.upload);
+            let shown = (doors_shown(config, &listener, sftp.as_ref()), remark, config.limits.upload);
             let router = doors::router(&store, (&tree, &jobs, &recorder), shown, &work).await?;
             http::serve(listener, router, &work);
         }
@@ -154,7 +163,7 @@ impl Service {
                 tree: Arc::clone(&tree),
                 accounts: store.accounts.clone(),
                 audit: store.audit.clone(),
-                recorder,
+                recorder: recorder.clone(),
                 clock: Arc::clone(&store.clock),
             };
             sftp::serve(listener, door, &work);
@@ -166,6 +175,7 @@ impl Service {
             jobs,
             work,
             records,
+            recorder,
             running,
             drain: config.limits.drain,
             first_admin,
@@ -190,6 +200,13 @@ impl Service {
     #[must_use]
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
+    }
+
+    /// For clients of this program's own.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        let clock = Arc::clone(&self.store.clock);
+        Context { recorder: self.recorder.clone(), clock, tasks: self.work.child() }
     }
 
     /// For work that ends with the service.

@@ -88,6 +88,12 @@ pub(super) async fn ensure(
     Ok(())
 }
 
+/// The old server's root.
+pub(super) fn whole_server(legacy: SocketAddr, password: &Secret) -> Endpoint {
+    let [whole, _] = plans();
+    source(&whole, legacy, password)
+}
+
 fn source(plan: &Plan, legacy: SocketAddr, password: &Secret) -> Endpoint {
     Endpoint {
         protocol: Protocol::Ftp,

@@ -4,6 +4,7 @@ mod clients;
 mod jobs;
 mod legacy;
 mod sample;
+mod visitors;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -84,15 +85,17 @@ impl Demo {
         let config = on_this_machine(loaded);
         let store = Store::open(&config).await?;
         let password = account(&store).await?;
+        let visitor = visitors::account(&store).await?;
         store.db.close().await;
 
         let (view, files) = sample_tree(&config, Arc::clone(&store.clock)).await?;
         let legacy = free_port(LEGACY_PORT);
-        let service = Service::start(&config).await?;
+        let service = Service::start_with(&config, Some(visitors::REMARK)).await?;
         let secret = Secret::new(LEGACY_PASSWORD);
         legacy::start(legacy, &view, USER, secret.clone(), Arc::clone(&store.clock), service.tasks())?;
         jobs::ensure(&service, &config.tree, legacy, &secret, every).await?;
         arrivals(&service, view);
+        visitors::start(&service, jobs::whole_server(legacy, &secret), visitor)?;
 
         let https = service.https().ok_or(DemoError::NoHttps)?;
         let certificate = service.certificate().ok_or(DemoError::NoHttps)?.file.clone();
@@ -171,7 +174,7 @@ async fn account(store: &Store) -> Result<Secret, DemoError> {
         Some(password) => password,
         None => readable_password()?,
     };
-    let key = ssh_key(&folder)?;
+    let key = ssh_key(&folder.join("id_ed25519"))?;
     file::write_private(&path, password.expose().as_bytes())?;
     if known {
         store.accounts.set_password(&Actor::System, USER, &password).await?;
@@ -193,7 +196,7 @@ fn read_password(path: &Path) -> io::Result<Option<Secret>> {
 }
 
 /// Makes the key and returns its public line.
-fn ssh_key(folder: &Path) -> io::Result<String> {
+fn ssh_key(path: &Path) -> io::Result<String> {
     use russh::keys::ssh_key::LineEnding;
     use russh::keys::{Algorithm, PrivateKey};
     let mut seed = [0; 32];
@@ -202,7 +205,7 @@ fn ssh_key(folder: &Path) -> io::Result<String> {
     let key = PrivateKey::from(pair);
     debug_assert_eq!(key.algorithm(), Algorithm::Ed25519);
     let text = key.to_openssh(LineEnding::LF).map_err(io::Error::other)?;
-    file::write_private(&folder.join("id_ed25519"), text.as_bytes())?;
+    file::write_private(path, text.as_bytes())?;
     key.public_key().to_openssh().map_err(io::Error::other)
 }
 

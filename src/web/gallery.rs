@@ -357,6 +357,7 @@ fn reliability() -> ReliabilityPage {
     ReliabilityPage {
         frame: frame("Reliability", "/reliability"),
         caveat: crate::reliability::CAVEAT,
+        remark: Some("This is a demo."),
         lead: "From 2,140 connections and 61,204 transfers that really took place.".into(),
         sources: vec![],
         all: Some("?".into()),
@@ -481,6 +482,7 @@ fn every_page_renders() {
                 problem: Some("That name and password do not match.".into()),
                 name: String::new(),
                 back: "/".into(),
+                fresh: true,
             }
             .render()
             .unwrap(),

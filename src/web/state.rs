@@ -50,6 +50,8 @@ pub struct WebState {
     pub tree: Arc<Tree>,
     /// The ways in, in the order of the page.
     pub doors: Arc<Vec<DoorShown>>,
+    /// What must be said with the reliability figures of this instance.
+    pub remark: Option<&'static str>,
     /// Finds the client's address.
     pub peer_of: PeerOf,
     /// Ends the live streams, so that the server can drain.

@@ -89,6 +89,7 @@ pub(in crate::web) struct ReliabilityPage {
     pub frame: Frame,
     pub lead: String,
     pub caveat: &'static str,
+    pub remark: Option<&'static str>,
     pub windows: Vec<Tab>,
     pub roles: Vec<Tab>,
     pub families: Vec<Family>,
@@ -188,6 +189,7 @@ pub(in crate::web) async fn show(
             shown::plural(all, "connection", "connections")
         ),
         caveat: compared.caveat,
+        remark: state.remark,
         windows: WINDOWS
             .iter()
             .map(|w| tab(w.1, w.0 == wanted.window, Wanted { window: w.0.to_owned(), ..wanted.clone() }))
@@ -358,6 +360,7 @@ struct RowJson {
 
 #[derive(Serialize)]
 struct ReliabilityJson {
+    remark: Option<&'static str>,
     caveat: &'static str,
     dropped: u64,
     rows: Vec<RowJson>,
@@ -393,6 +396,7 @@ pub(in crate::web) async fn json(
         cells: row.cells.iter().map(cell).collect(),
     };
     let told = ReliabilityJson {
+        remark: state.remark,
         caveat: compared.caveat,
         dropped: compared.dropped,
         rows: compared.rows.iter().map(row).collect(),

@@ -22,6 +22,8 @@ pub(in crate::web) struct SignInPage {
     pub problem: Option<String>,
     pub name: String,
     pub back: String,
+    /// Nobody has ever signed in: say where the first password is.
+    pub fresh: bool,
 }
 
 /// Where to go afterwards.
@@ -32,11 +34,17 @@ pub(in crate::web) struct Back {
 }
 
 /// `GET /sign-in`.
-pub(in crate::web) async fn show(Asks(visitor): Asks, Query(to): Query<Back>) -> Result<Response, Problem> {
+pub(in crate::web) async fn show(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Query(to): Query<Back>,
+) -> Result<Response, Problem> {
     if visitor.who().is_some() {
         return Ok(go(local(&to.back)));
     }
-    render(&visitor, None, String::new(), &to.back)
+    let accounts = state.accounts.list().await?;
+    let fresh = accounts.iter().all(|account| account.last_login.is_none());
+    render(&visitor, None, (String::new(), &to.back), fresh)
 }
 
 /// Name and password.
@@ -68,7 +76,7 @@ pub(in crate::web) async fn sign_in(
                 }
                 LoginError::Store(_) => return Err(Problem::Failed(error.to_string())),
             };
-            let mut page = render(&visitor, Some(said), login.name, &login.back)?;
+            let mut page = render(&visitor, Some(said), (login.name, &login.back), false)?;
             *page.status_mut() = status;
             return Ok(page);
         }
@@ -128,7 +136,12 @@ fn with(response: Response, cookies: &[String]) -> Response {
     response.into_response()
 }
 
-fn render(visitor: &Visitor, problem: Option<String>, name: String, back: &str) -> Result<Response, Problem> {
+fn render(
+    visitor: &Visitor,
+    problem: Option<String>,
+    (name, back): (String, &str),
+    fresh: bool,
+) -> Result<Response, Problem> {
     let frame = Frame::new(visitor, "Sign in");
-    super::html(&SignInPage { frame, problem, name, back: local(back).to_owned() })
+    super::html(&SignInPage { frame, problem, name, back: local(back).to_owned(), fresh })
 }

@@ -139,3 +139,39 @@ fn dav(causeway: &Causeway) {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stdout.len(), 100_000);
 }
+
+/// The demo compares by itself: its visitors fetch a file over each protocol until every rate has its n.
+#[test]
+fn the_demo_shows_a_comparison_within_minutes() {
+    let demo = Causeway::demo();
+    let password = std::fs::read_to_string(demo.data().join("clients/demo-password")).unwrap();
+    let base = format!("https://localhost:{}", demo.https.port());
+    let curl = Curl::signed_in_at(&base, "demo", password.trim());
+    let begun = Instant::now();
+    let told = loop {
+        let told: serde_json::Value =
+            serde_json::from_str(&curl.get("/api/reliability?window=hour&role=client").body).unwrap();
+        let enough = |key: &str| {
+            let row = told["rows"].as_array().unwrap().iter().find(|row| row["key"] == key).unwrap();
+            row["cells"].as_array().unwrap().iter().all(|cell| cell["enough"] == true)
+        };
+        if ["connection-success", "setup-median", "setup-p95", "resets", "transfer-errors", "throughput"]
+            .iter()
+            .all(|k| enough(k))
+        {
+            break told;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(240), "{told}\n{}", demo.log());
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    println!("the demo compares after {:?}", begun.elapsed());
+    for family in ["FTP", "SFTP", "WebDAV"] {
+        let errors = cell(&told, "transfer-errors", family, "client");
+        assert!(errors["n"].as_u64().unwrap() >= 100 && errors["events"] == 0, "{family}: {errors}");
+        assert!(cell(&told, "setup-median", family, "client")["value"].as_f64().unwrap() > 0.0);
+        // Nobody loses a connection here, and nobody claims to know how long they hold.
+        assert!(cell(&told, "hold-time", family, "client")["value"].is_null());
+    }
+    let page = curl.get("/reliability?window=hour").body;
+    assert!(page.contains("goes over the loopback of this machine") && page.contains("demo visitor"), "{page}");
+}

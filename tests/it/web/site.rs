@@ -87,6 +87,7 @@ async fn site(folder: &Path, tasks: &Tasks) -> String {
         sessions: Sessions::new(db.clone(), clock.clone()),
         tree: Tree::open(&folder.join("tree")).unwrap(),
         doors: Arc::new(vec![door]),
+        remark: None,
         peer_of: Arc::new(|e| e.get::<http::Peer>().map_or(([0, 0, 0, 0], 0).into(), |peer| peer.address)),
         stop: tasks.token(),
         tasks: tasks.clone(),
