@@ -157,22 +157,30 @@ impl Accounts {
         self.hasher.warm_up().await
     }
 
-    /// Makes the account `admin` with a random password, if there is no account at all. The password is
-    /// returned this once and known to nobody after that.
+    /// Makes an account `admin` with a random password, if nobody may administer Causeway. The password is
+    /// returned this once and known to nobody after that. Where `admin` is taken by somebody who may not,
+    /// it is called `admin-2` and so on.
     ///
     /// # Errors
     /// [`AccountError`].
     pub async fn ensure_first_admin(&self) -> Result<Option<(String, Secret)>, AccountError> {
-        if store::count(&mut *self.db.read().acquire().await?).await? > 0 {
+        if store::admins(&mut *self.db.read().acquire().await?).await? > 0 {
             return Ok(None);
         }
         let password = readable_password()?;
         let hash = self.hasher.hash(&password).await?;
         let mut tx = self.db.write().await?;
-        if store::count(&mut tx).await? > 0 {
+        if store::admins(&mut tx).await? > 0 {
             return Ok(None);
         }
-        let new = NewAccount { name: "admin".to_owned(), password: None, scope: Scope::whole(), admin: true };
+        let mut name = "admin".to_owned();
+        for number in 2_u32.. {
+            if store::by_name(&mut tx, &name).await?.is_none() {
+                break;
+            }
+            name = format!("admin-{number}");
+        }
+        let new = NewAccount { name, password: None, scope: Scope::whole(), admin: true };
         self.insert(&mut tx, &Actor::System, &new, Some(hash)).await?;
         tx.commit().await?;
         Ok(Some((new.name, password)))
@@ -327,18 +335,22 @@ impl Accounts {
         Ok(key.fingerprint)
     }
 
-    /// Removes an SSH key by its fingerprint.
+    /// Removes an SSH key by its fingerprint, and ends the account's connections.
     ///
     /// # Errors
     /// [`AccountError`].
     pub async fn remove_key(&self, actor: &Actor, name: &str, fingerprint: &str) -> Result<(), AccountError> {
         let mut tx = self.db.write().await?;
-        let row = store::by_name(&mut tx, name).await?.ok_or_else(|| AccountError::Missing(name.to_owned()))?;
+        let mut row = store::by_name(&mut tx, name).await?.ok_or_else(|| AccountError::Missing(name.to_owned()))?;
         if !store::remove_key(&mut tx, row.id, fingerprint).await? {
             return Err(AccountError::KeyMissing(fingerprint.to_owned()));
         }
+        // Whoever came in with it must go: the key may be on a laptop that was stolen.
+        let now = self.clock.now();
+        row.changed = after(row.changed, now);
+        store::update(&mut tx, &row).await?;
         let event = Event::KeyRemoved { account: row.name, fingerprint: fingerprint.to_owned() };
-        audit::append(&mut tx, self.clock.now(), actor, &event).await?;
+        audit::append(&mut tx, now, actor, &event).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -101,30 +101,44 @@ impl Sessions {
         Ok(token)
     }
 
-    /// The session of a token; none when it is unknown, has ended, or its account may not come in.
+    /// The session of a token; none when it is unknown, has ended, or its account may not come in. This is
+    /// a use of the session.
     ///
     /// # Errors
     /// What the store says.
     pub async fn find(&self, token: &str) -> Result<Option<Session>, DbError> {
-        let key = stored(token);
+        let Some((session, used)) = self.stored(token).await? else { return Ok(None) };
+        let now = self.clock.now();
+        if now.duration_since(used) >= TOUCH {
+            let mut tx = self.db.write().await?;
+            store::touch_session(&mut tx, &stored(token), now).await?;
+            tx.commit().await?;
+        }
+        Ok(Some(session))
+    }
+
+    /// As [`Sessions::find`], but no use: a page that stays open does not keep its session alive.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn look(&self, token: &str) -> Result<Option<Session>, DbError> {
+        Ok(self.stored(token).await?.map(|(session, _)| session))
+    }
+
+    /// The session, and when it was last used.
+    async fn stored(&self, token: &str) -> Result<Option<(Session, Timestamp)>, DbError> {
         let now = self.clock.now();
         let (idle, absolute) = self.limits(now);
         let mut conn = self.db.read().acquire().await?;
-        let Some(row) = store::find_session(&mut conn, &key).await? else { return Ok(None) };
+        let Some(row) = store::find_session(&mut conn, &stored(token)).await? else { return Ok(None) };
         if row.used < idle || row.created < absolute {
             return Ok(None);
         }
         let Some(account) = store::by_id(&mut conn, row.account).await?.filter(|a| !a.disabled) else {
             return Ok(None);
         };
-        drop(conn);
-        if now.duration_since(row.used) >= TOUCH {
-            let mut tx = self.db.write().await?;
-            store::touch_session(&mut tx, &key, now).await?;
-            tx.commit().await?;
-        }
         let csrf = Secret::new(BASE64URL_NOPAD.encode(&hashed("causeway csrf", token)));
-        Ok(Some(Session { grant: Grant::of(&account), csrf, created: row.created }))
+        Ok(Some((Session { grant: Grant::of(&account), csrf, created: row.created }, row.used)))
     }
 
     /// Ends a session; its owner signs out.

@@ -83,11 +83,12 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<AccountRow>, 
     rows.into_iter().map(account).collect()
 }
 
-pub(super) async fn count(conn: &mut SqliteConnection) -> Result<i64, DbError> {
-    Ok(sqlx::query_scalar("SELECT count(*) FROM accounts").fetch_one(conn).await?)
+/// How many accounts may administer.
+pub(super) async fn admins(conn: &mut SqliteConnection) -> Result<i64, DbError> {
+    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0";
+    Ok(sqlx::query_scalar(sql).fetch_one(conn).await?)
 }
 
-/// Admins who can come in, other than `id`.
 pub(super) async fn other_admins(conn: &mut SqliteConnection, id: AccountId) -> Result<i64, DbError> {
     let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0 AND id <> ?";
     Ok(sqlx::query_scalar(sql).bind(id.0).fetch_one(conn).await?)

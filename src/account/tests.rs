@@ -194,11 +194,12 @@ async fn keys_open_and_are_not_counted_as_guesses() {
     for _ in 0..60 {
         assert!(house.accounts.login_key("anna", b"another", &peer).await.is_err());
     }
-    house.accounts.login_key("anna", &blob, &peer).await.unwrap();
+    let grant = house.accounts.login_key("anna", &blob, &peer).await.unwrap();
     let anna = house.accounts.get("anna").await.unwrap().unwrap();
     assert_eq!(anna.keys[0].fingerprint, fingerprint);
     assert_eq!(anna.keys[0].last_used, Some(house.clock.now()));
     house.accounts.remove_key(&Actor::System, "anna", &fingerprint).await.unwrap();
+    assert!(!house.accounts.is_current(&grant).await.unwrap(), "whoever came in with the key must go");
     assert!(house.accounts.login_key("anna", &blob, &peer).await.is_err());
     let missing = house.accounts.remove_key(&Actor::System, "anna", &fingerprint).await;
     assert!(matches!(missing, Err(AccountError::KeyMissing(_))));
@@ -289,6 +290,17 @@ async fn the_first_admin_is_made_once_and_the_last_one_stays() {
     accounts.remove(&by, &name).await.unwrap();
     assert!(matches!(accounts.remove(&by, &name).await, Err(AccountError::Missing(_))));
     assert_eq!(accounts.list().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn somebody_can_always_administer() {
+    let house = house().await;
+    let new = NewAccount { name: "admin".to_owned(), password: None, scope: Scope::whole(), admin: false };
+    house.accounts.create(&Actor::System, &new).await.unwrap();
+    let (name, _) = house.accounts.ensure_first_admin().await.unwrap().expect("anna may not administer");
+    assert_eq!(name, "admin-2");
+    assert!(house.accounts.get(&name).await.unwrap().unwrap().admin);
+    assert!(house.accounts.ensure_first_admin().await.unwrap().is_none());
 }
 
 #[tokio::test]

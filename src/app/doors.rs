@@ -56,10 +56,16 @@ impl Doorman for SessionOrBasic {
 pub(super) async fn router(
     store: &Store,
     (tree, jobs, recorder): (&Arc<Tree>, &Jobs, &Recorder),
-    doors: Vec<DoorShown>,
+    (doors, max_upload): (Vec<DoorShown>, u64),
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
-    let books = Books { audit: store.audit.clone(), recorder: recorder.clone(), clock: Arc::clone(&store.clock) };
+    let books = Books {
+        audit: store.audit.clone(),
+        recorder: recorder.clone(),
+        clock: Arc::clone(&store.clock),
+        max_upload,
+        tasks: tasks.clone(),
+    };
     let basic = BasicAuth { accounts: store.accounts.clone(), tree: Arc::clone(tree), books };
     let sessions = Sessions::new(store.db.clone(), Arc::clone(&store.clock));
     let doorman: Arc<dyn Doorman> = Arc::new(SessionOrBasic { basic, sessions: sessions.clone() });
@@ -75,6 +81,8 @@ pub(super) async fn router(
         doors: Arc::new(doors),
         peer_of: Arc::new(|extensions| extensions.get::<Peer>().cloned().unwrap_or_else(Peer::unknown).address),
         stop: tasks.token(),
+        max_upload,
+        tasks: tasks.clone(),
     };
     let door_routes = Router::new().merge(dav::router(dav)).merge(files::router(Files { doorman, render: None }));
     Ok(door_routes.merge(health(store)).merge(web::router(state)))

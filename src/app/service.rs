@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::{AccountError, PasswordError};
-use crate::audit::{Actor, Event};
+use crate::audit::{Actor, Event, Filter};
 use crate::config::Config;
 use crate::db::DbError;
 use crate::job::{Engine, Jobs, MirrorEngine, Worker, WorkerOptions};
@@ -90,6 +90,8 @@ pub struct Certificate {
     pub file: PathBuf,
     /// Nobody vouches for it.
     pub self_signed: bool,
+    /// It was made at this start.
+    pub made: bool,
 }
 
 impl Service {
@@ -101,7 +103,7 @@ impl Service {
         let store = Store::open(config).await?;
         let mut running = Running::claim(&store.folder)?;
         store.check().await?;
-        let tree = open_tree(config)?;
+        let tree = open_tree(config, served_before(&store).await?)?;
         let first_admin = store.accounts.ensure_first_admin().await?;
         store.accounts.warm_up().await?;
         let (work, records) = (Tasks::new(), Tasks::new());
@@ -137,9 +139,10 @@ impl Service {
                 fingerprint: own.fingerprint.clone(),
                 file: own.file.clone(),
                 self_signed: own.self_signed,
+                made: own.made,
             });
             running.https = Some(listener.address());
-            let shown = doors_shown(config, &listener, sftp.as_ref());
+            let shown = (doors_shown(config, &listener, sftp.as_ref()), config.limits.upload);
             let router = doors::router(&store, (&tree, &jobs, &recorder), shown, &work).await?;
             http::serve(listener, router, &work);
         }
@@ -254,9 +257,19 @@ impl Service {
     }
 }
 
-fn open_tree(config: &Config) -> Result<Arc<Tree>, StartError> {
+/// Did a service start over this store, ever?
+async fn served_before(store: &Store) -> Result<bool, DbError> {
+    let filter = Filter { action: Some("service-started".to_owned()), limit: 1, ..Filter::default() };
+    Ok(!store.audit.page(&filter).await?.is_empty())
+}
+
+/// A tree that was served and is gone may be a mount that did not come up: an empty folder in its place
+/// would make partners believe that everything was deleted.
+fn open_tree(config: &Config, served_before: bool) -> Result<Arc<Tree>, StartError> {
     let wrong = |source| StartError::Tree { path: config.tree.clone(), source };
-    file::ensure_dir(&config.tree, false).map_err(wrong)?;
+    if !served_before {
+        file::ensure_dir(&config.tree, false).map_err(wrong)?;
+    }
     Tree::open(&config.tree).map_err(wrong)
 }
 
@@ -266,6 +279,7 @@ fn http_settings(config: &Config, listen: SocketAddr) -> http::Settings {
         certificate: config.https.certificate.clone(),
         key: config.https.key.clone(),
         names: config.https.names.clone(),
+        grace: config.limits.drain,
         connections: admission(config),
     }
 }

@@ -47,6 +47,12 @@ pub enum StoreError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// A command that only reads, and nothing to read.
+    #[error("there is no store in {path}: name its folder with 'data' in the configuration, or with CAUSEWAY_DATA")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
     /// The database.
     #[error("{path}: {source}")]
     Database {
@@ -82,6 +88,17 @@ impl Store {
     /// [`StoreError`], each with what to do.
     pub async fn open(config: &Config) -> Result<Self, StoreError> {
         Self::open_at(&config.data).await
+    }
+
+    /// As [`Store::open_at`], but a store that is not there is an error, and nothing is made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open_existing(folder: &Path) -> Result<Self, StoreError> {
+        if !folder.join(DATABASE).exists() {
+            return Err(StoreError::Missing { path: folder.to_path_buf() });
+        }
+        Self::open_at(folder).await
     }
 
     /// As [`Store::open`], for a folder.

@@ -77,7 +77,8 @@ impl AuditLog {
     pub async fn checkpoint(&self, actor: &Actor, path: &Path) -> Result<Checkpoint, CheckpointError> {
         let file = path.to_owned();
         let old = blocking(move || checkpoint::read(&file)).await??;
-        let mut tx = self.db.write().await?;
+        // The file outlives a power cut, so what it refers to has to do so as well.
+        let mut tx = self.db.write_durably().await?;
         if let Some(old) = old
             && old.seq > 0
             && store::hash_of(&mut tx, old.seq).await? != Some(old.hash)

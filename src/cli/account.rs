@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::account::{Account, NewAccount};
+use crate::account::{Account, Change, NewAccount};
 use crate::app::{Store, operator};
 use crate::config::Environment;
 use crate::model::{Access, RelPath, Scope};
 use crate::tree::file;
 
-use super::args::{AccountAdd, AccountVerb, Format, KeyVerb};
+use super::args::{AccountAdd, AccountChange, AccountVerb, Format, KeyVerb};
 use super::{Failure, Out, password};
 
 /// A file of public keys is small.
@@ -21,6 +21,14 @@ pub(super) async fn run(verb: AccountVerb, store: &Store, environment: &Environm
     match verb {
         AccountVerb::List(format) => list(store, format).await,
         AccountVerb::Add(args) => add(args, store, environment).await,
+        AccountVerb::Change(args) => {
+            let change = change(&args)?;
+            if matches!(change, Change { password: None, home: None, access: None, admin: None, disabled: None }) {
+                return Err(Failure::new("nothing to change: see 'causeway account change --help'"));
+            }
+            accounts.change(&operator(), &args.name, &change).await?;
+            out.line(format!("'{}' is changed", args.name))
+        }
         AccountVerb::Passwd(args) => {
             known(store, &args.name).await?;
             let new = password::choose(args.password_file.as_deref(), environment.password())?;
@@ -98,10 +106,30 @@ fn row(account: &Account) -> Vec<String> {
     ]
 }
 
+fn home_folder(text: &str) -> Result<RelPath, Failure> {
+    RelPath::lenient(text.as_bytes())
+        .map_err(|error| Failure::new(format!("--home '{text}' cannot be a folder: {error}")))
+}
+
+fn change(args: &AccountChange) -> Result<Change, Failure> {
+    let either = |yes: bool, no: bool| if yes || no { Some(yes) } else { None };
+    let access = match (args.read_only, args.read_write) {
+        (true, _) => Some(Access::ReadOnly),
+        (_, true) => Some(Access::ReadWrite),
+        _ => None,
+    };
+    Ok(Change {
+        password: None,
+        home: args.home.as_deref().map(home_folder).transpose()?,
+        access,
+        admin: either(args.admin, args.no_admin),
+        disabled: either(args.disable, args.enable),
+    })
+}
+
 async fn add(args: AccountAdd, store: &Store, environment: &Environment) -> Result<(), Failure> {
     let out = Out::new(false);
-    let home = RelPath::lenient(args.home.as_bytes())
-        .map_err(|error| Failure::new(format!("--home '{}' cannot be a folder: {error}", args.home)))?;
+    let home = home_folder(&args.home)?;
     let access = if args.read_only { Access::ReadOnly } else { Access::ReadWrite };
     // The name is looked at before the question for the password.
     crate::account::check_name(&args.name).map_err(|error| Failure::new(error.to_string()))?;

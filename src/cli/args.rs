@@ -27,7 +27,7 @@ Examples:
   causeway audit verify                          was the record changed?
 
 Every command has its own --help. Exit codes: 0 all is well, 1 it is not (the last line says why),
-2 the command line was not understood.";
+2 the command line was not understood, 3 everything is there but not all of it was verified.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -338,6 +338,8 @@ pub enum AccountVerb {
     List(Format),
     /// A new account; the password is asked for, or read from CAUSEWAY_PASSWORD or --password-file.
     Add(AccountAdd),
+    /// Other rights, another folder, on or off. Open connections of the account end.
+    Change(AccountChange),
     /// A new password.
     Passwd(AccountPassword),
     /// Lift a lock-out.
@@ -378,6 +380,36 @@ pub struct AccountAdd {
     /// Read the password from this file.
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
+}
+
+/// Options of `account change`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  causeway account change anna --admin\n  \
+                        causeway account change anna --disable")]
+pub struct AccountChange {
+    /// Its name.
+    pub name: String,
+    /// The folder of the served tree it is rooted in; '' is the whole tree.
+    #[arg(long, value_name = "FOLDER")]
+    pub home: Option<String>,
+    /// It may list and read only.
+    #[arg(long, conflicts_with = "read_write")]
+    pub read_only: bool,
+    /// It may also write.
+    #[arg(long)]
+    pub read_write: bool,
+    /// It may use the whole dashboard.
+    #[arg(long, conflicts_with = "no_admin")]
+    pub admin: bool,
+    /// It may no longer do so.
+    #[arg(long)]
+    pub no_admin: bool,
+    /// Nobody comes in by it any more.
+    #[arg(long, conflicts_with = "enable")]
+    pub disable: bool,
+    /// It may come in again.
+    #[arg(long)]
+    pub enable: bool,
 }
 
 /// Options of `account passwd`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::app::{Store, operator};
-use crate::audit::{Checkpoint, Filter};
+use crate::audit::{Checkpoint, Filter, Verification};
 use crate::tree::file;
 
 use super::args::{AuditVerb, Format};
@@ -22,9 +22,14 @@ pub(super) async fn run(verb: AuditVerb, store: &Store) -> Result<(), Failure> {
 }
 
 async fn verify(store: &Store, checkpoint: Option<&Path>, format: Format) -> Result<(), Failure> {
-    let out = Out::new(format.json);
     let checkpoint = checkpoint.map(read_checkpoint).transpose()?;
     let found = store.audit.verify(checkpoint.as_ref()).await?;
+    let verdict = if found.is_sound() { Ok(()) } else { Err(Failure::Said) };
+    Failure::judge(verdict, tell(&found, format))
+}
+
+fn tell(found: &Verification, format: Format) -> Result<(), Failure> {
+    let out = Out::new(format.json);
     let damages: Vec<String> = found.damages.iter().map(ToString::to_string).collect();
     if out.json() {
         out.value(&json!({
@@ -45,6 +50,8 @@ async fn verify(store: &Store, checkpoint: Option<&Path>, format: Format) -> Res
         let count = found.entries;
         if !found.is_sound() {
             out.line(format!("{count} entries, {} damaged: the record was changed", found.damaged))?;
+        } else if count == 0 {
+            out.line("0 entries: an empty log proves nothing")?;
         } else if found.anchored {
             out.line(format!("{count} entries, all sound, and the checkpoint agrees"))?;
         } else {
@@ -53,7 +60,7 @@ async fn verify(store: &Store, checkpoint: Option<&Path>, format: Format) -> Res
             ))?;
         }
     }
-    if found.is_sound() { Ok(()) } else { Err(Failure::Said) }
+    Ok(())
 }
 
 fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {

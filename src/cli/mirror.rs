@@ -52,11 +52,12 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
     let end = run_once(&jobs, &engine, request, Arc::clone(&progress), stop.clone()).await;
     shower.end().await;
     drop(progress);
-    if let Some(printed) = printed {
-        printed.await.map_err(|error| Failure::new(format!("the plan was lost: {error}")))??;
-    }
+    let printed = match printed {
+        Some(printed) => printed.await.unwrap_or_else(|error| Err(Failure::new(format!("the plan was lost: {error}")))),
+        None => Ok(()),
+    };
     let told = match end {
-        Ok(end) => tell(&out, &args, &end, elsewhere.as_deref()),
+        Ok(end) => Failure::judge(verdict(&args, &end), printed.and_then(|()| tell(&out, &end, elsewhere.as_deref()))),
         Err(error) => Err(Failure::new(error.to_string())),
     };
     if !tasks.drain(GOODBYE).await {
@@ -146,7 +147,7 @@ fn print_step(step: &PlannedStep, json: bool) -> Result<(), Failure> {
     output::raw(format!("{:<8} {}{size}{why}\n", step.action, step.path.display()).as_bytes())
 }
 
-fn tell(out: &Out, args: &MirrorArgs, end: &OnceEnd, state: Option<&Path>) -> Result<(), Failure> {
+fn tell(out: &Out, end: &OnceEnd, state: Option<&Path>) -> Result<(), Failure> {
     if out.json() {
         let failure = end.failure.as_ref().map(ToString::to_string);
         // One line, also after the lines of a plan.
@@ -163,6 +164,11 @@ fn tell(out: &Out, args: &MirrorArgs, end: &OnceEnd, state: Option<&Path>) -> Re
             summary::print(out, found, state)?;
         }
     }
+    Ok(())
+}
+
+/// What the exit code is to say, whether or not anybody reads the rest.
+fn verdict(args: &MirrorArgs, end: &OnceEnd) -> Result<(), Failure> {
     if let Some(failure) = &end.failure {
         return Err(Failure::new(failure.to_string()));
     }

@@ -43,6 +43,18 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The verdict of a command that told it as it went: nobody reading any more does not make it better.
+    ///
+    /// # Errors
+    /// The verdict's; else what kept the telling from being done.
+    pub fn judge(verdict: Result<(), Self>, told: Result<(), Self>) -> Result<(), Self> {
+        match (verdict, told) {
+            (verdict, Ok(()) | Err(Self::BrokenPipe)) => verdict,
+            (Ok(()), told) => told,
+            (verdict, _) => verdict,
+        }
+    }
+
     /// A sentence for the person.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
@@ -50,11 +62,25 @@ impl Failure {
     }
 }
 
+/// The error and what is behind it; a text that names its cause itself is not told twice.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(behind) = cause {
+        let words = behind.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = behind.source();
+    }
+    text
+}
+
 macro_rules! told_by_their_own_words {
     ($($error:ty),* $(,)?) => {$(
         impl From<$error> for Failure {
             fn from(error: $error) -> Self {
-                Self::Message(error.to_string())
+                Self::Message(with_causes(&error))
             }
         }
     )*};
@@ -134,7 +160,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Verb::Run(verb) => {
             let config = load(named, &environment)?.config;
-            let store = Store::open_at(verb.state().unwrap_or(&config.data)).await?;
+            let store = Store::open_existing(verb.state().unwrap_or(&config.data)).await?;
             closed(&store, runs::run(verb, &store).await).await
         }
         Verb::Check(args) => check::run(&args, &config::inspect(named, &environment)).await,
@@ -142,7 +168,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             account::run(verb, &store(&load(named, &environment)?.config).await?, &environment).await
         }
         Verb::Audit(verb) => {
-            let store = store(&load(named, &environment)?.config).await?;
+            let store = Store::open_existing(&load(named, &environment)?.config.data).await?;
             closed(&store, audit::run(verb, &store).await).await
         }
     }

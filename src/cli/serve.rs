@@ -26,6 +26,13 @@ pub(super) async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     }
     if let Some(certificate) = service.certificate() {
         let (file, self_signed) = (certificate.file.display(), certificate.self_signed);
+        if certificate.made {
+            // Said once, as the password above: somebody must be able to tell clients whether to trust it.
+            out.line(format!(
+                "The certificate is self-signed; its SHA-256 fingerprint is {}",
+                certificate.fingerprint
+            ))?;
+        }
         tracing::info!(tls.sha256 = certificate.fingerprint, tls.file = %file, tls.self_signed = self_signed, "certificate");
     }
     if let Some(address) = service.sftp() {

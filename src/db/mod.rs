@@ -84,6 +84,7 @@ impl From<sqlx::Error> for DbError {
 #[derive(Debug, Clone)]
 pub struct Db {
     writer: SqlitePool,
+    durable: SqlitePool,
     readers: SqlitePool,
     queue: Arc<Semaphore>,
 }
@@ -117,9 +118,14 @@ impl Db {
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(30))
-            .connect_with(options.read_only(true))
+            .connect_with(options.clone().read_only(true))
             .await?;
-        Ok(Self { writer, readers, queue: Arc::new(Semaphore::new(WRITE_QUEUE)) })
+        // One connection, made when it is needed for the first time.
+        let durable = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(60))
+            .connect_lazy_with(options.synchronous(SqliteSynchronous::Full));
+        Ok(Self { writer, durable, readers, queue: Arc::new(Semaphore::new(WRITE_QUEUE)) })
     }
 
     /// Reads all of the file to see whether it is sound: seconds for a gigabyte. For the start of a service
@@ -145,6 +151,17 @@ impl Db {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
+    /// As [`Db::write`], but what is committed, and all that was committed before it, also outlives a
+    /// power cut. Other commits may then be lost together, newest first: SQLite syncs them only when it
+    /// tidies up. For what something outside the store is going to refer to.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_durably(&self) -> Result<WriteTx, DbError> {
+        let _turn = self.queue.try_acquire().map_err(|_| DbError::Busy)?;
+        Ok(self.durable.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
     /// For queries that change nothing.
     #[must_use]
     pub fn read(&self) -> &SqlitePool {
@@ -163,6 +180,7 @@ impl Db {
     /// Waits for what is under way and closes the file.
     pub async fn close(&self) {
         self.readers.close().await;
+        self.durable.close().await;
         self.writer.close().await;
     }
 }

@@ -16,7 +16,7 @@ pub const CAVEAT: &str = "These figures describe the traffic as it was: differen
                           They do not rank the protocols; only paired probes on the same path at the same time do.";
 
 /// Which observations count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// Ended at or after.
     pub from: Timestamp,
@@ -24,6 +24,8 @@ pub struct Window {
     pub to: Timestamp,
     /// Only connections that we made, or only those of the doors; none = both.
     pub role: Option<Role>,
+    /// Only those with this other side or door; none = all.
+    pub endpoint: Option<String>,
 }
 
 impl Window {
@@ -31,7 +33,7 @@ impl Window {
     #[must_use]
     pub fn last(now: Timestamp, span: SignedDuration) -> Self {
         let to = now.saturating_add(SignedDuration::from_micros(1)).unwrap_or(now);
-        Self { from: now.saturating_sub(span).unwrap_or(Timestamp::MIN), to, role: None }
+        Self { from: now.saturating_sub(span).unwrap_or(Timestamp::MIN), to, role: None, endpoint: None }
     }
 
     /// Only one role.
@@ -40,6 +42,23 @@ impl Window {
         self.role = Some(role);
         self
     }
+
+    /// Only one other side or door.
+    #[must_use]
+    pub fn at(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+}
+
+/// Of whom the figures are: one family, seen from one side. What a client measures from its first packet
+/// and what a door measures from accepting are different stretches, so the two are never put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// The family.
+    pub family: &'static str,
+    /// Whose connections; none = both.
+    pub role: Option<Role>,
 }
 
 /// One figure of one family.
@@ -47,6 +66,8 @@ impl Window {
 pub struct Cell {
     /// The family.
     pub family: &'static str,
+    /// Whose connections; none = both.
+    pub role: Option<Role>,
     /// The figure.
     pub estimate: Estimate,
 }
@@ -56,7 +77,7 @@ pub struct Cell {
 pub struct Row {
     /// What it is.
     pub statistic: &'static Statistic,
-    /// One per family, in the order of [`FAMILIES`].
+    /// One per column, in the order of the comparison.
     pub cells: Vec<Cell>,
 }
 
@@ -78,12 +99,27 @@ pub struct Comparison {
 /// # Errors
 /// What the store says.
 pub async fn compare(db: &Db, window: Window) -> Result<Comparison, DbError> {
-    let samples = try_join_all(FAMILIES.map(|family| store::sample(db, family, &window))).await?;
+    let columns = FAMILIES.map(|family| Column { family, role: window.role });
+    compare_columns(db, window, &columns).await
+}
+
+/// The same for chosen columns; the role of a column counts, not that of the window.
+///
+/// # Errors
+/// What the store says.
+pub async fn compare_columns(db: &Db, window: Window, columns: &[Column]) -> Result<Comparison, DbError> {
+    let windows: Vec<_> = columns.iter().map(|column| Window { role: column.role, ..window.clone() }).collect();
+    let taken = columns.iter().zip(&windows).map(|(column, window)| store::sample(db, column.family, window));
+    let samples = try_join_all(taken).await?;
     let rows = STATISTICS
         .iter()
         .map(|statistic| {
-            let cell = |(family, sample)| Cell { family, estimate: (statistic.compute)(sample) };
-            Row { statistic, cells: FAMILIES.into_iter().zip(&samples).map(cell).collect() }
+            let cell = |(column, sample): (&Column, _)| Cell {
+                family: column.family,
+                role: column.role,
+                estimate: (statistic.compute)(sample),
+            };
+            Row { statistic, cells: columns.iter().zip(&samples).map(cell).collect() }
         })
         .collect();
     let dropped = store::dropped(db, &window).await?;

@@ -16,12 +16,12 @@ mod recorder;
 pub mod stat;
 mod store;
 
-pub use compare::{CAVEAT, Cell, Comparison, FAMILIES, Row, Window, compare};
+pub use compare::{CAVEAT, Cell, Column, Comparison, FAMILIES, Row, Window, compare, compare_columns};
 pub use estimate::Estimate;
 pub use observation::{Direction, End, Observation, Role, What};
 pub use recorder::Recorder;
 pub use stat::{Better, STATISTICS, Statistic, Unit};
-pub use store::{RETENTION_DAYS, prune};
+pub use store::{RETENTION_DAYS, Source, prune, sources};
 
 #[cfg(test)]
 mod tests;

@@ -197,34 +197,34 @@ struct Ends {
     failures: Vec<FailureCount>,
 }
 
-async fn ends(conn: &mut SqliteConnection, kind: &str, family: &str, window: &Window) -> Result<Ends, DbError> {
-    let role = window.role.map(Role::as_str);
-    let (clean, open, ready, ready_unfailed, large) = sqlx::query_as::<_, (i64, i64, i64, i64, i64)>(
+/// The observations of a kind and family in a window. The endpoint stands in no index: it is asked for only
+/// when somebody wants one.
+fn within(query: &mut QueryBuilder<Sqlite>, kind: &'static str, family: &str, window: &Window) {
+    query.push(" FROM observations WHERE kind = ").push_bind(kind);
+    query.push(" AND family = ").push_bind(family.to_owned());
+    query.push(" AND at >= ").push_bind(window.from.as_microsecond());
+    query.push(" AND at < ").push_bind(window.to.as_microsecond());
+    if let Some(role) = window.role {
+        query.push(" AND role = ").push_bind(role.as_str());
+    }
+    if let Some(endpoint) = &window.endpoint {
+        query.push(" AND endpoint = ").push_bind(endpoint.clone());
+    }
+}
+
+async fn ends(conn: &mut SqliteConnection, kind: &'static str, family: &str, window: &Window) -> Result<Ends, DbError> {
+    let mut query = QueryBuilder::new(
         "SELECT count(*) FILTER (WHERE ended = 'clean'), count(*) FILTER (WHERE ended = 'open'), count(setup), \
-         count(setup) FILTER (WHERE ended <> 'failed'), count(*) FILTER (WHERE ended = 'clean' AND bytes >= ?6) \
-         FROM observations \
-         WHERE kind = ?1 AND family = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR role = ?5)",
-    )
-    .bind(kind.to_owned())
-    .bind(family.to_owned())
-    .bind(window.from.as_microsecond())
-    .bind(window.to.as_microsecond())
-    .bind(role)
-    .bind(smallest())
-    .fetch_one(&mut *conn)
-    .await?;
-    let rows = sqlx::query_as::<_, (String, String, bool, i64)>(
-        "SELECT phase, fault, setup IS NOT NULL, count(*) FROM observations \
-         WHERE kind = ?1 AND family = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR role = ?5) AND ended = 'failed' \
-         GROUP BY 1, 2, 3",
-    )
-    .bind(kind.to_owned())
-    .bind(family.to_owned())
-    .bind(window.from.as_microsecond())
-    .bind(window.to.as_microsecond())
-    .bind(role)
-    .fetch_all(conn)
-    .await?;
+         count(setup) FILTER (WHERE ended <> 'failed'), count(*) FILTER (WHERE ended = 'clean' AND bytes >= ",
+    );
+    query.push_bind(smallest()).push(")");
+    within(&mut query, kind, family, window);
+    let (clean, open, ready, ready_unfailed, large) =
+        query.build_query_as::<(i64, i64, i64, i64, i64)>().fetch_one(&mut *conn).await?;
+    let mut query = QueryBuilder::new("SELECT phase, fault, setup IS NOT NULL, count(*)");
+    within(&mut query, kind, family, window);
+    query.push(" AND ended = 'failed' GROUP BY 1, 2, 3");
+    let rows = query.build_query_as::<(String, String, bool, i64)>().fetch_all(conn).await?;
     let mut failures = Vec::with_capacity(rows.len());
     for (phase, kind, ready, number) in rows {
         let (phase, kind) = fault(&phase, &kind)?;
@@ -240,17 +240,10 @@ async fn ready_connections(
     window: &Window,
     step: i64,
 ) -> Result<Vec<ConnectionRow>, DbError> {
-    let mut rows = sqlx::query_as::<_, (i64, i64, Option<String>, Option<String>)>(
-        "SELECT setup, lasted, phase, fault FROM observations \
-         WHERE kind = 'connection' AND family = ?1 AND at >= ?2 AND at < ?3 AND (?4 IS NULL OR role = ?4) \
-         AND setup IS NOT NULL AND ((id * 2654435761 >> 16) & 65535) % ?5 = 0",
-    )
-    .bind(family.to_owned())
-    .bind(window.from.as_microsecond())
-    .bind(window.to.as_microsecond())
-    .bind(window.role.map(Role::as_str))
-    .bind(step)
-    .fetch(conn);
+    let mut query = QueryBuilder::new("SELECT setup, lasted, phase, fault");
+    within(&mut query, "connection", family, window);
+    query.push(" AND setup IS NOT NULL AND ((id * 2654435761 >> 16) & 65535) % ").push_bind(step).push(" = 0");
+    let mut rows = query.build_query_as::<(i64, i64, Option<String>, Option<String>)>().fetch(conn);
     let mut drawn = Vec::new();
     while let Some((setup, held, phase, kind)) = rows.try_next().await? {
         let failed = match (phase, kind) {
@@ -268,23 +261,58 @@ async fn clean_transfers(
     window: &Window,
     step: i64,
 ) -> Result<Vec<TransferRow>, DbError> {
-    let mut rows = sqlx::query_as::<_, (i64, i64)>(
-        "SELECT bytes, lasted FROM observations \
-         WHERE kind = 'transfer' AND family = ?1 AND at >= ?2 AND at < ?3 AND (?4 IS NULL OR role = ?4) \
-         AND ended = 'clean' AND bytes >= ?5 AND ((id * 2654435761 >> 16) & 65535) % ?6 = 0",
-    )
-    .bind(family.to_owned())
-    .bind(window.from.as_microsecond())
-    .bind(window.to.as_microsecond())
-    .bind(window.role.map(Role::as_str))
-    .bind(smallest())
-    .bind(step)
-    .fetch(conn);
+    let mut query = QueryBuilder::new("SELECT bytes, lasted");
+    within(&mut query, "transfer", family, window);
+    query.push(" AND ended = 'clean' AND bytes >= ").push_bind(smallest());
+    query.push(" AND ((id * 2654435761 >> 16) & 65535) % ").push_bind(step).push(" = 0");
+    let mut rows = query.build_query_as::<(i64, i64)>().fetch(conn);
     let mut drawn = Vec::new();
     while let Some((bytes, lasted)) = rows.try_next().await? {
         drawn.push(TransferRow { bytes: count(bytes), duration: seconds(lasted) });
     }
     Ok(drawn)
+}
+
+/// One other side or door, with what was seen of it in a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The family, as in [`super::FAMILIES`].
+    pub family: String,
+    /// Whose connections.
+    pub role: Role,
+    /// The other side, or the door.
+    pub endpoint: String,
+    /// Connections, also those that never got through.
+    pub connections: u64,
+    /// Transfer attempts.
+    pub transfers: u64,
+    /// Connections and transfers that failed, for whatever reason.
+    pub failed: u64,
+}
+
+/// Who was seen in a window, whatever role and endpoint it names; the busiest first, at most 100.
+///
+/// # Errors
+/// What the store says.
+pub async fn sources(db: &Db, window: &Window) -> Result<Vec<Source>, DbError> {
+    let rows = sqlx::query_as::<_, (String, String, String, i64, i64, i64)>(
+        "SELECT family, role, endpoint, count(*) FILTER (WHERE kind = 'connection'), \
+         count(*) FILTER (WHERE kind = 'transfer'), count(*) FILTER (WHERE ended = 'failed') \
+         FROM observations WHERE at >= ? AND at < ? GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT 100",
+    )
+    .bind(window.from.as_microsecond())
+    .bind(window.to.as_microsecond())
+    .fetch_all(db.read())
+    .await?;
+    let source = |(family, role, endpoint, connections, transfers, failed): (String, String, _, _, _, _)| Source {
+        role: if role == Role::Door.as_str() { Role::Door } else { Role::Client },
+        connections: count(connections),
+        transfers: count(transfers),
+        failed: count(failed),
+        family,
+        endpoint,
+    };
+    Ok(rows.into_iter().map(source).collect())
 }
 
 /// What the recorder dropped in the hours that the window touches.

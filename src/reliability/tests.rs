@@ -83,6 +83,18 @@ async fn what_is_recorded_is_compared() {
     assert_eq!((speed.n, speed.enough), (149, true));
     assert!(speed.low <= speed.value && speed.value <= speed.high);
 
+    let found = sources(&db, &Window::last(now(), SignedDuration::from_hours(1))).await.unwrap();
+    let shown: Vec<_> = found.iter().map(|s| (s.family.as_str(), s.role, s.connections, s.transfers)).collect();
+    assert_eq!(
+        shown,
+        [("FTP", Role::Client, 205, 0), ("SFTP", Role::Door, 5, 0), ("WebDAV", Role::Door, 0, 150)],
+        "{found:?}"
+    );
+    let elsewhere = Window::last(now(), SignedDuration::from_hours(1)).at("elsewhere:21");
+    assert_eq!(cell(&compare(&db, elsewhere).await.unwrap(), "connection-success", "FTP").n, 0);
+    let there = Window::last(now(), SignedDuration::from_hours(1)).at("example.org:21");
+    assert_eq!(cell(&compare(&db, there).await.unwrap(), "connection-success", "FTP").n, 205);
+
     let doors = compare(&db, Window::last(now(), SignedDuration::from_hours(1)).of(Role::Door)).await.unwrap();
     assert_eq!(cell(&doors, "connection-success", "FTP").n, 0);
     let past = compare(&db, Window::last(now() - SignedDuration::from_hours(2), SignedDuration::from_hours(1)));

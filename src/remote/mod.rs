@@ -20,7 +20,7 @@ use crate::model::{Digest, Entry, Fault, FaultKind, Mtime, Name, NameError, Phas
 
 pub use capabilities::Capabilities;
 pub use listing::{Completeness, Doubt};
-pub use open::{Context, open, open_or_create, open_or_imagine};
+pub use open::{Context, can_read, can_write, open, open_or_create, open_or_imagine};
 
 /// The folder at the root of a target that keeps what was replaced or removed, one folder per batch.
 pub const TRASH: &[u8] = b".causeway-trash";

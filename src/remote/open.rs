@@ -18,6 +18,21 @@ pub struct Context {
     pub tasks: Tasks,
 }
 
+/// Can a source of this protocol be opened?
+#[must_use]
+pub const fn can_read(protocol: Protocol) -> bool {
+    match protocol {
+        Protocol::Ftp | Protocol::FtpTls | Protocol::Ftps | Protocol::Local => true,
+        Protocol::Sftp | Protocol::Dav | Protocol::Davs => false,
+    }
+}
+
+/// Can a target of this protocol be written?
+#[must_use]
+pub const fn can_write(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Local)
+}
+
 /// Opens an endpoint that must be there already.
 ///
 /// # Errors

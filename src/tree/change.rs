@@ -82,6 +82,46 @@ impl View {
         }
     }
 
+    /// Lets two names change places in one step; links are moved, not followed.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] when one of them is missing, and those of `renameat2(2)`.
+    pub fn exchange(&self, one: &RelPath, other: &RelPath) -> io::Result<()> {
+        self.check_write(one)?;
+        self.check_write(other)?;
+        let (one_dir, one_name) = parent_of(&*self.home, one)?;
+        let (other_dir, other_name) = parent_of(&*self.home, other)?;
+        let (one_name, other_name) = (one_name.as_os_str(), other_name.as_os_str());
+        Ok(renameat_with(&one_dir, one_name, &other_dir, other_name, RenameFlags::EXCHANGE)?)
+    }
+
+    /// Removes `path` with all that is in it. What is missing is fine.
+    ///
+    /// # Errors
+    /// Those of reading and removing; the rest then is still there.
+    pub fn remove_tree(&self, path: &RelPath) -> io::Result<()> {
+        let mut todo = vec![(path.clone(), false)];
+        while let Some((path, emptied)) = todo.pop() {
+            let is_dir = emptied
+                || match self.stat(&path) {
+                    Ok(stat) => stat.is_dir(),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                };
+            if !is_dir {
+                self.remove_file(&path)?;
+            } else if emptied {
+                self.remove_dir(&path)?;
+            } else {
+                todo.push((path.clone(), true));
+                for entry in self.read_dir(&path)? {
+                    todo.push((path.join(&entry?.name), false));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Changes times, permission bits and length of what `path` leads to.
     ///
     /// # Errors
@@ -118,6 +158,9 @@ impl View {
         part.ephemeral();
         part.copy_from(&reader)?;
         part.truncate(size)?;
+        if self.stat_follow(path)?.etag() != reader.opened().etag() {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "somebody else changed the file at the same time"));
+        }
         part.publish(Replace::Yes).map(drop)
     }
 

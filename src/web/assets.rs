@@ -29,7 +29,8 @@ const ASSETS: &[Asset] = &[
 static ADDRESSES: LazyLock<Vec<String>> =
     LazyLock::new(|| ASSETS.iter().map(|a| format!("/static/{}?v={}", a.name, tag(a.body))).collect());
 
-fn tag(body: &[u8]) -> String {
+/// A short hash of a content.
+pub(super) fn tag(body: &[u8]) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
     HEXLOWER.encode(digest.as_ref().get(..8).unwrap_or_default())
 }

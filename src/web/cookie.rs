@@ -13,6 +13,8 @@ pub const SESSION: &str = "__Host-causeway";
 pub const VISIT: &str = "__Host-causeway-visit";
 /// What was just done, for the next page.
 pub const NOTE: &str = "__Host-causeway-note";
+/// Most bytes of a note's text.
+const NOTE_BYTES: usize = 2_600;
 /// The chosen colours.
 pub const THEME: &str = "__Host-causeway-theme";
 
@@ -58,8 +60,9 @@ pub fn random() -> Option<String> {
 /// A note as a cookie's value.
 #[must_use]
 pub fn write_note(note: &Note) -> String {
-    // A cookie holds 4 kB at most.
-    let text: String = note.text.chars().take(600).collect();
+    // A cookie holds 4 kB at most, four thirds of what is written into it.
+    let mut end = 0;
+    let text: String = note.text.chars().take_while(|c| (end += c.len_utf8(), end <= NOTE_BYTES).1).collect();
     BASE64URL_NOPAD.encode(format!("{}:{text}", note.tone.class()).as_bytes())
 }
 

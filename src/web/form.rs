@@ -75,7 +75,8 @@ pub(super) fn refused(to: &str, why: &str) -> Response {
     say(to, &Note { tone: Tone::Bad, text: sentence(why) })
 }
 
-fn say(to: &str, note: &Note) -> Response {
+/// Goes to another page with a note.
+pub(super) fn say(to: &str, note: &Note) -> Response {
     let mut response = go(to);
     if let Ok(value) = cookie::keep(cookie::NOTE, &cookie::write_note(note), Some(60)).parse() {
         response.headers_mut().append(header::SET_COOKIE, value);

@@ -108,7 +108,7 @@ impl Frame {
             nav: nav.unwrap_or_default(),
             who: visitor.who().map(|who| who.name.clone()).unwrap_or_default(),
             csrf: visitor.csrf.clone(),
-            here: visitor.path.clone(),
+            here: visitor.here.clone(),
             note: visitor.note.clone(),
         }
     }

@@ -21,7 +21,7 @@ use super::page::sign_in::SignInPage;
 use super::problem::ProblemPage;
 use super::state::DoorShown;
 use super::visitor::{Visitor, Who};
-use super::widget::{Chip, IntervalBar, Moment, Tone};
+use super::widget::{Chip, IntervalBar, Moment, Problems, Tone};
 
 fn frame(title: &str, path: &str) -> Frame {
     let who = (path != "/sign-in").then(|| Who { name: "admin".into(), admin: true });
@@ -32,9 +32,11 @@ fn frame(title: &str, path: &str) -> Frame {
         token: None,
         theme: Theme::Auto,
         path: path.into(),
+        here: path.into(),
         csrf: "c".into(),
         note: None,
         peer,
+        json: false,
     };
     Frame::new(&visitor, title)
 }
@@ -53,6 +55,7 @@ fn live(percent: Option<u64>) -> LiveRun {
         href: "/runs/42".into(),
         job: "Partner drop box".into(),
         chip: Chip::new(Tone::Busy, "Copying"),
+        waits: false,
         percent,
         files: "312 of 480 files".into(),
         bytes: "1.2 of 3.4 GB".into(),
@@ -78,9 +81,9 @@ fn runs() -> Vec<RunRow> {
         chip,
     };
     vec![
-        row(41, "Partner drop box", 16, "12 s", "4", "0", Chip::new(Tone::Ok, "Verified")),
+        row(41, "Partner drop box", 16, "12 s", "4", "0", Chip::new(Tone::Ok, "Complete")),
         row(40, "Plant archive", 47, "3 min 20 s", "1,204", "3", Chip::new(Tone::Warn, "Incomplete")),
-        row(39, "Scanner inbox", 80, "2.1 s", "0", "0", Chip::new(Tone::Ok, "Verified")),
+        row(39, "Scanner inbox", 80, "2.1 s", "0", "0", Chip::new(Tone::Ok, "Complete")),
         row(38, "Scanner inbox", 140, "840 ms", "0", "all", Chip::new(Tone::Bad, "Failed")),
         row(37, "Scanner inbox", 200, "–", "0", "0", Chip::new(Tone::Idle, "Skipped")),
     ]
@@ -103,8 +106,8 @@ fn overview() -> OverviewPage {
             LiveRun {
                 job: "Plant archive".into(),
                 chip: Chip::new(Tone::Busy, "Listing"),
-                files: "18,204 found".into(),
-                bytes: "61 GB".into(),
+                files: "18,204 entries found".into(),
+                bytes: "612 folders".into(),
                 rate: None,
                 left: None,
                 failed: None,
@@ -117,11 +120,11 @@ fn overview() -> OverviewPage {
         missing: vec![MissingRow {
             href: "/runs/40".into(),
             job: "Plant archive".into(),
-            count: "3".into(),
+            chip: Chip::new(Tone::Warn, "3 missing"),
             why: "the server refused to send the file (550 Permission denied)".into(),
         }],
         recent: runs(),
-        storage: Some(Storage { percent: 43, free: "531 GB".into(), total: "931 GB".into() }),
+        storage: Some(Storage { percent: 43, used: "400 GB".into(), free: "531 GB".into() }),
         doors: vec![
             DoorShown {
                 icon: "sftp",
@@ -154,8 +157,11 @@ fn jobs() -> JobsPage {
         schedule: schedule.into(),
         next,
         chip,
+        run: Some("/runs/42".into()),
+        active: id == 1,
     };
     JobsPage {
+        seen: String::new(),
         frame: frame("Jobs", "/jobs"),
         rows: vec![
             row(
@@ -184,10 +190,12 @@ fn job() -> JobPage {
         frame: frame("Plant archive", "/jobs/2"),
         href: "/jobs/2".into(),
         name: "Plant archive".into(),
-        chip: Chip::new(Tone::Ok, "Verified"),
+        chip: Chip::new(Tone::Ok, "Complete"),
         source: "ftp://archive@10.20.0.7//export/volume1".into(),
         target: "plant/archive".into(),
         paused: false,
+        active: None,
+        seen: String::new(),
         facts: vec![
             ("When", "at 02:30 every day (Europe/Berlin)".into()),
             ("Next start", "2026-11-24 01:30 UTC".into()),
@@ -208,7 +216,9 @@ fn job_form() -> JobFormPage {
         back: "/jobs".into(),
         editing: false,
         target_hint: "A folder of the served tree, such as partners/drop.".into(),
-        problems: vec!["the cron expression has no minute".into()],
+        heading: "New job",
+        problems: Problems::one("cron", "the cron expression has no minute"),
+        forgot: true,
         schedules: SCHEDULES,
         form: JobForm {
             schedule: "cron".into(),
@@ -231,13 +241,14 @@ fn run() -> RunPage {
     };
     let tab = |label: &str, current| Tab { href: "?".into(), label: label.into(), current };
     RunPage {
+        no_items: "",
         frame: frame("Run 42", "/runs/42"),
         id: 42,
         href: "/runs/42".into(),
         job: "Plant archive".into(),
         job_href: "/jobs/2".into(),
         chip: Chip::new(Tone::Busy, "Running"),
-        began: Began { at: Some(ago(3)), cause: "by the schedule", took: String::new() },
+        began: Began { at: Some(ago(3)), over: false, cause: "by the schedule", took: String::new() },
         live: Some(live(Some(65))),
         said: Some(Note {
             tone: Tone::Warn,
@@ -266,7 +277,7 @@ fn run() -> RunPage {
                 ],
                 attempts_label: "2 attempts".into(),
                 sha256: Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into()),
-                ..item("reports/2026/q3/figures final.xlsx", Chip::new(Tone::Ok, "Published"), None)
+                ..item("reports/2026/q3/figures final.xlsx", Chip::new(Tone::Ok, "In place"), None)
             },
             item(
                 "secret/plans.dwg",
@@ -294,7 +305,8 @@ fn browse() -> BrowsePage {
         download: (icon == "file").then(|| "#".into()),
         about: about.into(),
         size: size.into(),
-        changed: "2026-11-20 08:12 UTC".into(),
+        new_name: name.into(),
+        changed: Moment::at("2026-11-20T08:12:00Z".parse().unwrap()),
         deletion: "It is gone at once: there is no trash for deletions made by hand.",
     };
     BrowsePage {
@@ -323,16 +335,33 @@ fn browse() -> BrowsePage {
 fn reliability() -> ReliabilityPage {
     let classes = ["ftp", "sftp", "webdav"];
     let row = |name: &str, unit: &str, values: [(f64, f64, f64, u32); 3], top: f64| {
+        let cell = |((value, low, high, n), class): (&(f64, f64, f64, u32), &'static str)| Cell {
+            name: class.to_uppercase(),
+            class,
+            shown: (*n > 30).then(|| Shown {
+                value: super::show::figure(*value),
+                range: format!("{} to {}", super::show::figure(*low), super::show::figure(*high)),
+                bar: IntervalBar::new(*value, (*low, *high), (0.0, top), "x"),
+                ends: ("0".into(), super::show::figure(top)),
+            }),
+            lack: "not enough data yet",
+            n: format!("n = {n}"),
+        };
         StatRow {
-        name: name.into(), unit: unit.into(), definition: "Connections that reached the end of login, divided by all connections that were tried in the window. Interval by Wilson.".into(),
-        cells: values.iter().zip(classes).map(|((v, l, h, n), class)| Cell { name: class, class, shown: (*n > 30).then(|| Shown { value: super::show::figure(*v), range: format!("{} to {}", super::show::figure(*l), super::show::figure(*h)), bar: IntervalBar::new(*v, *l, *h, top, "x") }), n: n.to_string(), needed: "30".into() }).collect(),
-    }
+            name: name.into(),
+            unit: unit.into(),
+            definition: "Connections that became ready, of all attempts. Wilson 95 % interval.".into(),
+            cells: values.iter().zip(classes).map(cell).collect(),
+        }
     };
     ReliabilityPage {
         frame: frame("Reliability", "/reliability"),
         caveat: crate::reliability::CAVEAT,
         lead: "From 2,140 connections and 61,204 transfers that really took place.".into(),
-        tabs: vec![
+        sources: vec![],
+        all: Some("?".into()),
+        roles: vec![Tab { href: "?".into(), label: "Both sides".into(), current: true }],
+        windows: vec![
             Tab { href: "?".into(), label: "Last hour".into(), current: false },
             Tab { href: "?".into(), label: "Last day".into(), current: true },
             Tab { href: "?".into(), label: "Last 30 days".into(), current: false },
@@ -340,7 +369,7 @@ fn reliability() -> ReliabilityPage {
         families: ["FTP", "SFTP", "WebDAV"]
             .into_iter()
             .zip(classes)
-            .map(|(name, class)| Family { name, class, seen: "1,204 connections".into() })
+            .map(|(name, class)| Family { name, class, side: "our door", seen: "1,204 connections".into() })
             .collect(),
         rows: vec![
             row(
@@ -382,12 +411,8 @@ fn audit() -> AuditPage {
     };
     AuditPage {
         frame: frame("Audit log", "/audit"),
-        verified: Some(Note {
-            tone: Tone::Ok,
-            text: "The chain is whole: 1,204 entries, each sealed by the one before.".into(),
-        }),
         filter: Filter::default(),
-        actions: vec!["login-succeeded".into()],
+        actions: vec![("login-succeeded", "Login succeeded".into())],
         rows: vec![
             row(1204, "admin", "login-succeeded", "dashboard, by password, from 10.0.0.9:51812"),
             row(
@@ -409,17 +434,18 @@ fn accounts() -> AccountsPage {
         home: home.into(),
         access,
         keys: "1".into(),
+        role: "Account",
         chip,
     };
     AccountsPage {
         frame: frame("Accounts", "/accounts"),
         rows: vec![
-            row("admin", "/", "read and write", Chip::new(Tone::Idle, "Administrator")),
+            row("admin", "/", "read and write", Chip::new(Tone::Ok, "Active")),
             row("partner-a", "partners/a", "read only", Chip::new(Tone::Ok, "Active")),
             row("scanner", "scans", "read and write", Chip::new(Tone::Bad, "Locked")),
         ],
         open: true,
-        problems: vec![],
+        problems: Problems::default(),
         form: AccountForm::default(),
     }
 }
@@ -435,6 +461,7 @@ fn account() -> AccountPage {
         home: "scans".into(),
         read_only: false,
         admin: false,
+        disabled: false,
         keys: vec![KeyRow {
             id: "1".into(),
             label: "ssh-ed25519 scanner@hall2".into(),

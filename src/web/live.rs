@@ -1,18 +1,13 @@
-//! Live progress: the same fragments that a page holds at first, sent again as server-sent events.
+//! A run under way, as pages and scripts see it.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header;
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::Stream;
-use futures_util::stream;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::page::overview::RunningPart;
 use super::problem::Problem;
 use super::show;
 use super::state::WebState;
@@ -21,11 +16,6 @@ use super::words;
 use crate::job::{JobRow, Run, RunState};
 use crate::mirror::{Snapshot, Stage};
 use crate::model::RunId;
-
-/// How often progress is looked at.
-const BEAT: Duration = Duration::from_millis(700);
-/// Percent between two announcements to screen readers.
-const SAY_EVERY: u64 = 25;
 
 /// A run under way, ready to be shown.
 #[derive(Debug, Clone)]
@@ -36,6 +26,8 @@ pub struct LiveRun {
     pub job: String,
     /// What it does now.
     pub chip: Chip,
+    /// It has no worker yet: nothing moves.
+    pub waits: bool,
     /// None while nobody knows how much there is to do.
     pub percent: Option<u64>,
     /// "312 of 480 files".
@@ -80,7 +72,10 @@ fn shown(run: &Run, job: &str, seen: &Snapshot) -> LiveRun {
         (RunState::Running, Stage::Finishing) => Chip::new(Tone::Busy, "Finishing"),
         _ => words::run_chip(run),
     };
-    let (files, bytes) = if knows {
+    let waits = run.state == RunState::Queued;
+    let (files, bytes) = if waits {
+        ("Waits for a free place: other runs are at work.".to_owned(), String::new())
+    } else if knows {
         (
             format!("{} of {} files", show::count(seen.files_done), show::count(seen.files_planned)),
             format!("{} of {}", show::bytes(done), show::bytes(seen.bytes_planned)),
@@ -97,7 +92,8 @@ fn shown(run: &Run, job: &str, seen: &Snapshot) -> LiveRun {
         href: format!("/runs/{}", run.id),
         job: job.to_owned(),
         chip,
-        percent,
+        waits,
+        percent: percent.filter(|_| !waits),
         files,
         bytes,
         rate: (rate > 0).then(|| show::rate(rate)),
@@ -118,97 +114,8 @@ pub(super) fn running(state: &WebState, rows: &[JobRow]) -> Vec<LiveRun> {
     rows.iter().filter_map(|row| row.active.as_ref().map(|run| of_run(state, run, &row.job.name))).collect()
 }
 
-/// The runs that a page shows, as one word: when it changes, the page is out of date.
-pub(super) fn seen(rows: &[JobRow]) -> String {
-    let ids: Vec<_> = rows.iter().filter_map(|row| row.active.as_ref().map(|run| run.id.to_string())).collect();
-    ids.join("-")
-}
-
-/// What the stream of the first page was opened with.
-#[derive(Deserialize)]
-pub(super) struct Since {
-    #[serde(default)]
-    seen: String,
-}
-
-/// `GET /live/overview`: the running jobs, until one starts or ends.
-pub(super) async fn overview(
-    State(state): State<WebState>,
-    Query(since): Query<Since>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let beat = move |state: WebState, shown: String| {
-        let since = since.seen.clone();
-        async move {
-            let rows = state.jobs.list(true).await.ok()?;
-            if seen(&rows) != since {
-                return Some((Event::default().event("end").data("over"), None));
-            }
-            let part = RunningPart { running: running(&state, &rows), idle: IDLE.to_owned() }.render().ok()?;
-            let event = if part == shown {
-                Event::default().comment("same")
-            } else {
-                Event::default().event("part").data(&part)
-            };
-            Some((event, Some(part)))
-        }
-    };
-    stream_of(state, beat)
-}
-
 /// Said when nothing runs.
 pub(super) const IDLE: &str = "Nothing is running at this moment.";
-
-/// `GET /runs/{id}/live`: one run, until it is over.
-pub(super) async fn run(
-    State(state): State<WebState>,
-    Path(id): Path<i64>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let page = state.jobs.run_page(RunId(id)).await?;
-    let job = page.job.name;
-    let beat = move |state: WebState, shown: String| {
-        let job = job.clone();
-        async move {
-            let run = state.jobs.run(RunId(id)).await.ok()?;
-            if run.state.is_over() {
-                return Some((Event::default().event("end").data("over"), None));
-            }
-            let live = of_run(&state, &run, &job);
-            let said = live.percent.map(|p| (p / SAY_EVERY) * SAY_EVERY);
-            let part = MeterPart { live }.render().ok()?;
-            // Screen readers hear of quarters only; everything else would talk over the page.
-            let mark = format!("{said:?}\n");
-            let event = match said.filter(|p| *p > 0) {
-                Some(percent) if !shown.starts_with(&mark) => {
-                    Event::default().event("say").data(format!("{percent} percent"))
-                }
-                _ if shown.ends_with(&part) => Event::default().comment("same"),
-                _ => Event::default().event("part").data(&part),
-            };
-            Some((event, Some(format!("{mark}{part}"))))
-        }
-    };
-    Ok(stream_of(state, beat))
-}
-
-/// Asks `beat` again and again: it returns an event and what is shown now, or no more of it at the end.
-fn stream_of<F, W>(state: WebState, beat: F) -> Sse<impl Stream<Item = Result<Event, Infallible>>>
-where
-    F: Fn(WebState, String) -> W + Send + Clone + 'static,
-    W: Future<Output = Option<(Event, Option<String>)>> + Send,
-{
-    let stream = stream::unfold((state, beat, Some(String::new())), |(state, beat, shown)| async move {
-        let shown = shown?;
-        if !shown.is_empty() {
-            tokio::select! {
-                () = state.stop.cancelled() => return None,
-                () = tokio::time::sleep(BEAT) => {}
-            }
-        }
-        let (event, next) = beat(state.clone(), shown).await?;
-        Some((Ok(event), (state, beat, next)))
-    });
-    Sse::new(stream).keep_alive(KeepAlive::default())
-}
 
 /// A run as scripts read it.
 #[derive(Serialize)]

@@ -15,6 +15,7 @@ mod page;
 mod problem;
 mod show;
 mod state;
+mod stream;
 mod visitor;
 mod widget;
 mod words;

@@ -129,15 +129,20 @@ pub(in crate::web) struct ProblemPage {
     pub text: String,
 }
 
-/// Puts the frame around a bare error; everything else passes.
+/// Puts the frame around a bare error, or says it in JSON to a script; everything else passes.
 pub(super) fn dressed(visitor: &Visitor, response: Response) -> Response {
     let status = response.status();
-    let is_html = response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
-    if is_html || !(status.is_client_error() || status.is_server_error()) {
+    let kind = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    let is_answer = kind.starts_with(b"text/html") || kind.starts_with(b"application/json");
+    if is_answer || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let (title, usual) = words(status);
     let text = response.extensions().get::<Said>().map_or_else(|| usual.to_owned(), |said| sentence(&said.0));
+    if visitor.json {
+        let body = serde_json::json!({ "error": title, "text": text }).to_string();
+        return (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+    }
     let tone = if status.is_server_error() { Tone::Bad } else { Tone::Warn };
     match (ProblemPage { frame: Frame::new(visitor, title), tone, text }).render() {
         Ok(page) => (status, Html(page)).into_response(),

@@ -89,8 +89,11 @@ pub fn figure(value: f64) -> String {
         format!("{value:.1}")
     } else if size >= 0.1 {
         format!("{value:.2}")
+    } else if size < 0.000_05 {
+        // Never a zero that is none.
+        format!("{} 0.0001", if value < 0.0 { "> −" } else { "<" }).replace("− ", "−")
     } else {
-        format!("{value:.4}")
+        format!("{value:.4}").trim_end_matches('0').to_owned()
     }
 }
 
@@ -121,6 +124,7 @@ mod tests {
         assert_eq!(percent(999, 1000), 99);
         assert_eq!(percent(7, 7), 100);
         assert_eq!(figure(0.0171), "0.0171");
+        assert_eq!((figure(0.01), figure(0.000_04), figure(0.0)), ("0.01".into(), "< 0.0001".into(), "0".into()));
         assert_eq!(figure(48.25), "48.2");
     }
 }

@@ -12,6 +12,7 @@ use crate::audit::AuditLog;
 use crate::db::Db;
 use crate::job::Jobs;
 use crate::model::Clock;
+use crate::task::Tasks;
 use crate::tree::Tree;
 
 /// One way in for people and programs, as the first page shows it.
@@ -53,6 +54,10 @@ pub struct WebState {
     pub peer_of: PeerOf,
     /// Ends the live streams, so that the server can drain.
     pub stop: CancellationToken,
+    /// Bytes of the largest upload that is taken.
+    pub max_upload: u64,
+    /// For changes that must come to their end, whether or not the browser still waits.
+    pub tasks: Tasks,
 }
 
 impl fmt::Debug for WebState {

@@ -33,9 +33,13 @@ pub struct Visitor {
     pub(super) token: Option<Secret>,
     pub(super) theme: Theme,
     pub(super) path: String,
+    /// Where to come back to: the path with its query.
+    pub(super) here: String,
     pub(super) csrf: String,
     pub(super) note: Option<Note>,
     pub(super) peer: SocketAddr,
+    /// A script asks, and wants no page.
+    pub(super) json: bool,
 }
 
 impl Visitor {
@@ -96,8 +100,10 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
         token,
         theme: jar.get(cookie::THEME).map(Theme::of_word).unwrap_or_default(),
         path: request.uri().path().to_owned(),
+        here: request.uri().path_and_query().map_or("/", |at| at.as_str()).to_owned(),
         note,
         peer: (state.peer_of)(request.extensions()),
+        json: wants_json(&request),
         session,
     });
     request.extensions_mut().insert(visitor.clone());
@@ -115,4 +121,11 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
         set(cookie::keep(cookie::VISIT, &visit, None));
     }
     response
+}
+
+/// Scripts of ours say what they understand; under `/api/` everybody is a script.
+fn wants_json(request: &Request) -> bool {
+    let mut accepts = request.headers().get_all(header::ACCEPT).iter();
+    accepts.any(|accept| accept.as_bytes().starts_with(b"application/json"))
+        || request.uri().path().starts_with("/api/")
 }

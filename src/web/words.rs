@@ -9,15 +9,25 @@ use super::page::run::FaultShown;
 use super::problem::sentence;
 use super::show;
 use super::widget::{Chip, Moment, Tone};
-use crate::job::{Cause, Run, RunState};
-use crate::mirror::{Ended, ItemState, Summary};
+use crate::job::{Cause, Job, Run, RunState, Schedule};
+use crate::mirror::{Counts, Ended, ItemState, Summary};
 use crate::model::{Fault, FaultKind};
 use crate::remote::Doubt;
 
 /// How a run stands.
 pub(super) fn run_chip(run: &Run) -> Chip {
-    let (tone, word) = match run.state {
-        RunState::Queued => (Tone::Busy, "Starting"),
+    let (tone, word) = standing(run);
+    Chip::new(tone, word)
+}
+
+/// The same as a word in a sentence.
+pub(super) fn run_word(run: &Run) -> &'static str {
+    standing(run).1
+}
+
+fn standing(run: &Run) -> (Tone, &'static str) {
+    match run.state {
+        RunState::Queued => (Tone::Idle, "Waiting"),
         RunState::Running => (Tone::Busy, "Running"),
         RunState::Pausing => (Tone::Idle, "Pausing"),
         RunState::Paused => (Tone::Idle, "Paused"),
@@ -28,22 +38,22 @@ pub(super) fn run_chip(run: &Run) -> Chip {
         RunState::Failed => (Tone::Bad, "Failed"),
         RunState::Cancelled => (Tone::Idle, "Cancelled"),
         RunState::Skipped => (Tone::Idle, "Skipped"),
-    };
-    Chip::new(tone, word)
+    }
 }
 
 fn done_word(summary: Option<&Summary>) -> &'static str {
     match summary {
         Some(summary) if summary.dry_run => "Dry run",
-        Some(summary) if !summary.verified => "Complete",
-        _ => "Verified",
+        Some(summary) if summary.counts.files_published == 0 && summary.counts.files_trashed == 0 => "No change",
+        _ => "Complete",
     }
 }
 
 /// Why it was started.
-pub(super) const fn cause(cause: Cause) -> &'static str {
+pub(super) const fn cause(cause: Cause, schedule: &Schedule) -> &'static str {
     match cause {
         Cause::Manual => "by hand",
+        Cause::Schedule if matches!(schedule, Schedule::Once { .. }) => "at its planned time",
         Cause::Schedule => "by the schedule",
         Cause::Misfire => "to make up for a missed start",
         Cause::AdHoc => "from the command line",
@@ -83,7 +93,7 @@ pub(super) fn item_chip(state: ItemState) -> Chip {
     let (tone, word) = match state {
         ItemState::Planned => (Tone::Idle, "Waiting"),
         ItemState::Transferring => (Tone::Busy, "Copying"),
-        ItemState::Verified => (Tone::Busy, "Verified"),
+        ItemState::Verified => (Tone::Busy, "Checked"),
         ItemState::Published => (Tone::Ok, "In place"),
         ItemState::Failed => (Tone::Bad, "Missing"),
         ItemState::Skipped => (Tone::Idle, "Left out"),
@@ -91,33 +101,74 @@ pub(super) fn item_chip(state: ItemState) -> Chip {
     Chip::new(tone, word)
 }
 
+/// Who tries again, as a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// The schedule will.
+    Planned,
+    /// Nobody, unless a person starts the job.
+    ByHand,
+}
+
+impl Again {
+    /// Does the job start once more by itself?
+    pub(super) const fn of(job: &Job) -> Self {
+        if job.next_start.is_some() && !job.paused { Self::Planned } else { Self::ByHand }
+    }
+
+    /// The sentence.
+    pub(super) const fn sentence(self) -> &'static str {
+        match self {
+            Self::Planned => "The next run tries again.",
+            Self::ByHand => "Run the job again to try once more.",
+        }
+    }
+}
+
 /// A fault in plain words, with what was seen.
-pub(super) fn fault(fault: &Fault) -> FaultShown {
-    let plain = format!("{} {}", sentence(&fault.message), advice(fault.kind));
-    FaultShown { plain: plain.trim_end().to_owned(), evidence: evidence(fault) }
+pub(super) fn fault(fault: &Fault, again: Again) -> FaultShown {
+    FaultShown { plain: plain(fault, again), evidence: evidence(fault) }
+}
+
+/// What happened, what a person can do, and whether it is tried again.
+pub(super) fn plain(fault: &Fault, again: Again) -> String {
+    let advice = advice(fault.kind);
+    let mut text = sentence(&fault.message);
+    if !advice.is_empty() {
+        text = format!("{text} {advice}");
+    }
+    if passes(fault.kind) { format!("{text} {}", again.sentence()) } else { text }
+}
+
+/// May it be different the next time, without anybody doing anything?
+const fn passes(kind: FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::Reset | FaultKind::ClosedEarly | FaultKind::Timeout | FaultKind::Stalled | FaultKind::Changed
+    )
 }
 
 /// What a person can do about a kind of fault.
 const fn advice(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Reset | FaultKind::ClosedEarly => {
-            "Something cut the connection: the server, or a firewall on the way. The next run tries again."
+            "Something cut the connection: the server, or a firewall on the way."
         }
-        FaultKind::Timeout | FaultKind::Stalled => "The other side stopped answering. The next run tries again.",
+        FaultKind::Timeout | FaultKind::Stalled => "The other side stopped answering.",
         FaultKind::Refused => "Nothing listens at that address and port. Is the server running?",
         FaultKind::Unreachable => "Check the host name and the network.",
         FaultKind::Limit => "The server bears no more connections. Fewer are used from now on.",
         FaultKind::Auth => "Check user and password of the job.",
         FaultKind::Permission => "Ask the server's administrator for the right to read it.",
         FaultKind::Missing => "It vanished between listing and copying.",
-        FaultKind::Exists => "Something else lies in its place.",
-        FaultKind::Changed => "It was being written. The next run tries again.",
+        FaultKind::Changed => "It was being written.",
         FaultKind::Mismatch => "What arrived was not what the server announced. It was not kept.",
         FaultKind::Tls => "The server could not prove who it is. Check its certificate.",
         FaultKind::Protocol => "The server answered something that cannot be trusted.",
         FaultKind::Incomplete => "The listing may lack names, so nothing is deleted on its word.",
         FaultKind::BadName => "The name cannot be used here. Rename it at the source.",
-        FaultKind::Unsupported | FaultKind::Cancelled => "",
+        // The message says what lies there and what to do about it.
+        FaultKind::Exists | FaultKind::Unsupported | FaultKind::Cancelled => "",
         FaultKind::DiskFull => "Make room at the target.",
         FaultKind::Io => "The disk or file system of the target failed. Look at the server's log.",
     }
@@ -167,31 +218,88 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
 }
 
 /// What is to be said about a run that is over.
-pub(super) fn ending(run: &Run) -> Option<(Tone, String)> {
+pub(super) fn ending(run: &Run, again: Again) -> Option<(Tone, String)> {
     let Some(summary) = &run.summary else {
-        return run
-            .reason
-            .as_ref()
-            .map(|reason| (if run.state == RunState::Failed { Tone::Bad } else { Tone::Idle }, sentence(reason)));
+        let tone = if run.state == RunState::Failed { Tone::Bad } else { Tone::Idle };
+        return run.reason.as_ref().map(|reason| (tone, sentence(without_errno(reason))));
     };
     let missing = missing(summary);
     Some(match &summary.ended {
-        Ended::GaveUp { fault } => {
-            (Tone::Bad, format!("The run gave up. {} {}", sentence(&fault.message), advice(fault.kind)))
-        }
+        Ended::GaveUp { fault } => (Tone::Bad, format!("The run gave up. {}", plain(fault, again))),
         Ended::Stopped => {
             (Tone::Idle, "The run was stopped. What was copied stays, and the next run goes on from there.".to_owned())
         }
         Ended::Finished if summary.dry_run => (Tone::Idle, "A dry run: nothing was changed.".to_owned()),
         Ended::Finished if missing > 0 => {
             let files = show::plural(missing, "file is", "files are");
-            (Tone::Warn, format!("{files} missing. The next run tries again."))
+            (Tone::Warn, format!("{files} missing. {}", again.sentence()))
         }
         Ended::Finished if !summary.complete => (
             Tone::Warn,
             "Every file that was listed is here, but not every folder could be listed to its end.".to_owned(),
         ),
-        Ended::Finished if summary.verified => (Tone::Ok, "Everything is here, read back and verified.".to_owned()),
-        Ended::Finished => (Tone::Ok, "Everything is here. Some files were believed by size and time.".to_owned()),
+        Ended::Finished => (Tone::Ok, whole(&summary.counts)),
     })
+}
+
+/// What a run with everything in place did for it; nothing that it did not do.
+fn whole(counts: &Counts) -> String {
+    let (copied, unchanged, adopted) = (counts.files_published, counts.files_unchanged, counts.files_adopted);
+    let mut said = Vec::new();
+    if copied > 0 {
+        let files = show::plural(copied, "file was", "files were");
+        said.push(format!(
+            "Everything is here. {files} read from the source and hashed (SHA-256) while the bytes came; size and \
+             time at the source, as far as it tells them, were the same before and after, and the content was synced to the disk before it \
+             took its name."
+        ));
+    } else if unchanged + adopted > 0 {
+        said.push("Everything is here already: this run copied nothing.".to_owned());
+    } else {
+        said.push("Everything is here: the source holds no file to copy.".to_owned());
+    }
+    if unchanged > 0 {
+        let files = show::plural(unchanged, "file is", "files are");
+        said.push(format!("{files} unchanged in size and time since an earlier run copied and hashed what is here."));
+    }
+    if adopted > 0 {
+        let files = show::plural(adopted, "file was", "files were");
+        said.push(format!("{files} here before Causeway and believed by size and time."));
+    }
+    said.join(" ")
+}
+
+/// Numbers of the operating system help nobody who reads a page; the log has them.
+fn without_errno(text: &str) -> &str {
+    text.trim_end_matches('.').split(" (os error ").next().unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_claims_only_what_it_did() {
+        let nothing = whole(&Counts { files_unchanged: 2, ..Counts::default() });
+        assert!(nothing.starts_with("Everything is here already: this run copied nothing. 2 files are unchanged"));
+        let some = whole(&Counts { files_published: 1, files_adopted: 3, ..Counts::default() });
+        assert!(some.starts_with("Everything is here. 1 file was read from the source and hashed"), "{some}");
+        assert!(some.ends_with("3 files were here before Causeway and believed by size and time."), "{some}");
+        for said in [nothing, some, whole(&Counts::default())] {
+            assert!(!said.contains("read back") && !said.contains("verified"), "{said}");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_run_that_is_not_planned() {
+        let fault = Fault::new(crate::model::Phase::Transfer, FaultKind::Reset, "the connection was reset");
+        assert!(plain(&fault, Again::Planned).ends_with("The next run tries again."));
+        assert!(plain(&fault, Again::ByHand).ends_with("Run the job again to try once more."));
+        let here = Fault::new(crate::model::Phase::Publish, FaultKind::Exists, "a folder lies there, move it away");
+        assert_eq!(plain(&here, Again::Planned), "A folder lies there, move it away.");
+        assert_eq!(
+            without_errno("cannot connect: Connection refused (os error 111)"),
+            "cannot connect: Connection refused"
+        );
+    }
 }

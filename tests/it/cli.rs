@@ -192,6 +192,60 @@ fn a_closed_pipe_is_a_quiet_end() {
 }
 
 #[test]
+fn a_verdict_does_not_depend_on_a_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let unread = |arguments: &[&str]| {
+        let mut command = command(folder.path());
+        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        drop(child.stdout.take());
+        child.wait().unwrap().code()
+    };
+    for name in ["anna", "ben"] {
+        assert_eq!(causeway(folder.path(), &["account", "add", name, "--no-password"]).0, 0);
+    }
+    assert_eq!(unread(&["audit", "verify"]), Some(0));
+    let sql = |text: &str| {
+        let database = folder.path().join("data/causeway.db");
+        let output = Command::new("sqlite3").arg(database).arg(text).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for name in sql("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'").lines() {
+        sql(&format!("DROP TRIGGER {name}"));
+    }
+    sql("UPDATE audit SET entry = replace(entry, 'anna', 'anne')");
+    assert_eq!(unread(&["audit", "verify"]), Some(1));
+    assert_eq!(unread(&["mirror", "nowhere", "other"]), Some(1));
+}
+
+#[test]
+fn a_log_that_is_not_there_is_not_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    for verb in [&["audit", "verify"][..], &["audit", "export"], &["audit", "list"], &["run", "list"]] {
+        let (code, stdout, stderr) = causeway(folder.path(), verb);
+        assert_eq!((code, stderr.contains("there is no store in")), (1, true), "{verb:?}: {stdout}{stderr}");
+    }
+    assert!(!folder.path().join("data").exists(), "nothing was made");
+}
+
+#[test]
+fn an_account_can_be_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = ["account", "add", "anna", "--no-password", "--admin"];
+    assert_eq!(causeway(folder.path(), &add).0, 0);
+    assert_eq!(causeway(folder.path(), &["account", "add", "ben", "--no-password"]).0, 0);
+    let (code, _, stderr) = causeway(folder.path(), &["account", "change", "anna", "--no-admin"]);
+    assert_eq!((code, stderr.contains("last admin")), (1, true), "{stderr}");
+    let more = ["account", "change", "ben", "--admin", "--read-only", "--home", "a/b", "--disable"];
+    assert_eq!(causeway(folder.path(), &more).0, 0);
+    let (_, stdout, _) = causeway(folder.path(), &["account", "list", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&json[1]["admin"], &json[1]["disabled"]), (&true.into(), &true.into()), "{stdout}");
+    assert_eq!((&json[1]["home"], &json[1]["access"]), (&"a/b".into(), &"read-only".into()), "{stdout}");
+    assert_eq!(causeway(folder.path(), &["account", "change", "ben"]).0, 1, "nothing to change");
+}
+
+#[test]
 fn accounts_live_through_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let with = |arguments: &[&str], password: &str| {
@@ -407,6 +461,17 @@ fn serve_starts_drains_and_goes_on() {
     let (code, stdout, _) = run(&mut served.command(&["audit", "verify", "--checkpoint", "data/audit-checkpoint"]));
     assert_eq!(code, 0, "{stdout}");
     assert!(stdout.contains("the checkpoint agrees"), "{stdout}");
+}
+
+#[test]
+fn a_tree_that_is_gone_is_not_made_again() {
+    let mut served = Causeway::serve();
+    assert_eq!(served.stop(), 0, "{}", served.log());
+    let tree = served.folder().join(served.tree());
+    fs::rename(&tree, served.folder().join("unmounted")).unwrap();
+    let (code, _, stderr) = run(&mut served.command(&["serve"]));
+    assert_eq!((code, stderr.contains("tree") && stderr.contains("cannot be used")), (1, true), "{stderr}");
+    assert!(!tree.exists());
 }
 
 #[test]

@@ -313,6 +313,76 @@ async fn properties_are_kept_moved_and_said_to_be_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nested_xml_is_refused_and_the_server_lives() {
+    let door = Https::start().await;
+    let body = door.data().join("nested.xml");
+    for method in ["PROPFIND", "PROPPATCH", "LOCK"] {
+        let levels = if method == "PROPFIND" { 170_000 } else { 21_000 };
+        std::fs::write(&body, "<a>".repeat(levels)).unwrap();
+        let data = format!("@{}", body.display());
+        assert_eq!(door.status(&["-X", method, "--data-binary", &data], "/dav/"), 400, "{method}");
+    }
+    assert_eq!(door.status(&[], "/dav/"), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_fails_leaves_what_was_there() {
+    let door = Https::start().await;
+    for (name, text) in [("a/one", "new"), ("a/z/two", "new"), ("b/old", "old"), ("c/kept", "kept"), ("file", "file")] {
+        std::fs::create_dir_all(door.root.join(name).parent().unwrap()).unwrap();
+        std::fs::write(door.root.join(name), text).unwrap();
+    }
+    let to = |name: &str| format!("Destination: {}", door.url(&format!("/dav/{name}")));
+    let hidden = || {
+        std::fs::read_dir(&door.root)
+            .unwrap()
+            .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'))
+            .count()
+    };
+    let text = |name: &str| std::fs::read_to_string(door.root.join(name)).ok();
+    // In the middle a path gets longer than any file system allows.
+    let folder = |letter: char| letter.to_string().repeat(200);
+    let long: String = ('b'..'u').map(folder).collect::<Vec<_>>().join("/");
+    std::fs::create_dir_all(door.root.join("a").join(&long)).unwrap();
+    std::fs::create_dir_all(door.root.join(folder('d')).join(folder('e')).join(folder('f')).join("b")).unwrap();
+    let old = format!("{}/{}/{}/b/old", folder('d'), folder('e'), folder('f'));
+    std::fs::write(door.root.join(&old), "old").unwrap();
+    let deep = to(old.trim_end_matches("/old"));
+    let status = door.status(&["-X", "COPY", "-H", &deep], "/dav/a");
+    assert!(![201, 204].contains(&status), "{status}");
+    assert_eq!(text(&old).as_deref(), Some("old"), "what could not be replaced is still there");
+    assert!(!door.root.join(old.replace("/old", "/one")).exists());
+    std::fs::remove_dir_all(door.root.join("a").join(folder('b'))).unwrap();
+    assert_eq!(door.status(&["-X", "COPY", "-H", &to("b")], "/dav/a"), 204);
+    assert_eq!((text("b/old"), text("b/z/two").as_deref()), (None, Some("new")));
+    assert_eq!(door.status(&["-X", "MOVE", "-H", &to("c")], "/dav/b"), 204);
+    assert_eq!((text("c/kept"), text("c/one").as_deref(), door.root.join("b").exists()), (None, Some("new"), false));
+    assert_eq!(door.status(&["-X", "MOVE", "-H", &to("c")], "/dav/file"), 204, "a file over a folder");
+    assert_eq!(text("c").as_deref(), Some("file"));
+    assert_eq!(door.status(&["-X", "COPY", "-H", &to("c")], "/dav/a"), 204, "a folder over a file");
+    assert_eq!(text("c/z/two").as_deref(), Some("new"));
+    assert_eq!(hidden(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_cannot_be_read_does_not_look_empty() {
+    let door = Https::start().await;
+    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::create_dir(door.root.join("shut")).unwrap();
+    std::fs::set_permissions(door.root.join("shut"), mode(0o311)).unwrap();
+    if nix_root() {
+        eprintln!("skipped: root may read every folder");
+        return;
+    }
+    assert_eq!(door.status(&["-X", "PROPFIND", "-H", "Depth: 1"], "/dav/shut"), 403);
+    let answer = door.curl(&["-X", "PROPFIND", "-H", "Depth: infinity"], "/dav/").stdout;
+    let answer = String::from_utf8(answer).unwrap();
+    assert_eq!(answer.matches("<D:href>/dav/shut/</D:href>").count(), 1, "{answer}");
+    assert!(answer.contains("403 Forbidden"), "{answer}");
+    std::fs::set_permissions(door.root.join("shut"), mode(0o755)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn accounts_stay_in_their_part() {
     let door = Https::start().await;
     std::fs::write(door.root.join("annas"), "x").unwrap();

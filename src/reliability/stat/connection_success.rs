@@ -22,6 +22,7 @@ pub(super) const STATISTIC: Statistic = Statistic {
     better: Better::Higher,
     minimum: MINIMUM,
     counted: "connection attempts",
+    counts_events: false,
     compute,
 };
 

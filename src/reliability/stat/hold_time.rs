@@ -26,6 +26,7 @@ pub(super) const STATISTIC: Statistic = Statistic {
     better: Better::Higher,
     minimum: MINIMUM,
     counted: "lost connections",
+    counts_events: true,
     compute,
 };
 

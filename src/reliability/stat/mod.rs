@@ -73,6 +73,8 @@ pub struct Statistic {
     pub minimum: u64,
     /// What `minimum` counts, such as "connections".
     pub counted: &'static str,
+    /// Does `minimum` count the events (losses), not the observations?
+    pub counts_events: bool,
     pub(super) compute: fn(&Sample) -> Estimate,
 }
 

@@ -23,6 +23,7 @@ pub(super) const STATISTIC: Statistic = Statistic {
     better: Better::Lower,
     minimum: MINIMUM,
     counted: "connections",
+    counts_events: false,
     compute,
 };
 

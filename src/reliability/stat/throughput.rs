@@ -25,6 +25,7 @@ pub(super) const STATISTIC: Statistic = Statistic {
     better: Better::Higher,
     minimum: MINIMUM,
     counted: "transfers of 64 KiB and more",
+    counts_events: false,
     compute,
 };
 

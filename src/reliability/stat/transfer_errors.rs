@@ -24,6 +24,7 @@ pub(super) const STATISTIC: Statistic = Statistic {
     better: Better::Lower,
     minimum: MINIMUM,
     counted: "transfer attempts",
+    counts_events: false,
     compute,
 };
 

@@ -1,8 +1,9 @@
 //! The file system under `dav-server`: one [`View`](crate::tree::View) for one request.
 //!
 //! It knows which request it serves, and uses that to mend two habits of `dav-server`: an overwriting
-//! MOVE or COPY deletes its destination first (we let the rename replace it, so there is no moment
-//! without a file), and LOCK of a free name opens a file without writing to it (we make it, empty).
+//! MOVE or COPY deletes its destination first (we let a rename replace a file, and put a folder together
+//! under a hidden name that changes places with the old one when it is whole: nothing is lost when it
+//! fails, and there is no moment without a file), and LOCK of a free name opens a file without writing to it (we make it, empty).
 
 use std::collections::VecDeque;
 use std::io;
@@ -91,9 +92,12 @@ impl DavFs {
     }
 
     async fn remove(&self, path: RelPath, dir: bool) -> Result<(), FsError> {
-        // The destination of a MOVE or COPY of a file over a file: the rename will replace it.
-        if !dir && self.0.intent.replaces(&path) {
-            return Ok(());
+        let intent = &self.0.intent;
+        if intent.is_doomed(&path) {
+            // The rename will replace a file, and what is staged will take the place of anything else.
+            // What came there after we looked stays.
+            let replaced = intent.staged.is_some() || (!dir && intent.replaces(&path));
+            return if replaced { Ok(()) } else { Err(FsError::Exists) };
         }
         let at = path.clone();
         self.work(move |view| if dir { view.remove_dir(&at) } else { view.remove_file(&at) }).await?;
@@ -107,10 +111,29 @@ impl DavFs {
     async fn transfer(&self, from: RelPath, to: RelPath, copy: bool) -> Result<(), FsError> {
         let replace = if self.0.intent.overwrite { Replace::Yes } else { Replace::No };
         let (source, target) = (from.clone(), to.clone());
-        self.work(move |view| {
-            if copy { view.copy(&source, &target, replace).map(drop) } else { view.rename(&source, &target, replace) }
-        })
-        .await?;
+        if let Some(staged) = self.0.intent.staging(&to) {
+            self.work(move |view| {
+                let view = view.with_own_files();
+                if copy {
+                    return view.copy(&source, &staged, Replace::No).map(drop);
+                }
+                view.exchange(&source, &target)?;
+                view.rename(&source, &staged, Replace::No)
+            })
+            .await?;
+            if copy {
+                return Ok(());
+            }
+        } else {
+            self.work(move |view| {
+                if copy {
+                    view.copy(&source, &target, replace).map(drop)
+                } else {
+                    view.rename(&source, &target, replace)
+                }
+            })
+            .await?;
+        }
         let guest = &self.0.guest;
         let (from, to) = (guest.whole(&from), guest.whole(&to));
         self.0.properties.followed(&from, &to, copy).await;
@@ -124,7 +147,38 @@ impl DavFs {
         Ok(())
     }
 
+    /// The end of an overwriting COPY or MOVE: what was staged takes its place if all went `well`, and what
+    /// is left under the hidden name goes.
+    pub(super) async fn settle(&self, well: bool) -> Result<(), FsError> {
+        let intent = &self.0.intent;
+        let (Some(staged), Some((source, _)), Some(to)) = (&intent.staged, &intent.source, &intent.destination) else {
+            return Ok(());
+        };
+        let (hidden, target, swap) = (staged.clone(), to.clone(), well && intent.is_copy());
+        let swapped = self
+            .work(move |view| {
+                let view = view.with_own_files();
+                let swapped = if swap { view.exchange(&hidden, &target) } else { Ok(()) };
+                if let Err(error) = view.remove_tree(&hidden) {
+                    tracing::warn!(io.error = %error, file.path = %hidden.display(), "a replaced folder could not be removed");
+                }
+                swapped
+            })
+            .await;
+        if swap && swapped.is_ok() {
+            let guest = &self.0.guest;
+            let (from, to) = (guest.whole(source), guest.whole(to));
+            self.0.properties.copied_whole(&from, &to).await;
+            let (door, account) = (guest.door, guest.account.clone());
+            guest.record(Event::DoorCopied { door, account, from, to }).await;
+        }
+        swapped
+    }
+
     async fn make_dir(&self, path: RelPath) -> Result<(), FsError> {
+        if let Some(staged) = self.0.intent.staging(&path) {
+            return self.work(move |view| view.with_own_files().make_dir(&staged)).await;
+        }
         let at = path.clone();
         self.work(move |view| view.make_dir(&at).map_err(parent_missing)).await?;
         let guest = &self.0.guest;
@@ -143,6 +197,9 @@ impl DavFs {
     }
 
     async fn list(&self, path: RelPath) -> Result<FsStream<Box<dyn DavDirEntry>>, FsError> {
+        if self.0.intent.is_doomed(&path) {
+            return Ok(Box::pin(stream::empty()));
+        }
         let at = path.clone();
         let reader = self.work(move |view| view.read_dir(&at)).await?;
         let cursor = Cursor { fs: self.clone(), path, reader: Some(reader), ready: VecDeque::new() };

@@ -5,9 +5,9 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use xmltree::{Element, XMLNode};
+use xmltree::XMLNode;
 
-use super::xml::{DAV_NS, MS_NS};
+use super::xml::{self, DAV_NS, MS_NS};
 use crate::serve::http::date;
 
 const OURS: &str = "urn:causeway:live:";
@@ -23,7 +23,7 @@ fn is_time(namespace: Option<&str>, name: &str) -> bool {
 
 /// The body of a PROPPATCH with its times moved; unchanged when there are none or it is no XML.
 pub(super) fn redirected(body: Bytes) -> Bytes {
-    let Ok(mut update) = Element::parse(body.as_ref()) else { return body };
+    let Some(mut update) = xml::parse(body.as_ref()) else { return body };
     let mut found = false;
     for action in update.children.iter_mut().filter_map(XMLNode::as_mut_element).filter(|e| e.name == "set") {
         for prop in action.children.iter_mut().filter_map(XMLNode::as_mut_element).filter(|e| e.name == "prop") {
@@ -50,13 +50,15 @@ pub(super) fn original(namespace: Option<&str>) -> Option<&str> {
 
 /// The time in the element `xml`: a date as in headers, or seconds since 1970.
 pub(super) fn read(xml: &[u8]) -> Option<Timestamp> {
-    let element = Element::parse(xml).ok()?;
+    let element = xml::parse(xml)?;
     let text = element.get_text()?;
     date::parse(&text).or_else(|| Timestamp::from_second(text.trim().parse().ok()?).ok())
 }
 
 #[cfg(test)]
 mod tests {
+    use xmltree::Element;
+
     use super::*;
 
     #[test]

@@ -73,7 +73,7 @@ impl Properties {
         let whole = guest.whole(path);
         let mut time = None;
         let mut answer = Vec::with_capacity(patch.len());
-        let mut tx = self.db.write().await.map_err(|error| failed(&error))?;
+        let mut dead = Vec::new();
         for (set, prop) in patch {
             let named = DavProp { xml: None, ..prop.clone() };
             if let Some(original) = mtime::original(prop.namespace.as_deref()) {
@@ -84,15 +84,7 @@ impl Properties {
                 answer.push((status, DavProp { namespace, prefix, ..named }));
                 continue;
             }
-            let namespace = prop.namespace.unwrap_or_default();
-            let done = match prop.xml.filter(|_| set) {
-                Some(xml) => {
-                    let dead = Dead { namespace, name: prop.name, prefix: prop.prefix, xml };
-                    store::put_property(&mut tx, &whole, &dead).await
-                }
-                None => store::remove_property(&mut tx, &whole, &namespace, &prop.name).await,
-            };
-            done.map_err(|error| failed(&error))?;
+            dead.push((set, prop));
             answer.push((StatusCode::OK, named));
         }
         if answer.iter().any(|(status, _)| *status != StatusCode::OK) {
@@ -107,13 +99,33 @@ impl Properties {
             let set = set.map_err(std::io::Error::other).and_then(|set| set);
             set.map_err(|error| super::status::fs_error(&error))?;
         }
-        tx.commit().await.map_err(|error| failed(&error.into()))?;
+        // The file first: whoever holds the writer must not wait for a thread, whose other users may be
+        // waiting for the writer.
+        self.store(&whole, dead).await.map_err(|error| failed(&error))?;
         if store::properties(self.db.read(), &whole, false, MOST_AT_ONCE).await.is_ok_and(|all| all.len() > MOST) {
             tracing::warn!(dav.path = %whole.display(), "a file has very many WebDAV properties");
         }
         let (door, account) = (guest.door, guest.account.clone());
         guest.record(Event::DoorAttributes { door, account, path: whole }).await;
         Ok(answer)
+    }
+
+    async fn store(&self, path: &RelPath, patch: Vec<(bool, DavProp)>) -> Result<(), DbError> {
+        if patch.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.db.write().await?;
+        for (set, prop) in patch {
+            let namespace = prop.namespace.unwrap_or_default();
+            match prop.xml.filter(|_| set) {
+                Some(xml) => {
+                    let dead = Dead { namespace, name: prop.name, prefix: prop.prefix, xml };
+                    store::put_property(&mut tx, path, &dead).await?;
+                }
+                None => store::remove_property(&mut tx, path, &namespace, &prop.name).await?,
+            }
+        }
+        tx.commit().await.map_err(DbError::from)
     }
 
     /// `path` is gone, or is a new thing: so are its properties.
@@ -149,6 +161,20 @@ impl Properties {
             if !copy {
                 store::remove_tree(&mut tx, from).await?;
             }
+            tx.commit().await.map_err(DbError::from)
+        };
+        complain(done.await);
+    }
+
+    /// A whole folder `from` was copied to `to`, and replaced what was there.
+    pub(super) async fn copied_whole(&self, from: &RelPath, to: &RelPath) {
+        if !self.any(from).await && !self.any(to).await {
+            return;
+        }
+        let done = async {
+            let mut tx = self.db.write().await?;
+            store::remove_tree(&mut tx, to).await?;
+            store::copy_tree(&mut tx, from, to, true).await?;
             tx.commit().await.map_err(DbError::from)
         };
         complain(done.await);

@@ -7,7 +7,7 @@ use std::io;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -28,7 +28,8 @@ pub(super) use asked::Asked;
 const PIECE: usize = 64 * 1024;
 /// Bodies are small; larger ones are no PROPFIND.
 const MAX_XML: usize = 512 * 1024;
-/// Entries in one answer with `Depth: infinity`; a `Depth: 1` is never cut.
+/// Entries in one answer with `Depth: infinity`, after which folders are named as not looked into; a
+/// `Depth: 1` is never cut.
 const MOST: usize = 250_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,23 +75,35 @@ pub(super) async fn answer(
     let locks = locks.around(&whole, depth != Depth::Zero);
     let facts = Facts { asked, dead, locks, space, home: guest.view.prefix().clone() };
     let walker = Walker::new(guest.view.clone(), facts, depth, path.clone(), stat);
-    let pieces = stream::try_unfold(Some(walker), |walker| async move {
-        let Some(mut walker) = walker else { return Ok(None) };
-        let (walker, piece) = task::blocking(move || {
-            let piece = walker.piece();
-            (walker, piece)
-        })
-        .await
-        .map_err(io::Error::other)?;
-        let walker = if walker.done { None } else { Some(walker) };
-        Ok::<_, io::Error>(Some((piece, walker)))
+    // A folder that cannot be read is an error; the status says so as long as nothing was sent.
+    let (first, walker) = match advance(walker).await {
+        Ok(begun) => begun,
+        Err(error) => return problem(status::of(&error)),
+    };
+    // Later, only a body that breaks off says that the listing is not complete.
+    let rest = stream::try_unfold(walker, |walker| async move {
+        match walker {
+            Some(walker) => advance(walker).await.map(Some),
+            None => Ok(None),
+        }
     });
+    let pieces = stream::once(std::future::ready(Ok::<_, io::Error>(first))).chain(rest);
     let mut answer = Response::new(Body::from_stream(pieces));
     *answer.status_mut() = StatusCode::MULTI_STATUS;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     answer
+}
+
+/// The next piece, and the walker as long as there are more.
+async fn advance(mut walker: Walker) -> io::Result<(Bytes, Option<Walker>)> {
+    task::blocking(move || {
+        let piece = walker.piece()?;
+        Ok((piece, if walker.done { None } else { Some(walker) }))
+    })
+    .await
+    .map_err(io::Error::other)?
 }
 
 /// What is the same for all entries of one answer.
@@ -100,6 +113,15 @@ struct Facts {
     locks: Vec<Held>,
     space: Option<Space>,
     home: RelPath,
+}
+
+fn leads_nowhere(error: &io::Error) -> bool {
+    let circle = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+    circle
+        || matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory
+        )
 }
 
 /// Walks and writes, piece by piece.
@@ -119,7 +141,7 @@ impl Walker {
     }
 
     /// The next piece. Blocking.
-    fn piece(&mut self) -> Bytes {
+    fn piece(&mut self) -> io::Result<Bytes> {
         let mut out = String::with_capacity(PIECE + 4096);
         if let Some((path, stat)) = self.start.take() {
             out.push_str("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\" xmlns:A=\"");
@@ -129,33 +151,30 @@ impl Walker {
             out.push_str("\">");
             self.entry(&mut out, &path, &stat);
             if stat.is_dir() && self.depth != Depth::Zero {
-                self.descend(&mut out, path);
+                let reader = self.view.read_dir(&path)?;
+                self.open.push((path, reader));
             }
         }
         while out.len() < PIECE {
-            if !self.step(&mut out) {
+            if !self.step(&mut out)? {
                 out.push_str("</D:multistatus>\n");
                 self.done = true;
                 break;
             }
         }
-        Bytes::from(out)
+        Ok(Bytes::from(out))
     }
 
     /// One more entry; false at the end.
-    fn step(&mut self, out: &mut String) -> bool {
-        let Some((folder, reader)) = self.open.last_mut() else { return false };
+    fn step(&mut self, out: &mut String) -> io::Result<bool> {
+        let Some((folder, reader)) = self.open.last_mut() else { return Ok(false) };
         let entry = match reader.next() {
             None => {
                 self.open.pop();
-                return true;
+                return Ok(true);
             }
-            // What cannot be looked at is not there for this client.
-            Some(Err(error)) => {
-                tracing::debug!(io.error = %error, "an entry is left out of a listing");
-                return true;
-            }
-            Some(Ok(entry)) => entry,
+            // Whoever deletes what a listing does not name must not be told that it is complete.
+            Some(entry) => entry?,
         };
         let path = folder.join(&entry.name);
         let stat = match entry.stat.kind {
@@ -164,27 +183,31 @@ impl Walker {
                 // A link to a folder is shown, but a walk does not follow it: it could lead in a circle.
                 Ok(stat) if stat.is_file() || stat.is_dir() => {
                     self.entry(out, &path, &stat);
-                    return true;
+                    return Ok(true);
                 }
-                _ => return true,
+                Ok(_) => return Ok(true),
+                // It leads out, or nowhere, or to itself.
+                Err(error) if leads_nowhere(&error) => return Ok(true),
+                Err(error) => return Err(error),
             },
-            EntryKind::Special | EntryKind::Unknown => return true,
+            EntryKind::Special | EntryKind::Unknown => return Ok(true),
         };
-        self.entry(out, &path, &stat);
-        if self.depth == Depth::Infinity && stat.is_dir() {
-            if self.written >= MOST {
-                Self::refused(out, &path, StatusCode::INSUFFICIENT_STORAGE);
-                self.open.clear();
-                return true;
-            }
-            self.descend(out, path);
+        if self.depth != Depth::Infinity || !stat.is_dir() {
+            self.entry(out, &path, &stat);
+        } else if self.written >= MOST {
+            Self::refused(out, &path, StatusCode::INSUFFICIENT_STORAGE);
+        } else {
+            self.descend(out, path, &stat);
         }
-        true
+        Ok(true)
     }
 
-    fn descend(&mut self, out: &mut String, path: RelPath) {
+    fn descend(&mut self, out: &mut String, path: RelPath, stat: &Stat) {
         match self.view.read_dir(&path) {
-            Ok(reader) => self.open.push((path, reader)),
+            Ok(reader) => {
+                self.entry(out, &path, stat);
+                self.open.push((path, reader));
+            }
             Err(error) => Self::refused(out, &path, status::of(&error)),
         }
     }

@@ -9,7 +9,7 @@ use http::{Method, StatusCode, Uri};
 use jiff::Timestamp;
 
 use super::MOUNT;
-use crate::model::RelPath;
+use crate::model::{Name, RelPath};
 use crate::serve::files::wanted_mtime;
 use crate::serve::http::{href, status};
 use crate::tree::View;
@@ -21,6 +21,9 @@ pub(super) struct Intent {
     pub(super) source: Option<(RelPath, bool)>,
     /// For COPY and MOVE.
     pub(super) destination: Option<RelPath>,
+    /// For COPY and MOVE onto something that a rename cannot simply replace: where the new thing is put
+    /// together, beside its name. The two change places when it is whole.
+    pub(super) staged: Option<RelPath>,
     /// May the destination be replaced?
     pub(super) overwrite: bool,
     /// For PUT: the time that the client wants the file to have.
@@ -36,6 +39,16 @@ impl Intent {
 
     pub(super) fn is_copy(&self) -> bool {
         self.copy
+    }
+
+    /// Is `path` what an overwriting COPY or MOVE is about to replace, or in it?
+    pub(super) fn is_doomed(&self, path: &RelPath) -> bool {
+        self.below_destination(path).is_some()
+    }
+
+    /// Where what belongs at `path` is put for now.
+    pub(super) fn staging(&self, path: &RelPath) -> Option<RelPath> {
+        Some(self.staged.as_ref()?.concat(&self.below_destination(path)?))
     }
 
     /// `path` relative to the destination, when it is there or below.
@@ -69,13 +82,28 @@ pub(super) fn intent(view: &View, head: &Parts, path: &RelPath) -> Result<Intent
             let is_file = view.stat_follow(path).map_or(!found.is_dir(), |stat| !stat.is_dir());
             intent.copy = head.method.as_str() == "COPY";
             intent.overwrite = header("overwrite").is_none_or(|value| !value.trim().eq_ignore_ascii_case("f"));
-            let onto_dir = view.stat(&destination).is_ok_and(|stat| stat.is_dir());
+            let there = view.stat(&destination).ok();
+            let onto_dir = there.as_ref().is_some_and(|stat| stat.is_dir());
+            // Depth 0 onto a folder only copies properties (RFC 4918, 9.8.3).
+            let only_properties = intent.copy && onto_dir && header("depth").is_some_and(|depth| depth.trim() == "0");
+            if intent.overwrite && there.is_some() && !only_properties && (onto_dir || !is_file) {
+                intent.staged = Some(beside(&destination)?);
+            }
             intent.source = Some((path.clone(), is_file && !onto_dir));
             intent.destination = Some(destination);
         }
         _ => {}
     }
     Ok(intent)
+}
+
+/// A free name beside `path` that no client sees.
+fn beside(path: &RelPath) -> Result<RelPath, StatusCode> {
+    let mut random = [0; 8];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let name = format!(".causeway-staged-{}", data_encoding::HEXLOWER.encode(&random));
+    let name = Name::new(name.as_bytes()).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(path.parent().unwrap_or_default().join(&name))
 }
 
 /// The path in the `Destination` header (RFC 4918, 10.3); 502 for another server.

@@ -15,11 +15,12 @@ use futures_util::stream;
 use http::header::LOCATION;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
+use http_body_util::BodyExt as _;
 
 use super::fs::{DavFs, Inner};
 use super::locks::Locks;
 use super::properties::Properties;
-use super::{mtime, propfind, request};
+use super::{mtime, propfind, request, xml};
 use crate::db::{Db, DbError};
 use crate::model::{Access, Door, RelPath};
 use crate::serve::files::{self, Page, Show};
@@ -30,7 +31,7 @@ use crate::task;
 pub const MOUNT: &str = "/dav/";
 /// `dav-server` reads no larger body, PUT apart.
 const MAX_XML: usize = 64 * 1024;
-/// Deleting or copying a large folder takes its time, but not for ever.
+/// Deleting or copying a large folder takes its time; a client that waits longer is told to look again.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// What the door needs.
@@ -132,30 +133,59 @@ async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body
     let (method, with_mtime) = (head.method.clone(), intent.mtime.is_some());
     let body = match method.as_str() {
         "PUT" => patient(body),
-        "PROPPATCH" => match axum::body::to_bytes(body, MAX_XML).await {
-            Ok(bytes) => Body::from(mtime::redirected(bytes)),
+        "PROPPATCH" | "LOCK" => match axum::body::to_bytes(body, MAX_XML).await {
+            Ok(bytes) if !xml::is_modest(&bytes) => return problem(StatusCode::BAD_REQUEST),
+            Ok(bytes) if method == "PROPPATCH" => Body::from(mtime::redirected(bytes)),
+            Ok(bytes) => Body::from(bytes),
             Err(_) => return problem(StatusCode::PAYLOAD_TOO_LARGE),
         },
         _ => body,
     };
     let locks = dav.locks.seen_by(&guest);
     let account = guest.account.clone();
+    let tasks = guest.books.tasks.clone();
     let fs = DavFs(Arc::new(Inner { guest, properties: dav.properties.clone(), intent }));
+    let settled = fs.clone();
     let handler: DavHandler = DavHandler::builder()
         .filesystem(Box::new(fs))
         .locksystem(Box::new(locks))
         .strip_prefix(MOUNT)
         .principal(account)
         .build_handler();
-    let handled = handler.handle(http::Request::from_parts(head, body));
-    let Ok(answer) = tokio::time::timeout(LONGEST, handled).await else {
-        return problem(StatusCode::SERVICE_UNAVAILABLE);
+    let request = http::Request::from_parts(head, body);
+    let answer = if method == Method::PUT {
+        // Ends with its client, up to the moment when the file is complete (see `Upload::finish`), and
+        // may take as long as bytes keep coming.
+        handler.handle(request).await.map(Body::new)
+    } else {
+        // A client that hangs up must not cut a change in half, or keep it out of the log.
+        let handled = tasks.spawn("webdav change", carried_out(handler, request, settled));
+        match tokio::time::timeout(LONGEST, handled).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(lost)) => return problem(status::of(&io::Error::other(lost))),
+            Err(_) => return problem(StatusCode::SERVICE_UNAVAILABLE),
+        }
     };
-    let mut answer = answer.map(Body::new);
+    let mut answer = answer;
     if method == Method::PUT && with_mtime && answer.status().is_success() {
         answer.headers_mut().insert("x-oc-mtime", HeaderValue::from_static("accepted"));
     }
     if method == Method::OPTIONS { options(answer) } else { answer }
+}
+
+/// The whole change, with the answer's body: `dav-server` works on while it is read.
+async fn carried_out(handler: DavHandler, request: http::Request<Body>, fs: DavFs) -> Response {
+    let (head, body) = handler.handle(request).await.into_parts();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes);
+    let well = body.is_ok() && matches!(head.status, StatusCode::CREATED | StatusCode::NO_CONTENT);
+    match (fs.settle(well).await, body) {
+        (Ok(()), Ok(body)) => Response::from_parts(head, Body::from(body)),
+        (Err(error), _) => {
+            tracing::warn!(dav.error = ?error, "a copy could not take the place of what was there");
+            problem(StatusCode::CONFLICT)
+        }
+        (_, Err(error)) => problem(status::of(&io::Error::other(error))),
+    }
 }
 
 /// What we are (RFC 4918, 18).

@@ -77,8 +77,12 @@ impl Upload {
     /// Takes the next bytes.
     ///
     /// # Errors
-    /// Those of writing; [`io::ErrorKind::StorageFull`] on a full disk.
+    /// Those of writing; [`io::ErrorKind::StorageFull`] on a full disk, [`io::ErrorKind::FileTooLarge`] over
+    /// the configured limit.
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.len().saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX)) > self.guest.books.max_upload {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than uploads may be here"));
+        }
         self.meter.add(bytes.len());
         self.pending.extend_from_slice(bytes);
         if self.pending.len() >= BLOCK { self.flush().await } else { Ok(()) }
@@ -120,7 +124,13 @@ impl Upload {
         if !self.pending.is_empty() {
             self.flush().await?;
         }
-        let mut part = self.part.take().ok_or_else(lost)?;
+        let part = self.part.take().ok_or_else(lost)?;
+        // From here on a client that hangs up changes nothing: what is published is also recorded.
+        let tasks = self.guest.books.tasks.clone();
+        tasks.spawn("publish", self.publish(part, mtime, replace)).await.map_err(io::Error::other)?
+    }
+
+    async fn publish(mut self, mut part: PartFile, mtime: Option<Timestamp>, replace: Replace) -> io::Result<Stat> {
         let published = blocking(move || {
             if mtime.is_some() {
                 part.set_attributes(SetAttributes { mtime, ..SetAttributes::default() })?;

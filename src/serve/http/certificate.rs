@@ -62,6 +62,8 @@ pub struct Identity {
     pub(super) key: PrivateKeyDer<'static>,
     /// Made by us, so no authority vouches for it.
     pub self_signed: bool,
+    /// Made just now: nobody has seen it yet.
+    pub made: bool,
     /// SHA-256 of the end certificate as `AB:CD:…`, as browsers and `openssl x509 -fingerprint` show it.
     pub fingerprint: String,
     /// Where the certificate lies, for clients that can trust a file.
@@ -103,7 +105,7 @@ fn own(settings: &Settings, folder: &Path, now: Timestamp) -> Result<Identity, C
         file::write_private(path, pem.as_bytes())
             .map_err(|source| CertificateError::File { path: path.clone(), source })?;
     }
-    read(&certificate, &key, true)
+    Ok(Identity { made: true, ..read(&certificate, &key, true)? })
 }
 
 fn still_good(pem: &[u8], now: Timestamp) -> bool {
@@ -156,7 +158,7 @@ fn read(certificate: &Path, key: &Path, self_signed: bool) -> Result<Identity, C
     let fingerprint = fingerprint(first);
     let key =
         PrivateKeyDer::from_pem_slice(&bytes(key)?).map_err(|error| content(key, "private key", error.to_string()))?;
-    Ok(Identity { chain, key, self_signed, fingerprint, file: certificate.to_owned() })
+    Ok(Identity { chain, key, self_signed, made: false, fingerprint, file: certificate.to_owned() })
 }
 
 fn fingerprint(certificate: &CertificateDer<'_>) -> String {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::audit::{Actor, AuditLog, Event};
 use crate::model::{Clock, Door, FaultKind, Phase, Protocol, RelPath};
 use crate::reliability::{Direction, End, Observation, Recorder, Role, What};
+use crate::task::Tasks;
 use crate::tree::View;
 
 /// Where doors write down what happened.
@@ -20,6 +21,10 @@ pub struct Books {
     pub recorder: Recorder,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Bytes of the largest upload that is taken.
+    pub max_upload: u64,
+    /// What must come to its end, whether or not the client still waits for it.
+    pub tasks: Tasks,
 }
 
 /// A signed-in client and what it may see and do.

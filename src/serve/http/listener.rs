@@ -18,9 +18,6 @@ use super::{Settings, connection, layers};
 use crate::net::Admission;
 use crate::task::{self, Tasks};
 
-/// How long running requests may go on after the stop.
-const GRACE: Duration = Duration::from_secs(20);
-
 /// Why the listener cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
@@ -111,11 +108,12 @@ fn tls(identity: &Identity) -> Result<ServerConfig, CertificateError> {
     Ok(config)
 }
 
-/// Accepts until `tasks` stop, then lets running requests end for 20 s. Returns at once; `tasks`
+/// Accepts until `tasks` stop, then lets running requests end for the settings' grace. Returns at once; `tasks`
 /// knows the accepting task and every connection.
 pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
     let router = layers::around(router, listener.identity.self_signed);
     let admission = Admission::new(listener.settings.connections);
+    let grace = listener.settings.grace;
     let inner = tasks.clone();
     tasks.spawn("https-accept", async move {
         loop {
@@ -139,7 +137,7 @@ pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
             tune(&socket);
             let (acceptor, router, tasks) = (listener.acceptor.clone(), router.clone(), inner.clone());
             inner.spawn("https-connection", async move {
-                connection::run(socket, peer, acceptor, router, tasks, GRACE).await;
+                connection::run(socket, peer, acceptor, router, tasks, grace).await;
                 drop(permit);
             });
         }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub struct Settings {
     /// More names and addresses for the self-signed certificate, beside `localhost`, the loopback
     /// addresses and the machine's own name.
     pub names: Vec<String>,
+    /// How long running requests may go on after the stop.
+    pub grace: Duration,
     /// Connections at a time: in all and from one address.
     pub connections: AdmissionLimits,
 }
@@ -31,6 +34,7 @@ impl Default for Settings {
             certificate: None,
             key: None,
             names: Vec::new(),
+            grace: Duration::from_secs(20),
             connections: AdmissionLimits::default(),
         }
     }

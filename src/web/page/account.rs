@@ -3,10 +3,11 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::accounts::{address, chip, scope};
-use crate::account::{AccountError, Change};
+use crate::account::{Account, AccountError, Change, StoredKey};
 use crate::model::{Access, Secret};
 use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::Frame;
@@ -36,6 +37,7 @@ pub(in crate::web) struct AccountPage {
     pub home: String,
     pub read_only: bool,
     pub admin: bool,
+    pub disabled: bool,
     pub keys: Vec<KeyRow>,
 }
 
@@ -47,12 +49,6 @@ pub(in crate::web) async fn show(
 ) -> Result<Response, Problem> {
     let account = state.accounts.get(&name).await?.ok_or(Problem::Missing)?;
     let now = state.clock.now();
-    let keys = account.keys.iter().map(|key| KeyRow {
-        id: key.fingerprint.clone(),
-        label: format!("{} {}", key.algorithm, key.comment).trim_end().to_owned(),
-        fingerprint: key.fingerprint.clone(),
-        added: Moment::around(key.added, now),
-    });
     super::html(&AccountPage {
         frame: Frame::new(&visitor, &account.name),
         href: address(&account.name),
@@ -62,9 +58,21 @@ pub(in crate::web) async fn show(
         home: account.scope.home.display().into_owned(),
         read_only: account.scope.access == Access::ReadOnly,
         admin: account.admin,
-        keys: keys.collect(),
+        disabled: account.disabled,
+        keys: key_rows(&account, now),
         name: account.name,
     })
+}
+
+/// The keys of an account as pages list them.
+pub(super) fn key_rows(account: &Account, now: Timestamp) -> Vec<KeyRow> {
+    let row = |key: &StoredKey| KeyRow {
+        id: key.fingerprint.clone(),
+        label: format!("{} {}", key.algorithm, key.comment).trim_end().to_owned(),
+        fingerprint: key.fingerprint.clone(),
+        added: Moment::around(key.added, now),
+    };
+    account.keys.iter().map(row).collect()
 }
 
 /// Back to the page with good news, or with the reason why not.
@@ -120,13 +128,15 @@ pub(in crate::web) async fn password(
 ) -> Result<Response, Problem> {
     let new = Secret::new(form.password);
     let result = state.accounts.set_password(&visitor.grant()?.actor(), &name, &new).await;
-    answer(&name, result, "The new password is set.")
+    let own = visitor.grant()?.name() == name && result.is_ok();
+    let response = answer(&name, result, "The new password is set.")?;
+    if own { super::own::stay(&state, &visitor, response).await } else { Ok(response) }
 }
 
 /// A line of an `authorized_keys` file, or the fingerprint of a key that is there.
 #[derive(Deserialize)]
 pub(in crate::web) struct Key {
-    key: String,
+    pub(super) key: String,
 }
 
 /// `POST /accounts/{name}/keys`.
@@ -160,6 +170,27 @@ pub(in crate::web) async fn unlock(
 ) -> Result<Response, Problem> {
     let result = state.accounts.unlock(&visitor.grant()?.actor(), &name).await;
     answer(&name, result, "The account is unlocked.")
+}
+
+/// Should the account be open?
+#[derive(Deserialize)]
+pub(in crate::web) struct Switch {
+    #[serde(deserialize_with = "super::ticked")]
+    on: bool,
+}
+
+/// `POST /accounts/{name}/switch`: off, nobody comes in by it; its sessions end at once.
+pub(in crate::web) async fn switch(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(name): Path<String>,
+    Posted(form): Posted<Switch>,
+) -> Result<Response, Problem> {
+    let change = Change { disabled: Some(!form.on), ..Change::default() };
+    let result = state.accounts.change(&visitor.grant()?.actor(), &name, &change).await;
+    let good =
+        if form.on { "The account is switched on." } else { "The account is switched off. Nobody comes in by it." };
+    answer(&name, result, good)
 }
 
 /// `POST /accounts/{name}/delete`.

@@ -1,19 +1,19 @@
 //! All accounts, and adding one.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::account::{Account, AccountError, NewAccount};
-use crate::model::{Access, RelPath, Scope, Secret};
+use crate::model::{Access, Scope, Secret};
 use crate::web::form::{Posted, done};
 use crate::web::frame::Frame;
-use crate::web::problem::{Problem, sentence};
+use crate::web::problem::Problem;
 use crate::web::state::WebState;
 use crate::web::visitor::{Asks, Visitor};
-use crate::web::widget::{Chip, Tone};
+use crate::web::widget::{Chip, Problems, Tone};
 
 /// One account in the list.
 #[derive(Debug, Clone)]
@@ -23,6 +23,7 @@ pub struct AccountRow {
     pub home: String,
     pub access: &'static str,
     pub keys: String,
+    pub role: &'static str,
     pub chip: Chip,
 }
 
@@ -45,13 +46,23 @@ pub(in crate::web) struct AccountsPage {
     pub frame: Frame,
     pub rows: Vec<AccountRow>,
     pub open: bool,
-    pub problems: Vec<String>,
+    pub problems: Problems,
     pub form: AccountForm,
 }
 
 /// `GET /accounts`.
-pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): Asks) -> Result<Response, Problem> {
-    render(&state, &visitor, AccountForm::default(), Vec::new()).await
+pub(in crate::web) async fn show(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
+    render(&state, &visitor, AccountForm::default(), Problems::default(), wanted.new.is_some()).await
+}
+
+/// Is the form to be open?
+#[derive(Deserialize)]
+pub(in crate::web) struct Wanted {
+    new: Option<String>,
 }
 
 /// `POST /accounts`.
@@ -62,7 +73,7 @@ pub(in crate::web) async fn create(
 ) -> Result<Response, Problem> {
     let scope = match scope(&form.home, form.read_only) {
         Ok(scope) => scope,
-        Err(why) => return render(&state, &visitor, form, vec![sentence(&why)]).await,
+        Err(why) => return render(&state, &visitor, form, Problems::one("home", &why), true).await,
     };
     let new = NewAccount {
         name: form.name.trim().to_owned(),
@@ -73,7 +84,15 @@ pub(in crate::web) async fn create(
     match state.accounts.create(&visitor.grant()?.actor(), &new).await {
         Ok(_) => Ok(done(&address(&new.name), format!("The account “{}” is added.", new.name))),
         Err(AccountError::Store(error)) => Err(error.into()),
-        Err(error) => render(&state, &visitor, form, vec![sentence(&error.to_string())]).await,
+        Err(error) => {
+            let field = match &error {
+                AccountError::Name(_) | AccountError::Exists(_) => "name",
+                AccountError::Password(_) => "password",
+                AccountError::Home => "home",
+                _ => "",
+            };
+            render(&state, &visitor, form, Problems::one(field, &error.to_string()), true).await
+        }
     }
 }
 
@@ -81,14 +100,15 @@ async fn render(
     state: &WebState,
     visitor: &Visitor,
     form: AccountForm,
-    problems: Vec<String>,
+    problems: Problems,
+    open: bool,
 ) -> Result<Response, Problem> {
     let now = state.clock.now();
     let rows = state.accounts.list().await?.iter().map(|account| row(account, now)).collect();
     super::html(&AccountsPage {
-        frame: Frame::new(visitor, "Accounts"),
+        frame: Frame::new(visitor, if problems.is_empty() { "Accounts" } else { "Error: Accounts" }),
         rows,
-        open: !problems.is_empty(),
+        open,
         problems,
         form: AccountForm { password: String::new(), ..form },
     })
@@ -104,6 +124,7 @@ fn row(account: &Account, now: jiff::Timestamp) -> AccountRow {
             Access::ReadWrite => "read and write",
         },
         keys: account.keys.len().to_string(),
+        role: if account.admin { "Administrator" } else { "Account" },
         chip: chip(account, now),
     }
 }
@@ -114,8 +135,6 @@ pub(in crate::web) fn chip(account: &Account, now: jiff::Timestamp) -> Chip {
         Chip::new(Tone::Idle, "Switched off")
     } else if account.locked_until.is_some_and(|until| until > now) {
         Chip::new(Tone::Bad, "Locked")
-    } else if account.admin {
-        Chip::new(Tone::Busy, "Administrator")
     } else {
         Chip::new(Tone::Ok, "Active")
     }
@@ -128,6 +147,6 @@ pub(in crate::web) fn address(name: &str) -> String {
 
 /// Folder and rights as a form has them.
 pub(in crate::web) fn scope(home: &str, read_only: bool) -> Result<Scope, String> {
-    let home = RelPath::lenient(home.trim()).map_err(|e| format!("home folder: {e}"))?;
+    let home = super::folder(home).map_err(|e| format!("home folder: {e}"))?;
     Ok(Scope { home, access: if read_only { Access::ReadOnly } else { Access::ReadWrite } })
 }

@@ -11,9 +11,9 @@ use serde::Deserialize;
 
 use super::Pager;
 use crate::audit::{self as log, Record};
-use crate::web::form::{Nothing, Posted};
+use crate::web::form::{Nothing, Posted, say};
 use crate::web::frame::{Frame, Note};
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, sentence};
 use crate::web::show as shown;
 use crate::web::state::WebState;
 use crate::web::visitor::{Asks, Visitor};
@@ -24,36 +24,55 @@ const ENTRIES: u32 = 50;
 /// Damages that the page lists.
 const DAMAGES: usize = 5;
 
-/// The words to filter by; an entry of another kind is found by "everything".
+/// The words to filter by: every kind of event. A test holds the list to the events.
 const ACTIONS: &[&str] = &[
     "login-succeeded",
     "login-failed",
     "signed-out",
     "account-locked",
+    "peer-locked",
+    "unlocked",
     "account-created",
     "account-changed",
     "password-changed",
     "account-removed",
     "key-added",
     "key-removed",
+    "endpoint-created",
+    "endpoint-changed",
+    "endpoint-removed",
     "job-created",
     "job-changed",
     "job-paused",
     "job-resumed",
     "job-removed",
+    "run-queued",
     "run-started",
-    "run-ended",
+    "run-paused",
+    "run-resumed",
     "run-cancelled",
+    "run-ended",
+    "start-skipped",
     "file-published",
     "file-trashed",
+    "dir-made",
+    "link-made",
     "door-uploaded",
     "door-removed",
     "door-renamed",
+    "door-copied",
     "door-dir-made",
+    "door-linked",
+    "door-attributes",
     "service-started",
     "service-stopped",
     "checkpoint-written",
 ];
+
+/// "login-succeeded" as people read it.
+fn spoken(action: &str) -> String {
+    sentence(&action.replace('-', " ")).trim_end_matches('.').to_owned()
+}
 
 /// What to show.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -81,9 +100,8 @@ pub struct AuditRow {
 #[template(path = "audit.html")]
 pub(in crate::web) struct AuditPage {
     pub frame: Frame,
-    pub verified: Option<Note>,
     pub filter: Filter,
-    pub actions: Vec<String>,
+    pub actions: Vec<(&'static str, String)>,
     pub rows: Vec<AuditRow>,
     pub pager: Pager,
 }
@@ -94,13 +112,12 @@ pub(in crate::web) async fn show(
     Asks(visitor): Asks,
     Query(filter): Query<Filter>,
 ) -> Result<Response, Problem> {
-    render(&state, &visitor, filter, None).await
+    render(&state, &visitor, filter).await
 }
 
 /// `POST /audit/verify`: reads the whole chain.
 pub(in crate::web) async fn verify(
     State(state): State<WebState>,
-    Asks(visitor): Asks,
     Posted(Nothing {}): Posted<Nothing>,
 ) -> Result<Response, Problem> {
     let found = state.audit.verify(None).await?;
@@ -124,7 +141,7 @@ pub(in crate::web) async fn verify(
             ),
         }
     };
-    render(&state, &visitor, Filter::default(), Some(note)).await
+    Ok(say("/audit", &note))
 }
 
 /// `GET /audit/checkpoint`: the head of the chain, to be kept elsewhere.
@@ -138,19 +155,14 @@ pub(in crate::web) async fn checkpoint(State(state): State<WebState>) -> Result<
         .into_response())
 }
 
-async fn render(
-    state: &WebState,
-    visitor: &Visitor,
-    filter: Filter,
-    verified: Option<Note>,
-) -> Result<Response, Problem> {
-    let actor = filter.actor.trim();
+async fn render(state: &WebState, visitor: &Visitor, filter: Filter) -> Result<Response, Problem> {
+    let mut actor = filter.actor.trim().to_owned();
+    // The log compares exactly; people do not.
+    if let Some(account) = state.accounts.list().await?.iter().find(|a| a.name.eq_ignore_ascii_case(&actor)) {
+        actor.clone_from(&account.name);
+    }
     let wanted = log::Filter {
-        actor: (!actor.is_empty()).then(|| match actor {
-            "system" => actor.to_owned(),
-            _ if actor.contains(':') => actor.to_owned(),
-            name => format!("account:{name}"),
-        }),
+        actor: (!actor.is_empty()).then(|| actor_of(&actor)),
         action: Some(filter.action.clone()).filter(|a| !a.is_empty()),
         text: None,
         from: midnight(&filter.since, 0),
@@ -180,12 +192,22 @@ async fn render(
     };
     super::html(&AuditPage {
         frame: Frame::new(visitor, "Audit log"),
-        verified,
-        actions: ACTIONS.iter().map(|a| (*a).to_owned()).collect(),
+        actions: ACTIONS.iter().map(|action| (*action, spoken(action))).collect(),
         rows: records.iter().map(row).collect(),
         pager,
         filter,
     })
+}
+
+/// An actor as the log writes it, from what the table shows or a person types.
+fn actor_of(typed: &str) -> String {
+    let lower = typed.to_ascii_lowercase();
+    match lower.split_once(' ') {
+        _ if lower == "system" => lower,
+        _ if typed.contains(':') => typed.to_owned(),
+        Some((kind @ ("job" | "operator"), number)) => format!("{kind}:{}", number.trim()),
+        _ => format!("account:{typed}"),
+    }
 }
 
 fn row(record: &Record) -> AuditRow {
@@ -193,8 +215,8 @@ fn row(record: &Record) -> AuditRow {
     AuditRow {
         number: record.seq,
         at: Moment::exact(record.at),
-        actor: if kind == "job" { format!("job {name}") } else { name.to_owned() },
-        action: record.action.replace('-', " "),
+        actor: if matches!(kind, "job" | "operator") { format!("{kind} {name}") } else { name.to_owned() },
+        action: spoken(&record.action),
         detail: detail(record),
         hash: record.hash.chars().take(12).collect(),
     }
@@ -212,6 +234,12 @@ fn detail(record: &Record) -> String {
             }
             other => other.to_string(),
         };
+        let value = match (name.as_str(), value.parse()) {
+            ("bytes" | "size", Ok(bytes)) => shown::bytes(bytes),
+            ("files" | "failed", Ok(number)) => shown::count(number),
+            ("sha256" | "hash", _) => value.chars().take(16).chain("…".chars()).collect(),
+            _ => value,
+        };
         // A path that is not UTF-8 is hexadecimal behind a NUL; people see the hexadecimal.
         format!("{}: {}", name.replace('_', " "), value.replace('\0', "hex "))
     });
@@ -223,4 +251,29 @@ fn midnight(date: &str, days: i64) -> Option<Timestamp> {
     let date: Date = date.parse().ok()?;
     let date = date.checked_add(jiff::Span::new().days(days)).ok()?;
     Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_event_can_be_filtered() {
+        // Serde names the variants that it would have understood.
+        let said = serde_json::from_str::<crate::audit::Event>(r#"{"action":"?"}"#).unwrap_err().to_string();
+        let mut known: Vec<_> = said.split('`').skip(3).step_by(2).collect();
+        known.sort_unstable();
+        let mut listed = ACTIONS.to_vec();
+        listed.sort_unstable();
+        assert_eq!(listed, known, "{said}");
+    }
+
+    #[test]
+    fn finds_what_the_table_shows() {
+        for (typed, meant) in
+            [("Job 1", "job:1"), ("Anna", "account:Anna"), ("System", "system"), ("operator 0", "operator:0")]
+        {
+            assert_eq!(actor_of(typed), meant);
+        }
+    }
 }

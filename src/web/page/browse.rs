@@ -1,14 +1,11 @@
-//! Files: look around, download, upload, make folders, rename and delete.
+//! Files: look around, make folders, rename and delete.
 
 use std::io;
 
 use askama::Template;
-use axum::body::Body;
-use axum::extract::{Multipart, Query, Request, State};
-use axum::http::{HeaderMap, Uri, header};
-use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
-use futures_util::stream;
+use axum::extract::{Query, State};
+use axum::http::Uri;
+use axum::response::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use serde::Deserialize;
 
@@ -17,22 +14,21 @@ use crate::account::Grant;
 use crate::audit::Event;
 use crate::model::{Access, Door, EntryKind, Name, RelPath};
 use crate::task;
-use crate::tree::{FileReader, Replace, Stat, View};
-use crate::web::form::{self, Posted, done, go, refused};
+use crate::tree::{Replace, Stat, View};
+use crate::web::form::{Posted, done, go, refused};
 use crate::web::frame::Frame;
 use crate::web::problem::Problem;
 use crate::web::show as shown;
 use crate::web::state::WebState;
 use crate::web::visitor::Asks;
+use crate::web::widget::Moment;
 
 /// Entries on one page.
 const ENTRIES: usize = 200;
 /// A folder with more is cut, and says so: sorting needs the names in memory.
 const MOST: usize = 50_000;
-/// How much of a file is read at once.
-const BLOCK: usize = 256 * 1024;
 /// What stays as it is in a path of a URL.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 /// There is a trash for what a job deletes, none for what a person does.
 const GONE: &str = "It is gone at once: the trash is only for what jobs delete.";
 
@@ -49,13 +45,15 @@ pub struct EntryRow {
     pub icon: &'static str,
     pub class: &'static str,
     pub name: String,
+    /// What the form for renaming begins with: empty when the name cannot be written as text.
+    pub new_name: String,
     /// The raw name, percent-encoded, for forms.
     pub raw: String,
     pub href: Option<String>,
     pub download: Option<String>,
     pub about: String,
     pub size: String,
-    pub changed: String,
+    pub changed: Moment,
     pub deletion: &'static str,
 }
 
@@ -81,7 +79,7 @@ pub(in crate::web) struct Wanted {
 }
 
 /// The path behind a mount point; the raw bytes of every segment.
-fn path_of(uri: &Uri, mount: &str) -> Result<RelPath, Problem> {
+pub(super) fn path_of(uri: &Uri, mount: &str) -> Result<RelPath, Problem> {
     let rest = uri.path().strip_prefix(mount).unwrap_or_default();
     let bytes: Vec<u8> = percent_decode_str(rest).collect();
     RelPath::lenient(bytes).map_err(|_| Problem::Missing)
@@ -92,11 +90,11 @@ fn encoded(path: &RelPath) -> String {
 }
 
 /// The address of a folder under `/browse/` or `/upload/`.
-fn folder_at(mount: &str, path: &RelPath) -> String {
+pub(super) fn folder_at(mount: &str, path: &RelPath) -> String {
     if path.is_root() { mount.to_owned() } else { format!("{mount}{}/", encoded(path)) }
 }
 
-fn look(state: &WebState, grant: &Grant) -> impl Fn() -> io::Result<View> + Send + 'static {
+pub(super) fn look(state: &WebState, grant: &Grant) -> impl Fn() -> io::Result<View> + Send + 'static {
     let (tree, grant) = (state.tree.clone(), grant.clone());
     move || grant.view(&tree)
 }
@@ -188,9 +186,7 @@ fn entry(folder: &RelPath, found: &Found) -> EntryRow {
     } else if !is_dir && !is_file {
         about.push("neither a file nor a folder".to_owned());
     }
-    if std::str::from_utf8(found.name.as_bytes()).is_err() {
-        about.push("the name is not UTF-8".to_owned());
-    }
+    about.extend(oddities(found.name.as_bytes()).map(str::to_owned));
     EntryRow {
         icon: if is_dir {
             "files"
@@ -200,6 +196,7 @@ fn entry(folder: &RelPath, found: &Found) -> EntryRow {
             "file"
         },
         class: if is_dir { "dir" } else { "" },
+        new_name: std::str::from_utf8(found.name.as_bytes()).unwrap_or_default().to_owned(),
         name: found.name.display().into_owned(),
         raw: percent_encode(found.name.as_bytes(), SEGMENT).to_string(),
         href: if is_dir {
@@ -210,9 +207,27 @@ fn entry(folder: &RelPath, found: &Found) -> EntryRow {
         download: is_file.then(|| format!("/download/{}", encoded(&path))),
         about: about.join(", "),
         size: if is_file { shown::bytes(seen.size) } else { String::new() },
-        changed: seen.mtime.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        changed: Moment::at(seen.mtime),
         deletion: if found.stat.is_dir() { "Only an empty folder can be deleted." } else { GONE },
     }
+}
+
+/// What a reader cannot see in a name, although it is there.
+fn oddities(name: &[u8]) -> impl Iterator<Item = &'static str> {
+    let text = std::str::from_utf8(name).ok();
+    let odd = [
+        (text.is_none(), "the name is not UTF-8"),
+        (text.is_some_and(|t| t.starts_with(char::is_whitespace)), "the name begins with a space"),
+        (text.is_some_and(|t| t.ends_with(char::is_whitespace)), "the name ends with a space"),
+        (text.is_some_and(|t| t.chars().any(combines)), "with letters in two parts (NFD)"),
+        (text.is_some_and(|t| t.chars().any(char::is_control)), "the name holds a control character"),
+    ];
+    odd.into_iter().filter_map(|(is_so, said)| is_so.then_some(said))
+}
+
+/// Is it an accent that is written after its letter? Then another name may look the same.
+const fn combines(letter: char) -> bool {
+    matches!(letter, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}')
 }
 
 fn summary(found: &[Found], cut: bool) -> String {
@@ -221,12 +236,14 @@ fn summary(found: &[Found], cut: bool) -> String {
     let bytes: u64 = found.iter().filter(|f| f.seen().is_file()).map(|f| f.seen().size).sum();
     let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let more = if cut { ". There are more: use SFTP or WebDAV to see them all" } else { "" };
-    format!(
-        "{}, {}, {}{more}.",
-        shown::plural(number(folders), "folder", "folders"),
-        shown::plural(number(files), "file", "files"),
-        shown::bytes(bytes)
-    )
+    let mut parts = Vec::new();
+    if folders > 0 {
+        parts.push(shown::plural(number(folders), "folder", "folders"));
+    }
+    if files > 0 {
+        parts.push(format!("{}, {}", shown::plural(number(files), "file", "files"), shown::bytes(bytes)));
+    }
+    if parts.is_empty() { "Nothing is in it.".to_owned() } else { format!("{}{more}.", parts.join(", ")) }
 }
 
 /// What to do in a folder.
@@ -238,6 +255,9 @@ pub(in crate::web) struct Act {
     name: String,
     #[serde(default)]
     from: String,
+    /// The name as the form showed it: sent back unchanged, nothing is to be done.
+    #[serde(default)]
+    shown: String,
 }
 
 /// What is to be done with the account's view, off the async threads.
@@ -265,7 +285,9 @@ pub(in crate::web) async fn act(
             ),
             Err(error) => return Ok(refused(&here, &error.to_string())),
         },
-        "rename" => match (from, named(act.name.trim())) {
+        // The shown form of a name that is not UTF-8 is not the name: sent back as it was, it means no change.
+        "rename" if act.name == act.shown => return Ok(done(&here, "Nothing was changed: it has that name already.")),
+        "rename" => match (from, named(&act.name)) {
             (Ok(from), Ok(to)) => (
                 Event::DoorRenamed { door: Door::Web, account, from: grant.in_tree(&from), to: grant.in_tree(&to) },
                 Box::new(move |view| view.rename(&from, &to, Replace::No)),
@@ -286,23 +308,40 @@ pub(in crate::web) async fn act(
         _ => return Err(Problem::Bad("this form asks for something unknown".to_owned())),
     };
     let view = look(&state, grant);
-    match task::blocking(move || work(&view()?)).await? {
-        Ok(()) => {
-            state.audit.record(&grant.actor(), &event).await?;
-            Ok(done(
-                &here,
-                match act.what.as_str() {
-                    "folder" => "The folder is made.",
-                    "rename" => "It has its new name.",
-                    _ => "It is deleted.",
-                },
-            ))
-        }
+    let worked = recorded(&state, grant, move || work(&view()?), |()| event);
+    match worked.await? {
+        Ok(()) => Ok(done(
+            &here,
+            match act.what.as_str() {
+                "folder" => "The folder is made.",
+                "rename" => "It has its new name.",
+                _ => "It is deleted.",
+            },
+        )),
         Err(error) => Ok(refused(&here, reason(&error))),
     }
 }
 
-fn reason(error: &io::Error) -> &'static str {
+/// Does the work and writes it into the log, both or (when it fails) neither, also when the browser hangs
+/// up in between.
+pub(super) async fn recorded<T: Send + 'static>(
+    state: &WebState,
+    grant: &Grant,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    event: impl FnOnce(&T) -> Event + Send + 'static,
+) -> Result<io::Result<T>, Problem> {
+    let (audit, actor) = (state.audit.clone(), grant.actor());
+    let change = state.tasks.spawn("change from the dashboard", async move {
+        let done = task::blocking(work).await?;
+        if let Ok(done) = &done {
+            audit.record(&actor, &event(done)).await?;
+        }
+        Ok(done)
+    });
+    change.await.unwrap_or_else(|error| Ok(Err(io::Error::other(error))))
+}
+
+pub(super) fn reason(error: &io::Error) -> &'static str {
     use io::ErrorKind as E;
     match error.kind() {
         E::AlreadyExists => "something of that name is there already",
@@ -315,137 +354,16 @@ fn reason(error: &io::Error) -> &'static str {
     }
 }
 
-/// `POST /upload/…`: a multipart form, first its token, then the files. A file has its name only when it
-/// is complete.
-pub(in crate::web) async fn upload(
-    State(state): State<WebState>,
-    Asks(visitor): Asks,
-    request: Request,
-) -> Result<Response, Problem> {
-    use axum::extract::FromRequest as _;
-    form::check_origin(request.uri(), request.headers())?;
-    let folder = path_of(request.uri(), "/upload/")?;
-    let here = folder_at("/browse/", &folder);
-    let mut request = request;
-    axum::extract::DefaultBodyLimit::disable().apply(&mut request);
-    let mut form = Multipart::from_request(request, &state)
-        .await
-        .map_err(|error| Problem::Bad(format!("the upload was not understood: {error}")))?;
-    let broken =
-        |error: axum::extract::multipart::MultipartError| Problem::Bad(format!("the upload broke off: {error}"));
-    let mut proven = false;
-    let mut taken = 0;
-    while let Some(mut field) = form.next_field().await.map_err(broken)? {
-        if field.name() == Some("csrf") {
-            proven = visitor.csrf_matches(&field.text().await.map_err(broken)?);
-            continue;
-        }
-        if !proven {
-            return Err(Problem::Stale);
-        }
-        // Some browsers send a path; the last part is the name.
-        let name = field.file_name().unwrap_or_default().rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-        let Ok(name) = Name::new(name.as_bytes()) else { continue };
-        let grant = visitor.grant()?;
-        let path = folder.join(&name);
-        let (view, at) = (look(&state, grant), path.clone());
-        let key = crate::web::cookie::random().unwrap_or_default();
-        let part = task::blocking(move || {
-            let mut part = view()?.part(&at, &key)?;
-            part.ephemeral();
-            Ok::<_, io::Error>(part)
-        });
-        let mut part = match part.await? {
-            Ok(part) => part,
-            Err(error) => return Ok(refused(&here, reason(&error))),
-        };
-        let mut size = 0;
-        while let Some(chunk) = field.chunk().await.map_err(broken)? {
-            let length = u64::try_from(chunk.len()).unwrap_or(0);
-            let (back, written) = task::blocking(move || {
-                let written = part.write_at(&chunk, size);
-                (part, written)
-            })
-            .await?;
-            part = back;
-            if let Err(error) = written {
-                return Ok(refused(&here, reason(&error)));
-            }
-            size += length;
-        }
-        match task::blocking(move || part.publish(Replace::No)).await? {
-            Ok(_) => {
-                let event = Event::DoorUploaded {
-                    door: Door::Web,
-                    account: grant.name().to_owned(),
-                    path: grant.in_tree(&path),
-                    size,
-                };
-                state.audit.record(&grant.actor(), &event).await?;
-                taken += 1;
-            }
-            Err(error) => return Ok(refused(&here, &format!("{}: {}", name.display(), reason(&error)))),
-        }
-    }
-    Ok(done(&here, format!("{} uploaded.", shown::plural(taken, "file is", "files are"))))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// `GET /download/…`: a file, always to be saved, never shown as part of this site.
-pub(in crate::web) async fn download(
-    State(state): State<WebState>,
-    Asks(visitor): Asks,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let path = path_of(&uri, "/download/")?;
-    let name = path.name().ok_or(Problem::Missing)?;
-    let view = look(&state, visitor.grant()?);
-    let reader = task::blocking(move || view()?.open_read(&path)).await??;
-    let etag = reader.opened().etag();
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == etag.as_bytes()) {
-        return Ok(axum::http::StatusCode::NOT_MODIFIED.into_response());
+    #[test]
+    fn says_what_cannot_be_seen_in_a_name() {
+        let said = |name: &[u8]| oddities(name).collect::<Vec<_>>().join(", ");
+        assert_eq!(said("café.txt".as_bytes()), "");
+        assert_eq!(said("cafe\u{301}.txt".as_bytes()), "with letters in two parts (NFD)");
+        assert_eq!(said(b" a "), "the name begins with a space, the name ends with a space");
+        assert_eq!(said(b"\xd6\xd0.txt"), "the name is not UTF-8");
     }
-    let plain: String = name
-        .display()
-        .chars()
-        .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\') || c == ' ' { c } else { '_' })
-        .collect();
-    let whole = percent_encode(name.as_bytes(), SEGMENT);
-    let about = [
-        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (header::CONTENT_LENGTH, reader.len().to_string()),
-        // RFC 6266: the plain name for old clients, the exact bytes for the others.
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}")),
-        (header::ETAG, etag),
-        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
-    ];
-    Ok((about, Body::from_stream(body(reader))).into_response())
-}
-
-/// The file's bytes. One that shrinks while it is read breaks the connection off: a short answer must not
-/// look like a whole one.
-fn body(reader: FileReader) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
-    stream::try_unfold((reader, 0_u64), |(reader, at)| async move {
-        let left = reader.len().saturating_sub(at);
-        if left == 0 {
-            return Ok(None);
-        }
-        let wanted = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
-        let (reader, block) = task::blocking(move || {
-            let mut block = vec![0; wanted];
-            let read = reader.read_at(&mut block, at).map(|count| {
-                block.truncate(count);
-                block
-            });
-            (reader, read)
-        })
-        .await
-        .map_err(io::Error::other)?;
-        let block = block?;
-        if block.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let next = at + u64::try_from(block.len()).unwrap_or(0);
-        Ok(Some((Bytes::from(block), (reader, next))))
-    })
 }

@@ -14,6 +14,7 @@ use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::Frame;
 use crate::web::problem::Problem;
 use crate::web::state::WebState;
+use crate::web::stream;
 use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Tone};
 use crate::web::{show as shown, words};
@@ -31,6 +32,9 @@ pub(in crate::web) struct JobPage {
     pub source: String,
     pub target: String,
     pub paused: bool,
+    /// The run under way.
+    pub active: Option<String>,
+    pub seen: String,
     pub facts: Vec<(&'static str, String)>,
     pub runs: Vec<RunRow>,
     pub older: Option<String>,
@@ -62,6 +66,8 @@ pub(in crate::web) async fn show(
         source: jobs::place(&job.source.endpoint, &state.tree),
         target: jobs::place(&job.target.endpoint, &state.tree),
         paused: job.paused,
+        active: row.as_ref().and_then(|row| row.active.as_ref()).map(|run| format!("/runs/{}", run.id)),
+        seen: stream::seen(row.as_ref()),
         facts: facts(&state, &job),
         older: runs.last().filter(|_| more).map(|run| format!("?before={}", run.id)),
         runs: runs.iter().map(|run| words::run_row(run, &job.name, now)).collect(),

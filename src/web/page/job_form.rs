@@ -8,13 +8,15 @@ use serde::Deserialize;
 use super::jobs;
 use crate::job::{EndpointRef, Job, JobError, NewEndpoint, NewJob, Schedule, Zone};
 use crate::mirror::{Deletions, Policy};
-use crate::model::{Endpoint, JobId, Protocol, Secret};
+use crate::model::{Endpoint, JobId, Protocol, RelPath, Secret};
+use crate::remote::{can_read, can_write};
 use crate::tree::Tree;
 use crate::web::form::{Posted, done};
 use crate::web::frame::Frame;
-use crate::web::problem::{Problem, sentence};
+use crate::web::problem::Problem;
 use crate::web::state::WebState;
 use crate::web::visitor::{Asks, Visitor};
+use crate::web::widget::Problems;
 
 /// The fields as a browser sends them.
 #[derive(Debug, Clone, Deserialize)]
@@ -61,7 +63,7 @@ impl Default for JobForm {
             include: String::new(),
             exclude: String::new(),
             deletions: "keep".to_owned(),
-            deletion_cap: String::new(),
+            deletion_cap: Deletions::default().max_files.to_string(),
             connections: "8".to_owned(),
             bandwidth: String::new(),
             dry_run: false,
@@ -87,11 +89,14 @@ pub(in crate::web) const SCHEDULES: &[Choice] = &[
 #[template(path = "job_form.html")]
 pub(in crate::web) struct JobFormPage {
     pub frame: Frame,
+    pub heading: &'static str,
     pub action: String,
     pub back: String,
     pub editing: bool,
     pub target_hint: String,
-    pub problems: Vec<String>,
+    pub problems: Problems,
+    /// A password was typed, and is not sent back.
+    pub forgot: bool,
     pub schedules: &'static [Choice],
     pub form: JobForm,
 }
@@ -100,7 +105,7 @@ const TARGET_HINT: &str = "A folder of the served tree, such as partners/drop, o
 
 /// `GET /jobs/new`.
 pub(in crate::web) async fn add(Asks(visitor): Asks) -> Result<Response, Problem> {
-    render(&visitor, None, JobForm::default(), Vec::new())
+    render(&visitor, None, JobForm::default(), Problems::default())
 }
 
 /// `GET /jobs/{id}/edit`.
@@ -110,7 +115,7 @@ pub(in crate::web) async fn edit(
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
     let job = state.jobs.get(JobId(id)).await?;
-    render(&visitor, Some(job.id), of_job(&job, &state.tree), Vec::new())
+    render(&visitor, Some(job.id), of_job(&job, &state.tree), Problems::default())
 }
 
 /// `POST /jobs`.
@@ -126,7 +131,7 @@ pub(in crate::web) async fn create(
     match state.jobs.create(&visitor.grant()?.actor(), &new).await {
         Ok(id) => Ok(done(&format!("/jobs/{id}"), format!("The job “{}” is added.", new.name))),
         Err(JobError::Db(error)) => Err(error.into()),
-        Err(error) => render(&visitor, None, form, vec![sentence(&error.to_string())]),
+        Err(error) => render(&visitor, None, form, of_error(&error)),
     }
 }
 
@@ -145,16 +150,22 @@ pub(in crate::web) async fn update(
     match state.jobs.update(&visitor.grant()?.actor(), job.id, &new).await {
         Ok(()) => Ok(done(&format!("/jobs/{id}"), "The job is saved. A run under way keeps its old settings.")),
         Err(JobError::Db(error)) => Err(error.into()),
-        Err(error) => render(&visitor, Some(job.id), form, vec![sentence(&error.to_string())]),
+        Err(error) => render(&visitor, Some(job.id), form, of_error(&error)),
     }
 }
 
-fn render(visitor: &Visitor, id: Option<JobId>, mut form: JobForm, problems: Vec<String>) -> Result<Response, Problem> {
+fn render(visitor: &Visitor, id: Option<JobId>, mut form: JobForm, problems: Problems) -> Result<Response, Problem> {
     // A password that was typed goes in, never out again.
-    form.source_password = String::new();
+    let source = without_password(&form.source);
+    let target = without_password(&form.target);
+    let forgot = !form.source_password.is_empty() || source != form.source || target != form.target;
+    (form.source, form.target, form.source_password) = (source, target, String::new());
     let title = if id.is_some() { "Edit the job" } else { "New job" };
+    let told = if problems.is_empty() { title.to_owned() } else { format!("Error: {title}") };
     super::html(&JobFormPage {
-        frame: Frame::new(visitor, title),
+        frame: Frame::new(visitor, told),
+        heading: title,
+        forgot,
         action: id.map_or_else(|| "/jobs".to_owned(), |id| format!("/jobs/{id}/edit")),
         back: id.map_or_else(|| "/jobs".to_owned(), |id| format!("/jobs/{id}")),
         editing: id.is_some(),
@@ -165,16 +176,49 @@ fn render(visitor: &Visitor, id: Option<JobId>, mut form: JobForm, problems: Vec
     })
 }
 
+/// An address as it may be shown again. What cannot be told apart from a password is left out whole.
+fn without_password(typed: &str) -> String {
+    let text = typed.trim();
+    if let Ok(endpoint) = Endpoint::parse(text)
+        && endpoint.password.is_some()
+    {
+        return endpoint.url();
+    }
+    // A password with '/' or '#' in it ends up in the port or the path, and a wrong scheme hides all of it.
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let userinfo = rest.rsplit_once('@').map(|(before, _)| before);
+    let is_path = text.starts_with('/') || text.starts_with("file://");
+    if !is_path && userinfo.is_some_and(|part| part.contains(':')) { String::new() } else { typed.to_owned() }
+}
+
+/// The field that an error of the store of jobs is about.
+fn of_error(error: &JobError) -> Problems {
+    let field = match error {
+        JobError::NoName(_) | JobError::LongName { .. } | JobError::JobNameTaken(_) => "name",
+        JobError::SamePlace(_) | JobError::TargetInside { .. } | JobError::SourceInside { .. } => "target",
+        JobError::Endpoint(_) => "source",
+        JobError::Schedule(_) => "cron",
+        _ => "",
+    };
+    Problems::one(field, &error.to_string())
+}
+
+/// The field, and what is wrong with it.
+type Wrong = (&'static str, String);
+
 /// The settings in a form, or everything that is wrong with it at once.
-fn read(form: &JobForm, old: Option<&Job>, state: &WebState) -> Result<NewJob, Vec<String>> {
-    let mut problems = Vec::new();
-    let mut keep = |problem: String| problems.push(sentence(&problem));
-    let source = source(form, old).map_err(|e| keep(format!("copy from: {e}")));
-    let target = target(&form.target, &state.tree).map_err(|e| keep(format!("copy to: {e}")));
+fn read(form: &JobForm, old: Option<&Job>, state: &WebState) -> Result<NewJob, Problems> {
+    let mut problems = Problems::default();
+    let mut keep = |(field, why): Wrong| problems.add(field, &why);
+    if form.name.trim().is_empty() {
+        keep(("name", "the job needs a name".to_owned()));
+    }
+    let source = source(form, old).map_err(&mut keep);
+    let target = target(&form.target, &state.tree).map_err(|e| keep(("target", format!("copy to: {e}"))));
     let timing = timing(form, old, state).map_err(&mut keep);
     let policy = policy(form, old).map_err(&mut keep);
     match (source, target, timing, policy) {
-        (Ok(source), Ok(target), Ok((schedule, zone)), Ok(policy)) => Ok(NewJob {
+        (Ok(source), Ok(target), Ok((schedule, zone)), Ok(policy)) if problems.is_empty() => Ok(NewJob {
             name: form.name.trim().to_owned(),
             source: EndpointRef::Inline(NewEndpoint::unnamed(source)),
             target: EndpointRef::Inline(NewEndpoint::unnamed(target)),
@@ -187,8 +231,13 @@ fn read(form: &JobForm, old: Option<&Job>, state: &WebState) -> Result<NewJob, V
     }
 }
 
-fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, String> {
-    let mut endpoint = Endpoint::parse(form.source.trim()).map_err(|e| e.to_string())?;
+fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
+    let wrong = |why: String| ("source", format!("copy from: {why}"));
+    let mut endpoint = Endpoint::parse(form.source.trim()).map_err(|e| wrong(e.to_string()))?;
+    if !can_read(endpoint.protocol) {
+        let protocol = endpoint.protocol;
+        return Err(wrong(format!("{protocol}:// cannot be read yet: use ftp, ftp+tls, ftps or a path")));
+    }
     if let Some(job) = old {
         endpoint.options = job.source.endpoint.options.clone();
     }
@@ -198,7 +247,7 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, String> {
     endpoint.options.charset = text(&form.charset);
     endpoint.options.pin = text(&form.pin).map(|pin| pin.replace(':', "").to_ascii_lowercase());
     endpoint.options.insecure = form.insecure;
-    if let Some(connections) = number(&form.connections, "connections")? {
+    if let Some(connections) = number(&form.connections, "connections", "connections")? {
         endpoint.options.connections = connections;
     }
     Ok(endpoint)
@@ -208,64 +257,65 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, String> {
 fn target(place: &str, tree: &Tree) -> Result<Endpoint, String> {
     let place = place.trim();
     if place.contains("://") || place.starts_with('/') {
-        return Endpoint::parse(place).map_err(|e| e.to_string());
+        let endpoint = Endpoint::parse(place).map_err(|e| e.to_string())?;
+        let here = can_write(endpoint.protocol);
+        return if here { Ok(endpoint) } else { Err("only folders of this machine can be written yet".to_owned()) };
     }
     if place == "the whole tree" {
-        return local(tree, &crate::model::RelPath::root());
+        return Ok(local(tree, &RelPath::root()));
     }
     if place.is_empty() {
         return Err("name a folder".to_owned());
     }
-    let inside = crate::model::RelPath::lenient(place).map_err(|e| e.to_string())?;
-    local(tree, &inside)
+    Ok(local(tree, &super::folder(place)?))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "reads better where it is used")]
-fn local(tree: &Tree, inside: &crate::model::RelPath) -> Result<Endpoint, String> {
+fn local(tree: &Tree, inside: &RelPath) -> Endpoint {
     use std::os::unix::ffi::OsStrExt as _;
     let mut root = jobs::absolute(tree).as_os_str().as_bytes().to_vec();
     if !inside.is_root() {
         root.push(b'/');
         root.extend_from_slice(inside.as_bytes());
     }
-    Ok(Endpoint::local(&root))
+    Endpoint::local(&root)
 }
 
-fn timing(form: &JobForm, old: Option<&Job>, state: &WebState) -> Result<(Schedule, Zone), String> {
+fn timing(form: &JobForm, old: Option<&Job>, state: &WebState) -> Result<(Schedule, Zone), Wrong> {
     let now = state.clock.now();
-    let parse = |text: &str, zone: &str| {
-        let zone = Zone::parse(zone).map_err(|e| e.to_string())?;
-        let schedule = Schedule::parse(text, &zone, now).map_err(|e| e.to_string())?;
-        Ok::<_, String>((schedule, zone))
+    let parse = |field, text: &str, at: &'static str, zone: &str| {
+        let zone = Zone::parse(zone).map_err(|e| (at, e.to_string()))?;
+        let schedule = Schedule::parse(text, &zone, now).map_err(|e| (field, e.to_string()))?;
+        Ok::<_, Wrong>((schedule, zone))
     };
     match form.schedule.as_str() {
-        "now" => parse("now", &form.zone),
+        "now" => parse("", "now", "zone", &form.zone),
         "once" => match old {
             // A start that lies in the past may stay as it is.
             Some(job) if of_schedule(job) == (form.at.clone(), form.at_zone.clone()) => {
                 Ok((job.schedule.clone(), job.zone.clone()))
             }
-            _ if form.at.is_empty() => Err("choose the time of the start".to_owned()),
-            _ => parse(&format!("at {}", form.at), &form.at_zone),
+            _ if form.at.is_empty() => Err(("at", "choose the time of the start".to_owned())),
+            _ => parse("at", &format!("at {}", form.at), "at_zone", &form.at_zone),
         },
-        "cron" if form.cron.trim().is_empty() => Err("write a cron expression such as 30 2 * * *".to_owned()),
-        "cron" => parse(&form.cron, &form.zone),
-        _ => parse("manual", &form.zone),
+        "cron" if form.cron.trim().is_empty() => Err(("cron", "write a cron expression such as 30 2 * * *".to_owned())),
+        "cron" => parse("cron", &form.cron, "zone", &form.zone),
+        _ => parse("", "manual", "zone", &form.zone),
     }
 }
 
-fn policy(form: &JobForm, old: Option<&Job>) -> Result<Policy, String> {
+fn policy(form: &JobForm, old: Option<&Job>) -> Result<Policy, Wrong> {
     let base = old.map(|job| job.policy.clone()).unwrap_or_default();
-    let max_files = number(&form.deletion_cap, "the number of files")?.unwrap_or(base.delete.max_files);
+    let cap = number(&form.deletion_cap, "deletion_cap", "the number of files")?;
+    let max_files = cap.unwrap_or(base.delete.max_files);
     Ok(Policy {
         include: lines(&form.include),
         exclude: lines(&form.exclude),
         delete: Deletions { enabled: form.deletions == "trash", max_files, ..base.delete.clone() },
         dry_run: form.dry_run,
-        bandwidth: number::<u64>(&form.bandwidth, "the bandwidth")?
+        bandwidth: number::<u64>(&form.bandwidth, "bandwidth", "the bandwidth")?
             .filter(|rate| *rate > 0)
             .map(|rate| rate.saturating_mul(1000)),
-        connections: number(&form.connections, "connections")?,
+        connections: number(&form.connections, "connections", "connections")?,
         charset: text(&form.charset),
         ..base
     })
@@ -275,12 +325,12 @@ fn text(field: &str) -> Option<String> {
     Some(field.trim()).filter(|t| !t.is_empty()).map(str::to_owned)
 }
 
-fn number<T: std::str::FromStr>(field: &str, what: &str) -> Result<Option<T>, String> {
-    let field = field.trim();
-    if field.is_empty() {
+fn number<T: std::str::FromStr>(typed: &str, field: &'static str, what: &str) -> Result<Option<T>, Wrong> {
+    let typed = typed.trim();
+    if typed.is_empty() {
         return Ok(None);
     }
-    field.parse().map(Some).map_err(|_| format!("{what}: “{field}” is not a number that fits"))
+    typed.parse().map(Some).map_err(|_| (field, format!("{what}: “{typed}” is not a number that fits")))
 }
 
 fn lines(field: &str) -> Vec<String> {
@@ -328,5 +378,30 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         connections: policy.connections.unwrap_or(options.connections).to_string(),
         bandwidth: policy.bandwidth.map(|rate| (rate / 1000).to_string()).unwrap_or_default(),
         dry_run: policy.dry_run,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_password_is_never_shown_again() {
+        for typed in [
+            "ftp://anna:sekret@host/in",
+            "ftp://anna:sek/ret@host/in",
+            "ftp://anna:12/sekret@host/in",
+            "ftp://anna:sekret#@host/",
+            "http://anna:sekret@host/",
+            "anna:sekret@host",
+            "ftp://anna:sekret@ho st/",
+        ] {
+            let shown = without_password(typed);
+            assert!(!shown.contains("sek") && !shown.contains("12"), "{typed} → {shown}");
+        }
+        assert_eq!(without_password("ftp://anna:sekret@host/in"), "ftp://anna@host/in");
+        for harmless in ["ftp://anna@host:2121/in", "/srv/a:b@c", "ftp://host/a@b", "partners/drop"] {
+            assert_eq!(without_password(harmless), harmless);
+        }
     }
 }

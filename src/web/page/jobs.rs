@@ -11,6 +11,7 @@ use crate::tree::Tree;
 use crate::web::frame::Frame;
 use crate::web::problem::Problem;
 use crate::web::state::WebState;
+use crate::web::stream;
 use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Moment, Tone};
 use crate::web::words;
@@ -32,6 +33,10 @@ pub struct JobRow {
     pub next: Option<Moment>,
     /// How it stands.
     pub chip: Chip,
+    /// The run that the chip speaks of.
+    pub run: Option<String>,
+    /// Is that run under way?
+    pub active: bool,
 }
 
 #[derive(Template)]
@@ -39,14 +44,16 @@ pub struct JobRow {
 pub(in crate::web) struct JobsPage {
     pub frame: Frame,
     pub rows: Vec<JobRow>,
+    pub seen: String,
 }
 
 /// `GET /jobs`.
 pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): Asks) -> Result<Response, Problem> {
     let now = state.clock.now();
     let rows = state.jobs.list(false).await?;
+    let seen = stream::seen(&rows);
     let rows = rows.iter().map(|row| shown(row, &state.tree, now)).collect();
-    super::html(&JobsPage { frame: Frame::new(&visitor, "Jobs"), rows })
+    super::html(&JobsPage { frame: Frame::new(&visitor, "Jobs"), rows, seen })
 }
 
 fn shown(row: &Stored, tree: &Tree, now: Timestamp) -> JobRow {
@@ -59,6 +66,8 @@ fn shown(row: &Stored, tree: &Tree, now: Timestamp) -> JobRow {
         schedule: when(job),
         next: job.next_start.filter(|_| !job.paused).map(|at| Moment::around(at, now)),
         chip: chip(row),
+        run: row.active.as_ref().or(row.last.as_ref()).map(|run| format!("/runs/{}", run.id)),
+        active: row.active.is_some(),
     }
 }
 

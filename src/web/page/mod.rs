@@ -5,13 +5,16 @@ pub(super) mod account;
 pub(super) mod accounts;
 pub(super) mod audit;
 pub(super) mod browse;
+pub(super) mod download;
 pub(super) mod job;
 pub(super) mod job_form;
 pub(super) mod jobs;
 pub(super) mod overview;
+pub(super) mod own;
 pub(super) mod reliability;
 pub(super) mod run;
 pub(super) mod sign_in;
+pub(super) mod upload;
 
 use askama::Template;
 use axum::http::header;
@@ -22,6 +25,8 @@ use serde::{Deserialize, Deserializer};
 use super::live;
 use super::problem::Problem;
 use super::state::WebState;
+use super::stream;
+use crate::model::RelPath;
 
 /// Who may see a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,26 +68,29 @@ pub const PAGES: &[Page] = &[
     page("/sign-out", Public, || post(sign_in::sign_out)),
     page("/theme", Public, || post(sign_in::theme)),
     named("Overview", page("/", Admin, || get(overview::show))),
-    page("/live/overview", Admin, || get(live::overview)),
+    page("/live/overview", Admin, || get(stream::overview)),
     named("Jobs", page("/jobs", Admin, || get(jobs::show).post(job_form::create))),
+    page("/live/jobs", Admin, || get(stream::jobs)),
     page("/jobs/new", Admin, || get(job_form::add)),
     page("/jobs/{id}", Admin, || get(job::show)),
+    page("/jobs/{id}/live", Admin, || get(stream::job)),
     page("/jobs/{id}/edit", Admin, || get(job_form::edit).post(job_form::update)),
     page("/jobs/{id}/run", Admin, || post(job::run_now)),
     page("/jobs/{id}/pause", Admin, || post(job::pause)),
     page("/jobs/{id}/resume", Admin, || post(job::resume)),
     page("/jobs/{id}/delete", Admin, || post(job::delete)),
     page("/runs/{id}", Admin, || get(run::show)),
-    page("/runs/{id}/live", Admin, || get(live::run)),
+    page("/runs/{id}/live", Admin, || get(stream::run)),
     page("/runs/{id}/cancel", Admin, || post(run::cancel)),
     page("/api/runs/{id}", Admin, || get(live::json)),
     named("Files", page("/browse", Account, || get(browse::show))),
     page("/browse/", Account, || get(browse::show).post(browse::act)),
     page("/browse/{*path}", Account, || get(browse::show).post(browse::act)),
-    page("/upload/", Account, || post(browse::upload)),
-    page("/upload/{*path}", Account, || post(browse::upload)),
-    page("/download/{*path}", Account, || get(browse::download)),
+    page("/upload/", Account, || post(upload::upload)),
+    page("/upload/{*path}", Account, || post(upload::upload)),
+    page("/download/{*path}", Account, || get(download::download)),
     named("Reliability", page("/reliability", Admin, || get(reliability::show))),
+    page("/api/reliability", Admin, || get(reliability::json)),
     named("Audit log", page("/audit", Admin, || get(audit::show))),
     page("/audit/verify", Admin, || post(audit::verify)),
     page("/audit/checkpoint", Admin, || get(audit::checkpoint)),
@@ -91,6 +99,11 @@ pub const PAGES: &[Page] = &[
     page("/accounts/{name}/password", Admin, || post(account::password)),
     page("/accounts/{name}/keys", Admin, || post(account::add_key)),
     page("/accounts/{name}/keys/remove", Admin, || post(account::remove_key)),
+    page("/accounts/{name}/switch", Admin, || post(account::switch)),
+    page("/account", Account, || get(own::show)),
+    page("/account/password", Account, || post(own::password)),
+    page("/account/keys", Account, || post(own::add_key)),
+    page("/account/keys/remove", Account, || post(own::remove_key)),
     page("/accounts/{name}/unlock", Admin, || post(account::unlock)),
     page("/accounts/{name}/delete", Admin, || post(account::delete)),
 ];
@@ -121,4 +134,12 @@ pub struct Pager {
 /// A checkbox: there and not empty means yes.
 fn ticked<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     Ok(!String::deserialize(value)?.is_empty())
+}
+
+/// A folder of the served tree as a person types it; one slash before and behind it is borne, `..` is not.
+fn folder(typed: &str) -> Result<RelPath, String> {
+    let typed = typed.trim();
+    let inside = typed.strip_prefix('/').unwrap_or(typed);
+    let inside = inside.strip_suffix('/').unwrap_or(inside);
+    RelPath::new(inside).map_err(|error| error.to_string())
 }

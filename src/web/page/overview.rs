@@ -11,8 +11,10 @@ use crate::web::frame::Frame;
 use crate::web::live::{self, LiveRun};
 use crate::web::problem::{Problem, sentence};
 use crate::web::state::{DoorShown, WebState};
+use crate::web::stream;
 use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Moment, Tone};
+use crate::web::words::Again;
 use crate::web::{show, words};
 
 /// How many ended runs the page shows.
@@ -29,16 +31,16 @@ pub struct Verdict {
     pub detail: String,
 }
 
-/// A job whose last run could not bring everything.
+/// A job whose last run failed, or could not bring everything.
 #[derive(Debug, Clone)]
 pub struct MissingRow {
     /// The run's page.
     pub href: String,
     /// The job's name.
     pub job: String,
-    /// How many paths.
-    pub count: String,
-    /// The most frequent reason in plain words.
+    /// "Failed", or how many files are missing.
+    pub chip: Chip,
+    /// Why it failed, or the reason of the first missing file.
     pub why: String,
 }
 
@@ -68,10 +70,10 @@ pub struct RunRow {
 pub struct Storage {
     /// Used, in percent.
     pub percent: u64,
-    /// Free space.
+    /// Space that is taken.
+    pub used: String,
+    /// Space that is left.
     pub free: String,
-    /// All space.
-    pub total: String,
 }
 
 #[derive(Template)]
@@ -107,7 +109,7 @@ pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): A
         frame: Frame::new(&visitor, "Overview"),
         verdict: verdict(&rows),
         running: live::running(&state, &rows),
-        seen: live::seen(&rows),
+        seen: stream::seen(&rows),
         idle: live::IDLE.to_owned(),
         missing: rows.iter().filter_map(missing).collect(),
         recent,
@@ -126,21 +128,23 @@ fn doors(doors: &[DoorShown]) -> Vec<DoorShown> {
     shown
 }
 
-/// What the last run of a job could not bring.
+/// What the last run of a job could not do.
 fn missing(row: &JobRow) -> Option<MissingRow> {
     let run = row.last.as_ref()?;
-    let summary = run.summary.as_ref()?;
+    let again = Again::of(&row.job);
+    let shown = |href: String, chip, why| Some(MissingRow { href, job: row.job.name.clone(), chip, why });
+    if run.state == RunState::Failed {
+        let why = words::ending(run, again).map_or_else(|| "The log of the server says why.".to_owned(), |said| said.1);
+        return shown(format!("/runs/{}", run.id), Chip::new(Tone::Bad, "Failed"), why);
+    }
+    let summary = run.summary.as_ref().filter(|summary| !summary.dry_run)?;
     let count = words::missing(summary);
     let why = match summary.missing.first() {
-        Some(item) => sentence(&item.fault.message),
+        Some(item) => format!("{}: {}", item.path.display(), sentence(&item.fault.message)),
         None => "The run ended before it could copy them.".to_owned(),
     };
-    (count > 0 && !summary.dry_run).then(|| MissingRow {
-        href: format!("/runs/{}?state=failed", run.id),
-        job: row.job.name.clone(),
-        count: show::count(count),
-        why,
-    })
+    let chip = Chip::new(Tone::Warn, format!("{} missing", show::count(count)));
+    if count > 0 { shown(format!("/runs/{}?state=failed", run.id), chip, why) } else { None }
 }
 
 /// The state of the house, from the last run of every job.
@@ -156,6 +160,10 @@ fn verdict(rows: &[JobRow]) -> Verdict {
     // Nothing is said about what nobody has looked at yet.
     let unfinished = len(rows.iter().filter(|row| row.last.is_none() && !row.job.ad_hoc).count());
     let held = format!("{} of {jobs}", show::plural(here, "file", "files"));
+    let lacks =
+        |row: &&JobRow| row.last.as_ref().and_then(|r| r.summary.as_ref()).is_some_and(|s| words::missing(s) > 0);
+    let planned = rows.iter().filter(lacks).all(|row| Again::of(&row.job) == Again::Planned);
+    let again = if planned { Again::Planned } else { Again::ByHand };
     let active = rows.iter().filter(|row| row.active.is_some()).count();
     let (tone, headline, detail) = if rows.is_empty() {
         (
@@ -168,13 +176,13 @@ fn verdict(rows: &[JobRow]) -> Verdict {
         (
             Tone::Bad,
             if failed == 1 { headline } else { headline.replace("its work", "their work") },
-            format!("The last run says why. {held} are here."),
+            format!("The reason stands below. {held} are here."),
         )
     } else if lost > 0 {
         (
             Tone::Warn,
             format!("{} not here yet", show::plural(lost, "file is", "files are")),
-            format!("{held} are here. The next run tries the others again."),
+            format!("{held} are here. {}", again.sentence()),
         )
     } else if unsure > 0 {
         (
@@ -194,7 +202,7 @@ fn verdict(rows: &[JobRow]) -> Verdict {
     } else if summaries.iter().all(|s| s.verified) {
         (
             Tone::Ok,
-            "Everything is here and verified".to_owned(),
+            "Everything is here".to_owned(),
             format!("{held}, each read from its source and kept with its SHA-256."),
         )
     } else {
@@ -210,9 +218,11 @@ fn len(count: usize) -> u64 {
 async fn storage(tree: &std::sync::Arc<Tree>) -> Option<Storage> {
     let tree = tree.clone();
     let space = task::blocking(move || tree.view(&crate::model::Scope::whole())?.space()).await.ok()?.ok()?;
+    // As df counts: what is kept for the system is neither used nor left.
+    let used = space.total.saturating_sub(space.free);
     Some(Storage {
-        percent: show::percent(space.total.saturating_sub(space.free), space.total),
+        percent: show::percent(used, used.saturating_add(space.available)),
+        used: show::bytes(used),
         free: show::bytes(space.available),
-        total: show::bytes(space.total),
     })
 }

@@ -6,9 +6,9 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::Pager;
-use crate::job::{JobError, Run};
+use crate::job::{JobError, Run, RunState};
 use crate::mirror::store::{self, AttemptRow, ItemFilter, RunCounts};
-use crate::mirror::{ItemState, Summary};
+use crate::mirror::{Action, ItemState, Summary};
 use crate::model::{ItemId, RunId};
 use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::{Frame, Note};
@@ -17,6 +17,7 @@ use crate::web::problem::{Problem, sentence};
 use crate::web::state::WebState;
 use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Moment};
+use crate::web::words::Again;
 use crate::web::{show as shown, words};
 
 /// Items on one page.
@@ -66,10 +67,11 @@ pub struct ItemRow {
 #[derive(Debug, Clone, Template)]
 #[template(
     ext = "html",
-    source = "{% if let Some(at) = at %}Started {{ at }}{% else %}Not started yet{% endif %}, {{ cause }}{% if !took.is_empty() %}, took {{ took }}{% endif %}."
+    source = "{% if let Some(at) = at %}Started {{ at }}{% else if over %}Not started{% else %}Waits for a free place{% endif %}, {{ cause }}{% if !took.is_empty() %}, took {{ took }}{% endif %}."
 )]
 pub struct Began {
     pub at: Option<Moment>,
+    pub over: bool,
     pub cause: &'static str,
     pub took: String,
 }
@@ -92,6 +94,8 @@ pub(in crate::web) struct RunPage {
     pub doubts: Vec<String>,
     pub tabs: Vec<Tab>,
     pub items: Vec<ItemRow>,
+    /// Why no item stands there.
+    pub no_items: &'static str,
     pub pager: Pager,
 }
 
@@ -113,12 +117,17 @@ pub(in crate::web) async fn show(
     let page = state.jobs.run_page(RunId(id)).await?;
     let (run, job) = (&page.run, &page.job);
     let counts = store::counts(&state.db, run.id).await?;
-    let filter =
-        ItemFilter { state: ItemState::of(&wanted.state), fault: None, after: wanted.after.map(ItemId), limit: ITEMS };
-    let (items, last) = items(&state, run.id, &filter).await?;
+    let again = Again::of(job);
+    let filter = ItemFilter {
+        state: wanted_state(&wanted.state, &counts),
+        fault: None,
+        after: wanted.after.map(ItemId),
+        limit: ITEMS,
+    };
+    let (items, last) = items(&state, run.id, &filter, again).await?;
     let summary = run.summary.as_ref();
     let more = items.len() >= usize::try_from(ITEMS).unwrap_or(usize::MAX);
-    let word = filter.state.map_or("", ItemState::as_str);
+    let word = filter.state.map_or("all", ItemState::as_str);
     super::html(&RunPage {
         frame: Frame::new(&visitor, format!("Run {id}")),
         id,
@@ -128,14 +137,16 @@ pub(in crate::web) async fn show(
         chip: words::run_chip(run),
         began: Began {
             at: run.started.map(|at| Moment::around(at, state.clock.now())),
-            cause: words::cause(run.cause),
+            over: run.state.is_over(),
+            cause: words::cause(run.cause, &job.schedule),
             took: if run.ended.is_some() { words::took(run, state.clock.now()) } else { String::new() },
         },
         live: (!run.state.is_over()).then(|| live::of_run(&state, run, &job.name)),
-        said: run.state.is_over().then(|| words::ending(run)).flatten().map(|(tone, text)| Note { tone, text }),
+        said: run.state.is_over().then(|| words::ending(run, again)).flatten().map(|(tone, text)| Note { tone, text }),
         counts: figures(run, &counts),
         doubts: summary.map(doubts).unwrap_or_default(),
         tabs: tabs(&counts, filter.state),
+        no_items: no_items(run, &counts),
         items,
         pager: Pager {
             newer: wanted.after.map(|_| format!("?state={word}#items")),
@@ -152,7 +163,8 @@ fn figures(run: &Run, counts: &RunCounts) -> Vec<Count> {
     let copied =
         Count { more: shown::bytes(counts.bytes_published), ..count("Copied", counts.state(ItemState::Published)) };
     let Some(summary) = &run.summary else {
-        if run.state.is_over() && counts.by_state.is_empty() {
+        // While it runs the meter says it all; the journal counts folders, too, and would contradict it.
+        if !run.state.is_over() || counts.by_state.is_empty() {
             return Vec::new();
         }
         return vec![copied, Count { bad: failed > 0, ..count("Missing", failed) }];
@@ -164,7 +176,7 @@ fn figures(run: &Run, counts: &RunCounts) -> Vec<Count> {
         count("Unchanged", numbers.files_unchanged + numbers.files_adopted),
         Count { bad: missing > 0, ..count("Missing", missing) },
         count("Folders", numbers.dirs_listed),
-        count("Repeated tries", numbers.retries),
+        count("Retries", numbers.retries),
     ];
     if numbers.files_trashed > 0 {
         figures.push(count("To the trash", numbers.files_trashed));
@@ -185,10 +197,34 @@ fn doubts(summary: &Summary) -> Vec<String> {
     folders.chain(summary.notes.iter().map(|note| sentence(note))).collect()
 }
 
+/// The items that a page begins with: what is missing, if anything is.
+fn wanted_state(word: &str, counts: &RunCounts) -> Option<ItemState> {
+    match word {
+        "all" => None,
+        "" if counts.state(ItemState::Failed) > 0 => Some(ItemState::Failed),
+        word => ItemState::of(word),
+    }
+}
+
+/// What an empty list of items means; empty when the list itself says nothing.
+fn no_items(run: &Run, counts: &RunCounts) -> &'static str {
+    let none = counts.by_state.is_empty();
+    match run.state {
+        RunState::Done if none => "Nothing had changed since the last run.",
+        state if state.is_over() && none => "",
+        state if !state.is_over() && none => "Nothing is planned yet: the source is still being listed.",
+        _ => "Nothing is in this list.",
+    }
+}
+
 fn tabs(counts: &RunCounts, current: Option<ItemState>) -> Vec<Tab> {
     let all: u64 = counts.by_state.iter().map(|(_, number)| number).sum();
+    if all == 0 {
+        return Vec::new();
+    }
     let label = |word: &str, number| format!("{word} {}", shown::count(number));
-    let mut tabs = vec![Tab { href: "?#items".to_owned(), label: label("All", all), current: current.is_none() }];
+    let mut tabs =
+        vec![Tab { href: "?state=all#items".to_owned(), label: label("All", all), current: current.is_none() }];
     for (state, word) in [
         (ItemState::Failed, "Missing"),
         (ItemState::Transferring, "Copying"),
@@ -205,7 +241,12 @@ fn tabs(counts: &RunCounts, current: Option<ItemState>) -> Vec<Tab> {
     tabs
 }
 
-async fn items(state: &WebState, run: RunId, filter: &ItemFilter) -> Result<(Vec<ItemRow>, Option<ItemId>), Problem> {
+async fn items(
+    state: &WebState,
+    run: RunId,
+    filter: &ItemFilter,
+    again: Again,
+) -> Result<(Vec<ItemRow>, Option<ItemId>), Problem> {
     let stored = store::items(&state.db, run, filter).await?;
     let last = stored.last().map(|item| item.id);
     let mut rows = Vec::with_capacity(stored.len());
@@ -215,9 +256,9 @@ async fn items(state: &WebState, run: RunId, filter: &ItemFilter) -> Result<(Vec
         let attempts = if tried { store::attempts(&state.db, item.id).await? } else { Vec::new() };
         rows.push(ItemRow {
             path: item.path.display().into_owned(),
-            size: item.size.map(shown::bytes).unwrap_or_default(),
+            size: item.size.filter(|_| item.action != Action::MakeDir).map(shown::bytes).unwrap_or_default(),
             chip: words::item_chip(item.state),
-            fault: item.fault.as_ref().filter(|_| item.state != ItemState::Published).map(words::fault),
+            fault: item.fault.as_ref().filter(|_| item.state != ItemState::Published).map(|f| words::fault(f, again)),
             attempts_label: shown::plural(u64::from(item.attempts), "attempt", "attempts"),
             attempts: attempts.iter().rev().take(ATTEMPTS).rev().map(attempt).collect(),
             sha256: item.digest.map(|digest| digest.to_string()),

@@ -3,7 +3,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 
-/// A track from 0 to `top` with the interval as a band and the value as a mark. Attributes only, no
+/// A track with ends, with the interval as a band and the value as a mark. Attributes only, no
 /// style: the Content-Security-Policy forbids inline style.
 #[derive(Debug, Clone, PartialEq, Template)]
 #[template(
@@ -18,10 +18,10 @@ pub struct IntervalBar {
 }
 
 impl IntervalBar {
-    /// `low ≤ value ≤ high` on a track that ends at `top`.
+    /// `low ≤ value ≤ high` on a track from `base` to `top`.
     #[must_use]
-    pub fn new(value: f64, low: f64, high: f64, top: f64, label: impl Into<String>) -> Self {
-        let place = |x: f64| if top > 0.0 { (x / top).clamp(0.0, 1.0) * 200.0 } else { 0.0 };
+    pub fn new(value: f64, (low, high): (f64, f64), (base, top): (f64, f64), label: impl Into<String>) -> Self {
+        let place = |x: f64| if top > base { ((x - base) / (top - base)).clamp(0.0, 1.0) * 200.0 } else { 0.0 };
         let (left, right) = (place(low), place(high));
         Self {
             left: format!("{left:.1}"),
@@ -40,8 +40,10 @@ mod tests {
 
     #[test]
     fn stays_on_the_track() {
-        let bar = IntervalBar::new(5.0, -1.0, 900.0, 10.0, "x").to_string();
+        let bar = IntervalBar::new(5.0, (-1.0, 900.0), (0.0, 10.0), "x").to_string();
         assert!(bar.contains(r#"x="0.0" y="4" width="200.0""#), "{bar}");
-        assert!(IntervalBar::new(0.0, 0.0, 0.0, 0.0, "x").to_string().contains(r#"width="1.0""#));
+        assert!(IntervalBar::new(0.0, (0.0, 0.0), (0.0, 0.0), "x").to_string().contains(r#"width="1.0""#));
+        let near = IntervalBar::new(99.0, (98.0, 100.0), (98.0, 100.0), "x").to_string();
+        assert!(near.contains(r#"x="98.8""#), "{near}");
     }
 }

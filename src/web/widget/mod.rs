@@ -5,8 +5,10 @@ mod chip;
 mod icon;
 mod interval;
 mod moment;
+mod problems;
 
 pub(super) use chip::{Chip, Tone};
 pub(super) use icon::{Icon, icon};
 pub(super) use interval::IntervalBar;
 pub(super) use moment::Moment;
+pub(super) use problems::Problems;

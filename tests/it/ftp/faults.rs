@@ -41,7 +41,6 @@ fn short() -> Deadlines {
         stall: Duration::from_millis(1200),
         closing: Duration::from_millis(1200),
         listing: deadline(4),
-        ..Deadlines::default()
     }
 }
 

@@ -224,6 +224,26 @@ for bad in [lambda: s.rename('x', 'final'), lambda: s.mkdir('final'), lambda: s.
 }
 
 #[test]
+fn two_who_append_do_not_lose_each_others_lines() {
+    let f = Fixture::new();
+    let program = "
+from paramiko.sftp import CMD_CLOSE
+h = s.open('log', 'w'); h.write(b'0\\n'); h.close()
+a = s.open('log', 'a'); b = s.open('log', 'a')
+a.write(b'a\\n'); b.write(b'b\\n')
+s._request(CMD_CLOSE, a.handle)
+try:
+    s._request(CMD_CLOSE, b.handle); assert False
+except IOError as e: print(e)
+assert s.open('log').read() == b'0\\na\\n', s.open('log').read()
+b = s.open('log', 'a'); b.write(b'b\\n'); s._request(CMD_CLOSE, b.handle)
+assert s.open('log').read() == b'0\\na\\nb\\n'
+";
+    let said = good(&f.paramiko(program));
+    assert!(said.contains("somebody else changed the file"), "{said}");
+}
+
+#[test]
 fn curl_reads_and_writes() {
     let protocols = Command::new("curl").arg("-V").output().unwrap();
     if !String::from_utf8_lossy(&protocols.stdout).contains(" sftp") {

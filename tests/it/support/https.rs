@@ -31,6 +31,9 @@ pub struct Https {
     data: Arc<TempDir>,
 }
 
+/// No test sends as much, but the one that wants to know what happens then.
+pub const MAX_UPLOAD: u64 = 1 << 30;
+
 impl Https {
     pub async fn start() -> Self {
         Self::start_in(Arc::new(TempDir::new().unwrap())).await
@@ -60,14 +63,15 @@ impl Https {
             let _there_after_a_restart = accounts.create(&Actor::System, &new).await;
         }
         let (recorder, observations) = Recorder::channel(10_000);
-        let books = Books { audit: AuditLog::new(db.clone(), clock.clone()), recorder, clock: clock.clone() };
+        let tasks = Tasks::new();
+        let audit = AuditLog::new(db.clone(), clock.clone());
+        let books = Books { audit, recorder, clock: clock.clone(), max_upload: MAX_UPLOAD, tasks: tasks.clone() };
         let doorman = Arc::new(BasicAuth { accounts, tree: Tree::open(&root).unwrap(), books });
         let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..Settings::default() };
         let listener = bind(&settings, data.path(), clock.now()).await.unwrap();
         let (port, fingerprint) = (listener.address().port(), listener.identity().fingerprint.clone());
         let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap();
         let router = dav::router(dav).merge(files::router(files::Files { doorman, render: None }));
-        let tasks = Tasks::new();
         serve(listener, router, &tasks);
         Self { root, port, fingerprint, db, observations, tasks, data }
     }

@@ -2,7 +2,7 @@
 
 use xmltree::Element;
 
-use crate::serve::dav::xml::DAV_NS;
+use crate::serve::dav::xml::{self, DAV_NS};
 
 /// Which properties a client wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Asked {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Some(Self::All(Vec::new()));
         }
-        let root = Element::parse(body).ok()?;
+        let root = xml::parse(body)?;
         if root.name != "propfind" || root.namespace.as_deref() != Some(DAV_NS) {
             return None;
         }

@@ -14,10 +14,13 @@ use super::worker::{Worker, parse};
 use crate::audit::Event;
 use crate::model::{Access, Door, FaultKind, Phase, RelPath};
 use crate::reliability::{Direction, End};
-use crate::tree::{PartFile, Replace, SetAttributes, View};
+use crate::tree::{PartFile, Replace, SetAttributes, Stat, View};
 
 /// Uploads of one file at the same time, each into a part of its own; the last one closed stays.
 const RIVALS: usize = 16;
+
+/// Held from looking whether a file is still the one that was opened until it is replaced.
+static CHANGERS: Mutex<()> = Mutex::new(());
 
 /// What a umask of 022 leaves of a mode that a client asks for when it makes something.
 pub(super) const MASK: u32 = 0o755;
@@ -60,12 +63,14 @@ impl Worker {
         }
         let mut part = fresh_part(view, &path)?;
         let mut keep = there.is_some();
+        let mut base = None;
         if flags.contains(OpenFlags::TRUNCATE) {
             keep = false;
         } else if keep {
             match view.open_read(&path) {
                 Ok(old) => {
                     part.copy_from(&old)?;
+                    base = Some(old.opened().etag());
                 }
                 // A link to something that is not there yet.
                 Err(error) if create && error.kind() == io::ErrorKind::NotFound => keep = false,
@@ -79,6 +84,7 @@ impl Worker {
             path,
             part: Some(part),
             append: flags.contains(OpenFlags::APPEND),
+            base,
             exclusive,
             dirty: !keep,
             unlinked: false,
@@ -137,7 +143,11 @@ impl Worker {
         if upload.unlinked || !upload.dirty {
             return Ok(Reply::ok());
         }
-        let published = part.publish(if upload.exclusive { Replace::No } else { Replace::Yes });
+        let replace = if upload.exclusive { Replace::No } else { Replace::Yes };
+        let published = match &upload.base {
+            None => part.publish(replace),
+            Some(base) => self.publish_changed(&mut part, &upload.path, base),
+        };
         let end = match &published {
             Ok(_) => End::Clean,
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
@@ -150,6 +160,22 @@ impl Worker {
         let (account, path) = (self.context.account(), self.context.in_tree(&upload.path));
         self.context.log(&Event::DoorUploaded { door: Door::Sftp, account, path, size });
         Ok(Reply::ok())
+    }
+
+    /// Publishes a file that began as a copy of what was under the name, unless that has changed since:
+    /// the other writer's bytes are not in it.
+    fn publish_changed(&self, part: &mut PartFile, path: &RelPath, base: &str) -> io::Result<Stat> {
+        // The long part of publishing, so that the others wait for the short one only.
+        part.sync()?;
+        let _one_at_a_time = lock(&CHANGERS);
+        match self.context.view.stat_follow(path) {
+            Ok(now) if now.etag() != base => Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "somebody else changed the file since it was opened: theirs stays, open it again and write anew",
+            )),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => part.publish(Replace::Yes),
+        }
     }
 
     pub(super) fn fstat(&self, handle: &[u8]) -> io::Result<Reply> {

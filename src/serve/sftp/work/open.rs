@@ -27,6 +27,8 @@ pub struct Upload {
     pub part: Option<PartFile>,
     /// Every write goes to the end, whatever its offset says.
     pub append: bool,
+    /// The content it began with: what was under the name at OPEN, by its entity tag.
+    pub base: Option<String>,
     /// The name must still be free at the end.
     pub exclusive: bool,
     /// Is there anything to publish?

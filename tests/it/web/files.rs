@@ -1,0 +1,93 @@
+//! Files in the dashboard: nothing is dropped in silence, no name is bent.
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::browser::Browser;
+use super::site::{Curl, Site, token};
+
+#[test]
+fn a_browser_is_told_about_every_file_of_an_upload() {
+    let site = Site::start();
+    let home = site.tree().join("partners/a");
+    std::fs::write(home.join("taken.txt"), "of before").unwrap();
+    let local = site.source();
+    std::fs::write(local.join("taken.txt"), "new").unwrap();
+    std::fs::write(local.join("free.txt"), "new").unwrap();
+    let browser = Browser::signed_in(&site, "partner", "/browse/");
+    // The refused one is the first: the second must arrive all the same.
+    let both = format!("{}\n{}", local.join("taken.txt").display(), local.join("free.txt").display());
+    browser.attach("#files", &both);
+    browser.click("form[data-upload] button");
+    browser.wait("the refusal, by name", "document.querySelector('.note.bad')?.innerText.includes('taken.txt')");
+    let said = browser.script("return document.querySelector('main > .note').innerText");
+    let said = said.as_str().unwrap();
+    assert!(said.contains("1 file is uploaded") && said.contains("something of that name is there already"), "{said}");
+    assert_eq!(std::fs::read(home.join("taken.txt")).unwrap(), b"of before");
+    assert_eq!(std::fs::read(home.join("free.txt")).unwrap(), b"new");
+    browser.wait("the new file in the list", "document.querySelector('table').innerText.includes('free.txt')");
+    // A refusal without a page of ours: the session is gone meanwhile.
+    browser.script("document.querySelector('[data-upload] [name=csrf]').value = 'old'");
+    browser.attach("#files", local.join("free.txt").to_str().unwrap());
+    browser.click("form[data-upload] button");
+    browser.wait("the reason", "document.querySelector('[data-refused]').innerText.includes('out of date')");
+}
+
+#[test]
+fn an_upload_without_scripts_names_what_it_refused() {
+    let site = Site::start();
+    let curl = Curl::signed_in(&site, "partner");
+    let page = curl.get("/browse/").body;
+    let csrf = format!("csrf={}", token(&page));
+    let source = site.source().join("sub folder/file 3.txt");
+    let file = |name: &str| format!("files=@{};filename={name}", source.display());
+    let (one, two, bad) = (file("one.txt"), file("two.txt"), file(".."));
+    let twice = ["-F", &csrf, "-F", &one, "-F", &one, "-F", &bad, "-F", &two];
+    assert_eq!(curl.call("/upload/", &twice).status, 303);
+    let said = curl.get("/browse/").body;
+    assert!(said.contains("2 files are uploaded. Not uploaded: “one.txt” (something of that name"), "{said}");
+    assert!(said.contains("“..” ("), "{said}");
+    let json = curl.call("/upload/", &["-H", "Accept: application/json", "-F", &csrf, "-F", &one]);
+    assert_eq!(json.status, 409);
+    assert!(json.body.contains(r#""to":"/browse/""#), "{}", json.body);
+    assert_eq!(curl.call("/upload/", &["-H", "Accept: application/json", "-F", "csrf=x", "-F", &one]).status, 403);
+}
+
+#[test]
+fn names_stay_what_they_are() {
+    let site = Site::start();
+    let home = site.tree().join("partners/a");
+    let gbk = std::ffi::OsStr::from_bytes(b"\xd6\xd0.txt");
+    std::fs::write(home.join(gbk), "gbk").unwrap();
+    std::fs::write(home.join(" spaced "), "spaced").unwrap();
+    let curl = Curl::signed_in(&site, "partner");
+    let page = curl.get("/browse/").body;
+    assert!(page.contains("the name is not UTF-8") && page.contains("the name ends with a space"), "{page}");
+    // The sheet sends back what it showed: nothing is renamed.
+    let shown = "\\xd6\\xd0.txt";
+    let same = [("do", "rename"), ("from", "%D6%D0.txt"), ("shown", shown), ("name", shown)];
+    assert!(curl.told("/browse/", "/browse/", &same).contains("Nothing was changed"));
+    let same = [("do", "rename"), ("from", "%20spaced%20"), ("shown", " spaced "), ("name", " spaced ")];
+    assert!(curl.told("/browse/", "/browse/", &same).contains("Nothing was changed"));
+    assert!(home.join(gbk).exists() && home.join(" spaced ").exists());
+    // A new name keeps its spaces.
+    let new = [("do", "rename"), ("from", "%D6%D0.txt"), ("shown", shown), ("name", " 中.txt ")];
+    assert!(curl.told("/browse/", "/browse/", &new).contains("It has its new name"));
+    assert_eq!(std::fs::read(home.join(" 中.txt ")).unwrap(), b"gbk");
+}
+
+#[test]
+fn a_download_goes_on() {
+    let site = Site::start();
+    let curl = Curl::signed_in(&site, "partner");
+    let path = "/download/%3Cb%3E%26.txt";
+    let part = curl.call(path, &["-H", "Range: bytes=2-"]);
+    assert_eq!((part.status, part.body.as_str()), (206, "llo"));
+    assert!(
+        part.head.contains("content-range: bytes 2-4/5") && part.head.contains("accept-ranges: bytes"),
+        "{}",
+        part.head
+    );
+    let other = curl.call(path, &["-H", "Range: bytes=2-", "-H", "If-Range: \"another\""]);
+    assert_eq!((other.status, other.body.as_str()), (200, "hello"));
+    assert_eq!(curl.call(path, &["-H", "Range: bytes=9-"]).status, 416);
+}

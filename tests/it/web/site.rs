@@ -1,0 +1,196 @@
+//! A dashboard in this process, and a browser without scripts.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use causeway::account::{Accounts, NewAccount, Sessions};
+use causeway::audit::{Actor, AuditLog};
+use causeway::db::{Db, Vault};
+use causeway::job::{Jobs, MirrorEngine, Worker, WorkerOptions};
+use causeway::model::{Access, Clock, RelPath, Scope, Secret, SystemClock};
+use causeway::reliability::Recorder;
+use causeway::serve::http;
+use causeway::task::Tasks;
+use causeway::tree::Tree;
+use causeway::web::{self, DoorShown, WebState};
+
+/// Of every account.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A dashboard with two accounts, on a free port, over a tree and a source folder of its own.
+pub struct Site {
+    pub base: String,
+    folder: tempfile::TempDir,
+    tasks: Tasks,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Site {
+    pub fn start() -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let tasks = Tasks::new();
+        let base = runtime.block_on(site(folder.path(), &tasks));
+        Self { base, folder, tasks, runtime }
+    }
+
+    pub fn source(&self) -> PathBuf {
+        self.folder.path().join("source")
+    }
+
+    pub fn tree(&self) -> PathBuf {
+        self.folder.path().join("tree")
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.runtime.block_on(self.tasks.drain(Duration::from_secs(5)));
+    }
+}
+
+async fn site(folder: &Path, tasks: &Tasks) -> String {
+    for name in ["source/sub folder", "tree/partners/a", "data"] {
+        std::fs::create_dir_all(folder.join(name)).unwrap();
+    }
+    for number in 0..40 {
+        std::fs::write(folder.join(format!("source/sub folder/file {number}.txt")), format!("content {number}"))
+            .unwrap();
+    }
+    std::fs::write(folder.join("tree/partners/a/<b>&.txt"), "hello").unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let db = Db::open(&folder.join("data/causeway.db")).await.unwrap();
+    let accounts = Accounts::new(db.clone(), clock.clone());
+    for (name, home, access, admin) in [
+        ("admin", "", Access::ReadWrite, true),
+        ("partner", "partners/a", Access::ReadWrite, false),
+        ("reader", "partners/a", Access::ReadOnly, false),
+    ] {
+        let scope = Scope { home: RelPath::new(home).unwrap(), access };
+        let new = NewAccount { name: name.into(), password: Some(Secret::new(PASSWORD)), scope, admin };
+        accounts.create(&Actor::System, &new).await.unwrap();
+    }
+    let jobs = Jobs::new(db.clone(), Arc::new(Vault::new(&[7; 32]).unwrap()), clock.clone());
+    let recorder = Recorder::discard();
+    let context = causeway::remote::Context { recorder, clock: clock.clone(), tasks: tasks.clone() };
+    let engine = MirrorEngine::new(db.clone(), context);
+    Worker::start(jobs.clone(), Arc::new(engine), WorkerOptions::default(), tasks);
+    let settings = http::Settings { listen: ([127, 0, 0, 1], 0).into(), ..http::Settings::default() };
+    let listener = http::bind(&settings, &folder.join("data"), clock.now()).await.unwrap();
+    let base = format!("https://localhost:{}", listener.address().port());
+    let door = DoorShown { icon: "web", name: "HTTPS".into(), address: base.clone(), fingerprint: None };
+    let state = WebState {
+        audit: AuditLog::new(db.clone(), clock.clone()),
+        sessions: Sessions::new(db.clone(), clock.clone()),
+        tree: Tree::open(&folder.join("tree")).unwrap(),
+        doors: Arc::new(vec![door]),
+        peer_of: Arc::new(|e| e.get::<http::Peer>().map_or(([0, 0, 0, 0], 0).into(), |peer| peer.address)),
+        stop: tasks.token(),
+        tasks: tasks.clone(),
+        max_upload: u64::MAX,
+        db,
+        clock,
+        accounts,
+        jobs,
+    };
+    http::serve(listener, web::router(state), tasks);
+    base
+}
+
+/// `curl` with a cookie jar: a browser without scripts.
+pub struct Curl<'a> {
+    pub base: &'a str,
+    pub jar: tempfile::NamedTempFile,
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl<'a> Curl<'a> {
+    pub fn new(site: &'a Site) -> Self {
+        Self { base: &site.base, jar: tempfile::NamedTempFile::new().unwrap() }
+    }
+
+    pub fn call(&self, path: &str, more: &[&str]) -> Answer {
+        let jar = self.jar.path().to_str().unwrap();
+        let url = format!("{}{path}", self.base);
+        let output = Command::new("curl")
+            .args(["-sk", "-i", "--max-time", "20", "-b", jar, "-c", jar, "-H", "Accept: text/html"])
+            .args(more)
+            .arg(&url)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head.split_whitespace().nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+        Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+
+    /// Sends one form after the other to `path` and follows to the page that says what was done.
+    pub fn told(&self, of: &str, path: &str, fields: &[(&str, &str)]) -> String {
+        let answer = self.post(of, path, fields);
+        if answer.status != 303 {
+            return answer.body;
+        }
+        let to = answer.head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap().trim().to_owned();
+        self.get(&to).body
+    }
+
+    /// Bytes on the wire, as a browser asks for them.
+    pub fn weight(&self, path: &str) -> usize {
+        let jar = self.jar.path().to_str().unwrap();
+        let url = format!("{}{path}", self.base);
+        let asked = ["-sk", "--compressed", "--max-time", "20", "-b", jar, "-o", "/dev/null", "-w", "%{size_download}"];
+        let output = Command::new("curl").args(asked).arg(&url).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).parse().unwrap()
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.call(path, &[])
+    }
+
+    /// Sends a form of the page `of` to `path`, with that page's token.
+    pub fn post(&self, of: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = token(&self.get(of).body);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let csrf = format!("csrf={token}");
+        let mut arguments = vec!["--data-urlencode", csrf.as_str()];
+        for field in &fields {
+            arguments.extend(["--data-urlencode", field.as_str()]);
+        }
+        let origin = format!("Origin: {}", self.base);
+        arguments.extend(["-H", origin.as_str()]);
+        self.call(path, &arguments)
+    }
+
+    pub fn signed_in(site: &'a Site, name: &str) -> Self {
+        Self::signed_in_at(&site.base, name, PASSWORD)
+    }
+
+    /// Somewhere else.
+    pub fn signed_in_at(base: &'a str, name: &str, password: &str) -> Self {
+        let curl = Self { base, jar: tempfile::NamedTempFile::new().unwrap() };
+        let answer = curl.post("/sign-in", "/sign-in", &[("name", name), ("password", password)]);
+        assert_eq!(answer.status, 303, "{}", answer.head);
+        curl
+    }
+}
+
+pub fn token(page: &str) -> String {
+    page.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
+}
+
+pub fn links(page: &str) -> BTreeSet<String> {
+    let found = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    found
+        .filter(|h| h.starts_with('/'))
+        .map(|h| h.split('#').next().unwrap().replace("&amp;", "&").replace("&#38;", "&"))
+        .collect()
+}
