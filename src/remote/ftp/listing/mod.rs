@@ -100,7 +100,13 @@ impl Tally {
     /// Did any line come at all?
     #[must_use]
     pub const fn is_silent(&self) -> bool {
-        self.entries + self.dots + self.noise + self.unparsed + self.bad_names == 0
+        self.lines() == 0
+    }
+
+    /// Lines of any kind.
+    #[must_use]
+    pub const fn lines(&self) -> u64 {
+        self.entries + self.dots + self.noise + self.unparsed + self.bad_names
     }
 
     /// What speaks against the lines themselves.
@@ -129,6 +135,8 @@ pub struct Parser {
     form: Form,
     zone: Zone,
     pending: Vec<u8>,
+    /// The rest of a line that was given up as too long is still coming.
+    overlong: bool,
     voted: bool,
     day_first: bool,
     seen: HashSet<u64>,
@@ -143,6 +151,7 @@ impl Parser {
             form,
             zone,
             pending: Vec::new(),
+            overlong: false,
             voted: form != Form::Lines,
             day_first: false,
             seen: HashSet::new(),
@@ -175,14 +184,21 @@ impl Parser {
 
     fn lines(&mut self, out: &mut Vec<Entry>) {
         let pending = std::mem::take(&mut self.pending);
+        let mut pending = pending.as_slice();
+        if self.overlong {
+            let Some(end) = pending.iter().position(|b| *b == b'\n') else { return };
+            pending = pending.get(end + 1..).unwrap_or_default();
+            self.overlong = false;
+        }
         let cut = pending.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        let (whole, rest) = pending.split_at_checked(cut).unwrap_or((&pending, &[]));
+        let (whole, rest) = pending.split_at_checked(cut).unwrap_or((pending, &[]));
         if !self.voted {
             self.day_first = whole.split(|b| *b == b'\n').any(dos::is_day_first);
             self.voted = true;
         }
         if rest.len() > MAX_LINE {
-            self.unparsed(rest.get(..80).unwrap_or_default());
+            self.overlong = true;
+            self.unparsed(rest);
         } else {
             self.pending = rest.to_vec();
         }
@@ -193,6 +209,7 @@ impl Parser {
 
     fn line(&mut self, line: &[u8], out: &mut Vec<Entry>) {
         let found = match self.form {
+            _ if line.len() > MAX_LINE => Line::Unparsed,
             _ if line.iter().all(u8::is_ascii_whitespace) => Line::Noise,
             Form::Facts => mlsx::parse(line),
             Form::Names => Line::Entry(name_only(line)),
@@ -240,7 +257,7 @@ impl Parser {
 }
 
 fn shown(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).chars().take(120).flat_map(char::escape_debug).collect()
+    String::from_utf8_lossy(bytes.get(..480).unwrap_or(bytes)).chars().take(120).flat_map(char::escape_debug).collect()
 }
 
 /// NLST: a name, sometimes behind `./`, sometimes with a `/` that says directory.

@@ -146,3 +146,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_tail_of_an_overlong_line_is_no_line() {
+    let tail = b"-rw-r--r-- 1 a b 17 May  6  2024 ghost\n-rw-r--r-- 1 a b 17 May  6  2024 real\n";
+    let text = [vec![b'x'; MAX_LINE + 10], tail.to_vec()].concat();
+    for cut in [1, 100, MAX_LINE + 5, MAX_LINE + 10, MAX_LINE + 20, text.len()] {
+        let mut parser = Parser::new(Form::Lines, zone());
+        let mut out = Vec::new();
+        parser.push(&text[..cut], &mut out);
+        parser.push(&text[cut..], &mut out);
+        parser.end(&mut out);
+        assert_eq!(out.len(), 1, "cut at {cut}");
+        assert_eq!(out[0].name.as_bytes(), b"real");
+        assert_eq!(parser.tally().lines(), 2);
+    }
+}
