@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::guest::{Books, connection_ended};
+use super::linger::Lingering;
 use super::polite::PoliteBody;
 use super::stall::StallGuard;
 use crate::model::{FaultKind, Phase};
@@ -30,6 +31,8 @@ const HEAD: Duration = Duration::from_secs(60);
 const HEAD_BYTES: usize = 64 * 1024;
 /// How long the peer may leave our bytes unread.
 const WRITE_STALL: Duration = Duration::from_secs(60);
+/// How long a closed connection waits for the peer to close too, so that it can read our last answer.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Who is at the other end; found in the extensions of every request.
 #[derive(Debug, Clone)]
@@ -75,7 +78,7 @@ pub(super) async fn run(
     grace: Duration,
 ) {
     let accepted = Instant::now();
-    let guarded = StallGuard::new(socket, WRITE_STALL);
+    let guarded = StallGuard::new(Lingering::new(socket, LINGER), WRITE_STALL);
     let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(guarded)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {

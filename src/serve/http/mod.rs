@@ -11,6 +11,7 @@ mod doorman;
 mod guest;
 pub mod href;
 mod layers;
+mod linger;
 mod listener;
 mod polite;
 mod settings;
