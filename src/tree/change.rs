@@ -5,7 +5,7 @@ use std::io;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, linkat, mkdirat, renameat, renameat_with, symlinkat, unlinkat};
 use rustix::io::Errno;
 
-use super::resolve::{open_beneath, outside, parent_of, readable, reserved};
+use super::resolve::{Step, open_beneath, outside, parent_of, readable, reserved, steps};
 use super::{Replace, SetAttributes, View};
 use crate::model::{EntryKind, RelPath};
 
@@ -171,7 +171,8 @@ impl View {
     /// [`io::ErrorKind::PermissionDenied`] for a target outside, [`io::ErrorKind::AlreadyExists`].
     pub fn symlink(&self, target: &[u8], path: &RelPath) -> io::Result<()> {
         self.check_write(path)?;
-        if link_target(path, target)?.is_reserved() {
+        let dir = self.real_path(&path.parent().unwrap_or_default())?;
+        if leads_to(dir, target)?.is_reserved() {
             return Err(reserved());
         }
         let (parent, name) = parent_of(&*self.home, path)?;
@@ -205,21 +206,10 @@ impl View {
     }
 }
 
-/// Where a link at `path` with the bytes `target` leads, in words.
-pub(super) fn link_target(path: &RelPath, target: &[u8]) -> io::Result<RelPath> {
-    if target.first() == Some(&b'/') {
-        return Err(outside());
-    }
-    let mut at = path.parent().unwrap_or_default();
-    for part in target.split(|b| *b == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => at = at.parent().ok_or_else(outside)?,
-            name => {
-                let name = crate::model::Name::new(name);
-                at = at.join(&name.map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?);
-            }
-        }
-    }
-    Ok(at)
+/// Where a link in the folder `dir` with the bytes `target` leads, in words.
+fn leads_to(dir: RelPath, target: &[u8]) -> io::Result<RelPath> {
+    steps(target)?.into_iter().try_fold(dir, |at, step| match step {
+        Step::Down(name) => Ok(at.join(&name)),
+        Step::Up => at.parent().ok_or_else(outside),
+    })
 }

@@ -46,7 +46,7 @@ impl View {
     /// [`io::ErrorKind::NotFound`] when the folder is missing; [`io::ErrorKind::IsADirectory`].
     pub fn part(&self, path: &RelPath, key: &str) -> io::Result<PartFile> {
         self.check_write(path)?;
-        let path = self.follow(path.clone())?;
+        let path = self.real_path(path)?;
         self.check_write(&path)?;
         match self.stat(&path) {
             Ok(there) if there.is_dir() => return Err(Errno::ISDIR.into()),

@@ -9,8 +9,33 @@ use rustix::io::Errno;
 
 use crate::model::{Name, RelPath};
 
+/// As many links as the kernel follows in one path (path_resolution(7)).
+pub(super) const MAX_LINKS: usize = 40;
+
 /// How often a look-up is repeated when somebody renames directories under it (`EAGAIN`).
 const RACES: usize = 32;
+
+/// One step of the target of a link.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Into the folder, or to the file, of this name.
+    Down(Name),
+    /// `..`
+    Up,
+}
+
+/// The steps of a link's target.
+pub(super) fn steps(target: &[u8]) -> io::Result<Vec<Step>> {
+    if target.first() == Some(&b'/') {
+        return Err(outside());
+    }
+    let parts = target.split(|b| *b == b'/').filter(|part| !matches!(*part, b"" | b"."));
+    let step = |part: &[u8]| match part {
+        b".." => Ok(Step::Up),
+        name => Name::new(name).map(Step::Down).map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e)),
+    };
+    parts.map(step).collect()
+}
 
 /// Opens `path` below `dir`. Links are followed as long as they stay below `dir`.
 pub(super) fn open_beneath(dir: impl AsFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {

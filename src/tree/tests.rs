@@ -170,6 +170,28 @@ fn writing_through_a_link_reaches_the_file_behind_it() {
 }
 
 #[test]
+fn a_link_below_a_linked_folder_counts_from_the_real_one() {
+    let f = fixture();
+    f.view.make_dirs(&path("real/deep")).unwrap();
+    put(&f.view, "x", b"the wrong one");
+    put(&f.view, "real/x", b"old");
+    f.view.symlink(b"real/deep", &path("short")).unwrap();
+    // Made through the linked folder, where `..` is `real` and not the top.
+    f.view.symlink(b"../x", &path("short/up")).unwrap();
+    f.view.symlink(b"short/up", &path("twice")).unwrap();
+    for (through, content) in [("short/up", &b"new"[..]), ("twice", b"newer")] {
+        assert_eq!(f.view.real_path(&path(through)).unwrap(), path("real/x"), "{through}");
+        put(&f.view, through, content);
+        assert_eq!(std::fs::read(f.root().join("real/x")).unwrap(), content, "{through}");
+    }
+    assert_eq!(std::fs::read(f.root().join("x")).unwrap(), b"the wrong one");
+    assert!(std::fs::symlink_metadata(f.root().join("real/deep/up")).unwrap().is_symlink());
+    assert_eq!(kind(f.view.symlink(b"../../../x", &path("short/out"))), ErrorKind::PermissionDenied);
+    put(&f.view, "short/new", b"1");
+    assert_eq!(std::fs::read(f.root().join("real/deep/new")).unwrap(), b"1");
+}
+
+#[test]
 fn a_home_holds_its_owner() {
     let f = fixture();
     put(&f.view, "outside", b"x");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, mkdirat};
 use rustix::io::Errno;
 
-use super::resolve::{open_beneath, parent_of, read_only, reserved};
+use super::resolve::{MAX_LINKS, Step, open_beneath, outside, parent_of, read_only, reserved, steps};
 use super::{DirReader, FileReader, Space, Stat, Tree};
 use crate::model::{Access, EntryKind, RelPath, Scope};
 
@@ -132,9 +132,30 @@ impl View {
     /// # Errors
     /// When a link leads out or links form a circle.
     pub fn real_path(&self, path: &RelPath) -> io::Result<RelPath> {
+        // As path_resolution(7) walks: the target of a link counts from the folder that really holds it.
+        let mut todo: Vec<Step> = path.names().map(Step::Down).collect();
+        todo.reverse();
         let mut real = RelPath::root();
-        for name in path.names() {
-            real = self.follow(real.join(&name))?;
+        let mut links = 0;
+        while let Some(step) = todo.pop() {
+            let Step::Down(name) = step else {
+                real = real.parent().ok_or_else(outside)?;
+                continue;
+            };
+            let here = real.join(&name);
+            match self.stat(&here) {
+                Ok(Stat { kind: EntryKind::Symlink(Some(target)), .. }) => {
+                    links += 1;
+                    if links > MAX_LINKS {
+                        return Err(Errno::LOOP.into());
+                    }
+                    let steps = steps(&target)?;
+                    todo.extend(steps.into_iter().rev());
+                }
+                Ok(_) => real = here,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => real = here,
+                Err(error) => return Err(error),
+            }
         }
         Ok(real)
     }
@@ -145,21 +166,6 @@ impl View {
     /// Those of `fstatvfs(3)`.
     pub fn space(&self) -> io::Result<Space> {
         super::stat::space(&*self.home)
-    }
-
-    /// Follows `path` while it is a link, in words.
-    pub(super) fn follow(&self, path: RelPath) -> io::Result<RelPath> {
-        let mut path = path;
-        for _ in 0..40 {
-            let target = match self.stat(&path) {
-                Ok(Stat { kind: EntryKind::Symlink(Some(target)), .. }) => target,
-                Ok(_) => return Ok(path),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path),
-                Err(error) => return Err(error),
-            };
-            path = super::change::link_target(&path, &target)?;
-        }
-        Err(Errno::LOOP.into())
     }
 
     /// A descriptor that stands for `path` and gives no access to its content.
