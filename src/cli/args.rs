@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::model::Deadlines;
+
 /// Takes an organisation off FTP: mirrors legacy trees with proof, serves them over SFTP, WebDAV and
 /// HTTPS, schedules the work and keeps a tamper-evident record.
 #[derive(Debug, Parser)]
@@ -112,6 +114,26 @@ pub struct MirrorArgs {
     /// Most bytes a second, for example 2MiB.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub bandwidth: Option<u64>,
+    /// How the source is spoken to.
+    #[command(flatten)]
+    pub via: Via,
+    /// How long the source or target may be out of reach before giving up, for example 5m.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub patience: Option<u32>,
+    /// Where the journal is kept, so that an interrupted copy goes on [default: the user's state folder].
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// When progress is shown.
+    #[arg(long, value_enum, default_value_t = When::Auto)]
+    pub progress: When,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// How a source is spoken to.
+#[derive(Debug, Args)]
+pub struct Via {
     /// Most connections at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub connections: Option<u16>,
@@ -130,18 +152,10 @@ pub struct MirrorArgs {
     /// Accept any certificate.
     #[arg(long)]
     pub insecure: bool,
-    /// How long the source or target may be out of reach before giving up, for example 5m.
-    #[arg(long, value_name = "TIME", value_parser = seconds)]
-    pub patience: Option<u32>,
-    /// Where the journal is kept, so that an interrupted copy goes on [default: the user's state folder].
-    #[arg(long, value_name = "DIR")]
-    pub state: Option<PathBuf>,
-    /// When progress is shown.
-    #[arg(long, value_enum, default_value_t = When::Auto)]
-    pub progress: When,
-    /// How the answer is written.
-    #[command(flatten)]
-    pub format: Format,
+    /// Seconds that each kind of wait may take, where the defaults do not suit the server: connect=10,
+    /// banner=15, command=30, stall=60, closing=60, listing=600.
+    #[arg(long, value_name = "CLASS=SECONDS,…")]
+    pub deadlines: Option<Deadlines>,
 }
 
 const MIRROR_HELP: &str = "\
@@ -242,24 +256,9 @@ pub struct JobAdd {
     /// Most bytes a second, for example 2MiB.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub bandwidth: Option<u64>,
-    /// Most connections at once.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub connections: Option<u16>,
-    /// Character set of the source's names.
-    #[arg(long, value_name = "NAME")]
-    pub charset: Option<String>,
-    /// Read the source's password from this file.
-    #[arg(long, value_name = "FILE")]
-    pub password_file: Option<PathBuf>,
-    /// Certificates (PEM) to trust beside the system's.
-    #[arg(long, value_name = "FILE")]
-    pub ca_file: Option<PathBuf>,
-    /// Accept only the certificate with this SHA-256, in hexadecimal.
-    #[arg(long, value_name = "SHA256", conflicts_with = "insecure")]
-    pub pin: Option<String>,
-    /// Accept any certificate.
-    #[arg(long)]
-    pub insecure: bool,
+    /// How the source is spoken to.
+    #[command(flatten)]
+    pub via: Via,
     /// How the answer is written.
     #[command(flatten)]
     pub format: Format,

@@ -1,12 +1,14 @@
 //! `causeway job …`.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use crate::app::{Store, operator};
 use crate::config::{Config, Environment, MIRROR_PASSWORDS};
 use crate::job::{EndpointRef, Job, JobRow, Jobs, NewEndpoint, NewJob, Run, RunFilter, Schedule, Zone};
 use crate::mirror::{Deletions, Policy};
-use crate::model::{Endpoint, JobId, Protocol};
+use crate::model::{Endpoint, EndpointOptions, JobId, Protocol};
 
 use super::args::{Format, JobAdd, JobNamed, JobVerb};
 use super::{Failure, Out, endpoint, runs};
@@ -106,7 +108,24 @@ fn job_json(job: &Job) -> Value {
         "paused": job.paused,
         "next-start": job.next_start,
         "policy": job.policy,
+        "options": job.source.endpoint.options,
     })
+}
+
+/// What is set otherwise than it comes, one line each.
+fn settings(job: &Job) -> Vec<String> {
+    let policy = changed(json!(job.policy), json!(Policy::default()));
+    let options = changed(json!(job.source.endpoint.options), json!(EndpointOptions::default()));
+    // Both know the connections and the character set; the policy's word counts.
+    let all: BTreeMap<String, Value> = options.chain(policy).collect();
+    all.iter()
+        .map(|(name, value)| format!("{name}: {}", value.as_str().map_or(value.to_string(), str::to_owned)))
+        .collect()
+}
+
+fn changed(is: Value, usual: Value) -> impl Iterator<Item = (String, Value)> {
+    let fields = if let Value::Object(fields) = is { fields } else { Map::new() };
+    fields.into_iter().filter(move |(name, value)| usual.get(name) != Some(value))
 }
 
 fn row_json(row: &JobRow) -> Value {
@@ -135,6 +154,9 @@ async fn show(jobs: &Jobs, args: &JobNamed) -> Result<(), Failure> {
     for at in jobs.next_starts(&job, 3) {
         out.line(format!("  next {}", job.zone.show(at)))?;
     }
+    for setting in settings(&job) {
+        out.line(format!("  {setting}"))?;
+    }
     runs::print(&out, &found)
 }
 
@@ -147,16 +169,8 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
         (None, None, true) => Schedule::Once { at: jobs.now() },
         (None, None, false) => Schedule::Manual,
     };
-    let options = endpoint::Options {
-        charset: args.charset.as_deref(),
-        password_file: args.password_file.as_deref(),
-        ca_file: args.ca_file.as_deref(),
-        pin: args.pin.as_deref(),
-        insecure: args.insecure,
-        connections: args.connections,
-    };
     let variable = environment.secret(MIRROR_PASSWORDS[0]);
-    let source = endpoint::absolute(endpoint::read(&args.source, "source", &options, variable, true)?)?;
+    let source = endpoint::absolute(endpoint::read(&args.source, "source", Some(&args.via), variable, true)?)?;
     let new = NewJob {
         name: args.name,
         source: EndpointRef::Inline(NewEndpoint::unnamed(source)),
@@ -166,8 +180,8 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
             exclude: args.exclude,
             delete: Deletions { enabled: args.delete, ..Deletions::default() },
             bandwidth: args.bandwidth,
-            connections: args.connections,
-            charset: args.charset,
+            connections: args.via.connections,
+            charset: args.via.charset,
             ..Policy::default()
         },
         schedule,

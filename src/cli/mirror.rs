@@ -69,17 +69,8 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
 
 fn endpoints(args: &MirrorArgs, environment: &Environment) -> Result<(Endpoint, Endpoint), Failure> {
     let [source_variable, target_variable] = MIRROR_PASSWORDS;
-    let options = endpoint::Options {
-        charset: args.charset.as_deref(),
-        password_file: args.password_file.as_deref(),
-        ca_file: args.ca_file.as_deref(),
-        pin: args.pin.as_deref(),
-        insecure: args.insecure,
-        connections: args.connections,
-    };
-    let source = endpoint::read(&args.source, "source", &options, environment.secret(source_variable), true)?;
-    let plain = endpoint::Options::default();
-    let target = endpoint::read(&args.target, "target", &plain, environment.secret(target_variable), true)?;
+    let source = endpoint::read(&args.source, "source", Some(&args.via), environment.secret(source_variable), true)?;
+    let target = endpoint::read(&args.target, "target", None, environment.secret(target_variable), true)?;
     Ok((endpoint::absolute(source)?, endpoint::absolute(target)?))
 }
 
@@ -107,8 +98,8 @@ fn policy(args: &MirrorArgs) -> Policy {
         existing: if args.adopt { Existing::Adopt } else { Existing::Prove },
         dry_run: args.dry_run,
         bandwidth: args.bandwidth,
-        connections: args.connections,
-        charset: args.charset.clone(),
+        connections: args.via.connections,
+        charset: args.via.charset.clone(),
         patience_seconds: args.patience.unwrap_or(Policy::default().patience_seconds),
         ..Policy::default()
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
+use super::{Deadlines, Secret};
 
 /// What is spoken to an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -103,6 +103,8 @@ pub struct EndpointOptions {
     pub zone_minutes: i16,
     /// A file that holds a private SSH key.
     pub key_file: Option<String>,
+    /// How long each kind of wait may take.
+    pub deadlines: Deadlines,
 }
 
 impl Default for EndpointOptions {
@@ -116,6 +118,7 @@ impl Default for EndpointOptions {
             trust_pasv_address: false,
             zone_minutes: 0,
             key_file: None,
+            deadlines: Deadlines::default(),
         }
     }
 }

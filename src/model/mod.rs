@@ -1,6 +1,7 @@
 //! The shared vocabulary: pure types, no I/O, no async. Every other shelf speaks in these words.
 
 mod clock;
+mod deadlines;
 mod digest;
 mod door;
 mod endpoint;
@@ -13,6 +14,7 @@ mod scope;
 mod secret;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use deadlines::{Deadlines, DeadlinesError};
 pub use digest::{Digest, DigestParseError};
 pub use door::Door;
 pub use endpoint::{Endpoint, EndpointError, EndpointOptions, Protocol};

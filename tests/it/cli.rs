@@ -271,6 +271,26 @@ fn accounts_live_through_the_command_line() {
 }
 
 #[test]
+fn a_job_shows_what_was_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = |name: &str, more: &[&str]| {
+        let job = ["job", "add", name, "ftp://old.example/", "legacy", "--exclude", "*.tmp", "--charset", "gbk"];
+        causeway(folder.path(), &[&job, more].concat())
+    };
+    assert_eq!(add("slow", &["--deadlines", "listing=1200, connect=5"]).0, 0);
+    let (_, stdout, _) = causeway(folder.path(), &["job", "show", "slow"]);
+    for setting in ["  charset: gbk\n", "  deadlines: connect=5,listing=1200\n", "  exclude: [\"*.tmp\"]\n"] {
+        assert!(stdout.contains(setting), "{stdout}");
+    }
+    assert!(!stdout.contains("patience"), "what comes as usual is not said: {stdout}");
+    let (_, stdout, _) = causeway(folder.path(), &["job", "show", "slow", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(json["options"]["deadlines"], "connect=5,listing=1200", "{stdout}");
+    let (code, _, stderr) = add("wrong", &["--deadlines", "patience=1"]);
+    assert_eq!((code, stderr.contains("there are connect, banner")), (2, true), "{stderr}");
+}
+
+#[test]
 fn mirror_tells_with_its_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("source");

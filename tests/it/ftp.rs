@@ -14,10 +14,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use causeway::model::{
-    Endpoint, Entry, EntryKind, Fault, FaultKind, Mtime, Precision, RelPath, Secret, SystemClock, TimeSource,
+    Deadlines, Endpoint, Entry, EntryKind, Fault, FaultKind, Mtime, Precision, RelPath, Secret, SystemClock, TimeSource,
 };
 use causeway::reliability::Recorder;
-use causeway::remote::ftp::{Deadlines, open_with};
 use causeway::remote::{Completeness, Context, Doubt, Remote, open};
 use causeway::task::Tasks;
 
@@ -55,6 +54,13 @@ async fn content(remote: &dyn Remote, name: &RelPath, offset: u64) -> Vec<u8> {
 fn calm() -> Deadlines {
     let long = Duration::from_secs(10);
     Deadlines { connect: long, banner: long, command: long, stall: long, closing: long, listing: long }
+}
+
+/// Opens an endpoint that has these deadlines.
+async fn open_with(endpoint: &Endpoint, context: &Context, deadlines: Deadlines) -> Result<Arc<dyn Remote>, Fault> {
+    let mut endpoint = endpoint.clone();
+    endpoint.options.deadlines = deadlines;
+    open(&endpoint, context).await
 }
 
 async fn enter(server: &Scripted) -> Arc<dyn Remote> {
@@ -96,8 +102,8 @@ fn bytes(count: usize, seed: u64) -> Vec<u8> {
         .collect()
 }
 
-async fn reads_and_writes(server: Server, tls: Tls) {
-    let ftpd = Ftpd::start_tls(server, tls);
+async fn reads_and_writes(ftpd: Ftpd) {
+    let (server, tls) = (ftpd.server, ftpd.tls);
     fs::create_dir(ftpd.root().join("a b")).unwrap();
     fs::create_dir(ftpd.root().join("empty")).unwrap();
     fs::write(ftpd.root().join(".hidden"), b"dot").unwrap();
@@ -157,30 +163,41 @@ async fn reads_and_writes(server: Server, tls: Tls) {
 
 #[tokio::test]
 async fn vsftpd_plain() {
-    reads_and_writes(Server::Vsftpd, Tls::None).await;
+    reads_and_writes(Ftpd::start_tls(Server::Vsftpd, Tls::None)).await;
 }
 
 #[tokio::test]
 async fn proftpd_plain() {
-    reads_and_writes(Server::Proftpd, Tls::None).await;
+    reads_and_writes(Ftpd::start_tls(Server::Proftpd, Tls::None)).await;
 }
 
 #[tokio::test]
 async fn pure_ftpd_plain() {
-    reads_and_writes(Server::PureFtpd, Tls::None).await;
+    reads_and_writes(Ftpd::start_tls(Server::PureFtpd, Tls::None)).await;
 }
 
 #[tokio::test]
 async fn tls_12_with_session_reuse() {
     for server in Server::ALL {
-        reads_and_writes(server, Tls::V12).await;
+        reads_and_writes(Ftpd::start_tls(server, Tls::V12)).await;
     }
 }
 
 #[tokio::test]
 async fn tls_13_with_session_reuse() {
     for server in Server::ALL {
-        reads_and_writes(server, Tls::V13).await;
+        reads_and_writes(Ftpd::start_tls(server, Tls::V13)).await;
+    }
+}
+
+#[tokio::test]
+async fn tls_from_the_first_byte_with_session_reuse() {
+    for server in [Server::Vsftpd, Server::Proftpd] {
+        for tls in [Tls::V12, Tls::V13] {
+            let ftpd = Ftpd::start_implicit(server, tls);
+            assert!(ftpd.endpoint().url().starts_with("ftps://"), "{}", ftpd.url());
+            reads_and_writes(ftpd).await;
+        }
     }
 }
 

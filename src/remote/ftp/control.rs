@@ -7,10 +7,9 @@ use futures_util::FutureExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{sleep_until, timeout};
 
-use super::deadlines::Deadlines;
 use super::fault;
 use super::reply::{Reply, ReplyReader};
-use crate::model::{Fault, FaultKind, Phase, Secret};
+use crate::model::{Deadlines, Fault, FaultKind, Phase, Secret};
 use crate::net::{Stream, TlsClient};
 
 /// How long a multi-line reply must be silent before another code may end it.

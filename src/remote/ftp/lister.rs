@@ -95,8 +95,8 @@ impl FtpLister {
     async fn read(&mut self, out: &mut Vec<Entry>) -> Result<bool, Fault> {
         let Some(data) = &mut self.data else { return Ok(false) };
         let within = match self.parser.tally().is_silent() {
-            true => self.pool.shared.deadlines.listing,
-            false => self.pool.shared.deadlines.stall,
+            true => self.pool.shared.deadlines().listing,
+            false => self.pool.shared.deadlines().stall,
         };
         let mut buffer = vec![0; 64 << 10];
         match timeout(within, data.stream.read(&mut buffer)).await {
@@ -118,7 +118,7 @@ impl FtpLister {
     async fn close(&mut self) -> Result<(), Fault> {
         let (Some(data), Some(lease)) = (self.data.take(), self.lease.as_mut()) else { return Ok(()) };
         let Data { mut stream, closing } = data;
-        if let Err(error) = super::session::end_data(&mut stream, self.pool.shared.deadlines.command).await {
+        if let Err(error) = super::session::end_data(&mut stream, self.pool.shared.deadlines().command).await {
             tracing::trace!(error = %error, "ending the listing's data connection");
         }
         drop(stream);
@@ -136,7 +136,7 @@ impl FtpLister {
             return Ok(false);
         }
         let Some(lease) = self.lease.as_mut() else { return Ok(false) };
-        let within = self.pool.shared.deadlines.listing;
+        let within = self.pool.shared.deadlines().listing;
         let data = lease.session()?.transfer(&self.pool.shared, Phase::List, "LIST", None, 0, within).await?;
         self.style = Style::List;
         self.data = Some(data);
@@ -151,7 +151,7 @@ impl FtpLister {
             return Err(fault);
         }
         let Some(lease) = self.lease.as_mut() else { return Err(fault) };
-        let within = self.pool.shared.deadlines.listing;
+        let within = self.pool.shared.deadlines().listing;
         let (verb, arg) = Style::ListAll.command();
         let data = lease.session()?.transfer(&self.pool.shared, Phase::List, verb, arg, 0, within).await?;
         self.style = Style::ListAll;
@@ -276,7 +276,7 @@ async fn begin(lease: &mut Lease, pool: &Pool, dir: &[u8]) -> Result<(Style, Opt
     for step in first..=Style::Names.step() {
         let style = Style::from_step(step);
         let (verb, arg) = style.command();
-        let started = session.transfer(shared, Phase::List, verb, arg, 0, shared.deadlines.listing).await;
+        let started = session.transfer(shared, Phase::List, verb, arg, 0, shared.deadlines().listing).await;
         match started {
             Ok(data) => return Ok((style, Some(data))),
             Err(fault) if matches!(fault.evidence.code, Some(500 | 501 | 502 | 504)) && style != Style::Names => {
@@ -308,12 +308,12 @@ async fn shows_only_dots(lease: &mut Lease, pool: &Pool) -> Result<bool, Fault> 
     let shared = &pool.shared;
     let session = lease.session()?;
     let Data { mut stream, closing } =
-        session.transfer(shared, Phase::List, "LIST", Some(b"-a"), 0, shared.deadlines.listing).await?;
+        session.transfer(shared, Phase::List, "LIST", Some(b"-a"), 0, shared.deadlines().listing).await?;
     let mut parser = Parser::new(Form::Lines, zone(pool));
     let mut out = Vec::new();
     let mut buffer = vec![0; 8 << 10];
     loop {
-        match timeout(shared.deadlines.stall, stream.read(&mut buffer)).await {
+        match timeout(shared.deadlines().stall, stream.read(&mut buffer)).await {
             Ok(Ok(0)) => break,
             Ok(Ok(count)) => parser.push(buffer.get(..count).unwrap_or_default(), &mut out),
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => break,

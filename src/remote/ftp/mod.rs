@@ -6,7 +6,6 @@
 //! [`listing`] reads listings, [`fault`] translates every failure once.
 
 pub mod control;
-pub mod deadlines;
 pub mod fault;
 pub mod features;
 mod lister;
@@ -28,8 +27,6 @@ use crate::net::{TlsClient, Trust};
 use crate::remote::{Context, Remote};
 use crate::{task, tree};
 
-pub use deadlines::Deadlines;
-
 /// A file of certificates is not longer than this.
 const MAX_CA_FILE: usize = 4 << 20;
 
@@ -38,14 +35,6 @@ const MAX_CA_FILE: usize = 4 << 20;
 /// # Errors
 /// The first thing that did not work, in a sentence that says what to do.
 pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>, Fault> {
-    open_with(endpoint, ctx, Deadlines::default()).await
-}
-
-/// [`open`] with other deadlines.
-///
-/// # Errors
-/// As [`open`].
-pub async fn open_with(endpoint: &Endpoint, ctx: &Context, deadlines: Deadlines) -> Result<Arc<dyn Remote>, Fault> {
     let tls = match endpoint.protocol {
         Protocol::FtpTls | Protocol::Ftps => Some(TlsClient::new(&endpoint.host, &trust(endpoint).await?)?),
         _ => None,
@@ -53,7 +42,6 @@ pub async fn open_with(endpoint: &Endpoint, ctx: &Context, deadlines: Deadlines)
     let pool = pool::Pool::new(session::Shared {
         endpoint: endpoint.clone(),
         ctx: ctx.clone(),
-        deadlines,
         tls,
         learned: OnceLock::new(),
         rest_fails: AtomicBool::new(false),

@@ -9,12 +9,11 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::control::Control;
-use super::deadlines::Deadlines;
 use super::fault;
 use super::features::{Features, pwd_path};
 use super::passive;
 use super::reply::Reply;
-use crate::model::{Endpoint, Fault, FaultKind, Phase, Protocol, Retry};
+use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol, Retry};
 use crate::net::{self, Stream, TlsClient};
 use crate::remote::Context;
 
@@ -33,8 +32,6 @@ pub struct Shared {
     pub endpoint: Endpoint,
     /// The house.
     pub ctx: Context,
-    /// How long to wait.
-    pub deadlines: Deadlines,
     /// Trust; every session takes a fresh session store from it.
     pub tls: Option<TlsClient>,
     /// From the first login.
@@ -47,6 +44,14 @@ pub struct Shared {
     pub dotless: AtomicBool,
     /// Which listing command works: see `lister`.
     pub style: AtomicU8,
+}
+
+impl Shared {
+    /// How long to wait.
+    #[must_use]
+    pub fn deadlines(&self) -> Deadlines {
+        self.endpoint.options.deadlines
+    }
 }
 
 /// What the first login told.
@@ -92,7 +97,7 @@ impl Session {
     /// The first thing that did not work.
     pub async fn open(shared: &Shared) -> Result<Self, Fault> {
         let endpoint = &shared.endpoint;
-        let deadlines = shared.deadlines;
+        let deadlines = shared.deadlines();
         let dialled = net::dial(&endpoint.host, endpoint.port, deadlines.connect).await?;
         let mut phases = dialled.phases;
         let tls = shared.tls.as_ref().map(TlsClient::fresh).transpose()?;
@@ -213,7 +218,7 @@ impl Session {
 
     /// EPSV, then PASV; always to the control peer's address unless told otherwise.
     async fn open_data(&mut self, shared: &Shared) -> Result<TcpStream, Fault> {
-        let within = shared.deadlines.connect;
+        let within = shared.deadlines().connect;
         let peer = self.control.peer.ip().to_canonical();
         let mut first = None;
         if shared.epsv_misses.load(Ordering::Relaxed) < EPSV_MISSES {

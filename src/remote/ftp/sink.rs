@@ -42,7 +42,7 @@ impl FtpSink {
         }
         let mut lease = pool.lease_for_transfer().await?;
         let started = Instant::now();
-        let within = pool.shared.deadlines.command;
+        let within = pool.shared.deadlines().command;
         match lease.session()?.transfer(&pool.shared, Phase::Open, "STOR", Some(&path), offset, within).await {
             Ok(data) => Ok(Self { lease: Some(lease), pool, data: Some(data), path, offset, sent: 0, started }),
             Err(fault) => {
@@ -82,7 +82,7 @@ impl FtpSink {
 #[async_trait]
 impl Sink for FtpSink {
     async fn write(&mut self, bytes: Bytes) -> Result<(), Fault> {
-        let within = self.pool.shared.deadlines.stall;
+        let within = self.pool.shared.deadlines().stall;
         let Some(data) = self.data.as_mut() else {
             return Err(Fault::new(Phase::Transfer, FaultKind::Cancelled, "the transfer had failed already"));
         };
@@ -106,7 +106,7 @@ impl Sink for FtpSink {
         let (Some(Data { mut stream, closing }), Some(mut lease)) = (self.data.take(), self.lease.take()) else {
             return Err(Fault::new(Phase::Finish, FaultKind::Cancelled, "the transfer had failed already"));
         };
-        let within = self.pool.shared.deadlines.stall;
+        let within = self.pool.shared.deadlines().stall;
         // What the server sends on this connection are the TLS tickets for the next ones.
         let mut tickets = [0; 1024];
         while let Some(Ok(1..)) = stream.read(&mut tickets).now_or_never() {}

@@ -39,7 +39,7 @@ impl FtpSource {
     pub async fn open(pool: Arc<Pool>, path: Vec<u8>, offset: u64) -> Result<Self, Fault> {
         let mut lease = pool.lease_for_transfer().await?;
         let started = Instant::now();
-        let within = pool.shared.deadlines.command;
+        let within = pool.shared.deadlines().command;
         let opened = lease.session()?.transfer(&pool.shared, Phase::Open, "RETR", Some(&path), offset, within).await;
         match opened {
             Ok(data) => Ok(Self {
@@ -115,7 +115,7 @@ impl Source for FtpSource {
         }
         let Some(data) = self.data.as_mut() else { return Ok(None) };
         let mut buffer = BytesMut::with_capacity(CHUNK);
-        let read = timeout(self.pool.shared.deadlines.stall, data.stream.read_buf(&mut buffer)).await;
+        let read = timeout(self.pool.shared.deadlines().stall, data.stream.read_buf(&mut buffer)).await;
         let empty_and_done = data.closing.is_some() && self.received == 0;
         match read {
             Ok(Ok(0)) => {
@@ -137,7 +137,7 @@ impl Source for FtpSource {
             }
             Ok(Err(error)) => Err(self.fail(Fault::io(Phase::Transfer, "lost the data connection", &error)).await),
             Err(_) => {
-                let why = format!("no byte came for {} s", self.pool.shared.deadlines.stall.as_secs());
+                let why = format!("no byte came for {} s", self.pool.shared.deadlines().stall.as_secs());
                 Err(self.fail(Fault::new(Phase::Transfer, FaultKind::Stalled, why)).await)
             }
         }

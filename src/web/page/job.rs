@@ -9,7 +9,7 @@ use super::jobs;
 use super::overview::RunRow;
 use crate::job::{Job, JobError, RunFilter};
 use crate::mirror::Policy;
-use crate::model::{JobId, RunId};
+use crate::model::{Deadlines, JobId, RunId};
 use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::Frame;
 use crate::web::problem::Problem;
@@ -107,6 +107,9 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
     }
     if job.source.endpoint.options.insecure {
         facts.push(("Certificate", "any is accepted: the server could be anybody".to_owned()));
+    }
+    if job.source.endpoint.options.deadlines != Deadlines::default() {
+        facts.push(("Deadlines", format!("{} (seconds)", job.source.endpoint.options.deadlines)));
     }
     if policy.dry_run {
         facts.push(("Dry run", "nothing is changed".to_owned()));

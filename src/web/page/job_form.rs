@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::jobs;
 use crate::job::{EndpointRef, Job, JobError, NewEndpoint, NewJob, Schedule, Zone};
 use crate::mirror::{Deletions, Policy};
-use crate::model::{Endpoint, JobId, Protocol, RelPath, Secret};
+use crate::model::{DeadlinesError, Endpoint, JobId, Protocol, RelPath, Secret};
 use crate::remote::{can_read, can_write};
 use crate::tree::Tree;
 use crate::web::form::{Posted, done};
@@ -27,6 +27,7 @@ pub struct JobForm {
     pub source_password: String,
     pub charset: String,
     pub pin: String,
+    pub deadlines: String,
     #[serde(deserialize_with = "super::ticked")]
     pub insecure: bool,
     pub target: String,
@@ -53,6 +54,7 @@ impl Default for JobForm {
             source_password: String::new(),
             charset: String::new(),
             pin: String::new(),
+            deadlines: String::new(),
             insecure: false,
             target: String::new(),
             schedule: "manual".to_owned(),
@@ -247,6 +249,8 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
     endpoint.options.charset = text(&form.charset);
     endpoint.options.pin = text(&form.pin).map(|pin| pin.replace(':', "").to_ascii_lowercase());
     endpoint.options.insecure = form.insecure;
+    endpoint.options.deadlines =
+        form.deadlines.parse().map_err(|e: DeadlinesError| ("deadlines", format!("deadlines: {e}")))?;
     if let Some(connections) = number(&form.connections, "connections", "connections")? {
         endpoint.options.connections = connections;
     }
@@ -364,6 +368,7 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         source_password: String::new(),
         charset: policy.charset.clone().or_else(|| options.charset.clone()).unwrap_or_default(),
         pin: options.pin.clone().unwrap_or_default(),
+        deadlines: options.deadlines.to_string(),
         insecure: options.insecure,
         target,
         schedule: schedule.to_owned(),

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use causeway::model::{Endpoint, Fault, FaultKind, Phase, Retry};
-use causeway::remote::ftp::{Deadlines, open_with};
+use causeway::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Retry};
 
-use super::{calm, context, enter, path, try_content, try_listing};
+use super::{calm, context, enter, open_with, path, try_content, try_listing};
 use crate::support::scripted::{Act, Script, Scripted, data, pause, say};
 
 fn short() -> Duration {

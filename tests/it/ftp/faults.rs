@@ -5,10 +5,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use causeway::mirror::{Policy, Summary};
-use causeway::model::Retry;
-use causeway::remote::ftp::{Deadlines, open_with};
+use causeway::model::{Deadlines, Retry};
 
-use super::bytes;
+use super::{bytes, open_with};
 use crate::mirror::{Lab, assert_equal};
 use crate::support::ftpd::{Ftpd, Server, Tls};
 use crate::support::proxy::{Harm, Proxy, Rule};

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use causeway::model::{FaultKind, Phase, Retry};
-use causeway::remote::ftp::Deadlines;
+use causeway::model::{Deadlines, FaultKind, Phase, Retry};
 
-use super::{calm, context, enter, path, refused, try_content, try_listing};
+use super::{calm, context, enter, open_with, path, refused, try_content, try_listing};
 use crate::support::scripted::{Act, Script, pause, say};
 
 fn short() -> Duration {
@@ -205,7 +204,7 @@ async fn silence_ends_at_its_deadline() {
     // After a missed answer the session is left: the answer may still come, and would be taken for the next.
     let server = one().once("MLST", [pause(1000), Act::Usual]).start().await;
     let deadlines = Deadlines { command: short(), ..calm() };
-    let remote = causeway::remote::ftp::open_with(&server.endpoint(), &context(), deadlines).await.unwrap();
+    let remote = open_with(&server.endpoint(), &context(), deadlines).await.unwrap();
     assert_eq!(remote.stat(&path("a")).await.unwrap_err().kind, FaultKind::Timeout);
     assert_eq!(remote.stat(&path("a")).await.unwrap().unwrap().size, Some(12));
     assert_eq!(server.sessions(), 2);

@@ -49,6 +49,8 @@ pub enum Tls {
 pub struct Ftpd {
     pub server: Server,
     pub tls: Tls,
+    /// TLS from the first byte instead of AUTH TLS.
+    implicit: bool,
     pub port: u16,
     child: Option<Child>,
     dir: TempDir,
@@ -66,8 +68,22 @@ impl Ftpd {
         Self::start_with(server, tls, &[])
     }
 
+    /// With TLS from the first byte, as port 990 has it. Debian's pure-ftpd is built without it.
+    pub fn start_implicit(server: Server, tls: Tls) -> Self {
+        let extra: &[&str] = match server {
+            Server::Vsftpd => &["implicit_ssl=YES"],
+            Server::Proftpd => &["TLSOptions UseImplicitSSL"],
+            Server::PureFtpd => panic!("pure-ftpd has no implicit TLS"),
+        };
+        Self::start_as(server, tls, true, extra)
+    }
+
     /// With more lines for the configuration file (vsftpd, proftpd) or more arguments (pure-ftpd).
     pub fn start_with(server: Server, tls: Tls, extra: &[&str]) -> Self {
+        Self::start_as(server, tls, false, extra)
+    }
+
+    fn start_as(server: Server, tls: Tls, implicit: bool, extra: &[&str]) -> Self {
         peers();
         let dir = tempfile::Builder::new().prefix("causeway-ftpd-").tempdir().unwrap();
         open_up(dir.path());
@@ -80,7 +96,7 @@ impl Ftpd {
             certificate(dir.path(), tls);
         }
         let extra = extra.iter().map(|line| (*line).to_owned()).collect();
-        let mut ftpd = Self { server, tls, port: 0, child: None, dir, extra };
+        let mut ftpd = Self { server, tls, implicit, port: 0, child: None, dir, extra };
         for _ in 0..5 {
             ftpd.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             if ftpd.launch() {
@@ -105,7 +121,7 @@ impl Ftpd {
         let mut endpoint = Endpoint::parse(&self.url()).unwrap();
         endpoint.password = Some(Secret::new(PASSWORD));
         if self.tls != Tls::None {
-            endpoint.protocol = Protocol::FtpTls;
+            endpoint.protocol = if self.implicit { Protocol::Ftps } else { Protocol::FtpTls };
             endpoint.options.ca_file = Some(self.certificate_file().to_str().unwrap().to_owned());
         }
         endpoint
@@ -113,7 +129,11 @@ impl Ftpd {
 
     /// The same as a URL, without the password.
     pub fn url(&self) -> String {
-        let scheme = if self.tls == Tls::None { "ftp" } else { "ftp+tls" };
+        let scheme = match (self.tls, self.implicit) {
+            (Tls::None, _) => "ftp",
+            (_, false) => "ftp+tls",
+            (_, true) => "ftps",
+        };
         format!("{scheme}://{USER}@localhost:{}/", self.port)
     }
 
@@ -173,6 +193,9 @@ impl Ftpd {
                 return false;
             }
             if let Ok(mut stream) = TcpStream::connect(self.address()) {
+                if self.implicit {
+                    return true;
+                }
                 stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
                 let mut greeting = [0; 3];
                 if stream.read_exact(&mut greeting).is_ok() && &greeting == b"220" {

@@ -47,6 +47,18 @@ fn a_job_that_cannot_work_is_refused_and_one_that_can_is_edited() {
     let edited =
         [("name", "renamed"), ("source", source), ("target", "jobs/y"), ("schedule", "cron"), ("cron", "5 4 * * *")];
     assert_eq!(curl.post("/jobs/1/edit", "/jobs/1/edit", &edited).status, 303);
+    let slow = [
+        ("name", "renamed"),
+        ("source", source),
+        ("target", "jobs/y"),
+        ("schedule", "manual"),
+        ("deadlines", "listing=1200"),
+    ];
+    assert_eq!(curl.post("/jobs/1/edit", "/jobs/1/edit", &slow).status, 303);
+    assert!(curl.get("/jobs/1").body.contains("listing=1200 (seconds)"));
+    assert!(curl.get("/jobs/1/edit").body.contains("value=\"listing=1200\""));
+    let never = [&slow[..4], &[("deadlines", "listing=0")]].concat();
+    assert!(curl.post("/jobs/1/edit", "/jobs/1/edit", &never).body.contains("id=\"deadlines-wrong\""));
     let page = curl.get("/jobs/1").body;
     assert!(page.contains("renamed") && page.contains("jobs/y"), "{page}");
     assert!(curl.told("/jobs/1", "/jobs/1/pause", &[]).contains("Resume"));
