@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::causeway::{Causeway, binary, command, run};
 
+mod terminal;
+
 fn causeway(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     run(command(folder).args(arguments))
 }
