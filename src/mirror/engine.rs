@@ -183,7 +183,10 @@ pub(super) async fn run(
     stored?;
     let (ended, facts) = match steps {
         Ok(facts) => (Ended::Finished, facts),
-        Err((Broken::Stopped | Broken::Queue, facts)) => (Ended::Stopped, facts),
+        Err((Broken::Stopped, facts)) => (Ended::Stopped, facts),
+        Err((Broken::Queue, facts)) if stop.is_cancelled() => (Ended::Stopped, facts),
+        // Nobody stopped it: called a stop, the run would be taken up again without end.
+        Err((Broken::Queue, _)) => return Err(MirrorError::Lost("a queue of the run closed early".to_owned())),
         Err((Broken::GaveUp(fault), facts)) => (Ended::GaveUp { fault }, facts),
         Err((Broken::Run(error), _)) => return Err(error),
     };

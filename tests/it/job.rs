@@ -1,6 +1,7 @@
 //! The job store and its worker: schedules, leases, wishes, and processes that die.
 
 mod kill;
+mod rest;
 mod serve;
 
 use std::sync::{Arc, Mutex};

@@ -16,8 +16,9 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::ftpd::{Ftpd, Server};
-use crate::support::scripted::{Script, say};
+use crate::support::scripted::{Act, Script, data, pause, say};
 
+mod filters;
 mod million;
 
 pub struct Lab {

@@ -1,6 +1,7 @@
 //! Starts what is due, frees what was left behind, works on what waits.
 
 mod hold;
+mod rest;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +21,8 @@ use super::error::JobError;
 use super::history;
 use super::jobs::Jobs;
 use super::owner::{Life, Owner};
-use super::run::{Cause, Run, RunEvent, store as runs};
+use super::run::{Cause, Run, RunEvent, RunState, store as runs};
+use rest::Resting;
 
 pub(super) use hold::{Held, Holder, Orders};
 
@@ -55,6 +57,7 @@ pub struct Worker {
     tasks: Tasks,
     /// Runs whose rows cannot be read: left alone, and said once.
     unreadable: Mutex<HashSet<RunId>>,
+    resting: Resting,
 }
 
 impl std::fmt::Debug for Worker {
@@ -75,6 +78,7 @@ impl Worker {
             places: Arc::new(Semaphore::new(options.parallel.max(1))),
             tasks: tasks.clone(),
             unreadable: Mutex::default(),
+            resting: Resting::default(),
         })
     }
 
@@ -147,7 +151,7 @@ impl Worker {
         let waiting = runs::waiting(self.jobs.db.read(), free.saturating_add(self.left_alone())).await?;
         for id in waiting {
             // Its last holder here still comes to rest: two engines on one run would undo each other.
-            if self.jobs.live(id).is_some() {
+            if self.jobs.live(id).is_some() || self.resting.rests(id, self.jobs.now()) {
                 continue;
             }
             let Ok(place) = self.places.clone().try_acquire_owned() else { break };
@@ -164,7 +168,7 @@ impl Worker {
 
     /// How many rows are left alone.
     fn left_alone(&self) -> usize {
-        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).len() + self.resting.count()
     }
 
     /// None for a run whose row cannot be read: it stays as it is for a person to look at, and the others go
@@ -209,7 +213,15 @@ impl Worker {
             Err(error) => holder.give_up(run, &error.to_string()).await,
         };
         match ended {
-            Ok(Held { state, .. }) => tracing::info!(run.id = %run.id, run.state = %state, "run came to rest"),
+            Ok(Held { state, .. }) => {
+                tracing::info!(run.id = %run.id, run.state = %state, "run came to rest");
+                // A process that drains takes nothing up any more, and a run that was asked to rest is not interrupted.
+                if state == RunState::Interrupted {
+                    self.resting.stopped(run.id, self.jobs.now(), live.progress().snapshot().files_done);
+                } else {
+                    self.resting.forget(run.id);
+                }
+            }
             Err(error) => tracing::warn!(run.id = %run.id, error = %error, "run lost"),
         }
         drop(live);

@@ -72,10 +72,10 @@ async fn side(engine: &Engine, side: Side) -> Result<(), Broken> {
 }
 
 async fn write(engine: &Engine, side: Side, mut messages: mpsc::Receiver<Message>) -> Result<(), DbError> {
-    let mut open = true;
-    while open {
+    // Only a closed queue is the end: a message may well say nothing.
+    while let Some(first) = messages.recv().await {
         let (mut rows, mut ends, mut again, mut answers) = (Vec::new(), Vec::new(), None, Vec::new());
-        let mut next = messages.recv().await;
+        let mut next = Some(first);
         while let Some(message) = next.take() {
             match message {
                 Message::Entries(mut more) => rows.append(&mut more),
@@ -88,7 +88,6 @@ async fn write(engine: &Engine, side: Side, mut messages: mpsc::Receiver<Message
                 next = messages.try_recv().ok();
             }
         }
-        open = !(rows.is_empty() && ends.is_empty() && again.is_none() && answers.is_empty());
         if !rows.is_empty() || !ends.is_empty() {
             store::write(&engine.order.db, engine.order.run, side, &rows, &ends).await?;
         }
