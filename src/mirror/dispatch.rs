@@ -12,12 +12,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::MirrorError;
 use super::copy::{self, Failure};
 use super::engine::{Broken, Engine};
 use super::journal::{self, Attempt, Change, Item};
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
+use super::{MirrorError, vanished};
 use crate::model::{Fault, FaultKind, ItemId};
 
 /// Items read from the store at once.
@@ -173,9 +173,8 @@ impl Dispatcher<'_> {
             Failure::Fault { side, fault, from, bytes } => (side, fault, from, bytes),
         };
         tracing::debug!(path = %task.item.path.display(), side = side.word(), fault = %fault, "a try failed");
-        if side == Side::Source && fault.kind == FaultKind::Missing {
-            return self.note_vanished(task, started, fault, (from, bytes)).await;
-        }
+        let called_missing = side == Side::Source && fault.kind == FaultKind::Missing;
+        let fault = if called_missing { vanished::contradicted(&fault) } else { fault };
         let policy = &self.engine.order.policy;
         let chance = self.engine.chance();
         let further = task.item.confirmed > task.reached;
@@ -244,20 +243,6 @@ impl Dispatcher<'_> {
             Verdict::GiveUp => Change::Failed { item, attempt, fault },
         };
         self.engine.journal.put(change).await
-    }
-
-    /// The source says for certain that the file is gone: nothing is missing in the target.
-    async fn note_vanished(
-        &self,
-        task: Task,
-        started: jiff::Timestamp,
-        fault: Fault,
-        (from, bytes): (u64, u64),
-    ) -> Result<(), Broken> {
-        tracing::info!(path = %task.item.path.display(), "the file went away before it could be copied");
-        let ended = self.engine.order.clock.now();
-        let attempt = Attempt { number: task.item.attempts + 1, started, ended, from, bytes };
-        self.engine.journal.put(Change::Vanished { item: task.item.id, attempt, fault }).await
     }
 
     /// The last word of a copy that was under way when the run ended.

@@ -13,7 +13,7 @@ use super::names::Names;
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
 use super::{Counts, Ended, MirrorError, MirrorRun, Progress, Stage, Summary};
-use super::{delete, dispatch, finish, intents, journal, planner, scan};
+use super::{delete, dispatch, finish, intents, journal, planner, scan, vanished};
 use crate::db::DbError;
 use crate::model::{Fault, FaultKind, RelPath};
 use crate::remote::Remote;
@@ -258,6 +258,7 @@ async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     engine.progress.enter(Stage::Copying);
     if !engine.order.policy.dry_run {
         dispatch::copy_all(engine).await?;
+        vanished::settle(engine).await?;
     }
     engine.progress.enter(Stage::Finishing);
     delete::gone(engine, facts).await?;

@@ -3,13 +3,15 @@
 use super::engine::{Broken, Engine, Facts};
 use super::scan::store as scan;
 use super::{Ended, MirrorError, Summary, journal};
-use crate::model::{FaultKind, Mtime};
+use crate::model::{FaultKind, Mtime, RelPath};
 
 const PAGE: i64 = 1000;
 
 /// The owner of a mirrored directory can always enter and change it.
 const OWNER: u32 = 0o700;
 const MODE_MASK: u32 = 0o777;
+/// So many files that went away are named one by one.
+const VANISHED_SHOWN: i64 = 20;
 
 /// Makes the names in the directories that this run changed durable, and gives directories the times and
 /// modes that they have in the source. Once per directory instead of once per file: a name that a power cut
@@ -63,6 +65,17 @@ pub(super) async fn sweep_parts(engine: &Engine) -> Result<(), Broken> {
     Ok(journal::unlink_parts(&engine.order.db, &gone).await?)
 }
 
+/// For the summary: how many files went away, and the first of them by name.
+fn vanished(count: u64, first: &[RelPath]) -> String {
+    let names: Vec<_> = first.iter().map(RelPath::display).collect();
+    let told = u64::try_from(names.len()).unwrap_or(u64::MAX);
+    let more = match count.saturating_sub(told) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{count} files went away from the source before they could be copied: {}{more}", names.join(", "))
+}
+
 /// What the run did.
 pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Result<Summary, MirrorError> {
     let (db, run) = (&engine.order.db, engine.order.run);
@@ -99,7 +112,8 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
         ));
     }
     if counts.files_vanished > 0 {
-        notes.push(format!("{} files went away from the source before they could be copied", counts.files_vanished));
+        let names = journal::vanished_names(db, run, VANISHED_SHOWN).await?;
+        notes.push(vanished(counts.files_vanished, &names));
     }
     notes.extend(unsynced.sentence("folders could not be made safe against a power cut"));
     notes.extend(unsettled.sentence("folders could not be given their time and mode"));

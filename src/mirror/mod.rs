@@ -14,6 +14,7 @@ mod names;
 mod plan;
 mod planner;
 mod policy;
+mod presence;
 mod progress;
 mod publish;
 mod retry;
@@ -21,6 +22,7 @@ mod scan;
 pub mod store;
 mod summary;
 mod transfer;
+mod vanished;
 mod words;
 
 use std::sync::Arc;

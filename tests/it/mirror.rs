@@ -19,6 +19,7 @@ use crate::support::ftpd::{Ftpd, Server};
 use crate::support::scripted::{Act, Script, data, pause, say};
 
 mod filters;
+mod lies;
 mod million;
 
 pub struct Lab {

@@ -14,8 +14,9 @@ use crate::db::{Db, DbError};
 use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
 
 pub(super) use store::{
-    Candidate, Item, NewItem, bury, candidates, count_files, file_known, forget_all, intended, leftover_parts,
-    missing_examples, plan_items, remember, still_open, sweep_tombstones, totals, unbury, unlink_parts,
+    Candidate, Item, NewItem, bury, called_missing, candidates, count_files, file_known, forget_all, intended,
+    leftover_parts, missing_examples, plan_items, remember, still_open, sweep_tombstones, totals, unbury, unlink_parts,
+    vanished_names,
 };
 
 /// Changes that may wait; more make those wait who bring them.
@@ -60,8 +61,8 @@ pub(super) enum Change {
     Tried { item: ItemId, attempt: Attempt, fault: Fault, retry_at: Timestamp },
     /// A try failed and was the last in this run.
     Failed { item: ItemId, attempt: Attempt, fault: Fault },
-    /// The source no longer has it: there is nothing to copy.
-    Vanished { item: ItemId, attempt: Attempt, fault: Fault },
+    /// The source no longer has what failed: there is nothing to copy.
+    Vanished { item: ItemId, fault: Fault },
     /// These are about to be moved into the trash: path in the source, in the target, and kind.
     Intended { job: JobId, run: RunId, paths: Vec<(RelPath, RelPath, Kind)> },
     /// What was intended is not done after all.
@@ -75,7 +76,8 @@ pub(super) enum Change {
 }
 
 struct Message {
-    change: Change,
+    /// None: only the answer is wanted, when everything before is stored.
+    change: Option<Change>,
     answer: Option<oneshot::Sender<()>>,
 }
 
@@ -109,11 +111,20 @@ impl Journal {
 
     /// Hands in a change; it will be stored soon, and in order.
     pub(super) async fn put(&self, change: Change) -> Result<(), Broken> {
-        self.0.send(Message { change, answer: None }).await.map_err(|_| Broken::Queue)
+        self.0.send(Message { change: Some(change), answer: None }).await.map_err(|_| Broken::Queue)
     }
 
     /// Hands in a change and waits until it is stored.
     pub(super) async fn commit(&self, change: Change) -> Result<(), Broken> {
+        self.ask(Some(change)).await
+    }
+
+    /// Waits until everything that was handed in before is stored.
+    pub(super) async fn flush(&self) -> Result<(), Broken> {
+        self.ask(None).await
+    }
+
+    async fn ask(&self, change: Option<Change>) -> Result<(), Broken> {
         let (answer, stored) = oneshot::channel();
         self.0.send(Message { change, answer: Some(answer) }).await.map_err(|_| Broken::Queue)?;
         stored.await.map_err(|_| Broken::Queue)
@@ -136,7 +147,9 @@ async fn write(writer: Writer, mut queue: mpsc::Receiver<Message>) -> Result<(),
         let mut answers = Vec::new();
         let mut tx = writer.db.write().await?;
         for message in batch.drain(..) {
-            store::apply(&mut tx, writer.job, writer.run, at, message.change, &mut events).await?;
+            if let Some(change) = message.change {
+                store::apply(&mut tx, writer.job, writer.run, at, change, &mut events).await?;
+            }
             answers.extend(message.answer);
         }
         if !events.is_empty() {

@@ -172,9 +172,14 @@ pub(super) async fn apply(
             add_attempt(tx, item, &attempt, Some(&fault), None).await?;
             end_try(tx, item, Some(ItemState::Failed), Some(&fault), now).await?;
         }
-        Change::Vanished { item, attempt, fault } => {
-            add_attempt(tx, item, &attempt, Some(&fault), None).await?;
-            end_try(tx, item, Some(ItemState::Skipped), Some(&fault), now).await?;
+        Change::Vanished { item, fault } => {
+            sqlx::query("UPDATE items SET state = 'skipped', fault_kind = ?, fault = ?, at = ? WHERE id = ?")
+                .bind(fault.kind.as_str())
+                .bind(serde_json::to_string(&fault).ok())
+                .bind(now)
+                .bind(item.0)
+                .execute(tx)
+                .await?;
         }
         Change::Intended { job, run, paths } => {
             for (path, target, kind) in paths {
@@ -608,6 +613,38 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
         }
     }
     Ok(totals)
+}
+
+/// Files of the run that the source listed and then called missing, after `after` in the order of the plan.
+pub(crate) async fn called_missing(
+    db: &Db,
+    run: RunId,
+    after: ItemId,
+    limit: i64,
+) -> Result<Vec<(ItemId, RelPath)>, DbError> {
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT id, path FROM items WHERE run = ? AND id > ? AND state = 'failed' AND fault_kind = 'missing' \
+         AND action IN ('copy', 'replace', 'adopt') ORDER BY id LIMIT ?",
+    )
+    .bind(run.0)
+    .bind(after.0)
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.into_iter().map(|(id, at)| Ok((ItemId(id), path(&at)?))).collect()
+}
+
+/// The first files of the run that went away from the source before they could be copied.
+pub(crate) async fn vanished_names(db: &Db, run: RunId, limit: i64) -> Result<Vec<RelPath>, DbError> {
+    let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT path FROM items WHERE run = ? AND state = 'skipped' AND action IN ('copy', 'replace', 'adopt', 'keep') \
+         ORDER BY id LIMIT ?",
+    )
+    .bind(run.0)
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.iter().map(|at| path(at)).collect()
 }
 
 /// The first items that failed, and why.

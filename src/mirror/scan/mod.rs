@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::store::{Listed, ScanRow, Side};
 use super::engine::{Broken, Engine};
-use super::{MirrorError, codes};
+use super::{MirrorError, codes, presence};
 use crate::db::DbError;
 use crate::model::{Entry, EntryKind, Fault, FaultKind, Phase, RelPath};
 use crate::remote::Remote;
@@ -24,6 +24,8 @@ const QUEUE: usize = 16;
 const ROWS: usize = 4000;
 /// Directories that wait in memory; more wait in the store.
 const DIRS: usize = 4096;
+/// Directories that could not be listed and are looked at together.
+const PAGE: i64 = 1000;
 
 enum Message {
     Entries(Vec<ScanRow>),
@@ -68,7 +70,30 @@ async fn side(engine: &Engine, side: Side) -> Result<(), Broken> {
     let (walked, written) = tokio::join!(walker.walk(), write(engine, side, messages));
     // When the store fails the walker only sees a closed queue.
     written?;
-    walked
+    walked?;
+    went_away(engine, side).await
+}
+
+/// Directories that could not be listed because they went away after their parent was: only a new listing of the
+/// parent proves it, and one is enough for all of its directories.
+async fn went_away(engine: &Engine, side: Side) -> Result<(), Broken> {
+    let (db, run) = (&engine.order.db, engine.order.run);
+    let mut after = RelPath::root();
+    loop {
+        engine.check_stop()?;
+        let page = store::failed(db, run, side, &after, PAGE).await?;
+        let Some((last, ..)) = page.last() else { return Ok(()) };
+        after = last.clone();
+        let suspects: Vec<_> = page.into_iter().filter(|(.., fault)| presence::may_be_gone(fault)).collect();
+        let sources: Vec<_> = suspects.iter().map(|(_, source, _)| source.clone()).collect();
+        let gone = presence::gone(engine, side, &sources).await?;
+        let ends: Vec<_> = suspects
+            .into_iter()
+            .filter(|(_, source, _)| gone.contains(source))
+            .map(|(dir, ..)| (dir, Listed::Gone))
+            .collect();
+        store::write(db, run, side, &[], &ends).await?;
+    }
 }
 
 async fn write(engine: &Engine, side: Side, mut messages: mpsc::Receiver<Message>) -> Result<(), DbError> {
@@ -167,24 +192,12 @@ impl Walker<'_> {
             }
             Err(fault) if dir.0.is_root() => Err(Broken::Run(MirrorError::Root { side: self.side.word(), fault })),
             Err(fault) => {
-                let end = if self.is_gone(&dir.1, &fault).await {
-                    Listed::Gone
-                } else {
-                    tracing::warn!(side = self.side.word(), dir = %dir.1.display(), fault = %fault, "a directory could not be listed");
-                    Listed::Failed(fault)
-                };
+                tracing::warn!(side = self.side.word(), dir = %dir.1.display(), fault = %fault, "a directory could not be listed");
                 self.send(Message::Again(dir.0.clone())).await?;
-                self.send(Message::End(dir.0, end)).await?;
+                self.send(Message::End(dir.0, Listed::Failed(fault))).await?;
                 Ok(Found::default())
             }
         }
-    }
-
-    /// Did the directory go away after its parent was listed? Only a certain no counts: a folder that may not
-    /// be entered is said to be missing by many servers.
-    async fn is_gone(&self, dir: &RelPath, fault: &Fault) -> bool {
-        matches!(fault.kind, FaultKind::Missing | FaultKind::Permission)
-            && matches!(self.remote.stat(dir).await, Ok(None))
     }
 
     /// One try. The outer result ends the scan, the inner one is about this directory.

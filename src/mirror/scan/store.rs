@@ -41,6 +41,9 @@ const DOUBTFUL: i64 = 3;
 const FAILED: i64 = 4;
 /// Nothing is known to be missing, but nothing may be deleted by it either.
 const HELD: i64 = 5;
+/// Named by its parent in this run and then proven to be gone. The row stays: this run saw both, so it deletes nothing
+/// below.
+const GONE: i64 = 6;
 
 /// One entry on its way into the table.
 #[derive(Debug)]
@@ -60,7 +63,7 @@ pub(super) struct ScanRow {
 pub(super) enum Listed {
     Ended(Completeness),
     Failed(Fault),
-    /// It went away after its parent was listed.
+    /// It went away after its parent was listed, which a new listing of the parent proves.
     Gone,
 }
 
@@ -113,10 +116,7 @@ pub(super) async fn write(
     }
     for (dir, listed) in ends {
         let (state, doubt) = match listed {
-            Listed::Gone => {
-                forget_dir(&mut tx, run, side, dir).await?;
-                continue;
-            }
+            Listed::Gone => (GONE, None),
             Listed::Ended(Completeness::Proven { .. }) => (PROVEN, None),
             Listed::Ended(whole @ Completeness::Doubtful { doubts }) => {
                 (if whole.is_whole() { HELD } else { DOUBTFUL }, serde_json::to_string(doubts).ok())
@@ -133,16 +133,6 @@ pub(super) async fn write(
             .await?;
     }
     Ok(tx.commit().await?)
-}
-
-async fn forget_dir(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, dir: &RelPath) -> Result<(), DbError> {
-    sqlx::query("DELETE FROM scan WHERE run = ? AND side = ? AND path = ?")
-        .bind(run.0)
-        .bind(side.number())
-        .bind(dir.as_bytes())
-        .execute(tx)
-        .await?;
-    Ok(())
 }
 
 /// Forgets what a try that failed found in a directory; nothing deeper was read yet.
@@ -220,6 +210,36 @@ pub(super) async fn waiting(db: &Db, run: RunId, side: Side, limit: i64) -> Resu
     rows.into_iter().map(|(target, source)| Ok((path(&target)?, path(source.as_deref().unwrap_or(&target))?))).collect()
 }
 
+/// Directories that could not be listed, after `after`: target path, source path, and why.
+pub(super) async fn failed(
+    db: &Db,
+    run: RunId,
+    side: Side,
+    after: &RelPath,
+    limit: i64,
+) -> Result<Vec<(RelPath, RelPath, Fault)>, DbError> {
+    let rows = sqlx::query(
+        "SELECT path, source, doubt FROM scan WHERE run = ? AND side = ? AND kind = 1 AND listing = ? AND listing > 2 \
+         AND path > ? ORDER BY path LIMIT ?",
+    )
+    .bind(run.0)
+    .bind(side.number())
+    .bind(FAILED)
+    .bind(after.as_bytes())
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let target: Vec<u8> = row.try_get("path")?;
+            let source: Option<Vec<u8>> = row.try_get("source")?;
+            let why =
+                fault(row.try_get("doubt")?)?.ok_or_else(|| crate::mirror::store::unreadable("a failed listing"))?;
+            Ok((path(&target)?, path(source.as_deref().unwrap_or(&target))?, why))
+        })
+        .collect()
+}
+
 /// A path with all that is known about it.
 #[derive(Debug)]
 pub(crate) struct Merged {
@@ -244,12 +264,13 @@ pub(crate) async fn merged(
          t.kind AS t_kind, t.size AS t_size, t.mtime AS t_mtime, t.mtime_precision AS t_precision, t.mtime_told AS t_told \
          FROM scan s LEFT JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) \
          LEFT JOIN scan t ON t.run = ?2 AND t.side = 1 AND t.path = s.path \
-         WHERE s.run = ?2 AND s.side = 0 AND s.path > ?3 ORDER BY s.path LIMIT ?4",
+         WHERE s.run = ?2 AND s.side = 0 AND s.path > ?3 AND s.listing <> ?5 ORDER BY s.path LIMIT ?4",
     )
     .bind(job.0)
     .bind(run.0)
     .bind(after.as_bytes())
     .bind(limit)
+    .bind(GONE)
     .fetch_all(db.read())
     .await?;
     rows.iter().map(merged_row).collect()
@@ -333,7 +354,7 @@ pub(crate) async fn dirs_to_settle(
     let rows = sqlx::query(
         "SELECT s.path, s.size, s.mtime, s.mtime_precision, s.mtime_told, s.mode, s.touched FROM scan s \
          LEFT JOIN scan t ON t.run = s.run AND t.side = 1 AND t.path = s.path \
-         WHERE s.run = ?1 AND s.side = 0 AND s.kind = 1 AND (?2 IS NULL OR s.path > ?2) AND s.refused IS NULL \
+         WHERE s.run = ?1 AND s.side = 0 AND s.kind = 1 AND (?2 IS NULL OR s.path > ?2) AND s.refused IS NULL AND s.listing <> ?4 \
          AND (s.touched = 1 OR t.path IS NULL OR (s.mode & 63) <> (t.mode & 63) OR (s.mtime IS NOT NULL AND \
               (t.mtime IS NULL OR abs(t.mtime / 1000000000 - s.mtime / 1000000000) > \
               CASE s.mtime_precision WHEN 0 THEN 0 WHEN 1 THEN 0 WHEN 2 THEN 60 ELSE 86400 END))) \
@@ -342,6 +363,7 @@ pub(crate) async fn dirs_to_settle(
     .bind(run.0)
     .bind(after.map(RelPath::as_bytes))
     .bind(limit)
+    .bind(GONE)
     .fetch_all(db.read())
     .await?;
     rows.iter()
@@ -383,12 +405,13 @@ pub(crate) struct Directories {
 /// How the directories of the source were listed.
 pub(crate) async fn directories(db: &Db, run: RunId) -> Result<Directories, DbError> {
     let (all, unsure, held): (i64, i64, i64) = sqlx::query_as(
-        "SELECT count(*), coalesce(sum(listing NOT IN (?1, ?2)), 0), coalesce(sum(listing = ?2), 0) FROM scan \
+        "SELECT count(*), coalesce(sum(listing NOT IN (?1, ?2, ?4)), 0), coalesce(sum(listing = ?2), 0) FROM scan \
          WHERE run = ?3 AND side = 0 AND kind = 1 AND refused IS NULL",
     )
     .bind(PROVEN)
     .bind(HELD)
     .bind(run.0)
+    .bind(GONE)
     .fetch_one(db.read())
     .await?;
     let rows = sqlx::query(

@@ -125,11 +125,11 @@ async fn what_the_source_deletes_meanwhile_is_not_missing() {
     lab.go((1, 1), &source, &target, quick()).await;
     let read = source.log().iter().position(|step| step == "read a.txt").unwrap() as u64 + 1;
     let target = Memory::new();
-    source.script(|s| s.fail_at = Some((read, Fault::new(Phase::Open, FaultKind::Missing, "gone"))));
+    source.script(|s| s.gone_at = Some((read, path("a.txt"))));
     let summary = lab.go((2, 2), &source, &target, quick()).await;
     assert!(summary.complete && summary.missing.is_empty(), "{summary:?}");
     assert_eq!((summary.counts.files_vanished, summary.counts.files_published), (1, 3), "{summary:?}");
-    assert!(summary.notes.iter().any(|note| note.contains("went away")), "{summary:?}");
+    assert!(summary.notes.iter().any(|note| note.ends_with("could be copied: a.txt")), "{summary:?}");
 }
 
 #[tokio::test]

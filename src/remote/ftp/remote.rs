@@ -108,7 +108,7 @@ impl FtpRemote {
                     None => self.stat_by_listing(path, name).await,
                 }
             }
-            5 if fault::is_missing(&reply.text()) => Ok(None),
+            // Also when it says that nothing is there: the listing may know better.
             _ => self.stat_by_listing(path, name).await,
         }
     }
@@ -151,8 +151,7 @@ impl FtpRemote {
         let parent = path.parent().unwrap_or_default();
         let mut lister = match FtpLister::open(Arc::clone(&self.pool), &self.absolute(&parent)).await {
             Ok(lister) => Box::new(lister),
-            Err(fault) if fault.kind == FaultKind::Missing => return Ok(None),
-            // vsftpd says the same 550 to a folder that is missing and to one that is closed: look one higher.
+            // Servers say the same 550 to a folder that is missing and to one that is closed: look one higher.
             Err(fault) if fault.evidence.code == Some(550) && !parent.is_root() => {
                 return match Box::pin(self.stat(&parent)).await? {
                     Some(entry) if entry.kind == EntryKind::Dir => Err(fault),
@@ -166,7 +165,7 @@ impl FtpRemote {
             found = found.or_else(|| batch.into_iter().find(|entry| entry.name == *name));
         }
         let completeness = lister.finish().await?;
-        if found.is_none() && !completeness.is_proven() && !is_only_empty(&completeness) {
+        if found.is_none() && !completeness.is_proven() {
             let why =
                 format!("cannot tell whether {} is there: the listing of its folder may be incomplete", path.display());
             return Err(Fault::new(Phase::Command, FaultKind::Incomplete, why));
@@ -376,17 +375,6 @@ pub async fn size(pool: &Arc<Pool>, path: &[u8]) -> Result<Option<u64>, Fault> {
         return Err(fault::of_reply(Phase::Command, "asking for the size", &reply));
     }
     Ok((reply.class() == 2).then(|| reply.last_text().trim().parse().ok()).flatten())
-}
-
-/// Is emptiness that nobody confirmed the only doubt?
-fn is_only_empty(completeness: &crate::remote::Completeness) -> bool {
-    use crate::remote::{Completeness, Doubt};
-    match completeness {
-        Completeness::Proven { .. } => true,
-        Completeness::Doubtful { doubts } => {
-            doubts.iter().all(|d| matches!(d, Doubt::RoundCount { .. } | Doubt::WeakCommand { .. }))
-        }
-    }
 }
 
 fn trimmed(path: &[u8]) -> &[u8] {
