@@ -16,11 +16,12 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::ftpd::{Ftpd, Server};
-use crate::support::scripted::{Act, Script, data, pause, say};
+use crate::support::scripted::{Act, Script, Scripted, data, pause, say};
 
 mod filters;
 mod lies;
 mod million;
+mod names_only;
 
 pub struct Lab {
     folder: TempDir,

@@ -24,7 +24,7 @@ const QUEUE: usize = 16;
 const ROWS: usize = 4000;
 /// Directories that wait in memory; more wait in the store.
 const DIRS: usize = 4096;
-/// Directories that could not be listed and are looked at together.
+/// Paths that are looked at together.
 const PAGE: i64 = 1000;
 
 enum Message {
@@ -164,11 +164,16 @@ impl Walker<'_> {
 
     /// Directories that were too many for memory.
     async fn stored(&self) -> Result<Vec<Dir>, Broken> {
-        let (answer, stored) = oneshot::channel();
-        self.send(Message::Flush(answer)).await?;
-        stored.await.map_err(|_| Broken::Queue)?;
+        self.flush().await?;
         let limit = i64::try_from(DIRS).unwrap_or(i64::MAX);
         Ok(store::waiting(&self.engine.order.db, self.engine.order.run, self.side, limit).await?)
+    }
+
+    /// Waits until everything that was sent before is in the store.
+    async fn flush(&self) -> Result<(), Broken> {
+        let (answer, stored) = oneshot::channel();
+        self.send(Message::Flush(answer)).await?;
+        stored.await.map_err(|_| Broken::Queue)
     }
 
     async fn send(&self, message: Message) -> Result<(), Broken> {
@@ -213,32 +218,52 @@ impl Walker<'_> {
             Ok(lister) => lister,
             Err(fault) => return Ok(Err(fault)),
         };
-        let mut found = Found::default();
+        let (mut found, mut unknown) = (Found::default(), false);
         loop {
             match lister.next().await {
                 Ok(Some(entries)) => {
-                    let entries = match self.known(&dir.1, entries).await {
-                        Ok(entries) => entries,
-                        Err(fault) => return Ok(Err(fault)),
-                    };
-                    let rows = entries.into_iter().filter_map(|entry| self.row(dir, &entry, &mut found)).collect();
+                    unknown |= entries.iter().any(|entry| entry.kind == EntryKind::Unknown);
+                    let rows = entries.iter().filter_map(|entry| self.row(dir, entry, &mut found)).collect();
                     self.send(Message::Entries(rows)).await?;
                 }
                 Ok(None) => break,
                 Err(fault) => return Ok(Err(fault)),
             }
         }
-        Ok(lister.finish().await.map(|listed| (listed, found)))
+        let listed = match lister.finish().await {
+            Ok(listed) => listed,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        if unknown && let Err(fault) = self.identify(dir, &mut found).await? {
+            return Ok(Err(fault));
+        }
+        Ok(Ok((listed, found)))
     }
 
-    /// Asks for each entry whose listing does not say what it is: bare names, or facts without a type.
-    async fn known(&self, dir: &RelPath, mut entries: Vec<Entry>) -> Result<Vec<Entry>, Fault> {
-        for entry in entries.iter_mut().filter(|entry| entry.kind == EntryKind::Unknown) {
-            if let Some(found) = self.remote.stat(&dir.join(&entry.name)).await? {
-                *entry = found;
+    /// Asks for each entry of a directory whose listing does not say what it is: bare names, or facts without a type.
+    /// Only now, when the listing has given its session back: listers that wait for one another's would wait for ever.
+    async fn identify(&self, dir: &Dir, found: &mut Found) -> Result<Result<(), Fault>, Broken> {
+        let (db, run) = (&self.engine.order.db, self.engine.order.run);
+        let mut after = dir.0.clone();
+        loop {
+            self.flush().await?;
+            let page = store::unknown(db, run, self.side, &dir.0, &after, PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok(Ok(())) };
+            after = last.clone();
+            for (target, source) in page {
+                let entry = match self.remote.stat(&source).await {
+                    Ok(Some(entry)) => entry,
+                    // It stays unknown, and is reported.
+                    Ok(None) => continue,
+                    Err(fault) => return Ok(Err(fault)),
+                };
+                let message = match self.row(dir, &entry, found) {
+                    Some(row) => Message::Entries(vec![row]),
+                    None => Message::End(target, Listed::LeftOut),
+                };
+                self.send(message).await?;
             }
         }
-        Ok(entries)
     }
 
     /// What the table will hold of an entry; nothing for what the policy leaves out.
@@ -250,10 +275,15 @@ impl Walker<'_> {
             Side::Target if entry.name.is_reserved() => return None,
             Side::Target => (entry.name.clone(), None),
             Side::Source => {
-                if self.engine.filter.leaves_out(&source, is_dir) {
+                let unknown = entry.kind == EntryKind::Unknown;
+                // What nobody knows yet is left out only when it would be as a file and as a directory.
+                if self.engine.filter.leaves_out(&source, is_dir)
+                    && (!unknown || self.engine.filter.leaves_out(&source, true))
+                {
                     return None;
                 }
-                self.engine.progress.entries_seen.fetch_add(1, Relaxed);
+                // An unknown one is counted when it is known.
+                self.engine.progress.entries_seen.fetch_add(u64::from(!unknown), Relaxed);
                 match self.engine.names.map(&entry.name) {
                     Ok(name) => (name, None),
                     Err(fault) => (entry.name.clone(), Some(fault)),

@@ -65,6 +65,8 @@ pub(super) enum Listed {
     Failed(Fault),
     /// It went away after its parent was listed, which a new listing of the parent proves.
     Gone,
+    /// No directory, and nothing that the policy wants: its name alone did not say so.
+    LeftOut,
 }
 
 /// Rows per statement: far below SQLite's limit of bound values, and one statement for the cache.
@@ -117,6 +119,10 @@ pub(super) async fn write(
     for (dir, listed) in ends {
         let (state, doubt) = match listed {
             Listed::Gone => (GONE, None),
+            Listed::LeftOut => {
+                leave_out(&mut tx, run, side, dir).await?;
+                continue;
+            }
             Listed::Ended(Completeness::Proven { .. }) => (PROVEN, None),
             Listed::Ended(whole @ Completeness::Doubtful { doubts }) => {
                 (if whole.is_whole() { HELD } else { DOUBTFUL }, serde_json::to_string(doubts).ok())
@@ -135,14 +141,54 @@ pub(super) async fn write(
     Ok(tx.commit().await?)
 }
 
-/// Forgets what a try that failed found in a directory; nothing deeper was read yet.
-pub(super) async fn forget_children(db: &Db, run: RunId, side: Side, dir: &RelPath) -> Result<(), DbError> {
-    // Everything below `dir` sorts between "dir/" and "dir0": '0' comes after '/'.
-    let (from, to) = if dir.is_root() {
+async fn leave_out(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, at: &RelPath) -> Result<(), DbError> {
+    sqlx::query("DELETE FROM scan WHERE run = ? AND side = ? AND path = ?")
+        .bind(run.0)
+        .bind(side.number())
+        .bind(at.as_bytes())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Where everything below `dir` sorts: after "dir/" and before "dir0", because '0' comes after '/'.
+fn below(dir: &RelPath) -> (Vec<u8>, Option<Vec<u8>>) {
+    if dir.is_root() {
         (Vec::new(), None)
     } else {
         ([dir.as_bytes(), b"/"].concat(), Some([dir.as_bytes(), b"0"].concat()))
-    };
+    }
+}
+
+/// Entries of `dir` whose kind is not known, after `after`: target path and source path. Nothing deeper was read yet.
+pub(super) async fn unknown(
+    db: &Db,
+    run: RunId,
+    side: Side,
+    dir: &RelPath,
+    after: &RelPath,
+    limit: i64,
+) -> Result<Vec<(RelPath, RelPath)>, DbError> {
+    let (from, to) = below(dir);
+    let rows: Vec<(Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
+        "SELECT path, source FROM scan WHERE run = ?1 AND side = ?2 AND kind = ?3 AND refused IS NULL \
+         AND path > max(?4, ?5) AND (?6 IS NULL OR path < ?6) ORDER BY path LIMIT ?7",
+    )
+    .bind(run.0)
+    .bind(side.number())
+    .bind(codes::kind_number(Kind::Unknown))
+    .bind(from)
+    .bind(after.as_bytes())
+    .bind(to)
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.into_iter().map(|(target, source)| Ok((path(&target)?, path(source.as_deref().unwrap_or(&target))?))).collect()
+}
+
+/// Forgets what a try that failed found in a directory; nothing deeper was read yet.
+pub(super) async fn forget_children(db: &Db, run: RunId, side: Side, dir: &RelPath) -> Result<(), DbError> {
+    let (from, to) = below(dir);
     let mut tx = db.write().await?;
     sqlx::query("DELETE FROM scan WHERE run = ? AND side = ? AND path > ? AND (?4 IS NULL OR path < ?4)")
         .bind(run.0)

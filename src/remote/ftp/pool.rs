@@ -114,7 +114,8 @@ impl Pool {
 
     /// A session for a command or a listing: a rested one, a new one, or the next that is given back. It comes
     /// before transfers that wait, too: what a file needs when its bytes are there must not queue behind the
-    /// next file. There is no deadline: what keeps the sessions busy has its own.
+    /// next file. There is no deadline: a transfer may rightly hold a session for hours. So nobody waits here who holds
+    /// a session already: what keeps the sessions busy must come to its end without us.
     ///
     /// # Errors
     /// What the new connection failed of.
