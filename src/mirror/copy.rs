@@ -5,14 +5,17 @@
 //! confirmed, after its last bytes were read from the source again and compared.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::engine::{Broken, Engine};
 use super::journal::{self, Attempt, Change, FileRow, Item};
 use super::plan::{self, Known, nanos};
 use super::scan::store::Side;
+use super::settle::{self, Clocks, Rest};
 use super::transfer::{self, Moved};
 use super::words::{Action, ItemState};
 use super::{Existing, publish};
@@ -23,6 +26,8 @@ use crate::model::{Digest, Fault, FaultKind, Fingerprint, Phase, Precision};
 pub(super) enum Failure {
     /// The run as a whole ends.
     Broken(Broken),
+    /// The file may still be written: nothing was tried, and so long it has to rest first.
+    Unsettled(Duration),
     /// This try failed.
     Fault {
         /// Who is to blame.
@@ -82,10 +87,18 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) ->
     if item.replaces && keep(engine, item, &before, known).await? {
         return Ok(());
     }
-    settled(engine, &before)?;
+    let rest = rest(engine, item, &before);
+    if let Rest::Wait(pause) = rest {
+        return Err(Failure::Unsettled(pause));
+    }
     let ticket = engine.progress.show(&item.path, before.size);
     let moved = transfer::transfer(engine, item, &before, &ticket, lane).await?;
-    let version = match still_the_same(engine, item, &before, &moved).await {
+    let compared = match still_the_same(engine, item, &before, &moved).await {
+        // No time would show that the file was written meanwhile; its content does.
+        Ok(version) if rest == Rest::Untold => read_again(engine, item, &moved, lanes).await.map(|()| version),
+        compared => compared,
+    };
+    let version = match compared {
         Ok(version) => version,
         Err(failure) if failure.is_of(&[FaultKind::Changed, FaultKind::Mismatch]) => {
             // What arrived may be of two versions: nothing of it is gone on with.
@@ -182,17 +195,32 @@ async fn keep(
     Ok(true)
 }
 
-/// A file that was written a moment ago may be written again within the same tick of its time, which
-/// nothing would show: it has to wait.
-fn settled(engine: &Engine, before: &Fingerprint) -> Result<(), Failure> {
-    let Some(mtime) = before.mtime.filter(|m| m.precision > Precision::Nanosecond) else { return Ok(()) };
-    let age = engine.order.clock.now().duration_since(mtime.at);
-    let quiet = SignedDuration::from_secs(engine.order.policy.settle_seconds.into());
-    if age.is_negative() || age >= quiet {
+/// May the file be read now? A version counts as seen since the listing, or since an earlier try looked at it.
+fn rest(engine: &Engine, item: &mut Item, before: &Fingerprint) -> Rest {
+    let now = Instant::now();
+    let scanned = engine.scanned.get();
+    let listed = scanned.filter(|_| item.listed == *before).map(|scanned| scanned.at);
+    let looked = item.seen.take().filter(|(version, _)| version == before).map(|(_, since)| since);
+    let since = looked.or(listed).unwrap_or(now);
+    item.seen = Some((before.clone(), since));
+    let clocks = Clocks { now: engine.order.clock.now(), newest: scanned.and_then(|scanned| scanned.newest) };
+    settle::rest(before, now - since, clocks, engine.order.policy.settle_seconds)
+}
+
+/// A fault of the source after the bytes had moved.
+const fn blame(moved: &Moved, fault: Fault) -> Failure {
+    Failure::Fault { side: Side::Source, fault, from: moved.from, bytes: moved.size - moved.from }
+}
+
+/// Reads a file whose time nobody tells a second time: was it the same all along?
+async fn read_again(engine: &Engine, item: &Item, moved: &Moved, lanes: &Semaphore) -> Result<(), Failure> {
+    let _lane = lanes.acquire().await.map_err(|_| Broken::Stopped)?;
+    let again = transfer::source_digest(engine, &item.path).await.map_err(|fault| blame(moved, fault))?;
+    if again == moved.digest {
         return Ok(());
     }
-    let message = "the file was written a moment ago and may still be written: it is tried again later";
-    Err(at_source(Fault::new(Phase::Open, FaultKind::Changed, message)))
+    let message = "the file changed in the source while it was read";
+    Err(blame(moved, Fault::new(Phase::Verify, FaultKind::Changed, message)))
 }
 
 /// Looks at the source again: only a version that was there before and after is a version.
@@ -202,7 +230,7 @@ async fn still_the_same(
     before: &Fingerprint,
     moved: &Moved,
 ) -> Result<Fingerprint, Failure> {
-    let blame = |fault| Failure::Fault { side: Side::Source, fault, from: moved.from, bytes: moved.size - moved.from };
+    let blame = |fault| blame(moved, fault);
     let changed = |message: &str| Fault::new(Phase::Verify, FaultKind::Changed, message);
     let after = engine.order.source.stat(&item.path).await.map_err(blame)?;
     let Some(after) = after.map(|entry| entry.fingerprint()) else {

@@ -18,7 +18,7 @@ use super::journal::{self, Attempt, Change, Item};
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
 use super::{MirrorError, vanished};
-use crate::model::{Fault, FaultKind, ItemId};
+use crate::model::{Fault, FaultKind, ItemId, Phase};
 
 /// Items read from the store at once.
 const PAGE: i64 = 500;
@@ -28,12 +28,17 @@ const MOST_WAITING: usize = 1000;
 /// Files that are verified and published while others are read; the disk syncs many at the price of one.
 const AHEAD: usize = 24;
 
+/// So long a file may rest in all before it is read: a minute, the coarsest tick that is waited for, and a little more.
+const LONGEST_REST: Duration = Duration::from_secs(70);
+
 /// A file on its way.
 struct Task {
     item: Item,
     history: History,
     /// The farthest that was ever confirmed.
     reached: u64,
+    /// How long it was waited for in all, because it might still be written.
+    rested: Duration,
 }
 
 struct Report {
@@ -142,7 +147,12 @@ impl Dispatcher<'_> {
             }
             self.fresh.extend(page);
         }
-        Ok(self.fresh.pop_front().map(|item| Task { reached: item.confirmed, item, history: History::default() }))
+        Ok(self.fresh.pop_front().map(|item| Task {
+            reached: item.confirmed,
+            item,
+            history: History::default(),
+            rested: Duration::ZERO,
+        }))
     }
 
     fn start(&mut self, mut task: Task) {
@@ -170,6 +180,7 @@ impl Dispatcher<'_> {
         };
         let (side, fault, from, bytes) = match failure {
             Failure::Broken(broken) => return Err(broken),
+            Failure::Unsettled(pause) => return self.let_rest(task, started, pause).await,
             Failure::Fault { side, fault, from, bytes } => (side, fault, from, bytes),
         };
         tracing::debug!(path = %task.item.path.display(), side = side.word(), fault = %fault, "a try failed");
@@ -215,6 +226,20 @@ impl Dispatcher<'_> {
         Ok(())
     }
 
+    /// The file may still be written. When it does not come to rest within a bounded time, it is left for the next run.
+    async fn let_rest(&mut self, mut task: Task, started: jiff::Timestamp, pause: Duration) -> Result<(), Broken> {
+        task.rested += pause;
+        if task.rested <= LONGEST_REST {
+            self.waiting.push((Instant::now() + pause, task));
+            return Ok(());
+        }
+        let message = "the file is being written in the source all the time: the next run looks at it again";
+        let fault = Fault::new(Phase::Open, FaultKind::Changed, message);
+        self.note(&mut task, started, &fault, (0, 0), Verdict::GiveUp).await?;
+        self.engine.progress.files_failed.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
     /// Begins nothing new for a while.
     fn pause(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
@@ -252,7 +277,7 @@ impl Dispatcher<'_> {
             Err(Failure::Fault { fault, from, bytes, .. }) => {
                 self.note(&mut task, started, &fault, (from, bytes), Verdict::Again(Duration::ZERO)).await
             }
-            Ok(()) | Err(Failure::Broken(_)) => Ok(()),
+            Ok(()) | Err(Failure::Broken(_) | Failure::Unsettled(_)) => Ok(()),
         }
     }
 }

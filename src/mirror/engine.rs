@@ -1,9 +1,10 @@
 //! What all steps of a run share, and the order of the steps.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +56,8 @@ pub(super) struct Engine {
     pub journal: Journal,
     /// Background work of this run.
     pub tasks: Tasks,
+    /// What both sides showed, once they were read.
+    pub scanned: Arc<OnceLock<Scanned>>,
     started: Instant,
 }
 
@@ -140,6 +143,13 @@ impl Engine {
     }
 }
 
+/// When the source had been read, and the newest time that it showed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scanned {
+    pub at: Instant,
+    pub newest: Option<Timestamp>,
+}
+
 /// More side by side helps nobody.
 const MOST_WIDTH: u16 = 64;
 
@@ -170,6 +180,7 @@ pub(super) async fn run(
         stop: stop.child_token(),
         journal,
         tasks: tasks.clone(),
+        scanned: Arc::default(),
         started: Instant::now(),
     };
     let writer = tasks.spawn("mirror journal", writer);
@@ -249,6 +260,8 @@ async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     engine.progress.enter(Stage::Listing);
     scan::both(engine).await?;
     facts.scanned = true;
+    let newest = scan::store::newest(&engine.order.db, engine.order.run, engine.order.clock.now()).await?;
+    engine.scanned.get_or_init(|| Scanned { at: Instant::now(), newest });
     journal::unbury(&engine.order.db, engine.order.job, engine.order.run).await?;
     if !engine.order.policy.dry_run {
         intents::settle(engine).await?;

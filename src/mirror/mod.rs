@@ -19,6 +19,7 @@ mod progress;
 mod publish;
 mod retry;
 mod scan;
+mod settle;
 pub mod store;
 mod summary;
 mod transfer;

@@ -26,8 +26,8 @@ pub struct Policy {
     pub charset: Option<String>,
     /// Keep permission bits where the source tells them.
     pub keep_mode: bool,
-    /// A file whose time is younger than this many seconds may still be written: it is left for later in
-    /// the run. 0 = no waiting.
+    /// A file may still be written for this many seconds beyond the tick in which its time is told: it is left for
+    /// later in the run. 0 = no waiting.
     pub settle_seconds: u32,
     /// Tries per file without progress before it counts as failed in this run.
     pub attempts: u32,

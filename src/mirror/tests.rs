@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 mod review;
+mod settle;
 
 use super::store::{self, ItemFilter};
 use super::{Deletions, Ended, Existing, ItemState, MirrorRun, Policy, Progress, Summary, run};

@@ -145,6 +145,18 @@ async fn read_part(engine: &Engine, part: &RelPath, length: u64) -> Result<Optio
     Ok(Some((hash, tail)))
 }
 
+/// SHA-256 of what the source gives out now.
+pub(super) async fn source_digest(engine: &Engine, path: &RelPath) -> Result<Digest, Fault> {
+    let mut reader = engine.order.source.read(path, 0).await?;
+    let mut hash = Context::new(&SHA256);
+    while let Some(bytes) = reader.next().await? {
+        hash.update(&bytes);
+    }
+    reader.finish().await?;
+    let hash = hash.finish();
+    Digest::try_from(hash.as_ref()).map_err(|error| Fault::new(Phase::Verify, FaultKind::Io, error.to_string()))
+}
+
 struct Mover<'a> {
     engine: &'a Engine,
     item: &'a mut Item,

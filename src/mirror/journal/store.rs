@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};
+use tokio::time::Instant;
 
 use super::{Attempt, Change, FileRow};
 use crate::audit::Event;
@@ -31,6 +32,8 @@ pub(crate) struct Item {
     pub digest: Option<Digest>,
     /// Tries in all starts of this run.
     pub attempts: u32,
+    /// The version at the last look, and since when it has been seen.
+    pub seen: Option<(Fingerprint, Instant)>,
 }
 
 /// An item that the plan makes.
@@ -120,6 +123,7 @@ pub(crate) async fn still_open(db: &Db, run: RunId, after: ItemId, limit: i64) -
                 confirmed: length(row.try_get("confirmed")?)?,
                 digest: digest(row.try_get("sha256")?)?,
                 attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
+                seen: None,
             })
         })
         .collect()

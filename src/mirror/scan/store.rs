@@ -1,5 +1,6 @@
 //! What both sides show in this run, in the table `scan`.
 
+use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
@@ -422,6 +423,17 @@ pub(crate) async fn dirs_to_settle(
             })
         })
         .collect()
+}
+
+/// The newest time of a file in the source that is not after `now`.
+pub(crate) async fn newest(db: &Db, run: RunId, now: Timestamp) -> Result<Option<Timestamp>, DbError> {
+    let newest: Option<i64> =
+        sqlx::query_scalar("SELECT max(mtime) FROM scan WHERE run = ? AND side = 0 AND kind = 0 AND mtime <= ?")
+            .bind(run.0)
+            .bind(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX))
+            .fetch_one(db.read())
+            .await?;
+    Ok(newest.and_then(|at| Timestamp::from_nanosecond(at.into()).ok()))
 }
 
 /// What the source shows at `path` of the target's naming: its kind, and for a directory whether it was
