@@ -103,8 +103,10 @@ async fn take(jobs: &Jobs, request: &OnceRequest, owner: &Owner) -> Result<Run, 
         }
     };
     let mut broke_off = false;
-    let id = match runs::active_of(&mut tx, job).await? {
-        None => runs::enqueue(&mut tx, (&request.actor, now), job, Cause::AdHoc, None).await?,
+    // A dry run only tells: an interrupted run is not its to end.
+    let dry = request.policy.dry_run;
+    let id = match runs::active(&mut tx, job, dry).await? {
+        None => runs::enqueue_as(&mut tx, (&request.actor, now), job, (Cause::AdHoc, None), dry).await?,
         Some(run) => {
             free(jobs, &mut tx, &run, owner).await?;
             broke_off = run.state.is_held();

@@ -9,7 +9,7 @@ use super::publish;
 use super::scan::store as scan;
 use super::words::Action;
 use crate::audit::Event;
-use crate::model::{Fault, RelPath};
+use crate::model::{Fault, RelPath, RunId};
 
 const PAGE: i64 = 1000;
 
@@ -197,8 +197,7 @@ async fn intend(engine: &Engine, going: &[Candidate]) -> Result<(), Broken> {
 }
 
 /// For the journal and the audit log: it lies in the trash.
-pub(super) fn trashed(engine: &Engine, path: RelPath, target: RelPath, is_dir: bool) -> Change {
-    let run = engine.order.run;
+pub(super) fn trashed(engine: &Engine, run: RunId, path: RelPath, target: RelPath, is_dir: bool) -> Change {
     let event = Event::FileTrashed { run, path: target.clone(), batch: format!("run-{run}") };
     Change::Trashed { job: engine.order.job, run, path, target, is_dir, event }
 }
@@ -213,7 +212,7 @@ async fn move_one(engine: &Engine, candidate: Candidate, failed: &mut Failures) 
                 scan::touch(&mut tx, run, &[parent]).await?;
                 tx.commit().await.map_err(crate::db::DbError::from)?;
             }
-            engine.journal.commit(trashed(engine, candidate.path, candidate.target, candidate.is_dir)).await
+            engine.journal.commit(trashed(engine, run, candidate.path, candidate.target, candidate.is_dir)).await
         }
         moved => {
             failed.note(&candidate.target, moved.map(drop));
@@ -236,7 +235,7 @@ async fn try_move(engine: &Engine, candidate: &Candidate) -> Result<bool, Fault>
             return Ok(false);
         }
     }
-    target.trash(&candidate.target, &publish::batch(engine)?).await?;
+    target.trash(&candidate.target, &publish::batch(engine.order.run)?).await?;
     Ok(true)
 }
 

@@ -1,28 +1,29 @@
-//! What an earlier start of this run was about to do when its process died: was it done? The journal notes a
-//! deletion or a new directory before the deed, so that the deed is in the audit log whenever it happened.
+//! What an earlier start of this run, or an earlier run of the job, was about to do when its process died: was it
+//! done? The journal notes a deletion or a new directory before the deed, so that the deed is in the audit log whenever
+//! it happened.
 
 use super::engine::{Broken, Engine};
-use super::journal::{self, Change};
+use super::journal::{self, Change, Intent};
 use super::planner::dir_row;
 use super::words::Action;
 use super::{delete, publish};
 use crate::audit::Event;
-use crate::model::{EntryKind, Fault, RelPath};
+use crate::model::{EntryKind, Fault, RelPath, RunId};
 use crate::remote::TRASH;
 
 /// Looks at each and notes how it went. What was not done is planned anew.
 pub(super) async fn settle(engine: &Engine) -> Result<(), Broken> {
-    let (db, run) = (&engine.order.db, engine.order.run);
-    for (path, target, is_dir) in journal::intended(db, run, Action::Trash).await? {
-        let moved = engine.persist(|| async { Ok(was_trashed(engine, &target).await) }).await?;
+    let (db, job, this) = (&engine.order.db, engine.order.job, engine.order.run);
+    for Intent { run, path, target, is_dir } in journal::intended(db, job, this, Action::Trash).await? {
+        let moved = engine.persist(|| async { Ok(was_trashed(engine, run, &target).await) }).await?;
         let change = if matches!(moved, Ok(true)) {
-            delete::trashed(engine, path, target, is_dir)
+            delete::trashed(engine, run, path, target, is_dir)
         } else {
             Change::Dropped { run, path }
         };
         engine.journal.commit(change).await?;
     }
-    for (path, target, _) in journal::intended(db, run, Action::MakeDir).await? {
+    for Intent { run, path, target, .. } in journal::intended(db, job, this, Action::MakeDir).await? {
         let there = engine.persist(|| async { Ok(engine.order.target.stat(&target).await) }).await?;
         if there.is_ok_and(|entry| entry.is_some_and(|entry| entry.kind == EntryKind::Dir)) {
             let event = Event::DirMade { run, path: target.clone() };
@@ -32,12 +33,12 @@ pub(super) async fn settle(engine: &Engine) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Is it gone from its place and in this run's trash?
-async fn was_trashed(engine: &Engine, target: &RelPath) -> Result<bool, Fault> {
+/// Is it gone from its place and in that run's trash?
+async fn was_trashed(engine: &Engine, run: RunId, target: &RelPath) -> Result<bool, Fault> {
     if engine.order.target.stat(target).await?.is_some() {
         return Ok(false);
     }
-    let mut kept = RelPath::new(TRASH).map_err(publish::bad_name)?.join(&publish::batch(engine)?);
+    let mut kept = RelPath::new(TRASH).map_err(publish::bad_name)?.join(&publish::batch(run)?);
     for name in target.names() {
         kept = kept.join(&name);
     }

@@ -10,7 +10,7 @@ use super::journal::{self, Attempt, Change, FileRow, Item};
 use super::plan::nanos;
 use super::words::Action;
 use crate::audit::Event;
-use crate::model::{Digest, EntryKind, Fault, FaultKind, Fingerprint, Name, Phase};
+use crate::model::{Digest, EntryKind, Fault, FaultKind, Fingerprint, Name, Phase, RunId};
 
 /// Permission bits of files whose source tells none.
 const FILE_MODE: u32 = 0o644;
@@ -94,16 +94,16 @@ async fn make_room(
     if there.size == Some(size) && target.digest(&item.target).await.map_err(at_target)? == Some(digest) {
         return Ok(true);
     }
-    let batch = batch(engine).map_err(at_target)?;
+    let batch = batch(engine.order.run).map_err(at_target)?;
     target.trash(&item.target, &batch).await.map_err(at_target)?;
     let run = engine.order.run;
     events.push(Event::FileTrashed { run, path: item.target.clone(), batch: batch.display().into_owned() });
     Ok(false)
 }
 
-/// The folder of this run in the trash.
-pub(super) fn batch(engine: &Engine) -> Result<Name, Fault> {
-    Name::new(format!("run-{}", engine.order.run)).map_err(bad_name)
+/// The folder of a run in the trash.
+pub(super) fn batch(run: RunId) -> Result<Name, Fault> {
+    Name::new(format!("run-{run}")).map_err(bad_name)
 }
 
 pub(super) fn bad_name(error: crate::model::NameError) -> Fault {

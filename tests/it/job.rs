@@ -741,3 +741,27 @@ async fn once_goes_on_with_its_own_run_and_works_beside_a_server() {
     assert_eq!(a.job, b.job, "the same pair is the same job, so the second run is incremental");
     assert!(house.jobs.list(false).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_dry_run_leaves_an_interrupted_run_alone() {
+    let house = House::new().await;
+    let engine: Arc<dyn Engine> = house.engine.clone();
+    let request = OnceRequest {
+        source: Endpoint::parse("ftp://anna:hush@legacy.example/").unwrap(),
+        target: Endpoint::parse("/srv/causeway-test/dry").unwrap(),
+        policy: Policy::default(),
+        actor: Actor::System,
+    };
+    let dry = OnceRequest { policy: Policy { dry_run: true, ..Policy::default() }, ..request.clone() };
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    let first = run_once(&house.jobs, &engine, request.clone(), Arc::default(), stopped).await.unwrap();
+    assert_eq!(first.state, RunState::Interrupted);
+    house.engine.end(Ok(true));
+    let told = run_once(&house.jobs, &engine, dry, Arc::default(), CancellationToken::new()).await.unwrap();
+    assert_eq!((told.state, told.taken_up), (RunState::Done, false));
+    assert!(told.run != first.run);
+    assert_eq!(house.jobs.run(first.run).await.unwrap().state, RunState::Interrupted);
+    let on = run_once(&house.jobs, &engine, request, Arc::default(), CancellationToken::new()).await.unwrap();
+    assert_eq!((on.run, on.state, on.taken_up), (first.run, RunState::Done, true));
+}

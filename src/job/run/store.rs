@@ -59,10 +59,16 @@ pub(in crate::job) async fn get(conn: &mut SqliteConnection, id: RunId) -> Resul
 
 /// The run of `job` that is not over; the index `runs_active` allows one.
 pub(in crate::job) async fn active_of(conn: &mut SqliteConnection, job: JobId) -> Result<Option<Run>, DbError> {
+    active(conn, job, false).await
+}
+
+/// The active run of `job` among those that change something, or among its dry ones: neither is in the other's way.
+pub(in crate::job) async fn active(conn: &mut SqliteConnection, job: JobId, dry: bool) -> Result<Option<Run>, DbError> {
     let row = sqlx::query(select!(
-        "WHERE job = ? AND state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted')"
+        "WHERE job = ? AND dry = ? AND state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted')"
     ))
     .bind(job.0)
+    .bind(dry)
     .fetch_optional(conn)
     .await?;
     row.as_ref().map(read).transpose()
@@ -70,8 +76,9 @@ pub(in crate::job) async fn active_of(conn: &mut SqliteConnection, job: JobId) -
 
 /// The active run of every job.
 pub(in crate::job) async fn all_active(pool: &SqlitePool) -> Result<Vec<Run>, DbError> {
-    let query =
-        select!("WHERE state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted') ORDER BY id");
+    let query = select!(
+        "WHERE dry = 0 AND state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted') ORDER BY id"
+    );
     read_all(&sqlx::query(query).fetch_all(pool).await?)
 }
 
@@ -158,14 +165,26 @@ pub(in crate::job) async fn enqueue(
     cause: Cause,
     planned: Option<Timestamp>,
 ) -> Result<RunId, JobError> {
-    if let Some(run) = active_of(&mut *tx, job).await? {
+    enqueue_as(tx, (actor, now), job, (cause, planned), false).await
+}
+
+/// Queues a run, a `dry` one or one that changes something.
+pub(in crate::job) async fn enqueue_as(
+    tx: &mut WriteTx,
+    (actor, now): (&Actor, Timestamp),
+    job: JobId,
+    (cause, planned): (Cause, Option<Timestamp>),
+    dry: bool,
+) -> Result<RunId, JobError> {
+    if let Some(run) = active(&mut *tx, job, dry).await? {
         return Err(JobError::AlreadyActive { run: run.id, state: run.state });
     }
-    let id = sqlx::query("INSERT INTO runs (job, state, cause, planned, queued) VALUES (?, 'queued', ?, ?, ?)")
+    let id = sqlx::query("INSERT INTO runs (job, state, cause, planned, queued, dry) VALUES (?, 'queued', ?, ?, ?, ?)")
         .bind(job.0)
         .bind(cause.as_str())
         .bind(planned.map(Timestamp::as_microsecond))
         .bind(now.as_microsecond())
+        .bind(dry)
         .execute(&mut **tx)
         .await?
         .last_insert_rowid();

@@ -274,18 +274,31 @@ async fn note_trash(
     Ok(())
 }
 
-/// What an earlier start of this run was about to do when it ended: path in the source and in the target, and
-/// whether it is a directory.
-pub(crate) async fn intended(db: &Db, run: RunId, action: Action) -> Result<Vec<(RelPath, RelPath, bool)>, DbError> {
-    let rows: Vec<(Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
-        "SELECT path, target, kind FROM items WHERE run = ? AND state = 'planned' AND action = ? ORDER BY id LIMIT 5000",
+/// What a run was about to do with a path.
+#[derive(Debug)]
+pub(crate) struct Intent {
+    pub run: RunId,
+    pub path: RelPath,
+    pub target: RelPath,
+    pub is_dir: bool,
+}
+
+/// What an earlier start of this run, or an earlier run of the job, was about to do when it ended.
+pub(crate) async fn intended(db: &Db, job: JobId, run: RunId, action: Action) -> Result<Vec<Intent>, DbError> {
+    let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
+        "SELECT run, path, target, kind FROM items WHERE job = ?1 AND run <= ?2 AND action = ?3 AND state = 'planned' \
+         AND action IN ('trash', 'make-dir') ORDER BY id LIMIT 5000",
     )
+    .bind(job.0)
     .bind(run.0)
     .bind(action.as_str())
     .fetch_all(db.read())
     .await?;
     rows.into_iter()
-        .map(|(at, target, kind)| Ok((path(&at)?, path(&target)?, codes::kind(kind) == Kind::Dir)))
+        .map(|(run, at, target, kind)| {
+            let is_dir = codes::kind(kind) == Kind::Dir;
+            Ok(Intent { run: RunId(run), path: path(&at)?, target: path(&target)?, is_dir })
+        })
         .collect()
 }
 

@@ -166,3 +166,28 @@ async fn a_listing_that_broke_off_leaves_nothing_behind() {
     assert!(summary.complete, "{summary:?}");
     assert_eq!((summary.counts.files_seen, summary.counts.files_vanished), (3, 0), "{summary:?}");
 }
+
+#[tokio::test]
+async fn what_an_earlier_run_was_about_to_do_is_settled_by_the_next() {
+    let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+    lab.go((1, 1), &source, &target, deleting()).await;
+    source.take(&path("a.txt"));
+    // Run 2 moved it into the trash and died; somebody cancelled it, and the next run has another number.
+    let intended = "INSERT INTO items (job, run, path, target, kind, action, state, at) \
+                    VALUES (1, 2, CAST('a.txt' AS BLOB), CAST('a.txt' AS BLOB), 0, 'trash', 'planned', 0)";
+    let mut tx = lab.db.write().await.unwrap();
+    sqlx::query(intended).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let node = target.tree()[&path("a.txt")].clone();
+    target.take(&path("a.txt"));
+    target.put_node(&path(".causeway-trash/run-2/a.txt"), node);
+    lab.go((1, 3), &source, &target, deleting()).await;
+    let log = AuditLog::new(lab.db.clone(), Arc::new(SystemClock));
+    let records = log.page(&Filter { limit: 1000, ..Filter::default() }).await.unwrap();
+    assert_eq!(audited(&records, "file-trashed"), 1);
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM files WHERE path = CAST('a.txt' AS BLOB)")
+        .fetch_one(lab.db.read())
+        .await
+        .unwrap();
+    assert_eq!(rows, 0, "the job no longer counts it among what it published");
+}
