@@ -81,8 +81,11 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) ->
     let lane = lanes.acquire().await.map_err(|_| Broken::Stopped)?;
     engine.check_stop()?;
     // Where the target had nothing, nothing can be kept: no need to ask.
-    let known =
-        if item.replaces { journal::file_known(&engine.order.db, engine.order.job, &item.path).await? } else { None };
+    let known = if item.replaces {
+        journal::file_known(&engine.order.db, engine.order.job, &item.path, &item.target).await?
+    } else {
+        None
+    };
     let before = exact_version(engine, item, known.is_some()).await?;
     if item.replaces && keep(engine, item, &before, known).await? {
         return Ok(());
@@ -172,7 +175,7 @@ async fn keep(
             }
             (Action::Keep, *digest, known.proven)
         }
-        None if before.mtime.is_some() && before.same_version(&there) => {
+        None if before.mtime.is_some() && there.mtime.is_some() && before.same_version(&there) => {
             // What is believed is at least pinned down: later changes in the target will be seen.
             (Action::Adopt, engine.order.target.digest(&item.target).await.map_err(at_target)?, false)
         }

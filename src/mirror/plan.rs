@@ -52,9 +52,9 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Does the target still hold what was published?
+    /// Does the target still hold what was published? Where it tells no time nobody knows: an equal size proves nothing.
     pub(super) fn is_there(&self, there: &Fingerprint) -> bool {
-        self.target == (there.size, nanos(there))
+        self.target.1.is_some() && self.target == (there.size, nanos(there))
     }
 }
 
@@ -121,7 +121,8 @@ fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, existing: Exi
         Some(_) => Step::Unchanged,
         None if existing == Existing::Adopt
             && seen.version.same_version(&there.version)
-            && seen.version.mtime.is_some() =>
+            && seen.version.mtime.is_some()
+            && there.version.mtime.is_some() =>
         {
             Step::Do(Action::Adopt, None)
         }

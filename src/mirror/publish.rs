@@ -86,7 +86,7 @@ async fn make_room(
         let message = "something that is not a file lies in the file's place in the target: move it away";
         return Err(at_target(Fault::new(Phase::Publish, FaultKind::Exists, message)));
     }
-    let known = journal::file_known(&engine.order.db, engine.order.job, &item.path).await?;
+    let known = journal::file_known(&engine.order.db, engine.order.job, &item.path, &item.target).await?;
     if known.is_some_and(|(known, _)| known.proven && known.is_there(&there.fingerprint())) {
         // Our own older version: the rename replaces it.
         return Ok(false);

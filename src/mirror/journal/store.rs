@@ -393,14 +393,20 @@ pub(crate) async fn remember(
     Ok(())
 }
 
-/// What the job published under `at` (in the source's naming), with its digest.
-pub(crate) async fn file_known(db: &Db, job: JobId, at: &RelPath) -> Result<Option<(Known, Option<Digest>)>, DbError> {
+/// What the job published from `at` in the source under `target`, with its digest.
+pub(crate) async fn file_known(
+    db: &Db,
+    job: JobId,
+    at: &RelPath,
+    target: &RelPath,
+) -> Result<Option<(Known, Option<Digest>)>, DbError> {
     let row = sqlx::query(
         "SELECT size, mtime, mtime_precision, mtime_told, unique_fact, listed_mtime, listed_precision, listed_told, \
-         listed_unique, target_size, target_mtime, proven, run, at, sha256 FROM files WHERE job = ? AND path = ?",
+         listed_unique, target_size, target_mtime, proven, run, at, sha256 FROM files WHERE job = ? AND path = ? AND target = ?",
     )
     .bind(job.0)
     .bind(at.as_bytes())
+    .bind(target.as_bytes())
     .fetch_optional(db.read())
     .await?;
     let Some(row) = row else { return Ok(None) };
@@ -434,7 +440,10 @@ impl Candidate {
     pub(crate) fn is_ours(&self) -> bool {
         match &self.there {
             Some((Kind::Dir, _)) => self.is_dir,
-            Some((Kind::File, there)) => !self.is_dir && self.published == (there.size, nanos(there)),
+            // Without a time nobody knows.
+            Some((Kind::File, there)) => {
+                !self.is_dir && self.published.1.is_some() && self.published == (there.size, nanos(there))
+            }
             _ => false,
         }
     }

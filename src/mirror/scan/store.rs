@@ -309,7 +309,7 @@ pub(crate) async fn merged(
          f.unique_fact AS f_unique, f.listed_mtime, f.listed_precision, f.listed_told, f.listed_unique, \
          f.target_size, f.target_mtime, f.proven, f.run AS f_run, f.at AS f_at, \
          t.kind AS t_kind, t.size AS t_size, t.mtime AS t_mtime, t.mtime_precision AS t_precision, t.mtime_told AS t_told \
-         FROM scan s LEFT JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) \
+         FROM scan s LEFT JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) AND f.target = s.path \
          LEFT JOIN scan t ON t.run = ?2 AND t.side = 1 AND t.path = s.path \
          WHERE s.run = ?2 AND s.side = 0 AND s.path > ?3 AND s.listing <> ?5 ORDER BY s.path LIMIT ?4",
     )
