@@ -114,6 +114,9 @@ fn doubt(doubt: &Doubt) -> String {
         Doubt::RoundCount { count } => format!("exactly {count} entries: servers cut lists at such numbers"),
         Doubt::BadNames { count, first } => format!("{count} names cannot be used, first '{first}'"),
         Doubt::Duplicates { count } => format!("{count} names came twice"),
+        Doubt::Differs { first, second } => {
+            format!("listed twice in a row it showed {first} and then {second} names, not the same ones")
+        }
         Doubt::Unsealed => "the encrypted listing ended without a farewell".to_owned(),
         Doubt::WeakCommand { command } => format!("{command} cannot show everything"),
     }

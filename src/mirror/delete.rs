@@ -1,13 +1,13 @@
 //! What is gone from the source. Only what this job wrote and nobody changed since may go; only on the word
 //! of listings that were proven complete, in two runs in a row; only below both caps; only into the trash.
 
-use super::PlannedStep;
 use super::engine::{Broken, Engine, Facts, Failures};
 use super::journal::{self, Candidate, Change};
 use super::plan::Kind;
 use super::publish;
 use super::scan::store as scan;
 use super::words::Action;
+use super::{Deletions, PlannedStep};
 use crate::audit::Event;
 use crate::model::{Fault, RelPath, RunId};
 
@@ -24,8 +24,10 @@ enum Absence {
 
 #[derive(Debug, Default)]
 struct Found {
-    /// May go now.
+    /// Files that may go now.
     going: u64,
+    /// Folders that may go now when they are empty by then.
+    going_dirs: u64,
     /// Gone for the first time.
     first_time: u64,
     /// Hidden behind a listing that is not proven.
@@ -36,24 +38,36 @@ struct Found {
     vanished: u64,
 }
 
+impl Found {
+    /// Is more going than the policy allows, of `all` files and folders that the job published? One file, and the folder
+    /// that held it, may always go: in a small tree it is more than any percentage.
+    fn is_capped(&self, policy: &Deletions, all: u64) -> bool {
+        let going = self.going.saturating_add(self.going_dirs);
+        let few = self.going <= 1 && self.going_dirs <= 1;
+        !few && (going > policy.max_files
+            || going.saturating_mul(100) > all.saturating_mul(u64::from(policy.max_percent)))
+    }
+}
+
 /// Looks for what is gone from the source and, where the policy wants it and everything allows it, moves it
 /// into the trash.
 pub(super) async fn gone(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     let (enabled, dry) = (engine.order.policy.delete.enabled, engine.order.policy.dry_run);
     let found = survey(engine, enabled && !dry).await?;
-    let all = journal::count_files(&engine.order.db, engine.order.job).await?;
-    let policy = &engine.order.policy.delete;
-    let capped = found.going > policy.max_files || found.going * 100 > all * u64::from(policy.max_percent);
-    let go = enabled && found.going > 0 && !capped;
-    facts.counts.files_kept = found.first_time + found.unsure + found.changed + if go { 0 } else { found.going };
+    let all = journal::count_paths(&engine.order.db, engine.order.job).await?;
+    let capped = found.is_capped(&engine.order.policy.delete, all);
+    let may = enabled && !capped;
+    // A dry run only tells.
+    let go = may && !dry;
+    facts.counts.files_kept = found.first_time + found.unsure + found.changed + if may { 0 } else { found.going };
     explain(&found, facts, enabled, capped, all, engine);
     let mut failed = Failures::default();
     if go {
         move_all(engine, false, &mut failed).await?;
-    }
-    facts.counts.files_kept += failed.count;
-    if enabled && !dry {
+        facts.counts.files_kept += failed.count;
         move_all(engine, true, &mut failed).await?;
+    }
+    if enabled && !dry {
         journal::sweep_tombstones(&engine.order.db, engine.order.job, engine.order.run).await?;
     }
     facts.notes.extend(failed.sentence("could not be moved into the trash and stay"));
@@ -73,10 +87,10 @@ fn explain(found: &Found, facts: &mut Facts, enabled: bool, capped: bool, all: u
         if capped {
             let policy = &engine.order.policy.delete;
             let text = format!(
-                "of {all} files would go, more than the cap of {} % and {} files allows: nothing was deleted; raise the cap when this is right",
+                "files and folders of {all} would go, more than the cap of {} % and {} files allows: nothing was deleted; raise the cap when this is right",
                 policy.max_percent, policy.max_files
             );
-            note(found.going, &text);
+            note(found.going + found.going_dirs, &text);
         }
         note(found.changed, "files are gone from the source but were changed in the target: they stay");
     }
@@ -105,6 +119,8 @@ async fn survey(engine: &Engine, bury: bool) -> Result<Found, Broken> {
                 }
                 if !dirs {
                     count(engine, candidate, absence, &mut found).await;
+                } else if absence == Absence::Proven && candidate.buried && candidate.is_ours() {
+                    found.going_dirs += 1;
                 }
             }
             if bury && !graves.is_empty() {

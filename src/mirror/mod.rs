@@ -37,7 +37,7 @@ use crate::model::{Clock, Fault, JobId, RelPath, RunId};
 use crate::reliability::Recorder;
 use crate::remote::Remote;
 
-pub use policy::{Deletions, Existing, Policy};
+pub use policy::{Deletions, Existing, Limits, Policy};
 pub use progress::{Current, Progress, Snapshot, Stage};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Summary, UnsureDir};
 pub use words::{Action, ItemState};

@@ -33,6 +33,8 @@ pub struct Policy {
     pub attempts: u32,
     /// How many seconds a source or target may be out of reach before the run ends.
     pub patience_seconds: u32,
+    /// How much a tree may show.
+    pub limits: Limits,
 }
 
 impl Default for Policy {
@@ -50,7 +52,29 @@ impl Default for Policy {
             settle_seconds: 2,
             attempts: 5,
             patience_seconds: 300,
+            limits: Limits::default(),
         }
+    }
+}
+
+/// How much either tree may show before it is no longer believed: high enough for every real tree, and a bound for a
+/// server that lists without end. A folder that goes beyond is reported, and nothing is deleted on its word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Folders in one another.
+    pub depth: u32,
+    /// Names in one folder.
+    pub folder_entries: u64,
+    /// Names in the whole tree.
+    pub entries: u64,
+    /// How many seconds the listing of one folder may take in all.
+    pub listing_seconds: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { depth: 200, folder_entries: 10_000_000, entries: 100_000_000, listing_seconds: 6 * 3600 }
     }
 }
 

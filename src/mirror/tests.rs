@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 mod foreign;
+mod limits;
 mod review;
 mod settle;
 

@@ -37,6 +37,13 @@ pub enum Doubt {
         /// How many.
         count: u64,
     },
+    /// Listed twice because the first listing may have been cut, and the second showed other names; how many each had.
+    Differs {
+        /// Names in the first.
+        first: u64,
+        /// Names in the second.
+        second: u64,
+    },
     /// The encrypted data connection ended without a farewell: somebody may have cut it.
     Unsealed,
     /// The listing came from a command that cannot show everything (NLST, LIST without dot files).

@@ -213,6 +213,9 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
         }
         Doubt::Duplicates { count } => format!("{} came twice", show::plural(*count, "name", "names")),
         Doubt::Unsealed => "the encrypted listing ended without a farewell, as if it had been cut".to_owned(),
+        Doubt::Differs { first, second } => {
+            format!("listed twice in a row it showed {first} and then {second} names, not the same ones")
+        }
         Doubt::WeakCommand { command } => format!("it came from {command}, which cannot show everything"),
     }
 }

@@ -14,7 +14,7 @@ use crate::db::{Db, DbError};
 use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
 
 pub(super) use store::{
-    Candidate, Intent, Item, NewItem, bury, called_missing, candidates, count_files, file_known, forget_all, intended,
+    Candidate, Intent, Item, NewItem, bury, called_missing, candidates, count_paths, file_known, forget_all, intended,
     leftover_parts, missing_examples, plan_items, remember, still_open, sweep_tombstones, totals, unbury, unlink_parts,
     vanished_names,
 };

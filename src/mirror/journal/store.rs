@@ -555,12 +555,10 @@ pub(super) async fn forget(tx: &mut SqliteConnection, job: JobId, at: &RelPath) 
     Ok(())
 }
 
-/// How many files the job published.
-pub(crate) async fn count_files(db: &Db, job: JobId) -> Result<u64, DbError> {
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM files WHERE job = ? AND kind = 0")
-        .bind(job.0)
-        .fetch_one(db.read())
-        .await?;
+/// How many files and folders the job published.
+pub(crate) async fn count_paths(db: &Db, job: JobId) -> Result<u64, DbError> {
+    let count: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM files WHERE job = ?").bind(job.0).fetch_one(db.read()).await?;
     length(count)
 }
 

@@ -1,6 +1,8 @@
 //! Reading both trees, many directories at once, into the table `scan`. Memory stays bounded: entries go
 //! through a bounded queue into the store, and directories that wait beyond a number wait there.
 
+mod guard;
+mod names;
 pub(super) mod store;
 
 use std::collections::VecDeque;
@@ -11,12 +13,14 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 
+use self::guard::Guard;
+use self::names::Names;
 use self::store::{Listed, ScanRow, Side};
 use super::engine::{Broken, Engine};
 use super::{MirrorError, codes, presence};
 use crate::db::DbError;
 use crate::model::{Entry, EntryKind, Fault, FaultKind, Phase, RelPath};
-use crate::remote::Remote;
+use crate::remote::{Completeness, Remote};
 
 /// Batches on their way to the store.
 const QUEUE: usize = 16;
@@ -53,6 +57,15 @@ impl Found {
     }
 }
 
+/// A listing that was read to its end.
+struct Shown {
+    listed: Completeness,
+    found: Found,
+    names: Names,
+    /// Of some names only a question will tell what they are.
+    unknown: bool,
+}
+
 /// Reads both trees. Directories that cannot be read are marked; the scan goes on without them.
 ///
 /// # Errors
@@ -66,7 +79,8 @@ pub(super) async fn both(engine: &Engine) -> Result<(), Broken> {
 
 async fn side(engine: &Engine, side: Side) -> Result<(), Broken> {
     let (queue, messages) = mpsc::channel(QUEUE);
-    let walker = Walker { engine, side, remote: engine.remote(side), queue };
+    let guard = Guard::new(engine.order.policy.limits);
+    let walker = Walker { engine, side, remote: engine.remote(side), queue, guard };
     let (walked, written) = tokio::join!(walker.walk(), write(engine, side, messages));
     // When the store fails the walker only sees a closed queue.
     written?;
@@ -132,6 +146,7 @@ struct Walker<'a> {
     side: Side,
     remote: Arc<dyn Remote>,
     queue: mpsc::Sender<Message>,
+    guard: Guard,
 }
 
 impl Walker<'_> {
@@ -206,38 +221,54 @@ impl Walker<'_> {
     }
 
     /// One try. The outer result ends the scan, the inner one is about this directory.
-    async fn try_read(
-        &self,
-        dir: &Dir,
-        again: bool,
-    ) -> Result<Result<(crate::remote::Completeness, Found), Fault>, Broken> {
+    async fn try_read(&self, dir: &Dir, again: bool) -> Result<Result<(Completeness, Found), Fault>, Broken> {
         if again {
             self.send(Message::Again(dir.0.clone())).await?;
         }
-        let mut lister = match self.remote.list(&dir.1).await {
-            Ok(lister) => lister,
-            Err(fault) => return Ok(Err(fault)),
+        let Ok(shown) = tokio::time::timeout(self.guard.patience(), self.list(dir)).await else {
+            return Ok(Err(self.guard.too_slow()));
         };
-        let (mut found, mut unknown) = (Found::default(), false);
-        loop {
-            match lister.next().await {
-                Ok(Some(entries)) => {
-                    unknown |= entries.iter().any(|entry| entry.kind == EntryKind::Unknown);
-                    let rows = entries.iter().filter_map(|entry| self.row(dir, entry, &mut found)).collect();
-                    self.send(Message::Entries(rows)).await?;
-                }
-                Ok(None) => break,
-                Err(fault) => return Ok(Err(fault)),
-            }
-        }
-        let listed = match lister.finish().await {
-            Ok(listed) => listed,
+        let Shown { listed, mut found, names, unknown } = match shown? {
+            Ok(shown) => shown,
             Err(fault) => return Ok(Err(fault)),
         };
         if unknown && let Err(fault) = self.identify(dir, &mut found).await? {
             return Ok(Err(fault));
         }
-        Ok(Ok((listed, found)))
+        if !names::may_be_cut(&listed) {
+            return Ok(Ok((listed, found)));
+        }
+        let again = async { names::compare(self.remote.list(&dir.1).await?, names, listed).await };
+        match tokio::time::timeout(self.guard.patience(), again).await {
+            Ok(compared) => Ok(compared.map(|listed| (listed, found))),
+            Err(_) => Ok(Err(self.guard.too_slow())),
+        }
+    }
+
+    /// Reads one listing to its end.
+    async fn list(&self, dir: &Dir) -> Result<Result<Shown, Fault>, Broken> {
+        let mut lister = match self.remote.list(&dir.1).await {
+            Ok(lister) => lister,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let (mut found, mut names, mut unknown) = (Found::default(), Names::default(), false);
+        let mut counted = self.guard.listing();
+        loop {
+            let entries = match lister.next().await {
+                Ok(Some(entries)) => entries,
+                Ok(None) => break,
+                Err(fault) => return Ok(Err(fault)),
+            };
+            if let Err(fault) = counted.take(&entries) {
+                return Ok(Err(fault));
+            }
+            names.add(&entries);
+            unknown |= entries.iter().any(|entry| entry.kind == EntryKind::Unknown);
+            let rows = entries.iter().filter_map(|entry| self.row(dir, entry, &mut found)).collect();
+            self.send(Message::Entries(rows)).await?;
+        }
+        counted.keep();
+        Ok(lister.finish().await.map(|listed| Shown { listed, found, names, unknown }))
     }
 
     /// Asks for each entry of a directory whose listing does not say what it is: bare names, or facts without a type.
@@ -297,6 +328,9 @@ impl Walker<'_> {
                 FaultKind::BadName,
                 "the path is longer than 4000 bytes: shorten it in the source",
             ));
+        }
+        if is_dir && refused.is_none() {
+            refused = self.guard.too_deep(&path);
         }
         if is_dir && refused.is_none() {
             found.push((path.clone(), source.clone()));

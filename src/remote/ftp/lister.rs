@@ -253,11 +253,16 @@ impl Lister for FtpLister {
                 }
             };
         }
-        lease.give_back();
+        let doubts = self.doubts(confirmed);
+        // A session that may have cut a listing is not asked again: the next listing takes another. A missing seal is about
+        // the data connection, of which the next listing has another anyway.
+        if !doubts.iter().any(|doubt| matches!(doubt, Doubt::RoundCount { .. })) {
+            lease.give_back();
+        }
         let (verb, arg) = self.style.command();
         let arg = arg.map(String::from_utf8_lossy).unwrap_or_default();
         let how = format!("{verb} {arg}").trim_end().to_owned() + ", every line understood, clean closing reply";
-        Ok(Completeness::from_doubts(self.doubts(confirmed), how))
+        Ok(Completeness::from_doubts(doubts, how))
     }
 }
 
