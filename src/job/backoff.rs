@@ -12,9 +12,9 @@ const SLOW_TRIES: u32 = 5;
 const LIMIT_TRIES: u32 = 15;
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The pause after the `tries`-th failed try (from 1); none = give up. `chance` from 0 to 255 spreads
-/// the tries of several workers.
-pub(super) fn pause(fault: &Fault, tries: u32, chance: u8) -> Option<Duration> {
+/// The pause after the `tries`-th failed try (from 1); none = give up, also when it would be longer than the patience
+/// that is `left`. `chance` from 0 to 255 spreads the tries of several workers.
+pub(super) fn pause(fault: &Fault, tries: u32, chance: u8, left: Duration) -> Option<Duration> {
     let (most, first) = match (fault.kind, fault.retry) {
         (FaultKind::Limit, _) => (LIMIT_TRIES, Duration::from_secs(1)),
         (_, Retry::Now) => (QUICK_TRIES, Duration::from_millis(500)),
@@ -26,7 +26,7 @@ pub(super) fn pause(fault: &Fault, tries: u32, chance: u8) -> Option<Duration> {
     }
     let doubled = first.saturating_mul(1 << tries.saturating_sub(1).min(10)).min(LONGEST);
     // Between three quarters and the whole of it.
-    Some(doubled.mul_f64(0.75 + f64::from(chance) / 1024.0))
+    Some(doubled.mul_f64(0.75 + f64::from(chance) / 1024.0)).filter(|pause| *pause <= left)
 }
 
 #[cfg(test)]
@@ -35,8 +35,26 @@ mod tests {
     use crate::model::Phase;
 
     fn waits(kind: FaultKind) -> Vec<Duration> {
+        waits_within(kind, Duration::MAX)
+    }
+
+    fn waits_within(kind: FaultKind, patience: Duration) -> Vec<Duration> {
         let fault = Fault::new(Phase::Login, kind, "x");
-        (1..).map_while(|tries| pause(&fault, tries, 255)).collect()
+        let mut left = patience;
+        let mut next = |tries| {
+            let pause = pause(&fault, tries, 255, left)?;
+            left = left.saturating_sub(pause);
+            Some(pause)
+        };
+        (1..).map_while(&mut next).collect()
+    }
+
+    #[test]
+    fn patience_ends_the_tries_before_their_number_does() {
+        assert!(waits_within(FaultKind::Refused, Duration::ZERO).is_empty());
+        assert_eq!(waits_within(FaultKind::Refused, Duration::from_secs(3)).len(), 2);
+        let limit: Duration = waits_within(FaultKind::Limit, Duration::from_secs(100)).iter().sum();
+        assert!(limit <= Duration::from_secs(100));
     }
 
     #[test]

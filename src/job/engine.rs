@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lc_rs::rand;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Actor;
@@ -120,6 +121,16 @@ enum Side {
     Target,
 }
 
+impl Side {
+    /// For people.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        }
+    }
+}
+
 impl MirrorEngine {
     async fn open_patiently(
         &self,
@@ -128,6 +139,7 @@ impl MirrorEngine {
         stop: &CancellationToken,
     ) -> Result<Arc<dyn Remote>, Fault> {
         let mut tries = 0;
+        let (patience, started) = (Duration::from_secs(work.policy.patience_seconds.into()), Instant::now());
         loop {
             tries += 1;
             let opened = tokio::select! {
@@ -141,7 +153,12 @@ impl MirrorEngine {
                 }
                 Err(fault) => fault,
             };
-            let Some(pause) = backoff::pause(&fault, tries, chance()) else { return Err(fault) };
+            let left = patience.saturating_sub(started.elapsed());
+            let Some(pause) = backoff::pause(&fault, tries, chance(), left) else { return Err(fault) };
+            if tries == 1 {
+                // Whoever mistyped a name should not wait for the last try to learn it.
+                tracing::warn!(side = side.word(), fault = %fault, "not reached yet; it is tried again");
+            }
             work.waits_for.send_replace(Some(format!("next try in {} s: {fault}", pause.as_secs().max(1))));
             tokio::select! {
                 () = tokio::time::sleep(pause.max(Duration::from_millis(100))) => {}

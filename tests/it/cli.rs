@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::causeway::{Causeway, binary, command, run};
 
+mod patience;
 mod terminal;
 
 fn causeway(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
