@@ -3,12 +3,13 @@
 //! proof is a new listing of its folder, complete beyond doubt, that no longer names it.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 
 use super::engine::{Broken, Engine};
 use super::scan::store::Side;
-use crate::model::{Fault, FaultKind, Name, RelPath};
+use crate::model::{Fault, FaultKind, Name, Phase, RelPath, Retry};
 use crate::remote::Remote;
 
 /// Those of `paths` (in the naming of `side`) that are certainly gone. Every folder is listed once, however many of
@@ -24,10 +25,15 @@ pub(super) async fn gone(engine: &Engine, side: Side, paths: &[RelPath]) -> Resu
         }
     }
     let remote = engine.remote(side);
+    let patience = Duration::from_secs(engine.order.policy.limits.listing_seconds.into());
     let looks = folders.into_iter().map(|(folder, names)| {
         let remote = &remote;
         async move {
-            let look = engine.persist(|| async { Ok(missing(remote.as_ref(), &folder, &names).await) }).await?;
+            let look = engine.persist(|| async {
+                let look = tokio::time::timeout(patience, missing(remote.as_ref(), &folder, &names)).await;
+                Ok(look.unwrap_or_else(|_| Err(too_slow())))
+            });
+            let look = look.await?;
             let missing = look.unwrap_or_else(|fault| {
                 tracing::debug!(folder = %folder.display(), fault = %fault, "a folder could not be looked at again");
                 HashSet::new()
@@ -41,6 +47,11 @@ pub(super) async fn gone(engine: &Engine, side: Side, paths: &[RelPath]) -> Resu
         gone.extend(missing?);
     }
     Ok(gone)
+}
+
+/// A server that drips names without end proves nothing.
+fn too_slow() -> Fault {
+    Fault::new(Phase::List, FaultKind::Timeout, "the second listing of the folder did not end").retry(Retry::Never)
 }
 
 /// Those of `names` that `folder` certainly has no more.

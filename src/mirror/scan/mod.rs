@@ -267,8 +267,11 @@ impl Walker<'_> {
             let rows = entries.iter().filter_map(|entry| self.row(dir, entry, &mut found)).collect();
             self.send(Message::Entries(rows)).await?;
         }
-        counted.keep();
-        Ok(lister.finish().await.map(|listed| Shown { listed, found, names, unknown }))
+        let listed = lister.finish().await;
+        if listed.is_ok() {
+            counted.keep();
+        }
+        Ok(listed.map(|listed| Shown { listed, found, names, unknown }))
     }
 
     /// Asks for each entry of a directory whose listing does not say what it is: bare names, or facts without a type.

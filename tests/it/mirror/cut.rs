@@ -43,9 +43,22 @@ async fn a_listing_that_drips_without_an_end_is_given_up() {
     let server = Script::new().file("/d/x", "x").file("/y", "y").once("MLSD", [Act::Usual]).on("MLSD", acts);
     let server = server.start().await;
     let lab = Lab::new().await;
-    let policy = Policy { limits: Limits { listing_seconds: 1, ..Limits::default() }, ..without_tmp() };
+    let policy = Policy { limits: Limits { listing_seconds: 3, ..Limits::default() }, ..without_tmp() };
     let summary = lab.mirror(&server.endpoint(), 1, policy).await;
     assert_eq!(summary.unsure[0].path.display(), "d", "{summary:?}");
     assert!(summary.unsure[0].fault.as_ref().unwrap().message.contains("limits.listing-seconds"), "{summary:?}");
     assert_eq!(fs::read(lab.target().join("y")).unwrap(), b"y");
+}
+
+#[tokio::test]
+async fn a_second_look_that_drips_proves_nothing() {
+    let line = |name: &str| format!("type=file;size=1;modify=20240506070809; {name}\r\n");
+    let ghost = [say("150 here it comes\r\n"), data(line("ghost")), Act::EndData, say("226 done\r\n")];
+    let drip = (0..20).flat_map(|n| [data(line(&format!("{n}"))), pause(500)]);
+    let acts = [say("150 here it comes\r\n")].into_iter().chain(drip).chain([Act::EndData, say("226 done\r\n")]);
+    let server = Script::new().once("MLSD", ghost).on("MLSD", acts.collect::<Vec<_>>()).start().await;
+    let lab = Lab::new().await;
+    let policy = Policy { limits: Limits { listing_seconds: 3, ..Limits::default() }, ..Policy::default() };
+    let summary = lab.mirror(&server.endpoint(), 1, policy).await;
+    assert_eq!((summary.counts.files_vanished, summary.counts.files_failed), (0, 1), "{summary:?}");
 }
