@@ -167,3 +167,24 @@ async fn a_path_is_never_an_argument_of_a_listing() {
     assert!(server.heard().contains(&b"CWD /br[1]/x y".to_vec()));
     assert_eq!(server.count("MLSD"), server.heard().iter().filter(|line| *line == b"MLSD").count());
 }
+
+#[tokio::test]
+async fn only_a_proven_listing_without_the_name_says_that_nothing_is_there() {
+    let no = || [say("550 No such file or directory\r\n")];
+    // Said to be missing, and listed all the same: the listing is believed.
+    let server = one().on("MLST /a", no()).on("SIZE /a", no()).start().await;
+    let remote = enter(&server).await;
+    assert_eq!(remote.stat(&path("a")).await.unwrap().unwrap().size, Some(12));
+    assert!(remote.stat(&path("b")).await.unwrap().is_none());
+    // A folder that may not be entered is no proof about what is in it.
+    let server = one().file("/d/x", "x").on("MLST /d", no()).on("CWD /d", no()).start().await;
+    let remote = enter(&server).await;
+    assert_eq!(remote.stat(&path("d/y")).await.unwrap_err().kind, FaultKind::Missing);
+    assert!(remote.stat(&path("e/y")).await.unwrap().is_none());
+    // Names that NLST does not show may be there.
+    let unknown = || [say("500 unknown command\r\n")];
+    let server = one().on("FEAT", unknown()).on("MLSD", unknown()).on("MLST", unknown()).on("LIST", unknown());
+    let server = server.start().await;
+    let remote = enter(&server).await;
+    assert_eq!(remote.stat(&path("b")).await.unwrap_err().kind, FaultKind::Incomplete);
+}
