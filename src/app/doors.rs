@@ -21,7 +21,7 @@ use crate::serve::files::{self, Files};
 use crate::serve::http::{BasicAuth, Books, Doorman, Guest, Peer};
 use crate::task::Tasks;
 use crate::tree::Tree;
-use crate::web::{self, DoorShown, WebState};
+use crate::web::{self, DoorsAt, WebState};
 
 use super::Store;
 
@@ -56,7 +56,7 @@ impl Doorman for SessionOrBasic {
 pub(super) async fn router(
     store: &Store,
     (tree, jobs, recorder): (&Arc<Tree>, &Jobs, &Recorder),
-    (doors, remark, max_upload): (Vec<DoorShown>, Option<&'static str>, u64),
+    (doors, remark, max_upload): (DoorsAt, Option<&'static str>, u64),
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
     let books = Books {
@@ -78,7 +78,7 @@ pub(super) async fn router(
         audit: store.audit.clone(),
         jobs: jobs.clone(),
         tree: Arc::clone(tree),
-        doors: Arc::new(doors),
+        doors,
         remark,
         peer_of: Arc::new(|extensions| extensions.get::<Peer>().cloned().unwrap_or_else(Peer::unknown).address),
         stop: tasks.token(),

@@ -33,6 +33,7 @@ fn frame(title: &str, path: &str) -> Frame {
         theme: Theme::Auto,
         path: path.into(),
         here: path.into(),
+        authority: axum::http::uri::Authority::from_static("files.example.org:8443"),
         csrf: "c".into(),
         note: None,
         peer,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::http::Extensions;
+use axum::http::uri::Authority;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{Accounts, Sessions};
@@ -28,6 +29,9 @@ pub struct DoorShown {
     pub fingerprint: Option<String>,
 }
 
+/// The ways in as somebody reaches them who came to this authority (host, perhaps with a port).
+pub type DoorsAt = Arc<dyn Fn(&Authority) -> Vec<DoorShown> + Send + Sync>;
+
 /// Finds the client's address in a request's extensions; the listener knows how.
 pub type PeerOf = Arc<dyn Fn(&Extensions) -> SocketAddr + Send + Sync>;
 
@@ -49,7 +53,7 @@ pub struct WebState {
     /// The served tree.
     pub tree: Arc<Tree>,
     /// The ways in, in the order of the page.
-    pub doors: Arc<Vec<DoorShown>>,
+    pub doors: DoorsAt,
     /// What must be said with the reliability figures of this instance.
     pub remark: Option<&'static str>,
     /// Finds the client's address.

@@ -118,6 +118,10 @@ fn a_port_in_use_is_said_and_nothing_is_left_running() {
         let (code, _, stderr) = run(serve.arg("serve").env(door, &address));
         assert_eq!(code, 1);
         assert!(stderr.contains(&format!("{address} is in use by another program")), "{stderr}");
+        // And the first admin's password is not lost: the start that works makes the account and says it.
+        let mut served = Causeway::start(folder.path(), &["serve"]);
+        assert_eq!(served.stop(), 0);
+        assert!(served.stdout().contains("The first account is 'admin', its password "), "{}", served.stdout());
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::https::{Https, PASSWORD};
+use crate::support::skip::not_run;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn litmus_passes_in_all_suites() {
@@ -215,7 +216,7 @@ async fn a_full_disk_is_507_and_changes_nothing() {
     std::fs::create_dir(&small).unwrap();
     let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "none", small.to_str().unwrap()]).output();
     if !mount.is_ok_and(|output| output.status.success()) {
-        println!("skipped: no right to mount a small file system");
+        not_run("a full disk under WebDAV", "no right to mount a small file system");
         return;
     }
     std::fs::write(small.join("f"), "old").unwrap();
@@ -473,7 +474,7 @@ async fn cadaver_does_its_whole_round() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_davfs2_mount_is_a_drive() {
     if !std::path::Path::new("/dev/fuse").exists() || !nix_root() {
-        println!("skipped: no /dev/fuse here, or not root");
+        not_run("a davfs2 mount", "no /dev/fuse, or not root");
         return;
     }
     let door = Https::start().await;
@@ -482,10 +483,7 @@ async fn a_davfs2_mount_is_a_drive() {
     std::fs::create_dir(&mount).unwrap();
     std::fs::create_dir(&cache).unwrap();
     let own = Command::new("chown").args(["root:davfs2", cache.to_str().unwrap()]).status();
-    if !own.is_ok_and(|status| status.success()) {
-        println!("skipped: davfs2 is not installed");
-        return;
-    }
+    assert!(own.is_ok_and(|status| status.success()), "davfs2 is missing: `tests/run setup` installs it");
     Command::new("chmod").args(["755", work.path().to_str().unwrap()]).status().unwrap();
     Command::new("chmod").args(["775", cache.to_str().unwrap()]).status().unwrap();
     let conf = work.path().join("davfs2.conf");
@@ -511,7 +509,7 @@ async fn a_davfs2_mount_is_a_drive() {
     if !mounted.status.success() {
         let why = String::from_utf8_lossy(&mounted.stderr).into_owned();
         assert!(why.contains("permitted") || why.contains("fuse"), "davfs2 cannot mount: {why}");
-        println!("skipped: this machine does not let davfs2 mount: {why}");
+        not_run("a davfs2 mount", &why);
         return;
     }
     let exercised = std::panic::catch_unwind(|| exercise(&mount));

@@ -208,7 +208,7 @@ async fn a_port_in_use_is_said_plainly() {
     let data = tempfile::tempdir().unwrap();
     let listen = std::net::SocketAddr::from(([127, 0, 0, 1], door.port));
     let settings = causeway::serve::http::Settings { listen, ..causeway::serve::http::Settings::default() };
-    let now = "2026-01-01T00:00:00Z".parse().unwrap();
-    let error = causeway::serve::http::bind(&settings, data.path(), now).await.unwrap_err();
+    let clock = std::sync::Arc::new(causeway::model::SystemClock);
+    let error = causeway::serve::http::bind(&settings, data.path(), clock).await.unwrap_err();
     assert!(error.to_string().contains("is in use by another program"), "{error}");
 }

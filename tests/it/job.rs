@@ -607,6 +607,56 @@ async fn old_runs_lose_their_lists_and_the_memory_of_the_target_stays() {
     assert_eq!(house.count("items WHERE part IS NULL").await, 0, "older than a year, and no job to keep it for");
 }
 
+/// What one job is told about trust and passwords must not change what another does.
+#[tokio::test]
+async fn jobs_on_one_address_keep_their_own_trust_and_password() {
+    let house = House::new().await;
+    let source = |job: &NewJob| match &job.source {
+        EndpointRef::Inline(new) => new.endpoint.clone(),
+        EndpointRef::Stored(_) => panic!("inline"),
+    };
+    let with = |name: &str, change: fn(&mut Endpoint)| {
+        let mut new = house.new_job(name, "manual");
+        let mut endpoint = source(&new);
+        change(&mut endpoint);
+        new.source = EndpointRef::Inline(NewEndpoint::unnamed(endpoint));
+        new
+    };
+    let careful = with("careful", |e| e.options.pin = Some("11".repeat(32)));
+    let careful = house.jobs.create(&Actor::System, &careful).await.unwrap();
+    let before = house.jobs.get(careful).await.unwrap().source;
+    let alike = with("same", |e| {
+        e.options.pin = Some("11".repeat(32));
+        e.password = None;
+    });
+    let same = house.jobs.create(&Actor::System, &alike).await.unwrap();
+    let same = house.jobs.get(same).await.unwrap();
+    assert_eq!(same.source.id, before.id, "the same settings, no other password: one endpoint");
+    let loose = with("loose", |e| {
+        e.options.insecure = true;
+        e.password = Some(Secret::new("another"));
+    });
+    let loose = house.jobs.create(&Actor::System, &loose).await.unwrap();
+    let loose = house.jobs.get(loose).await.unwrap();
+    assert_ne!(loose.source.id, before.id);
+    assert!(loose.source.endpoint.options.insecure && loose.source.has_password);
+    assert_eq!(house.jobs.get(careful).await.unwrap().source, before, "nothing was changed for the first one");
+
+    // Edited without a password: two share the endpoint, so this one gets its own, with the password it had.
+    let edited = with("same", |e| {
+        e.options.connections = 2;
+        e.password = None;
+    });
+    house.jobs.update(&Actor::System, same.id, &edited).await.unwrap();
+    let edited = house.jobs.get(same.id).await.unwrap();
+    assert!(edited.source.id != before.id && edited.source.has_password);
+    assert_eq!(house.jobs.get(careful).await.unwrap().source, before);
+    // And when nobody else uses it, it is changed where it is.
+    let again = with("same", |e| e.options.connections = 3);
+    house.jobs.update(&Actor::System, same.id, &again).await.unwrap();
+    assert_eq!(house.jobs.get(same.id).await.unwrap().source.id, edited.source.id);
+}
+
 /// While somebody else writes, a pair of folders is looked at all the same.
 #[tokio::test]
 async fn folders_are_looked_at_before_the_store_is_asked() {

@@ -27,6 +27,7 @@ mod files;
 mod ftp;
 mod job;
 mod mirror;
+mod service;
 mod sftp;
 mod shelves;
 mod web;

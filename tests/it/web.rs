@@ -5,7 +5,7 @@ mod files;
 mod forms;
 mod live;
 mod reliability;
-mod site;
+pub mod site;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -7,15 +7,20 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::Predicate;
 
+use super::certificate::Served;
+
 /// Below this a packet is a packet, compressed or not.
 const SMALLEST: u64 = 1024;
 
-pub(super) fn around(router: Router, self_signed: bool) -> Router {
+pub(super) fn around(router: Router, served: Served) -> Router {
     let compression = CompressionLayer::new().quality(CompressionLevel::Precise(4)).compress_when(WorthCompressing);
     router
         .layer(compression)
         // Outside the compression: it sees what was done to the body.
-        .layer(axum::middleware::map_response(move |response: Response| async move { finish(response, self_signed) }))
+        .layer(axum::middleware::map_response(move |response: Response| {
+            let self_signed = served.borrow().self_signed;
+            async move { finish(response, self_signed) }
+        }))
 }
 
 fn finish(mut response: Response, self_signed: bool) -> Response {

@@ -19,7 +19,7 @@ mod stall;
 pub mod status;
 
 pub use auth::BasicAuth;
-pub use certificate::{CertificateError, Identity};
+pub use certificate::{CertificateError, Identity, Served, read as read_certificate};
 pub use connection::Peer;
 pub use doorman::{Doorman, peer_of};
 pub use guest::{Books, Guest, Meter};

@@ -21,6 +21,8 @@ pub struct Settings {
     /// More names and addresses for the self-signed certificate, beside `localhost`, the loopback
     /// addresses and the machine's own name.
     pub names: Vec<String>,
+    /// How often the certificate is looked at again.
+    pub look_again: Duration,
     /// How long running requests may go on after the stop.
     pub grace: Duration,
     /// Connections at a time: in all and from one address.
@@ -34,6 +36,7 @@ impl Default for Settings {
             certificate: None,
             key: None,
             names: Vec::new(),
+            look_again: Duration::from_secs(60),
             grace: Duration::from_secs(20),
             connections: AdmissionLimits::default(),
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use causeway::serve::sftp::Settings;
 
 use super::door::{Fixture, bad, good, noise, run};
+use crate::support::skip::not_run;
 
 const MIB: usize = 1 << 20;
 
@@ -247,7 +248,7 @@ assert s.open('log').read() == b'0\\na\\nb\\n'
 fn curl_reads_and_writes() {
     let protocols = Command::new("curl").arg("-V").output().unwrap();
     if !String::from_utf8_lossy(&protocols.stdout).contains(" sftp") {
-        println!("skipped: this curl has no SFTP");
+        not_run("curl over SFTP", "this curl has no SFTP");
         return;
     }
     let f = Fixture::new();
