@@ -1,6 +1,7 @@
 //! Puts the parts together, starts them, and ends them in good order.
 
 mod doors;
+mod files;
 mod running;
 mod service;
 mod signals;

@@ -21,7 +21,7 @@ use crate::tree::{Tree, file};
 use crate::web::{DoorShown, DoorsAt};
 
 use super::running::{Running, RunningError};
-use super::{Store, StoreError, doors};
+use super::{Store, StoreError, doors, files};
 
 /// How long the records may take to reach the disk after everything else has ended.
 const RECORDS_GRACE: Duration = Duration::from_secs(5);
@@ -126,6 +126,7 @@ impl Service {
     /// # Errors
     /// [`StartError`].
     pub async fn start_with(config: &Config, remark: Option<&'static str>) -> Result<Self, StartError> {
+        files::raise(config);
         let store = Store::open(config).await?;
         let mut running = Running::claim(&store.folder)?;
         store.check().await?;

@@ -207,6 +207,25 @@ fn a_home_holds_its_owner() {
     assert_eq!(kind(f.tree.view(&away)), ErrorKind::PermissionDenied);
 }
 
+/// Who may write above another's home must not lead its owner elsewhere.
+#[test]
+fn a_home_is_never_behind_a_link() {
+    let f = fixture();
+    f.view.make_dirs(&path("secret")).unwrap();
+    let scope = |home: &str| Scope { home: path(home), access: Access::ReadWrite };
+    f.tree.view(&scope("partners/anna")).unwrap();
+    let agency = f.tree.view(&scope("partners")).unwrap();
+    agency.make_dirs(&path("d/secret")).unwrap();
+    // Inside its own view the link leads nowhere it may not; carried up, it points at another's folder.
+    agency.symlink(b"../secret", &path("d/anna")).unwrap();
+    agency.rename(&path("anna"), &path("old"), Replace::No).unwrap();
+    agency.rename(&path("d/anna"), &path("anna"), Replace::No).unwrap();
+    assert!(f.view.stat_follow(&path("partners/anna")).unwrap().is_dir(), "it leads to /secret");
+    assert_eq!(kind(f.tree.view(&scope("partners/anna"))), ErrorKind::PermissionDenied);
+    assert_eq!(kind(f.tree.view(&scope("partners/anna/deeper"))), ErrorKind::PermissionDenied);
+    assert!(std::fs::read_dir(f.root().join("secret")).unwrap().next().is_none());
+}
+
 #[test]
 fn a_reader_changes_nothing() {
     let f = fixture();

@@ -1,8 +1,9 @@
 //! Who comes in, through which door, with what.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::support::causeway::{Causeway, run};
+use crate::support::causeway::{Causeway, binary, command, run};
 use crate::web::site::Curl;
 
 const PASSWORD: &str = "correct horse battery";
@@ -84,7 +85,7 @@ fn a_locked_account_is_told_so_at_every_door() {
             "-oUserKnownHostsFile=/dev/null",
         ]);
         sftp.args(["-oIdentitiesOnly=yes", &format!("-oPort={port}")]).args(more).arg("anna@127.0.0.1");
-        run(sftp.stdin(std::process::Stdio::null()))
+        run(sftp.stdin(Stdio::null()))
     };
     let (code, _, stderr) = sftp(&["-i", key.to_str().unwrap()], served.sftp.port());
     assert_eq!(code, 0, "{stderr}");
@@ -104,4 +105,42 @@ fn the_first_page_tells_addresses_that_work() {
             assert!(page.contains(&format!("<code>{address}</code>")), "{address}: {page}");
         }
     }
+}
+
+/// The usual soft limit of open files is less than what the doors admit.
+#[test]
+fn it_may_open_as_many_files_as_the_system_allows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Command::new("sh");
+    for (name, value) in command(folder.path()).get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let free = "127.0.0.1:0";
+    shell.env("CAUSEWAY_HTTPS_LISTEN", free).env("CAUSEWAY_SFTP_LISTEN", free).current_dir(folder.path());
+    let mut serving = shell
+        .args(["-c", "ulimit -Sn 200; exec \"$0\" serve"])
+        .arg(binary())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let soft_and_hard = || {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", serving.id())).unwrap_or_default();
+        let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap_or_default().to_owned();
+        [3, 4].map(|n| line.split_whitespace().nth(n).and_then(|word| word.parse::<u64>().ok()).unwrap_or(0))
+    };
+    let begin = Instant::now();
+    let raised = loop {
+        let [soft, hard] = soft_and_hard();
+        if soft > 200 || begin.elapsed() > Duration::from_secs(30) {
+            break soft == hard;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    assert!(raised);
 }
