@@ -81,6 +81,11 @@ pub(super) async fn router(
         doors: Arc::new(doors),
         remark,
         peer_of: Arc::new(|extensions| extensions.get::<Peer>().cloned().unwrap_or_else(Peer::unknown).address),
+        welcome: Arc::new(|extensions| {
+            if let Some(peer) = extensions.get::<Peer>() {
+                peer.welcome();
+            }
+        }),
         stop: tasks.token(),
         max_upload,
         tasks: tasks.clone(),

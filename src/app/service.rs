@@ -298,6 +298,7 @@ fn http_settings(config: &Config, listen: SocketAddr) -> http::Settings {
         names: config.https.names.clone(),
         grace: config.limits.drain,
         connections: admission(config),
+        ..http::Settings::default()
     }
 }
 

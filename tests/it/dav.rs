@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::https::{Https, PASSWORD};
+use crate::support::https::{Https, PASSWORD, head};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn litmus_passes_in_all_suites() {
@@ -37,7 +37,7 @@ fn litmus(url: &str, suites: &[(&str, u32)]) {
 async fn tunnel(door: &Https) -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let connector = connector(door);
+    let connector = connector(door.data());
     let target = door.port;
     tokio::spawn(async move {
         while let Ok((mut plain, _)) = listener.accept().await {
@@ -56,15 +56,12 @@ async fn tunnel(door: &Https) -> u16 {
 async fn cut_put(door: &Https, path: &str, announced: usize, sent: usize) {
     use tokio::io::AsyncWriteExt as _;
     let mut stream = tls(door).await;
-    let auth = data_encoding::BASE64.encode(format!("anna:{PASSWORD}").as_bytes());
-    let head = if announced > 0 {
-        format!(
-            "PUT {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {auth}\r\nContent-Length: {announced}\r\n\r\n"
-        )
+    let what = if announced > 0 {
+        format!("Content-Length: {announced}\r\n\r\n")
     } else {
-        let chunked = format!("Transfer-Encoding: chunked\r\n\r\n{sent:x}");
-        format!("PUT {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {auth}\r\n{chunked}\r\n")
+        format!("Transfer-Encoding: chunked\r\n\r\n{sent:x}\r\n")
     };
+    let head = head("PUT", path) + &what;
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&vec![b'n'; sent]).await.unwrap();
     stream.flush().await.unwrap();
@@ -73,13 +70,21 @@ async fn cut_put(door: &Https, path: &str, announced: usize, sent: usize) {
 
 pub async fn tls(door: &Https) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
     let socket = tokio::net::TcpStream::connect(("127.0.0.1", door.port)).await.unwrap();
-    connector(door).connect("localhost".try_into().unwrap(), socket).await.unwrap()
+    tls_over(socket, door.data()).await
 }
 
-fn connector(door: &Https) -> tokio_rustls::TlsConnector {
+/// TLS with a listener that keeps its certificate in `data`.
+pub async fn tls_over(
+    socket: tokio::net::TcpStream,
+    data: &std::path::Path,
+) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
+    connector(data).connect("localhost".try_into().unwrap(), socket).await.unwrap()
+}
+
+fn connector(data: &std::path::Path) -> tokio_rustls::TlsConnector {
     use rustls_pki_types::pem::PemObject as _;
     let mut roots = rustls::RootCertStore::empty();
-    let pem = std::fs::read(door.data().join("tls/certificate.pem")).unwrap();
+    let pem = std::fs::read(data.join("tls/certificate.pem")).unwrap();
     roots.add(rustls_pki_types::CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
@@ -90,7 +95,7 @@ fn connector(door: &Https) -> tokio_rustls::TlsConnector {
     tokio_rustls::TlsConnector::from(Arc::new(config))
 }
 
-fn leftovers(door: &Https) -> Vec<String> {
+pub fn leftovers(door: &Https) -> Vec<String> {
     let names = std::fs::read_dir(&door.root).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
     names.filter(|name| name.starts_with(".causeway-part")).collect()
 }

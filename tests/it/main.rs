@@ -29,4 +29,5 @@ mod job;
 mod mirror;
 mod sftp;
 mod shelves;
+mod strangers;
 mod web;

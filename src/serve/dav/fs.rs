@@ -19,7 +19,7 @@ use http::StatusCode;
 use super::fs_types::{DirItem, Incoming, Meta};
 use super::properties::Properties;
 use super::request::Intent;
-use super::status::fs_error;
+use super::status::{Verdict, fs_error};
 use crate::audit::Event;
 use crate::model::{EntryKind, RelPath};
 use crate::serve::files::Upload;
@@ -39,6 +39,7 @@ pub(super) struct Inner {
     pub(super) guest: Guest,
     pub(super) properties: Properties,
     pub(super) intent: Intent,
+    pub(super) verdict: Verdict,
 }
 
 fn rel(path: &DavPath) -> Result<RelPath, FsError> {

@@ -1,11 +1,28 @@
-//! What a failed file operation means to `dav-server`.
+//! What a failed file operation means to `dav-server`, and to the client where `dav-server` has no word for it.
 
 use std::io;
+use std::sync::{Arc, OnceLock};
 
 use dav_server::fs::FsError;
 use http::StatusCode;
 
 use crate::serve::http::status;
+
+/// The status of a request that `dav-server` would answer with a vaguer one. The first one counts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Verdict(Arc<OnceLock<StatusCode>>);
+
+impl Verdict {
+    /// This is why it failed.
+    pub(super) fn give(&self, status: StatusCode) {
+        self.0.get_or_init(|| status);
+    }
+
+    /// Why it failed, if somebody said so.
+    pub(super) fn given(&self) -> Option<StatusCode> {
+        self.0.get().copied()
+    }
+}
 
 /// The nearest of the errors that `dav-server` knows; the statuses are those of [`status::of`].
 pub(super) fn fs_error(error: &io::Error) -> FsError {

@@ -1,29 +1,25 @@
 //! Taking a file in: into a part that nobody sees, published only when it is complete.
 
 use std::io;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use data_encoding::HEXLOWER;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 
 use super::conditional;
 use crate::audit::Event;
 use crate::model::{FaultKind, RelPath};
 use crate::reliability::Direction;
-use crate::serve::http::{Guest, Meter, problem, status};
+use crate::serve::http::{Guest, Meter, body, problem, status};
 use crate::task;
 use crate::tree::{PartFile, Replace, SetAttributes, Stat};
 
 /// How much is gathered before it is written.
 const BLOCK: usize = 1 << 20;
-/// How long a client may send nothing in the middle of a body.
-pub const BODY_STALL: Duration = Duration::from_secs(60);
 
 /// One upload on its way. Dropping it before [`Upload::finish`] leaves no trace: what was under the
 /// name stays.
@@ -168,28 +164,6 @@ pub fn wanted_mtime(headers: &HeaderMap) -> Option<Timestamp> {
     Timestamp::from_second(seconds).ok()
 }
 
-/// The next bytes of a request's body; `None` at its end.
-///
-/// # Errors
-/// [`io::ErrorKind::UnexpectedEof`] when the client went away, [`io::ErrorKind::TimedOut`] when it
-/// sends nothing.
-pub async fn next(body: &mut Body) -> io::Result<Option<Bytes>> {
-    loop {
-        let frame = tokio::time::timeout(BODY_STALL, body.frame())
-            .await
-            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no bytes for too long"))?;
-        match frame {
-            None => return Ok(None),
-            Some(Err(error)) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error)),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
-                }
-            }
-        }
-    }
-}
-
 /// Answers PUT of the file `path`: 201 or 204 with the new entity tag.
 pub async fn put(guest: &Guest, path: &RelPath, headers: &HeaderMap, body: Body) -> Response {
     match take(guest, path, headers, body).await {
@@ -208,7 +182,7 @@ pub async fn put(guest: &Guest, path: &RelPath, headers: &HeaderMap, body: Body)
     }
 }
 
-async fn take(guest: &Guest, path: &RelPath, headers: &HeaderMap, mut body: Body) -> Result<(Stat, bool), StatusCode> {
+async fn take(guest: &Guest, path: &RelPath, headers: &HeaderMap, mut sent: Body) -> Result<(Stat, bool), StatusCode> {
     // RFC 9110, 14.5: a server that does not do partial PUT must refuse it, or it would store a piece
     // as the whole.
     if headers.contains_key(CONTENT_RANGE) || path.is_root() {
@@ -226,7 +200,7 @@ async fn take(guest: &Guest, path: &RelPath, headers: &HeaderMap, mut body: Body
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StatusCode::CONFLICT,
         _ => status::of(&error),
     })?;
-    while let Some(bytes) = next(&mut body).await.map_err(|error| status::of(&error))? {
+    while let Some(bytes) = body::next(&mut sent).await.map_err(|error| status::of(&error))? {
         upload.write(&bytes).await.map_err(|error| status::of(&error))?;
     }
     let expected = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());

@@ -195,6 +195,31 @@ fn strangers_are_shown_out_in_time() {
     }
 }
 
+/// Everybody here comes from another loopback address.
+fn knock(f: &Fixture, from: [u8; 4]) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&std::net::SocketAddr::from((from, 0)).into()).unwrap();
+    socket.connect(&f.address.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream
+}
+
+#[test]
+fn a_flood_of_strangers_does_not_lock_out_who_was_in_before() {
+    let strangers = causeway::net::AdmissionLimits { total: 2, per_address: 1 };
+    let f = Fixture::with(&Settings { strangers, ..Settings::default() });
+    good(&f.sftp("anna", &[], "pwd\n"));
+    let mut crowd: Vec<_> = (2..5).map(|n| knock(&f, [127, 0, 0, n])).collect();
+    let mut greeting = [0; 4];
+    for stranger in &mut crowd[..2] {
+        std::io::Read::read_exact(stranger, &mut greeting).unwrap();
+        assert_eq!(&greeting, b"SSH-");
+    }
+    assert!(std::io::Read::read_exact(&mut crowd[2], &mut greeting).is_err(), "the strangers' budget is used up");
+    good(&f.sftp("anna", &[], "pwd\n"));
+}
+
 #[test]
 fn a_taken_port_is_said() {
     let f = Fixture::new();
