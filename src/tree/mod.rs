@@ -20,6 +20,7 @@ mod reader;
 mod resolve;
 mod stat;
 mod trash;
+mod turn;
 mod view;
 
 #[cfg(test)]

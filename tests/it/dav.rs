@@ -258,16 +258,105 @@ async fn a_large_folder_is_listed_whole_and_at_once() {
 const LOCK: &str = "<D:lockinfo xmlns:D='DAV:'><D:lockscope><D:exclusive/></D:lockscope>\
     <D:locktype><D:write/></D:locktype><D:owner>me</D:owner></D:lockinfo>";
 
+/// A PUT that waits in the middle of its body for `meanwhile`; returns its status.
+async fn interrupted_put(door: &Https, path: &str, header: &str, meanwhile: impl FnOnce()) -> u16 {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tls(door).await;
+    let header = if header.is_empty() { String::new() } else { format!("{header}\r\n") };
+    let head = format!("{}{header}Connection: close\r\nContent-Length: 4\r\n\r\nsl", head("PUT", path));
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    // From here on the request has been looked at: its part lies beside the name.
+    for _ in 0..500 {
+        if !leftovers(door).is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    meanwhile();
+    stream.write_all(b"ow").await.unwrap();
+    let mut answer = Vec::new();
+    let _with_or_without_goodbye = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no answer: {answer}"))
+}
+
+fn lock(door: &Https, time: &str, path: &str) -> String {
+    let time = format!("Timeout: {time}");
+    let (head, _) = door.exchange(&["-X", "LOCK", "-H", &time, "-d", LOCK], path);
+    head.split("lock-token: <").nth(1).expect("a token").split('>').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_put_asks_for_must_hold_when_it_takes_the_name() {
+    let door = Https::start().await;
+    let text = |name: &str| std::fs::read_to_string(door.root.join(name)).ok();
+    let tag = |path: &str| {
+        let (head, _) = door.exchange(&["-I"], path);
+        head.split("etag: ").nth(1).unwrap().split('\r').next().unwrap().to_owned()
+    };
+    for (mount, form) in [("/dav", "If-Match: TAG"), ("/files", "If-Match: TAG"), ("/dav", "If: ([TAG])")] {
+        std::fs::write(door.root.join("f"), "old").unwrap();
+        let path = format!("{mount}/f");
+        let header = form.replace("TAG", &tag(&path));
+        let other = || assert_eq!(door.status(&["-X", "PUT", "-d", "theirs"], &path), 204);
+        assert_eq!(interrupted_put(&door, &path, &header, other).await, 412, "{header}");
+        assert_eq!(text("f").as_deref(), Some("theirs"), "{header}");
+        let header = form.replace("TAG", &tag(&path));
+        assert_eq!(interrupted_put(&door, &path, &header, || {}).await, 204, "{header}");
+        assert_eq!(text("f").as_deref(), Some("slow"), "{header}");
+        for (number, header) in
+            ["If-None-Match: *", "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT"].iter().enumerate()
+        {
+            let name = format!("new{number}");
+            std::fs::write(door.root.join("made"), "made").unwrap();
+            let made = || std::fs::rename(door.root.join("made"), door.root.join(&name)).unwrap();
+            if number == 1 {
+                let long_ago = std::time::UNIX_EPOCH + Duration::from_secs(700_000_000);
+                std::fs::write(door.root.join(&name), "older").unwrap();
+                let file = std::fs::File::options().write(true).open(door.root.join(&name)).unwrap();
+                file.set_modified(long_ago).unwrap();
+            }
+            assert_eq!(interrupted_put(&door, &format!("{mount}/{name}"), header, made).await, 412, "{mount} {header}");
+            assert_eq!(text(&name).as_deref(), Some("made"), "{mount} {header}");
+            std::fs::remove_file(door.root.join(&name)).unwrap();
+        }
+    }
+    let other = || assert_eq!(door.status(&["-X", "PUT", "-d", "theirs"], "/dav/f"), 204);
+    assert_eq!(interrupted_put(&door, "/dav/f", "", other).await, 204, "who asks for nothing comes last");
+    assert_eq!(text("f").as_deref(), Some("slow"));
+    assert_eq!(leftovers(&door), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_taken_during_a_put_keeps_the_file() {
+    let door = Https::start().await;
+    std::fs::write(door.root.join("f"), "old").unwrap();
+    let text = || std::fs::read_to_string(door.root.join("f")).unwrap();
+    let mut token = String::new();
+    let status = interrupted_put(&door, "/dav/f", "", || token = lock(&door, "Infinite", "/dav/f")).await;
+    assert_eq!((status, text().as_str()), (423, "old"));
+    let unlock = |token: &str| {
+        let header = format!("Lock-Token: <{token}>");
+        assert_eq!(door.status(&["-X", "UNLOCK", "-H", &header], "/dav/f"), 204);
+    };
+    let with = format!("If: (<{token}>)");
+    assert_eq!(interrupted_put(&door, "/dav/f", &with, || {}).await, 204, "the one who holds the lock may");
+    assert_eq!(text(), "slow");
+    std::fs::write(door.root.join("f"), "old").unwrap();
+    let lost = || {
+        unlock(&token);
+        lock(&door, "Infinite", "/dav/f");
+    };
+    assert_eq!(interrupted_put(&door, "/dav/f", &with, lost).await, 412, "its lock has ended");
+    assert_eq!(text(), "old");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn locks_end_in_time_and_outlive_a_restart() {
     let door = Https::start().await;
     std::fs::write(door.root.join("short"), "x").unwrap();
     std::fs::write(door.root.join("long"), "x").unwrap();
-    let lock = |door: &Https, time: &str, path: &str| {
-        let time = format!("Timeout: {time}");
-        let (head, _) = door.exchange(&["-X", "LOCK", "-H", &time, "-d", LOCK], path);
-        head.split("lock-token: <").nth(1).expect("a token").split('>').next().unwrap().to_owned()
-    };
     let _token = lock(&door, "Second-2", "/dav/short");
     let token = lock(&door, "Infinite", "/dav/long");
     assert_eq!(door.status(&["-X", "PUT", "-d", "y"], "/dav/short"), 423);

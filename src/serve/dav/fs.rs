@@ -14,12 +14,14 @@ use dav_server::fs::{
     DavDirEntry, DavFile, DavFileSystem, DavMetaData, DavProp, FsError, FsFuture, FsStream, OpenOptions, ReadDirMeta,
 };
 use futures_util::stream;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::fs_types::{DirItem, Incoming, Meta};
+use super::locks::SeenLocks;
 use super::properties::Properties;
 use super::request::Intent;
 use super::status::{Verdict, fs_error};
+use super::terms;
 use crate::audit::Event;
 use crate::model::{EntryKind, RelPath};
 use crate::serve::files::Upload;
@@ -40,6 +42,8 @@ pub(super) struct Inner {
     pub(super) properties: Properties,
     pub(super) intent: Intent,
     pub(super) verdict: Verdict,
+    pub(super) headers: HeaderMap,
+    pub(super) locks: SeenLocks,
 }
 
 fn rel(path: &DavPath) -> Result<RelPath, FsError> {
@@ -71,7 +75,14 @@ impl DavFs {
         })?;
         let mtime = self.0.intent.mtime;
         let replace = if options.create_new { Replace::No } else { Replace::Yes };
-        Ok(Incoming { upload: Some(upload), expected: options.size, mtime, replace, published: None })
+        let terms = if options.truncate {
+            terms::of_put(&self.0.headers, self.0.locks.clone(), guest.view.clone(), path.clone())
+        } else {
+            // A LOCK makes the file that it has just locked.
+            terms::none()
+        };
+        let verdict = self.0.verdict.clone();
+        Ok(Incoming { upload: Some((upload, terms)), expected: options.size, mtime, replace, published: None, verdict })
     }
 
     async fn open(&self, path: RelPath, options: OpenOptions) -> Result<Box<dyn DavFile>, FsError> {

@@ -151,6 +151,8 @@ async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body
         properties: dav.properties.clone(),
         intent,
         verdict: verdict.clone(),
+        headers: head.headers.clone(),
+        locks: locks.clone(),
     }));
     let settled = fs.clone();
     let handler: DavHandler = DavHandler::builder()

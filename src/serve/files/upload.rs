@@ -21,6 +21,49 @@ use crate::tree::{PartFile, Replace, SetAttributes, Stat};
 /// How much is gathered before it is written.
 const BLOCK: usize = 1 << 20;
 
+/// What must hold when an upload takes its name; told what is under the name then (`None`: nothing). What it gives
+/// is kept until the name is taken. Asked on a blocking thread.
+pub struct Terms(Box<Ask>);
+
+type Ask = dyn FnOnce(Option<&Stat>) -> Result<Box<dyn Send>, StatusCode> + Send + Sync;
+
+impl Terms {
+    /// These; an `Err` is the status to refuse the upload with.
+    pub fn new<K: Send + 'static>(
+        ask: impl FnOnce(Option<&Stat>) -> Result<K, StatusCode> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Box::new(|now| ask(now).map(|kept| Box::new(kept) as Box<dyn Send>)))
+    }
+}
+
+impl std::fmt::Debug for Terms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Terms")
+    }
+}
+
+/// Why a complete upload has not got its name.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfinished {
+    /// The terms do not hold: 412 or 423.
+    #[error("somebody else changed the file, or locked it, while it was uploaded ({0})")]
+    Refused(StatusCode),
+    /// It could not be written or published.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Unfinished {
+    /// What the client is told.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Refused(status) => *status,
+            Self::Io(error) => status::of(error),
+        }
+    }
+}
+
 /// One upload on its way. Dropping it before [`Upload::finish`] leaves no trace: what was under the
 /// name stays.
 #[derive(Debug)]
@@ -103,19 +146,20 @@ impl Upload {
     }
 
     /// All bytes are there: syncs the part and puts it under its name in one step, with `mtime` when
-    /// the client named one. `expected` is the length that was announced.
+    /// the client named one, if the `terms` hold. `expected` is the length that was announced.
     ///
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] when bytes are missing or too many came,
-    /// [`io::ErrorKind::AlreadyExists`] under [`Replace::No`], and those of publishing.
+    /// [`Unfinished`]: [`io::ErrorKind::UnexpectedEof`] when bytes are missing or too many came,
+    /// [`io::ErrorKind::AlreadyExists`] under [`Replace::No`], what the terms say, and those of publishing.
     pub async fn finish(
         mut self,
         expected: Option<u64>,
         mtime: Option<Timestamp>,
         replace: Replace,
-    ) -> io::Result<Stat> {
+        terms: Terms,
+    ) -> Result<Stat, Unfinished> {
         if expected.is_some_and(|expected| expected != self.len()) {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "not as many bytes as announced"));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "not as many bytes as announced").into());
         }
         if !self.pending.is_empty() {
             self.flush().await?;
@@ -123,17 +167,23 @@ impl Upload {
         let part = self.part.take().ok_or_else(lost)?;
         // From here on a client that hangs up changes nothing: what is published is also recorded.
         let tasks = self.guest.books.tasks.clone();
-        tasks.spawn("publish", self.publish(part, mtime, replace)).await.map_err(io::Error::other)?
+        tasks.spawn("publish", self.publish(part, mtime, replace, terms)).await.map_err(io::Error::other)?
     }
 
-    async fn publish(mut self, mut part: PartFile, mtime: Option<Timestamp>, replace: Replace) -> io::Result<Stat> {
-        let published = blocking(move || {
+    async fn publish(
+        mut self,
+        mut part: PartFile,
+        mtime: Option<Timestamp>,
+        replace: Replace,
+        terms: Terms,
+    ) -> Result<Stat, Unfinished> {
+        let published = task::blocking(move || {
             if mtime.is_some() {
                 part.set_attributes(SetAttributes { mtime, ..SetAttributes::default() })?;
             }
-            part.publish(replace)
-        })
-        .await;
+            part.publish_if(replace, |now| (terms.0)(now).map_err(Unfinished::Refused))
+        });
+        let published = published.await.unwrap_or_else(|lost| Err(io::Error::other(lost).into()));
         match &published {
             Ok(stat) => {
                 self.meter.clean();
@@ -141,7 +191,9 @@ impl Upload {
                 let event = Event::DoorUploaded { door: self.guest.door, account, path, size: stat.size };
                 self.guest.record(event).await;
             }
-            Err(error) => self.meter.failed(FaultKind::of_io(error)),
+            // The transfer itself went well.
+            Err(Unfinished::Refused(_)) => self.meter.clean(),
+            Err(Unfinished::Io(error)) => self.meter.failed(FaultKind::of_io(error)),
         }
         published
     }
@@ -207,9 +259,11 @@ async fn take(guest: &Guest, path: &RelPath, headers: &HeaderMap, mut sent: Body
     // `If-None-Match: *` holds until the very end: two who create the same name cannot both win.
     let only_new = headers.get(http::header::IF_NONE_MATCH).is_some_and(|value| value == "*");
     let replace = if only_new { Replace::No } else { Replace::Yes };
-    let stat = upload.finish(expected, wanted_mtime(headers), replace).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => StatusCode::PRECONDITION_FAILED,
-        _ => status::of(&error),
+    let asked = headers.clone();
+    let terms = Terms::new(move |now| conditional::check(&asked, &Method::PUT, now));
+    let stat = upload.finish(expected, wanted_mtime(headers), replace, terms).await.map_err(|error| match &error {
+        Unfinished::Io(taken) if taken.kind() == io::ErrorKind::AlreadyExists => StatusCode::PRECONDITION_FAILED,
+        _ => error.status(),
     })?;
     Ok((stat, current.is_none()))
 }
