@@ -90,7 +90,8 @@ pub(super) async fn router(
         max_upload,
         tasks: tasks.clone(),
     };
-    let door_routes = Router::new().merge(dav::router(dav)).merge(files::router(Files { doorman, render: None }));
+    let files = Files { doorman, render: None, claims: dav.claims() };
+    let door_routes = Router::new().merge(dav::router(dav)).merge(files::router(files));
     Ok(door_routes.merge(health(store)).merge(web::router(state)))
 }
 

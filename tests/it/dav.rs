@@ -336,6 +336,7 @@ async fn a_lock_that_is_taken_during_a_put_keeps_the_file() {
     let mut token = String::new();
     let status = interrupted_put(&door, "/dav/f", "", || token = lock(&door, "Infinite", "/dav/f")).await;
     assert_eq!((status, text().as_str()), (423, "old"));
+    assert_eq!(door.status(&["-X", "PUT", "-d", "y"], "/files/f"), 423, "it holds at the other door, too");
     let unlock = |token: &str| {
         let header = format!("Lock-Token: <{token}>");
         assert_eq!(door.status(&["-X", "UNLOCK", "-H", &header], "/dav/f"), 204);
@@ -350,6 +351,9 @@ async fn a_lock_that_is_taken_during_a_put_keeps_the_file() {
     };
     assert_eq!(interrupted_put(&door, "/dav/f", &with, lost).await, 412, "its lock has ended");
     assert_eq!(text(), "old");
+    let during = || drop(lock(&door, "Infinite", "/dav/new"));
+    assert_eq!(interrupted_put(&door, "/files/new", "", during).await, 423);
+    assert_eq!(std::fs::read_to_string(door.root.join("new")).unwrap(), "", "the empty file of the lock");
 }
 
 #[tokio::test(flavor = "multi_thread")]

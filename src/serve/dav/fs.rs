@@ -17,14 +17,14 @@ use futures_util::stream;
 use http::{HeaderMap, StatusCode};
 
 use super::fs_types::{DirItem, Incoming, Meta};
-use super::locks::SeenLocks;
+use super::locks::Locks;
 use super::properties::Properties;
 use super::request::Intent;
 use super::status::{Verdict, fs_error};
 use super::terms;
 use crate::audit::Event;
 use crate::model::{EntryKind, RelPath};
-use crate::serve::files::Upload;
+use crate::serve::files::{Claims as _, Upload};
 use crate::serve::http::Guest;
 use crate::task;
 use crate::tree::{DirReader, Replace, Stat, View};
@@ -43,7 +43,7 @@ pub(super) struct Inner {
     pub(super) intent: Intent,
     pub(super) verdict: Verdict,
     pub(super) headers: HeaderMap,
-    pub(super) locks: SeenLocks,
+    pub(super) locks: Locks,
 }
 
 fn rel(path: &DavPath) -> Result<RelPath, FsError> {
@@ -76,7 +76,7 @@ impl DavFs {
         let mtime = self.0.intent.mtime;
         let replace = if options.create_new { Replace::No } else { Replace::Yes };
         let terms = if options.truncate {
-            terms::of_put(&self.0.headers, self.0.locks.clone(), guest.view.clone(), path.clone())
+            self.0.locks.of_put(guest, path, &self.0.headers)
         } else {
             // A LOCK makes the file that it has just locked.
             terms::none()

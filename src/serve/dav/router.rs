@@ -24,7 +24,7 @@ use super::status::Verdict;
 use super::{mtime, propfind, request, xml};
 use crate::db::{Db, DbError};
 use crate::model::{Access, Door, RelPath};
-use crate::serve::files::{self, Page, Show};
+use crate::serve::files::{self, Claims, Page, Show};
 use crate::serve::http::{Doorman, Guest, body, href, peer_of, problem, status};
 use crate::task;
 
@@ -57,6 +57,12 @@ impl Dav {
     pub async fn open(db: Db, doorman: Arc<dyn Doorman>, clock: Arc<dyn crate::model::Clock>) -> Result<Self, DbError> {
         let locks = Locks::load(db.clone(), clock).await?;
         Ok(Self { doorman, locks, properties: Properties::new(db) })
+    }
+
+    /// The locks, for other doors: they hold there as well.
+    #[must_use]
+    pub fn claims(&self) -> Arc<dyn Claims> {
+        Arc::new(self.locks.clone())
     }
 }
 
@@ -152,7 +158,7 @@ async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body
         intent,
         verdict: verdict.clone(),
         headers: head.headers.clone(),
-        locks: locks.clone(),
+        locks: dav.locks.clone(),
     }));
     let settled = fs.clone();
     let handler: DavHandler = DavHandler::builder()

@@ -7,10 +7,9 @@ use axum::response::Response;
 use bytes::BytesMut;
 use data_encoding::HEXLOWER;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 
-use super::conditional;
 use crate::audit::Event;
 use crate::model::{FaultKind, RelPath};
 use crate::reliability::Direction;
@@ -40,6 +39,12 @@ impl std::fmt::Debug for Terms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Terms")
     }
+}
+
+/// Knows what must hold for a change: preconditions, and the locks that others hold.
+pub trait Claims: Send + Sync + 'static {
+    /// The terms of a PUT with `headers` to `path`. They are asked before the body, and again when it is complete.
+    fn of_put(&self, guest: &Guest, path: &RelPath, headers: &HeaderMap) -> Terms;
 }
 
 /// Why a complete upload has not got its name.
@@ -217,8 +222,8 @@ pub fn wanted_mtime(headers: &HeaderMap) -> Option<Timestamp> {
 }
 
 /// Answers PUT of the file `path`: 201 or 204 with the new entity tag.
-pub async fn put(guest: &Guest, path: &RelPath, headers: &HeaderMap, body: Body) -> Response {
-    match take(guest, path, headers, body).await {
+pub async fn put(guest: &Guest, path: &RelPath, headers: &HeaderMap, body: Body, claims: &dyn Claims) -> Response {
+    match take(guest, path, headers, body, claims).await {
         Ok((stat, created)) => {
             let mut answer = Response::new(Body::empty());
             *answer.status_mut() = if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
@@ -234,19 +239,19 @@ pub async fn put(guest: &Guest, path: &RelPath, headers: &HeaderMap, body: Body)
     }
 }
 
-async fn take(guest: &Guest, path: &RelPath, headers: &HeaderMap, mut sent: Body) -> Result<(Stat, bool), StatusCode> {
+async fn take(
+    guest: &Guest,
+    path: &RelPath,
+    headers: &HeaderMap,
+    mut sent: Body,
+    claims: &dyn Claims,
+) -> Result<(Stat, bool), StatusCode> {
     // RFC 9110, 14.5: a server that does not do partial PUT must refuse it, or it would store a piece
     // as the whole.
     if headers.contains_key(CONTENT_RANGE) || path.is_root() {
         return Err(if path.is_root() { StatusCode::METHOD_NOT_ALLOWED } else { StatusCode::BAD_REQUEST });
     }
-    let (view, at) = (guest.view.clone(), path.clone());
-    let current = match blocking(move || view.stat_follow(&at)).await {
-        Ok(stat) => Some(stat),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(status::of(&error)),
-    };
-    conditional::check(headers, &Method::PUT, current.as_ref())?;
+    let is_new = begin(guest, path, claims.of_put(guest, path, headers)).await?;
     let mut upload = Upload::begin(guest, path).await.map_err(|error| match error.kind() {
         // The folder above is missing (RFC 4918, 9.7.1).
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StatusCode::CONFLICT,
@@ -259,11 +264,24 @@ async fn take(guest: &Guest, path: &RelPath, headers: &HeaderMap, mut sent: Body
     // `If-None-Match: *` holds until the very end: two who create the same name cannot both win.
     let only_new = headers.get(http::header::IF_NONE_MATCH).is_some_and(|value| value == "*");
     let replace = if only_new { Replace::No } else { Replace::Yes };
-    let asked = headers.clone();
-    let terms = Terms::new(move |now| conditional::check(&asked, &Method::PUT, now));
+    let terms = claims.of_put(guest, path, headers);
     let stat = upload.finish(expected, wanted_mtime(headers), replace, terms).await.map_err(|error| match &error {
         Unfinished::Io(taken) if taken.kind() == io::ErrorKind::AlreadyExists => StatusCode::PRECONDITION_FAILED,
         _ => error.status(),
     })?;
-    Ok((stat, current.is_none()))
+    Ok((stat, is_new))
+}
+
+/// Is it a new file? And do the terms hold, as far as can be said before the body?
+async fn begin(guest: &Guest, path: &RelPath, terms: Terms) -> Result<bool, StatusCode> {
+    let (view, at) = (guest.view.clone(), path.clone());
+    let begun = task::blocking(move || {
+        let current = match view.stat_follow(&at) {
+            Ok(stat) => Some(stat),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(status::of(&error)),
+        };
+        (terms.0)(current.as_ref()).map(|_| current.is_none())
+    });
+    begun.await.unwrap_or_else(|lost| Err(status::of(&io::Error::other(lost))))
 }

@@ -83,7 +83,8 @@ impl Https {
         let listener = bind(&settings, data.path(), clock.now()).await.unwrap();
         let (port, fingerprint) = (listener.address().port(), listener.identity().fingerprint.clone());
         let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap();
-        let router = dav::router(dav).merge(files::router(files::Files { doorman, render: None }));
+        let files = files::Files { doorman, render: None, claims: dav.claims() };
+        let router = dav::router(dav).merge(files::router(files));
         serve(listener, router, &tasks);
         Self { root, port, fingerprint, db, observations, tasks, data, settings }
     }
