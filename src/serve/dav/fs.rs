@@ -148,7 +148,7 @@ impl DavFs {
         }
         let guest = &self.0.guest;
         let (from, to) = (guest.whole(&from), guest.whole(&to));
-        self.0.properties.followed(&from, &to, copy).await;
+        self.0.properties.followed(&from, &to, copy.then_some(guest.account.as_str())).await;
         let (door, account) = (guest.door, guest.account.clone());
         let event = if copy {
             Event::DoorCopied { door, account, from, to }
@@ -180,7 +180,7 @@ impl DavFs {
         if swap && swapped.is_ok() {
             let guest = &self.0.guest;
             let (from, to) = (guest.whole(source), guest.whole(to));
-            self.0.properties.copied_whole(&from, &to).await;
+            self.0.properties.copied_whole(&from, &to, &guest.account).await;
             let (door, account) = (guest.door, guest.account.clone());
             guest.record(Event::DoorCopied { door, account, from, to }).await;
         }
@@ -199,7 +199,8 @@ impl DavFs {
             // A COPY makes the folders of its source, with their properties.
             Some((source, _)) => {
                 if let Some(below) = self.0.intent.below_destination(&path) {
-                    self.0.properties.followed(&guest.whole(&source.concat(&below)), &whole, true).await;
+                    let from = guest.whole(&source.concat(&below));
+                    self.0.properties.followed(&from, &whole, Some(&guest.account)).await;
                 }
             }
             None => self.0.properties.removed(&whole).await,
@@ -319,7 +320,7 @@ impl DavFileSystem for DavFs {
         path: &'a DavPath,
         patch: Vec<(bool, DavProp)>,
     ) -> FsFuture<'a, Vec<(StatusCode, DavProp)>> {
-        Box::pin(async move { self.0.properties.patch(&self.0.guest, &rel(path)?, patch).await })
+        Box::pin(async move { self.0.properties.patch(&self.0.guest, &rel(path)?, patch, &self.0.verdict).await })
     }
 
     fn get_props<'a>(&'a self, path: &'a DavPath, _content: bool) -> FsFuture<'a, Vec<DavProp>> {

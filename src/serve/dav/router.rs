@@ -194,7 +194,7 @@ async fn carried_out(handler: DavHandler, request: http::Request<Body>, fs: DavF
     let body = body.collect().await.map(http_body_util::Collected::to_bytes);
     let well = body.is_ok() && matches!(head.status, StatusCode::CREATED | StatusCode::NO_CONTENT);
     match (fs.settle(well).await, body) {
-        (Ok(()), Ok(body)) => Response::from_parts(head, Body::from(body)),
+        (Ok(()), Ok(body)) => Response::from_parts(head, Body::from(fs.0.verdict.described(body))),
         (Err(error), _) => {
             tracing::warn!(dav.error = ?error, "a copy could not take the place of what was there");
             problem(StatusCode::CONFLICT)
