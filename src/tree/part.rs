@@ -19,7 +19,8 @@ use super::resolve::{parent_of, readable};
 use super::{FileReader, Replace, SetAttributes, Stat, View, turn};
 use crate::model::{Name, RESERVED_PREFIX, RelPath};
 
-const PART: &[u8] = b".causeway-part-";
+/// Mirror jobs name theirs differently: a sweep must not take those.
+pub(super) const PART: &[u8] = b".causeway-upload-";
 
 /// A file that is being written. Nobody sees it before [`PartFile::publish`].
 #[derive(Debug)]

@@ -97,7 +97,7 @@ fn connector(data: &std::path::Path) -> tokio_rustls::TlsConnector {
 
 pub fn leftovers(door: &Https) -> Vec<String> {
     let names = std::fs::read_dir(&door.root).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.starts_with(".causeway-part")).collect()
+    names.filter(|name| name.starts_with(".causeway-")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

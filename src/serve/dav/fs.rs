@@ -27,7 +27,7 @@ use crate::model::{EntryKind, RelPath};
 use crate::serve::files::{Claims as _, Upload};
 use crate::serve::http::Guest;
 use crate::task;
-use crate::tree::{DirReader, Replace, Stat, View};
+use crate::tree::{DirReader, Fate, Replace, Stat, View};
 
 /// Directory entries per trip to the file system.
 const BATCH: usize = 256;
@@ -123,14 +123,15 @@ impl DavFs {
     async fn transfer(&self, from: RelPath, to: RelPath, copy: bool) -> Result<(), FsError> {
         let replace = if self.0.intent.overwrite { Replace::Yes } else { Replace::No };
         let (source, target) = (from.clone(), to.clone());
-        if let Some(staged) = self.0.intent.staging(&to) {
+        if let (Some(staged), Some(place)) = (&self.0.intent.staged, self.0.intent.staging(&to)) {
+            let staged = Arc::clone(staged);
             self.work(move |view| {
-                let view = view.with_own_files();
                 if copy {
-                    return view.copy(&source, &staged, Replace::No).map(drop);
+                    return view.with_own_files().copy(&source, &place, Replace::No).map(drop);
                 }
-                view.exchange(&source, &target)?;
-                view.rename(&source, &staged, Replace::No)
+                // When the second step fails, `settle` puts back what the first one took.
+                staged.take(&source, &target)?;
+                staged.swap(&target)
             })
             .await?;
             if copy {
@@ -166,13 +167,16 @@ impl DavFs {
         let (Some(staged), Some((source, _)), Some(to)) = (&intent.staged, &intent.source, &intent.destination) else {
             return Ok(());
         };
-        let (hidden, target, swap) = (staged.clone(), to.clone(), well && intent.is_copy());
+        let (staged, target, swap) = (Arc::clone(staged), to.clone(), well && intent.is_copy());
         let swapped = self
-            .work(move |view| {
-                let view = view.with_own_files();
-                let swapped = if swap { view.exchange(&hidden, &target) } else { Ok(()) };
-                if let Err(error) = view.remove_tree(&hidden) {
-                    tracing::warn!(io.error = %error, file.path = %hidden.display(), "a replaced folder could not be removed");
+            .work(move |_| {
+                let swapped = if swap { staged.swap(&target) } else { Ok(()) };
+                match staged.end() {
+                    Ok(Fate::Removed) => {}
+                    Ok(fate) => tracing::warn!(?fate, file.path = %target.display(), "a folder was not replaced"),
+                    Err(error) => {
+                        tracing::warn!(io.error = %error, file.path = %target.display(), "a replaced folder is left to the sweep");
+                    }
                 }
                 swapped
             })
