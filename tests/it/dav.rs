@@ -525,22 +525,127 @@ async fn a_copy_that_fails_leaves_what_was_there() {
     assert_eq!(hidden(), 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_cannot_be_read_does_not_look_empty() {
-    let door = Https::start().await;
-    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
-    std::fs::create_dir(door.root.join("shut")).unwrap();
-    std::fs::set_permissions(door.root.join("shut"), mode(0o311)).unwrap();
-    if nix_root() {
-        eprintln!("skipped: root may read every folder");
-        return;
+/// Runs `test` with a door that may read what its files' modes say, also when root runs the tests: the thread gives
+/// up its right to read everything, and the door's threads come from it.
+fn under_modes<F: Future<Output = ()>>(test: F) {
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+    let mut own = capabilities(None).unwrap();
+    own.effective.remove(CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH);
+    set_capabilities(None, own).unwrap();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(test);
+}
+
+fn set_mode(path: &std::path::Path, mode: u32) {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_does_not_look_empty() {
+    under_modes(async {
+        let door = Https::start().await;
+        let shut = door.root.join("shut");
+        std::fs::create_dir(&shut).unwrap();
+        set_mode(&shut, 0o311);
+        let status = door.status(&["-X", "PROPFIND", "-H", "Depth: 1"], "/dav/shut");
+        let answer = door.curl(&["-X", "PROPFIND", "-H", "Depth: infinity"], "/dav/").stdout;
+        set_mode(&shut, 0o755);
+        assert_eq!(status, 403);
+        let answer = String::from_utf8(answer).unwrap();
+        assert_eq!(answer.matches("<D:href>/dav/shut/</D:href>").count(), 1, "{answer}");
+        assert!(answer.contains("403 Forbidden"), "{answer}");
+    });
+}
+
+#[test]
+fn a_listing_of_a_broken_folder_is_never_a_complete_207() {
+    under_modes(async {
+        let door = Https::start().await;
+        std::fs::create_dir_all(door.root.join("d/broken")).unwrap();
+        // Names can be read there, but nothing can be looked at.
+        for number in 0..2000 {
+            std::fs::write(door.root.join(format!("d/{number}")), "").unwrap();
+        }
+        std::fs::write(door.root.join("d/broken/f"), "").unwrap();
+        let asked = ["-X", "PROPFIND", "-H", "Depth: infinity"];
+        let whole = door.curl(&asked, "/dav/d");
+        assert!(whole.status.success() && xmltree::Element::parse(whole.stdout.as_slice()).is_ok());
+        set_mode(&door.root.join("d/broken"), 0o644);
+        let broken: Vec<_> = [(&asked, "/dav/d"), (&["-X", "PROPFIND", "-H", "Depth: 1"], "/dav/d/broken")]
+            .map(|(asked, path)| {
+                ["--http1.1", "--http2"].map(|version| {
+                    let output = door.curl(&[&asked[..], &[version, "-w", "\n%{http_code}"]].concat(), path);
+                    (path, version, output)
+                })
+            })
+            .into_iter()
+            .flatten()
+            .collect();
+        set_mode(&door.root.join("d/broken"), 0o755);
+        for (path, version, output) in broken {
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let (body, status) = said.rsplit_once('\n').unwrap();
+            let complete =
+                output.status.success() && status == "207" && xmltree::Element::parse(body.as_bytes()).is_ok();
+            let named = body.contains("<D:href>/dav/d/broken/</D:href><D:status>HTTP/1.1 403");
+            assert!(!complete || named, "{path} {version} looks complete");
+        }
+    });
+}
+
+/// Sends a whole request and hangs up after a moment, without waiting for the answer; or waits for it.
+async fn hang_up(door: &Https, request: &str, moment: Option<Duration>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tls(door).await;
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    match moment {
+        Some(moment) => tokio::time::sleep(moment).await,
+        None => drop(stream.read_exact(&mut [0; 12]).await.unwrap()),
     }
-    assert_eq!(door.status(&["-X", "PROPFIND", "-H", "Depth: 1"], "/dav/shut"), 403);
-    let answer = door.curl(&["-X", "PROPFIND", "-H", "Depth: infinity"], "/dav/").stdout;
-    let answer = String::from_utf8(answer).unwrap();
-    assert_eq!(answer.matches("<D:href>/dav/shut/</D:href>").count(), 1, "{answer}");
-    assert!(answer.contains("403 Forbidden"), "{answer}");
-    std::fs::set_permissions(door.root.join("shut"), mode(0o755)).unwrap();
+}
+
+async fn audited(door: &Https, action: &str) -> usize {
+    let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM audit WHERE action = ?").bind(action);
+    usize::try_from(count.fetch_one(door.db.read()).await.unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_leaves_no_change_without_its_entry() {
+    const ROUNDS: u32 = 60;
+    let door = Https::start().await;
+    // From at once to a tenth of a second; the last one stays, so that something is carried out for certain.
+    let moment = |number: u32| (number + 1 < ROUNDS).then(|| Duration::from_micros(50) * number * number / 2);
+    for number in 0..ROUNDS {
+        std::fs::write(door.root.join(format!("from{number}")), "x").unwrap();
+        let put = format!("{}Content-Length: 3\r\n\r\nnew", head("PUT", &format!("/dav/put{number}")));
+        hang_up(&door, &put, moment(number)).await;
+        let put = format!("{}Content-Length: 3\r\n\r\nnew", head("PUT", &format!("/files/file{number}")));
+        hang_up(&door, &put, moment(number)).await;
+        let to = format!("Destination: {}\r\n\r\n", door.url(&format!("/dav/to{number}")));
+        hang_up(&door, &(head("MOVE", &format!("/dav/from{number}")) + &to), moment(number)).await;
+    }
+    let names = |prefixes: &[&str]| {
+        let all = std::fs::read_dir(&door.root).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+        all.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).count()
+    };
+    let mut seen = None;
+    for _ in 0..200 {
+        let now = (
+            names(&["put", "file"]),
+            audited(&door, "door-uploaded").await,
+            names(&["to"]),
+            audited(&door, "door-renamed").await,
+        );
+        if seen == Some(now) && now.0 == now.1 && now.2 == now.3 && leftovers(&door).is_empty() {
+            break;
+        }
+        seen = Some(now);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (put, put_entries, moved, moved_entries) = seen.unwrap();
+    println!("of {ROUNDS}: {put} of both kinds of PUT and {moved} MOVEs were carried out");
+    assert!(put >= 2 && moved >= 1, "the last ones at least");
+    assert_eq!((put, moved), (put_entries, moved_entries));
 }
 
 #[tokio::test(flavor = "multi_thread")]

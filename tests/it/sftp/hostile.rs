@@ -144,6 +144,41 @@ fn handles_run_out_politely() {
     raw.handle(OPENDIR, 2002, &[S(b"/")]);
 }
 
+#[test]
+fn who_hangs_up_leaves_no_change_without_its_entry() {
+    const ROUNDS: u64 = 25;
+    let f = Fixture::new();
+    for number in 0..ROUNDS {
+        let mut raw = Raw::greeted(&f, "anna");
+        let (from, to) = (format!("f{number}"), format!("g{number}"));
+        let file = raw.handle(OPEN, 1, &[S(from.as_bytes()), U(PUT), U(0)]);
+        raw.send(&request(WRITE, 2, &[S(&file), L(0), S(b"content")]));
+        raw.send(&request(CLOSE, 3, &[S(&file)]));
+        raw.send(&request(RENAME, 4, &[S(from.as_bytes()), S(to.as_bytes())]));
+        if number + 1 == ROUNDS {
+            // The last one stays, so that something is carried out for certain.
+            (0..3).for_each(|_| drop(raw.packet()));
+        }
+        std::thread::sleep(Duration::from_micros(50 * number * number));
+        // Killed, whatever is under way.
+        drop(raw);
+    }
+    let audited = |action: &str| {
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM audit WHERE action = ?").bind(action.to_owned());
+        usize::try_from(f.runtime().block_on(count.fetch_one(f.db.read())).unwrap()).unwrap()
+    };
+    let (mut there, mut renamed) = (0, 0);
+    f.eventually("every file that is there has its entries", || {
+        let names = f.names("");
+        there = names.len();
+        renamed = names.iter().filter(|name| name.starts_with('g')).count();
+        names.iter().all(|name| !name.starts_with('.'))
+            && (audited("door-uploaded"), audited("door-renamed")) == (there, renamed)
+    });
+    println!("of {ROUNDS}: {there} published, {renamed} of them renamed");
+    assert!(renamed > 0, "the last one at least");
+}
+
 /// 20,000 READs and 600 WRITEs are on their way before the first answer is read.
 #[test]
 fn a_slow_reader_never_stops_it() {
