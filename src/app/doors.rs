@@ -81,11 +81,17 @@ pub(super) async fn router(
         doors,
         remark,
         peer_of: Arc::new(|extensions| extensions.get::<Peer>().cloned().unwrap_or_else(Peer::unknown).address),
+        welcome: Arc::new(|extensions| {
+            if let Some(peer) = extensions.get::<Peer>() {
+                peer.welcome();
+            }
+        }),
         stop: tasks.token(),
         max_upload,
         tasks: tasks.clone(),
     };
-    let door_routes = Router::new().merge(dav::router(dav)).merge(files::router(Files { doorman, render: None }));
+    let files = Files { doorman, render: None, claims: dav.claims() };
+    let door_routes = Router::new().merge(dav::router(dav)).merge(files::router(files));
     Ok(door_routes.merge(health(store)).merge(web::router(state)))
 }
 

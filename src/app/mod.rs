@@ -6,6 +6,7 @@ mod running;
 mod service;
 mod signals;
 mod store;
+mod sweep;
 
 pub use running::{Running, RunningError};
 pub use service::{Certificate, Service, StartError};

@@ -21,7 +21,7 @@ use crate::tree::{Tree, file};
 use crate::web::{DoorShown, DoorsAt};
 
 use super::running::{Running, RunningError};
-use super::{Store, StoreError, doors, files};
+use super::{Store, StoreError, doors, files, sweep};
 
 /// How long the records may take to reach the disk after everything else has ended.
 const RECORDS_GRACE: Duration = Duration::from_secs(5);
@@ -171,6 +171,7 @@ impl Service {
         let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context));
         let options = WorkerOptions { parallel: usize::from(config.jobs.parallel), ..WorkerOptions::default() };
         Worker::start(jobs.clone(), engine, options, &work);
+        sweep::start(Arc::clone(&tree), Arc::clone(&store.clock), config.limits.keep_parts, &work);
         let identity = https.as_ref().map(|listener| Certificate::of(&listener.certificate().borrow()));
         if let (Some(listener), Some(router)) = (https, router) {
             http::serve(listener, router, &work);

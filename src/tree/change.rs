@@ -6,7 +6,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, linkat, mkdirat, renameat, 
 use rustix::io::Errno;
 
 use super::resolve::{Step, open_beneath, outside, parent_of, readable, reserved, steps};
-use super::{Replace, SetAttributes, View};
+use super::{Replace, SetAttributes, View, turn};
 use crate::model::{EntryKind, RelPath};
 
 impl View {
@@ -47,6 +47,7 @@ impl View {
     pub fn remove_dir(&self, path: &RelPath) -> io::Result<()> {
         self.check_write(path)?;
         let (parent, name) = parent_of(&*self.home, path)?;
+        let _turn = turn::at(&parent)?;
         match unlinkat(&parent, name.as_os_str(), AtFlags::REMOVEDIR) {
             Err(Errno::NOTEMPTY | Errno::EXIST) => {
                 super::part::sweep_dir(&parent, &name)?;
@@ -63,6 +64,7 @@ impl View {
     pub fn remove_file(&self, path: &RelPath) -> io::Result<()> {
         self.check_write(path)?;
         let (parent, name) = parent_of(&*self.home, path)?;
+        let _turn = turn::at(&parent)?;
         Ok(unlinkat(&parent, name.as_os_str(), AtFlags::empty())?)
     }
 
@@ -76,6 +78,7 @@ impl View {
         let (from_dir, from_name) = parent_of(&*self.home, from)?;
         let (to_dir, to_name) = parent_of(&*self.home, to)?;
         let (from_name, to_name) = (from_name.as_os_str(), to_name.as_os_str());
+        let _turn = turn::at_both(&from_dir, &to_dir)?;
         match replace {
             Replace::Yes => Ok(renameat(&from_dir, from_name, &to_dir, to_name)?),
             Replace::No => Ok(renameat_with(&from_dir, from_name, &to_dir, to_name, RenameFlags::NOREPLACE)?),
@@ -92,6 +95,7 @@ impl View {
         let (one_dir, one_name) = parent_of(&*self.home, one)?;
         let (other_dir, other_name) = parent_of(&*self.home, other)?;
         let (one_name, other_name) = (one_name.as_os_str(), other_name.as_os_str());
+        let _turn = turn::at_both(&one_dir, &other_dir)?;
         Ok(renameat_with(&one_dir, one_name, &other_dir, other_name, RenameFlags::EXCHANGE)?)
     }
 
@@ -158,10 +162,14 @@ impl View {
         part.ephemeral();
         part.copy_from(&reader)?;
         part.truncate(size)?;
-        if self.stat_follow(path)?.etag() != reader.opened().etag() {
-            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "somebody else changed the file at the same time"));
-        }
-        part.publish(Replace::Yes).map(drop)
+        let before = reader.opened().etag();
+        part.publish_if(Replace::Yes, |now| {
+            if now.is_some_and(|now| now.etag() == before) {
+                return Ok(());
+            }
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, "somebody else changed the file at the same time"))
+        })
+        .map(drop)
     }
 
     /// Makes the link `path` that points at `target`. The target may be missing, but must not lead out
@@ -177,6 +185,7 @@ impl View {
         }
         let (parent, name) = parent_of(&*self.home, path)?;
         let target = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(target);
+        let _turn = turn::at(&parent)?;
         Ok(symlinkat(target, &parent, name.as_os_str())?)
     }
 
@@ -192,6 +201,7 @@ impl View {
         }
         let (from_dir, from_name) = parent_of(&*self.home, from)?;
         let (to_dir, to_name) = parent_of(&*self.home, to)?;
+        let _turn = turn::at(&to_dir)?;
         Ok(linkat(&from_dir, from_name.as_os_str(), &to_dir, to_name.as_os_str(), AtFlags::empty())?)
     }
 

@@ -1,5 +1,7 @@
 //! The tree against hostile names, links, pipes, and interruptions.
 
+mod sweep;
+
 use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::Arc;

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, RenameFlags, mkdirat, renameat_with};
 use rustix::io::Errno;
 
-use super::View;
 use super::resolve::{open_beneath, parent_of};
+use super::{View, turn};
 use crate::model::{Name, RelPath};
 
 /// The folder at the root of the tree that holds what was moved aside.
@@ -29,6 +29,7 @@ impl View {
         let folder = RelPath::root().join(&Name::new(TRASH).map_err(bad)?).join(&batch);
         let folder = folder.concat(&whole.parent().unwrap_or_default());
         let to = ensure(&**self.tree.root(), &folder)?;
+        let _turn = turn::at_both(&from, &to)?;
         for try_ in 0..1000_u32 {
             let bytes = if try_ == 0 { name.as_bytes().to_vec() } else { numbered(&name, try_) };
             let aside = Name::new(bytes).map_err(bad)?;

@@ -34,7 +34,7 @@ use assets::url as asset;
 /// For templates.
 use widget::icon;
 
-pub use state::{DoorShown, DoorsAt, PeerOf, WebState};
+pub use state::{DoorShown, DoorsAt, PeerOf, WebState, Welcome};
 
 /// Shown at the foot of every page.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -35,6 +35,9 @@ pub type DoorsAt = Arc<dyn Fn(&Authority) -> Vec<DoorShown> + Send + Sync>;
 /// Finds the client's address in a request's extensions; the listener knows how.
 pub type PeerOf = Arc<dyn Fn(&Extensions) -> SocketAddr + Send + Sync>;
 
+/// Tells the listener, by a request's extensions, that its sender has logged in.
+pub type Welcome = Arc<dyn Fn(&Extensions) + Send + Sync>;
+
 /// Everything behind the dashboard. Clones share it.
 #[derive(Clone)]
 pub struct WebState {
@@ -58,6 +61,8 @@ pub struct WebState {
     pub remark: Option<&'static str>,
     /// Finds the client's address.
     pub peer_of: PeerOf,
+    /// Called for every request of somebody who has logged in.
+    pub welcome: Welcome,
     /// Ends the live streams, so that the server can drain.
     pub stop: CancellationToken,
     /// Bytes of the largest upload that is taken.

@@ -91,6 +91,9 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
         }),
         None => None,
     };
+    if session.is_some() {
+        (state.welcome)(request.extensions());
+    }
     // Before signing in a random cookie takes the place of the session for the forms' sake.
     let (visit, is_new) = match jar.get(cookie::VISIT).filter(|v| v.len() >= 32) {
         Some(visit) => (visit.to_owned(), false),

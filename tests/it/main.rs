@@ -30,4 +30,5 @@ mod mirror;
 mod service;
 mod sftp;
 mod shelves;
+mod strangers;
 mod web;

@@ -12,7 +12,7 @@ use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::{Listing, Order, Page, Show, download, listing, page, put};
+use super::{Claims, Listing, Order, Page, Show, download, listing, page, put};
 use crate::model::{Door, RelPath};
 use crate::serve::http::{Doorman, Guest, href, peer_of, problem, status};
 use crate::task;
@@ -30,6 +30,8 @@ pub struct Files {
     pub doorman: Arc<dyn Doorman>,
     /// Draws listings; `None` for a plain page.
     pub render: Option<Render>,
+    /// What others hold: WebDAV's locks.
+    pub claims: Arc<dyn Claims>,
 }
 
 impl std::fmt::Debug for Files {
@@ -62,7 +64,7 @@ async fn answer(State(files): State<Files>, request: Request) -> Response {
     match head.method {
         Method::GET | Method::HEAD => get(&files, &guest, &path, &head).await,
         Method::PUT if head.uri.path().ends_with('/') => problem(StatusCode::METHOD_NOT_ALLOWED),
-        Method::PUT => put(&guest, &path, &head.headers, body).await,
+        Method::PUT => put(&guest, &path, &head.headers, body, &*files.claims).await,
         Method::OPTIONS => allow(StatusCode::NO_CONTENT),
         _ => allow(StatusCode::METHOD_NOT_ALLOWED),
     }

@@ -39,6 +39,7 @@ impl BasicAuth {
             Ok(Err(error)) => return Err(homeless(grant, &error)),
             Err(lost) => return Err(homeless(grant, &io::Error::other(lost))),
         };
+        peer_of(head).welcome();
         Ok(Guest {
             account: grant.name().to_owned(),
             view,

@@ -14,9 +14,10 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{self, CertificateError, Identity, Served};
-use super::{Settings, connection, layers};
+use super::connection::Visit;
+use super::{Settings, layers};
 use crate::model::Clock;
-use crate::net::Admission;
+use crate::net::Entrance;
 use crate::task::{self, Tasks};
 
 /// Why the listener cannot start.
@@ -121,8 +122,7 @@ pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
     let router = layers::around(router, served);
     let keeper = certificate::keep(current, listener.settings.clone(), listener.data, listener.clock, tasks.clone());
     tasks.spawn("https-certificate", keeper);
-    let admission = Admission::new(listener.settings.connections);
-    let grace = listener.settings.grace;
+    let entrance = Entrance::new(listener.settings.connections, listener.settings.strangers);
     let inner = tasks.clone();
     tasks.spawn("https-accept", async move {
         loop {
@@ -139,16 +139,13 @@ pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
                     continue;
                 }
             };
-            let Some(permit) = admission.try_admit(peer) else {
+            let Some(place) = entrance.try_enter(peer) else {
                 tracing::warn!(net.peer = %peer, "too many HTTPS connections: refused");
                 continue;
             };
             tune(&socket);
-            let (acceptor, router, tasks) = (listener.acceptor.clone(), router.clone(), inner.clone());
-            inner.spawn("https-connection", async move {
-                connection::run(socket, peer, acceptor, router, tasks, grace).await;
-                drop(permit);
-            });
+            let visit = Visit { address: peer, place, settings: listener.settings.clone(), tasks: inner.clone() };
+            inner.spawn("https-connection", visit.run(socket, listener.acceptor.clone(), router.clone()));
         }
     });
 }

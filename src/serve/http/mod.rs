@@ -4,6 +4,7 @@
 //! caller can print the address and the certificate's fingerprint.
 
 pub mod auth;
+pub mod body;
 mod certificate;
 mod connection;
 pub mod date;
@@ -13,6 +14,7 @@ pub mod href;
 mod layers;
 mod linger;
 mod listener;
+mod pace;
 mod polite;
 mod settings;
 mod stall;

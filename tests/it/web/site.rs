@@ -89,6 +89,7 @@ async fn site(folder: &Path, tasks: &Tasks) -> String {
         doors: Arc::new(move |_| vec![door.clone()]),
         remark: None,
         peer_of: Arc::new(|e| e.get::<http::Peer>().map_or(([0, 0, 0, 0], 0).into(), |peer| peer.address)),
+        welcome: Arc::new(|e| e.get::<http::Peer>().into_iter().for_each(http::Peer::welcome)),
         stop: tasks.token(),
         tasks: tasks.clone(),
         max_upload: u64::MAX,
