@@ -396,6 +396,22 @@ impl Accounts {
         Ok(accounts)
     }
 
+    /// Did anybody ever come in?
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn was_used(&self) -> Result<bool, DbError> {
+        store::was_used(&mut *self.db.read().acquire().await?).await
+    }
+
+    /// The name of an account as it is written, from one that was typed in other cases.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn spelling(&self, typed: &str) -> Result<Option<String>, DbError> {
+        store::spelling(&mut *self.db.read().acquire().await?, typed).await
+    }
+
     /// One account, by name.
     ///
     /// # Errors

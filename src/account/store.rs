@@ -92,6 +92,18 @@ pub(super) async fn admins(conn: &mut SqliteConnection) -> Result<i64, DbError> 
 pub(super) async fn other_admins(conn: &mut SqliteConnection, id: AccountId) -> Result<i64, DbError> {
     let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0 AND id <> ?";
     Ok(sqlx::query_scalar(sql).bind(id.0).fetch_one(conn).await?)
+/// Did anybody ever come in?
+pub(super) async fn was_used(conn: &mut SqliteConnection) -> Result<bool, DbError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM accounts WHERE last_login IS NOT NULL)";
+    Ok(sqlx::query_scalar(sql).fetch_one(conn).await?)
+}
+
+/// The name of an account as it is written, from one that was typed in other cases.
+pub(super) async fn spelling(conn: &mut SqliteConnection, typed: &str) -> Result<Option<String>, DbError> {
+    let sql = "SELECT name FROM accounts WHERE name = ?1 COLLATE NOCASE ORDER BY name = ?1 DESC, name LIMIT 1";
+    Ok(sqlx::query_scalar(sql).bind(typed.to_owned()).fetch_optional(conn).await?)
+}
+
 }
 
 pub(super) async fn insert(conn: &mut SqliteConnection, row: &AccountRow) -> Result<AccountId, DbError> {

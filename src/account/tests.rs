@@ -138,6 +138,21 @@ async fn guessing_ever_new_names_locks_the_address() {
 }
 
 #[tokio::test]
+async fn an_account_is_found_in_any_case_and_its_first_use_is_seen() {
+    let house = house().await;
+    assert!(!house.accounts.was_used().await.unwrap());
+    house.try_password("anna", "correct horse", "192.0.2.1:1").await.unwrap();
+    assert!(house.accounts.was_used().await.unwrap());
+    let other = NewAccount { name: "ANNA".into(), password: None, scope: Scope::whole(), admin: false };
+    assert_eq!(house.accounts.spelling("Anna").await.unwrap().as_deref(), Some("anna"));
+    house.accounts.create(&Actor::System, &other).await.unwrap();
+    for name in ["anna", "ANNA"] {
+        assert_eq!(house.accounts.spelling(name).await.unwrap().as_deref(), Some(name));
+    }
+    assert_eq!(house.accounts.spelling("nobody").await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn many_guesses_at_once_get_no_further_than_one_after_another() {
     let house = house().await;
     let guesses = (0..40).map(|i| {

@@ -158,8 +158,8 @@ pub(in crate::web) async fn checkpoint(State(state): State<WebState>) -> Result<
 async fn render(state: &WebState, visitor: &Visitor, filter: Filter) -> Result<Response, Problem> {
     let mut actor = filter.actor.trim().to_owned();
     // The log compares exactly; people do not.
-    if let Some(account) = state.accounts.list().await?.iter().find(|a| a.name.eq_ignore_ascii_case(&actor)) {
-        actor.clone_from(&account.name);
+    if let Some(name) = state.accounts.spelling(&actor).await? {
+        actor = name;
     }
     let wanted = log::Filter {
         actor: (!actor.is_empty()).then(|| actor_of(&actor)),

@@ -42,8 +42,7 @@ pub(in crate::web) async fn show(
     if visitor.who().is_some() {
         return Ok(go(local(&to.back)));
     }
-    let accounts = state.accounts.list().await?;
-    let fresh = accounts.iter().all(|account| account.last_login.is_none());
+    let fresh = !state.accounts.was_used().await?;
     render(&visitor, None, (String::new(), &to.back), fresh)
 }
 
