@@ -257,10 +257,9 @@ impl Accounts {
         let now = self.clock.now();
         let mut tx = self.db.write().await?;
         let mut row = store::by_name(&mut tx, name).await?.ok_or_else(|| AccountError::Missing(name.to_owned()))?;
-        let was_admin = row.admin && !row.disabled;
+        let was_admin = administers(&row);
         let changed = apply(&mut row, change);
-        let is_admin = row.admin && !row.disabled;
-        if was_admin && !is_admin && store::other_admins(&mut tx, row.id).await? == 0 {
+        if was_admin && !administers(&row) && store::other_admins(&mut tx, row.id).await? == 0 {
             return Err(AccountError::LastAdmin);
         }
         if changed.is_empty() && hash.is_none() {
@@ -307,7 +306,7 @@ impl Accounts {
     pub async fn remove(&self, actor: &Actor, name: &str) -> Result<(), AccountError> {
         let mut tx = self.db.write().await?;
         let row = store::by_name(&mut tx, name).await?.ok_or_else(|| AccountError::Missing(name.to_owned()))?;
-        if row.admin && !row.disabled && store::other_admins(&mut tx, row.id).await? == 0 {
+        if administers(&row) && store::other_admins(&mut tx, row.id).await? == 0 {
             return Err(AccountError::LastAdmin);
         }
         store::delete(&mut tx, row.id).await?;
@@ -440,6 +439,11 @@ impl Accounts {
             locked_until: guesses.lock(now),
         })
     }
+}
+
+/// Can its owner sign in and administer?
+fn administers(row: &AccountRow) -> bool {
+    row.admin && !row.disabled && row.password.is_some()
 }
 
 fn check_home(home: &RelPath) -> Result<(), AccountError> {

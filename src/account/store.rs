@@ -85,12 +85,12 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<AccountRow>, 
 
 /// How many accounts may administer.
 pub(super) async fn admins(conn: &mut SqliteConnection) -> Result<i64, DbError> {
-    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0";
+    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0 AND password IS NOT NULL";
     Ok(sqlx::query_scalar(sql).fetch_one(conn).await?)
 }
 
 pub(super) async fn other_admins(conn: &mut SqliteConnection, id: AccountId) -> Result<i64, DbError> {
-    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0 AND id <> ?";
+    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0 AND password IS NOT NULL AND id <> ?";
     Ok(sqlx::query_scalar(sql).bind(id.0).fetch_one(conn).await?)
 /// Did anybody ever come in?
 pub(super) async fn was_used(conn: &mut SqliteConnection) -> Result<bool, DbError> {

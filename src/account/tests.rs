@@ -302,6 +302,9 @@ async fn the_first_admin_is_made_once_and_the_last_one_stays() {
     let second = NewAccount { name: "root".into(), password: None, scope: Scope::whole(), admin: true };
     accounts.create(&by, &second).await.unwrap();
     assert!(matches!(accounts.create(&by, &second).await, Err(AccountError::Exists(_))));
+    // Nobody can sign in as an administrator without a password: the other one stays the last.
+    assert!(matches!(accounts.remove(&by, &name).await, Err(AccountError::LastAdmin)));
+    accounts.set_password(&by, "root", &Secret::new("battery staple")).await.unwrap();
     accounts.remove(&by, &name).await.unwrap();
     assert!(matches!(accounts.remove(&by, &name).await, Err(AccountError::Missing(_))));
     assert_eq!(accounts.list().await.unwrap().len(), 1);
@@ -310,9 +313,10 @@ async fn the_first_admin_is_made_once_and_the_last_one_stays() {
 #[tokio::test]
 async fn somebody_can_always_administer() {
     let house = house().await;
-    let new = NewAccount { name: "admin".to_owned(), password: None, scope: Scope::whole(), admin: false };
+    let new = NewAccount { name: "admin".to_owned(), password: None, scope: Scope::whole(), admin: true };
     house.accounts.create(&Actor::System, &new).await.unwrap();
-    let (name, _) = house.accounts.ensure_first_admin().await.unwrap().expect("anna may not administer");
+    let (name, _) =
+        house.accounts.ensure_first_admin().await.unwrap().expect("anna may not administer, admin has no password");
     assert_eq!(name, "admin-2");
     assert!(house.accounts.get(&name).await.unwrap().unwrap().admin);
     assert!(house.accounts.ensure_first_admin().await.unwrap().is_none());
