@@ -306,7 +306,8 @@ pub(super) async fn forget_guesses(conn: &mut SqliteConnection, subject: Subject
     Ok(done.rows_affected() > 0)
 }
 
-/// Keeps the table small: forgets old failures, and the oldest beyond the bound. Locks go last.
+/// Keeps the table small: forgets old failures, and the oldest beyond the bound. Locks go last. What is beyond the
+/// bound is cut well below it, so that a guesser with ever new names does not have the table sorted each time.
 pub(super) async fn bound_guesses(conn: &mut SqliteConnection, now: Timestamp) -> Result<(), DbError> {
     let old = now.saturating_sub(FORGET).unwrap_or(Timestamp::MIN).as_microsecond();
     sqlx::query("DELETE FROM guesses WHERE last < ? AND coalesce(locked_until, 0) < ?")
@@ -314,11 +315,15 @@ pub(super) async fn bound_guesses(conn: &mut SqliteConnection, now: Timestamp) -
         .bind(now.as_microsecond())
         .execute(&mut *conn)
         .await?;
+    let counted: i64 = sqlx::query_scalar("SELECT count(*) FROM guesses").fetch_one(&mut *conn).await?;
+    if counted <= MOST_GUESSES {
+        return Ok(());
+    }
     sqlx::query(
         "DELETE FROM guesses WHERE (kind, subject) IN (SELECT kind, subject FROM guesses \
          ORDER BY coalesce(locked_until, 0) DESC, last DESC LIMIT -1 OFFSET ?)",
     )
-    .bind(MOST_GUESSES)
+    .bind(MOST_GUESSES / 16 * 15)
     .execute(conn)
     .await?;
     Ok(())

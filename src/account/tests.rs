@@ -153,6 +153,25 @@ async fn an_account_is_found_in_any_case_and_its_first_use_is_seen() {
 }
 
 #[tokio::test]
+async fn what_is_counted_stays_bounded_and_keeps_its_locks() {
+    let house = house().await;
+    let now = house.clock.now().as_microsecond();
+    let mut tx = house.db.write().await.unwrap();
+    let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
+                INSERT INTO guesses SELECT 'account', 'name' || i, 1, ?1, ?1, iif(i = 7, ?1 + 1000000, NULL) FROM n";
+    sqlx::query(many).bind(now - 1_000_000).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    house.try_password("nobody", "guess", "192.0.2.1:22").await.unwrap_err();
+    let count = |what: &'static str| {
+        let read = house.db.read();
+        async move { sqlx::query_scalar::<_, i64>(what).fetch_one(read).await.unwrap() }
+    };
+    let kept = count("SELECT count(*) FROM guesses").await;
+    assert!((15_000..20_000).contains(&kept), "{kept}");
+    assert_eq!(count("SELECT count(*) FROM guesses WHERE subject IN ('name7', 'nobody', '192.0.2.1')").await, 3);
+}
+
+#[tokio::test]
 async fn many_guesses_at_once_get_no_further_than_one_after_another() {
     let house = house().await;
     let guesses = (0..40).map(|i| {
