@@ -354,12 +354,18 @@ impl Accounts {
         Ok(())
     }
 
-    /// Lifts the lock-out of an account name.
+    /// Lifts the lock-out of an account name, from wherever.
     ///
     /// # Errors
     /// [`AccountError`].
     pub async fn unlock(&self, actor: &Actor, name: &str) -> Result<(), AccountError> {
-        self.lift(actor, Subject::Account(name), name).await
+        let mut tx = self.db.write().await?;
+        if store::forget_account(&mut tx, name).await? {
+            let event = Event::Unlocked { subject: name.to_owned() };
+            audit::append(&mut tx, self.clock.now(), actor, &event).await?;
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Lifts the lock-out of an address.
@@ -368,13 +374,9 @@ impl Accounts {
     /// [`AccountError`].
     pub async fn unlock_peer(&self, actor: &Actor, peer: std::net::IpAddr) -> Result<(), AccountError> {
         let subject = peer_subject(peer);
-        self.lift(actor, Subject::Peer(&subject), &subject).await
-    }
-
-    async fn lift(&self, actor: &Actor, subject: Subject<'_>, name: &str) -> Result<(), AccountError> {
         let mut tx = self.db.write().await?;
-        if store::forget_guesses(&mut tx, subject).await? {
-            let event = Event::Unlocked { subject: name.to_owned() };
+        if store::forget_guesses(&mut tx, Subject::Peer(&subject)).await? {
+            let event = Event::Unlocked { subject };
             audit::append(&mut tx, self.clock.now(), actor, &event).await?;
         }
         tx.commit().await?;
@@ -425,7 +427,7 @@ impl Accounts {
 
     async fn shown(&self, conn: &mut SqliteConnection, row: AccountRow) -> Result<Account, DbError> {
         let now = self.clock.now();
-        let guesses = store::guesses(conn, Subject::Account(&row.name), now).await?;
+        let locked_until = store::locked_until(conn, &row.name).await?;
         Ok(Account {
             keys: store::keys(conn, row.id).await?,
             id: row.id,
@@ -436,7 +438,7 @@ impl Accounts {
             has_password: row.password.is_some(),
             created: row.created,
             last_login: row.last_login,
-            locked_until: guesses.lock(now),
+            locked_until: locked_until.filter(|until| *until > now),
         })
     }
 }

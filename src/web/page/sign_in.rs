@@ -70,7 +70,7 @@ pub(in crate::web) async fn sign_in(
                 LoginError::Refused => {
                     (StatusCode::UNAUTHORIZED, "That name and password do not belong together.".to_owned())
                 }
-                LoginError::Locked(_) | LoginError::Busy => {
+                LoginError::Locked(_) | LoginError::PeerLocked(_) | LoginError::Busy => {
                     (StatusCode::TOO_MANY_REQUESTS, sentence(&error.to_string()))
                 }
                 LoginError::Store(_) => return Err(Problem::Failed(error.to_string())),
