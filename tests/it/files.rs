@@ -137,12 +137,36 @@ async fn only_text_is_compressed() {
         let accept = format!("Accept-Encoding: {encoding}");
         let (head, bytes) = door.exchange(&["-H", &accept], "/files/a.txt");
         assert!(head.contains(&format!("content-encoding: {encoding}")) && bytes.len() < 5_000, "{head}");
-        assert!(head.contains("etag: w/"), "the compressed bytes are others: {head}");
+        let tag = head.split("etag: ").nth(1).unwrap().split('\r').next().unwrap().to_owned();
+        assert!(tag.starts_with('"') && tag.ends_with(&format!("-{encoding}\"")), "the bytes are others: {tag}");
         for path in ["/files/a.zip", "/files/small.txt"] {
             assert!(!door.exchange(&["-H", &accept], path).0.contains("content-encoding"), "{path}");
         }
         let (head, bytes) = door.exchange(&["-H", &accept, "-r", "0-9999"], "/files/a.txt");
         assert!(!head.contains("content-encoding") && bytes.len() == 10_000, "{head}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_read_a_file_compressed_can_save_it() {
+    let door = Https::start().await;
+    let tag_of = |head: &str| head.split("etag: ").nth(1).unwrap().split('\r').next().unwrap().to_owned();
+    for path in ["/files/a.txt", "/dav/a.txt"] {
+        std::fs::write(door.root.join("a.txt"), "hello ".repeat(20_000)).unwrap();
+        for encoding in ["br", "zstd", "gzip"] {
+            let accept = format!("Accept-Encoding: {encoding}");
+            let tag = tag_of(&door.exchange(&["-H", &accept], path).0);
+            let known = format!("If-None-Match: {tag}");
+            let (head, _) = door.exchange(&["-H", &accept, "-H", &known], path);
+            assert!(head.starts_with("http/2 304") && tag_of(&head) == tag, "{tag}: {head}");
+            // No part of the compressed bytes can be had: all of the file comes.
+            let range = format!("If-Range: {tag}");
+            assert_eq!(door.status(&["-H", &range, "-r", "0-1"], path), 200);
+            let only = format!("If-Match: {tag}");
+            let data = encoding.repeat(4000);
+            assert_eq!(door.status(&["-H", &only, "-X", "PUT", "-d", &data], path), 204, "{path} {tag}");
+            assert_eq!(door.status(&["-H", &only, "-X", "PUT", "-d", "late"], path), 412, "{path} {tag}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod auth;
 mod certificate;
+mod coding;
 mod connection;
 pub mod date;
 mod doorman;
