@@ -171,6 +171,50 @@ async fn who_read_a_file_compressed_can_save_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_folder_is_read_page_by_page() {
+    let door = Https::start().await;
+    std::fs::create_dir(door.root.join("many")).unwrap();
+    for number in 0..2500_u32 {
+        std::fs::write(door.root.join(format!("many/f{number:04}")), vec![b'x'; (number % 7) as usize]).unwrap();
+    }
+    let read = |url: &str| {
+        let (head, page) = door.exchange(&[], url);
+        assert!(head.contains("content-security-policy: default-src 'none'"), "{head}");
+        String::from_utf8(page).unwrap()
+    };
+    let link = |page: &str, word: &str| {
+        let (before, _) = page.split_once(&format!(">{word}</a>"))?;
+        Some(before.rsplit("href=\"").next()?.split('"').next()?.replace("&amp;", "&"))
+    };
+    for mount in ["/files/many/", "/dav/many/"] {
+        for (query, first, last) in [("", "f0000", "f2499"), ("?sort=size&desc", "f0006", "f2499")] {
+            let (mut url, mut pages, mut names) = (format!("{mount}{query}"), 0, Vec::new());
+            loop {
+                let page = read(&url);
+                pages += 1;
+                let rows = page.split("href=\"./").skip(1).map(|row| row.split('"').next().unwrap().to_owned());
+                names.extend(rows);
+                let Some(later) = link(&page, "Later") else { break };
+                url = format!("{mount}{later}");
+            }
+            let sorted: std::collections::BTreeSet<_> = names.iter().collect();
+            assert_eq!((pages, names.len(), sorted.len()), (3, 2500, 2500), "{mount}{query}");
+            assert_eq!(names.first().map(String::as_str), Some(first), "{mount}{query}");
+            if query.is_empty() {
+                assert_eq!(names.last().map(String::as_str), Some(last));
+            }
+            for expected in [true, true, false] {
+                let earlier = link(&read(&url), "Earlier");
+                assert_eq!(earlier.is_some(), expected, "{url}");
+                url = format!("{mount}{}", earlier.unwrap_or_default());
+            }
+        }
+        // Behind the end there is a way back.
+        assert_eq!(link(&read(&format!("{mount}?offset=99999")), "Earlier").unwrap(), "?sort=name&offset=2000");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn limits_are_answered_in_their_words() {
     let door = Https::start().await;
     let large = format!("X-Large: {}", "x".repeat(100_000));

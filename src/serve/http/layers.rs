@@ -11,6 +11,8 @@ use tower_http::compression::predicate::Predicate;
 
 use super::coding;
 
+/// For answers that set none of their own: nothing runs, nothing is loaded, nothing is sent anywhere.
+const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// Below this a packet is a packet, compressed or not.
 const SMALLEST: u64 = 1024;
 
@@ -32,6 +34,7 @@ fn finish(mut response: Response, self_signed: bool) -> Response {
     let mut unless_set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
+    unless_set(header::CONTENT_SECURITY_POLICY, POLICY);
     unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     unless_set(header::X_FRAME_OPTIONS, "DENY");
     unless_set(header::REFERRER_POLICY, "same-origin");
