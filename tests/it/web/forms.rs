@@ -188,4 +188,5 @@ fn the_colours_bring_one_back_to_the_same_page() {
     }
     let found = curl.get("/audit?actor=ADMIN&action=login-succeeded").body;
     assert!(found.contains("<strong>Login succeeded</strong>"), "{found}");
+    assert!(found.contains("“admin” came in through the dashboard by password, from 127.0.0.1:"), "{found}");
 }
