@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = migrations![
     "0004_mirror.sql",
     "0005_observations.sql",
     "0006_dav.sql",
+    "0007_known_addresses.sql",
     "0008_dav_bounds.sql"
 ];
 

@@ -12,6 +12,7 @@ mod gate;
 mod headers;
 mod live;
 mod page;
+mod parts;
 mod problem;
 mod show;
 mod state;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::routing::post;
-use causeway::model::{Clock as _, SystemClock};
+use causeway::model::SystemClock;
 use causeway::net::AdmissionLimits;
 use causeway::serve::http::{self, Settings};
 use causeway::task::Tasks;

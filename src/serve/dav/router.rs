@@ -108,9 +108,9 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
 }
 
 async fn get(guest: &Guest, path: &RelPath, head: &Parts) -> Response {
-    let (view, at) = (guest.view.clone(), path.clone());
+    let (view, at, page) = (guest.view.clone(), path.clone(), Page::wanted(head.uri.query()));
     let listed = task::blocking(move || match view.stat_follow(&at) {
-        Ok(stat) if stat.is_dir() => files::listing(&view, &at, Page::default()).map(Some),
+        Ok(stat) if stat.is_dir() => files::listing(&view, &at, page).map(Some),
         Ok(_) => Ok(None),
         Err(error) => Err(error),
     });

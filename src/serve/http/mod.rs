@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod body;
 mod certificate;
+mod coding;
 mod connection;
 pub mod date;
 mod doorman;
