@@ -84,6 +84,7 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
         counts.files_adopted += totals.adopted;
         counts.files_failed = totals.failed;
         counts.files_waiting = totals.open;
+        counts.modes_set = totals.modes_set;
         counts.files_trashed = totals.trashed;
         counts.entries_skipped = totals.skipped;
         counts.files_vanished = totals.vanished;

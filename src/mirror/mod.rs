@@ -16,6 +16,7 @@ mod planner;
 mod policy;
 mod progress;
 mod publish;
+mod replace;
 mod retry;
 mod scan;
 pub mod store;
@@ -67,7 +68,7 @@ pub struct MirrorRun {
 pub struct PlannedStep {
     /// Path in the source.
     pub path: RelPath,
-    /// What would be done: `copy`, `replace`, `adopt`, `make-dir`, `trash`, `skip`, `refuse`.
+    /// What would be done: `copy`, `replace`, `adopt`, `set-mode`, `make-dir`, `trash`, `skip`, `refuse`.
     pub action: &'static str,
     /// Bytes to move, when known.
     pub size: Option<u64>,

@@ -120,7 +120,7 @@ pub async fn missing(db: &Db, run: RunId, after: Option<ItemId>, limit: u32) -> 
     let mut query = QueryBuilder::<Sqlite>::new(ITEM_COLUMNS);
     query.push("run = ").push_bind(run.0);
     query.push(" AND id > ").push_bind(after.map_or(0, |item| item.0));
-    query.push(" AND state IN ('failed', 'planned', 'transferring', 'verified') ORDER BY id LIMIT ");
+    query.push(" AND state IN ('failed', 'planned', 'transferring', 'verified', 'publishing') ORDER BY id LIMIT ");
     query.push_bind(i64::from(limit));
     let rows = query.build().fetch_all(db.read()).await?;
     rows.iter().map(item_row).collect()

@@ -152,6 +152,62 @@ async fn modes_of_files_and_folders_are_kept() {
 }
 
 #[tokio::test]
+async fn a_mode_alone_is_set_without_copying() {
+    let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+    assert!(lab.go((1, 1), &source, &target, quick()).await.complete);
+    let chmod = |mode: u32| {
+        let node = source.tree()[&path("a.txt")].clone();
+        source.put_node(&path("a.txt"), Node { mode, ..node });
+    };
+    chmod(0o600);
+    let (sender, mut steps) = tokio::sync::mpsc::channel(100);
+    let order = lab.order((1, 2), &source, &target, Policy { dry_run: true, ..quick() });
+    let dry = run(order, Arc::new(Progress::with_plan(sender)), CancellationToken::new()).await.unwrap();
+    let told = steps.try_recv().unwrap();
+    assert_eq!((told.action, told.path), ("set-mode", path("a.txt")));
+    assert!(told.why.unwrap().contains("0600") && steps.try_recv().is_err());
+    assert_eq!((dry.counts.modes_set, target.tree()[&path("a.txt")].mode), (1, 0o644));
+
+    source.script(|_| ());
+    let summary = lab.go((1, 3), &source, &target, quick()).await;
+    assert!(summary.complete && summary.verified, "{summary:?}");
+    let counts = summary.counts;
+    assert_eq!((counts.files_published, counts.files_unchanged, counts.modes_set), (0, 4, 1), "{summary:?}");
+    assert_eq!(target.tree()[&path("a.txt")].mode, 0o600);
+    assert!(!source.log().iter().any(|step| step.starts_with("read")), "{:?}", source.log());
+
+    // Set by a process that was killed before it could say so: said once by the next.
+    chmod(0o640);
+    target.script(|_| ());
+    lab.go((1, 4), &source, &target, quick()).await;
+    let set = target.log().iter().position(|step| step == "set-attributes a.txt").unwrap() as u64 + 1;
+    chmod(0o604);
+    target.script(|s| s.unheard_from = Some((set, Fault::new(Phase::Login, FaultKind::Auth, "killed"))));
+    lab.go((1, 5), &source, &target, quick()).await;
+    target.script(|s| s.unheard_from = None);
+    let last = lab.go((1, 5), &source, &target, quick()).await;
+    assert!(last.complete && last.counts.modes_set == 1, "{last:?}");
+    assert_eq!(target.tree()[&path("a.txt")].mode, 0o604);
+    let log = AuditLog::new(lab.db.clone(), Arc::new(SystemClock));
+    let records = log.page(&Filter { limit: 1000, ..Filter::default() }).await.unwrap();
+    assert_eq!(audited(&records, "mode-set"), 3);
+}
+
+#[tokio::test]
+async fn a_time_alone_is_set_on_the_file_that_is_there() {
+    let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+    assert!(lab.go((1, 1), &source, &target, quick()).await.complete);
+    source.put(&path("a.txt"), "alpha");
+    target.script(|_| ());
+    let summary = lab.go((1, 2), &source, &target, quick()).await;
+    assert!(summary.complete && summary.verified, "{summary:?}");
+    assert_eq!(content(&source), content(&target));
+    let moved = |step: &String| step.starts_with("rename") || step.starts_with("exchange");
+    assert!(!target.log().iter().any(moved), "{:?}", target.log());
+    assert_eq!(lab.go((1, 3), &source, &target, quick()).await.counts.files_unchanged, 4);
+}
+
+#[tokio::test]
 async fn a_listing_that_broke_off_leaves_nothing_behind() {
     let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
     source.script(|_| ());

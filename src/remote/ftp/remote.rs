@@ -213,7 +213,7 @@ impl Remote for FtpRemote {
             set_mtime: features.mfmt || self.sets_by_mdtm(),
             set_mode: false,
             digest: features.xsha256,
-            atomic_rename: true,
+            exchange: false,
             parallel: u16::try_from(self.pool.limit()).unwrap_or(u16::MAX),
         }
     }
@@ -272,7 +272,12 @@ impl Remote for FtpRemote {
         Ok(())
     }
 
+    /// RNTO (RFC 959 section 4.1.3) replaces what lies there on most servers and cannot be told not to: the look
+    /// before it is all that can be done, and a file that appears in between is lost.
     async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+        if self.stat(to).await?.is_some() {
+            return Err(Fault::new(Phase::Publish, FaultKind::Exists, format!("{} is there already", to.display())));
+        }
         let what = format!("renaming {} to {}", from.display(), to.display());
         let mut lease = self.pool.lease().await?;
         let session = lease.session()?;

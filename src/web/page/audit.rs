@@ -56,6 +56,7 @@ const ACTIONS: &[&str] = &[
     "file-published",
     "file-trashed",
     "dir-made",
+    "mode-set",
     "link-made",
     "door-uploaded",
     "door-removed",
