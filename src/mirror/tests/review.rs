@@ -152,6 +152,33 @@ async fn modes_of_files_and_folders_are_kept() {
 }
 
 #[tokio::test]
+async fn a_full_target_is_said_at_once_and_ends_the_run() {
+    let (lab, source, target) = (Lab::new().await, Memory::new(), Memory::new());
+    source.put(&path("big"), vec![7; 3 << 20]);
+    target.script(|_| ());
+    lab.go((1, 1), &source, &target, quick()).await;
+    let write = target.log().iter().position(|step| step.starts_with("write-next")).unwrap() as u64 + 1;
+    let target = Memory::new();
+    let full = Fault::new(Phase::Transfer, FaultKind::DiskFull, "writing: no space left: make room");
+    target.script(|s| s.fail_from = Some((write, full)));
+    let progress = Arc::new(Progress::new());
+    let going = run(lab.order((2, 2), &source, &target, quick()), Arc::clone(&progress), CancellationToken::new());
+    let going = tokio::spawn(going);
+    let mut said = None;
+    while said.is_none() && !going.is_finished() {
+        said = progress.snapshot().waits_for;
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(said.is_some_and(|said| said.contains("no space left")), "nobody was told while it waited");
+    let summary = going.await.unwrap().unwrap();
+    let Ended::GaveUp { fault } = &summary.ended else { panic!("{summary:?}") };
+    assert!(fault.message.contains("about 3 MiB are still to be written"), "{fault}");
+    target.script(|s| s.fail_from = None);
+    assert!(lab.go((2, 2), &source, &target, quick()).await.complete);
+    assert_eq!(content(&source), content(&target));
+}
+
+#[tokio::test]
 async fn a_mode_alone_is_set_without_copying() {
     let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
     assert!(lab.go((1, 1), &source, &target, quick()).await.complete);
