@@ -185,7 +185,7 @@ async fn one_listing_answers_all_who_wait_for_it() {
     let before = server.count("LIST");
     let looks = (0..60).map(|n| {
         let remote = &remote;
-        async move { remote.stat(&path(&format!("d/{n:02}"))).await.unwrap() }
+        async move { remote.stat(&path(format!("d/{n:02}"))).await.unwrap() }
     });
     let seen = futures_util::future::join_all(looks).await;
     for (n, entry) in seen.into_iter().enumerate() {
