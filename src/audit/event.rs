@@ -166,6 +166,8 @@ pub enum Event {
     DirMade { run: RunId, path: RelPath },
     /// A run gave a file the permission bits that it has in the source; its content was there.
     ModeSet { run: RunId, path: RelPath },
+    /// Parts that runs of a removed job left in its target are gone.
+    PartsRemoved { job: JobId, parts: u64 },
     /// A run made a symbolic link.
     LinkMade { run: RunId, path: RelPath },
     /// A client put a complete file under its name.

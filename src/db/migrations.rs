@@ -16,7 +16,8 @@ const FILES: &[(&str, &str)] = migrations![
     "0003_jobs.sql",
     "0004_mirror.sql",
     "0005_observations.sql",
-    "0006_dav.sql"
+    "0006_dav.sql",
+    "0007_runs.sql"
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.

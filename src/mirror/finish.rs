@@ -60,7 +60,9 @@ pub(super) async fn sweep_parts(engine: &Engine) -> Result<(), Broken> {
             }
         }
     }
-    Ok(journal::unlink_parts(&engine.order.db, &gone).await?)
+    let mut tx = engine.order.db.write().await?;
+    journal::unlink_parts(&mut tx, &gone).await?;
+    Ok(tx.commit().await.map_err(crate::db::DbError::from)?)
 }
 
 /// What the run did.

@@ -10,6 +10,7 @@ mod filter;
 mod finish;
 mod intents;
 mod journal;
+mod leftovers;
 mod names;
 mod plan;
 mod planner;
@@ -35,6 +36,7 @@ use crate::model::{Clock, Fault, JobId, RelPath, RunId};
 use crate::reliability::Recorder;
 use crate::remote::Remote;
 
+pub use leftovers::remove_parts;
 pub use policy::{Deletions, Existing, Policy};
 pub use progress::{Current, Progress, Snapshot, Stage};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Summary, UnsureDir};

@@ -252,6 +252,18 @@ pub async fn prune_run(db: &Db, run: RunId) -> Result<(), DbError> {
     }
 }
 
+/// Do runs of the job have parts in its target?
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn has_parts(pool: &sqlx::SqlitePool, job: JobId) -> Result<bool, DbError> {
+    let found = sqlx::query_scalar::<_, i64>("SELECT 1 FROM items WHERE job = ? AND part IS NOT NULL LIMIT 1")
+        .bind(job.0)
+        .fetch_optional(pool)
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Removes what is known about the target of a job that is gone and has no run any more. The audit log and the lists of
 /// its runs are not touched.
 ///

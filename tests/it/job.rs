@@ -28,6 +28,7 @@ struct Scripted {
     seen: Mutex<Vec<(RunId, Option<Secret>)>>,
     policies: Mutex<Vec<Policy>>,
     ends: Mutex<Option<Result<bool, Fault>>>,
+    cleared: Mutex<Vec<JobId>>,
 }
 
 impl Scripted {
@@ -71,6 +72,11 @@ impl Engine for Scripted {
             unsure: Vec::new(),
             notes: Vec::new(),
         })
+    }
+
+    async fn clear(&self, job: JobId, _target: Endpoint) -> Result<u64, RunFailure> {
+        self.cleared.lock().unwrap().push(job);
+        Ok(0)
     }
 }
 
@@ -605,6 +611,57 @@ async fn old_runs_lose_their_lists_and_the_memory_of_the_target_stays() {
     jobs.tidy().await.unwrap();
     assert_eq!((house.count("files").await, house.count("tombstones").await), (0, 0), "nobody will ask again");
     assert_eq!(house.count("items WHERE part IS NULL").await, 0, "older than a year, and no job to keep it for");
+}
+
+#[tokio::test]
+async fn rows_of_old_runs_go_and_what_the_next_run_needs_stays() {
+    let house = House::new().await;
+    let job = house.job("often", "manual").await;
+    let mut tx = house.db.write().await.unwrap();
+    // One complete run, then 1,200 that failed; every hundredth was in the way of a start.
+    for n in 0..1201_i64 {
+        let state = if n == 0 { "done" } else { "failed" };
+        let sql = "INSERT INTO runs (job, state, cause, queued, ended) VALUES (?, ?, 'manual', ?3, ?3)";
+        let at = house.jobs.now().as_microsecond() + n;
+        let run =
+            sqlx::query(sql).bind(job.0).bind(state).bind(at).execute(&mut *tx).await.unwrap().last_insert_rowid();
+        if n % 100 == 1 {
+            let sql = "INSERT INTO runs (job, state, cause, queued, ended, blocked_by) VALUES (?, 'skipped', 'schedule', ?3, ?3, ?2)";
+            sqlx::query(sql).bind(job.0).bind(run).bind(at).execute(&mut *tx).await.unwrap();
+        }
+    }
+    tx.commit().await.unwrap();
+    house.jobs.tidy().await.unwrap();
+    assert_eq!(house.count("runs WHERE state = 'failed'").await, 1000);
+    assert_eq!(house.count("runs WHERE state = 'done'").await, 1, "the last complete one");
+    assert_eq!(house.count("runs WHERE state = 'skipped'").await, 12);
+    assert_eq!(house.count("runs WHERE blocked_by IS NOT NULL").await, 10);
+
+    // One has a part that a later run goes on with; after 400 days it stays, as do the last and the last complete one.
+    let kept = house.history(job).await[5].id;
+    house.leave_lists(job, kept).await;
+    house.pass(401 * 86_400);
+    house.jobs.tidy().await.unwrap();
+    let left: Vec<_> = house.history(job).await.iter().filter(|r| r.state != RunState::Skipped).map(|r| r.id).collect();
+    assert_eq!(left.len(), 3, "{left:?}");
+    assert!(left.contains(&kept));
+    assert_eq!(house.count("runs WHERE state = 'done'").await, 1);
+}
+
+#[tokio::test]
+async fn the_worker_clears_up_after_removed_jobs_only() {
+    let house = House::new().await;
+    let actor = Actor::System;
+    let jobs = [house.job("stays", "manual").await, house.job("goes", "manual").await];
+    for job in jobs {
+        let run = house.jobs.run_now(&actor, job).await.unwrap();
+        house.leave_lists(job, run).await;
+    }
+    house.worker.clear_removed().await.unwrap();
+    assert!(house.engine.cleared.lock().unwrap().is_empty());
+    house.jobs.remove(&actor, jobs[1]).await.unwrap();
+    house.worker.clear_removed().await.unwrap();
+    assert_eq!(*house.engine.cleared.lock().unwrap(), [jobs[1]]);
 }
 
 /// While somebody else writes, a pair of folders is looked at all the same.

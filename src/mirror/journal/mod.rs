@@ -15,7 +15,8 @@ use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
 
 pub(super) use store::{
     Candidate, Intent, Item, NewItem, bury, candidates, count_files, file_known, forget_all, intended, leftover_parts,
-    missing_examples, plan_items, publishing, remember, still_open, sweep_tombstones, totals, unbury, unlink_parts,
+    missing_examples, parts_of, plan_items, publishing, remember, still_open, sweep_tombstones, totals, unbury,
+    unlink_parts,
 };
 
 /// Changes that may wait; more make those wait who bring them.

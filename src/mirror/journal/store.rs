@@ -323,20 +323,20 @@ pub(crate) struct Intent {
 
 /// What an earlier start of this run was about to do when it ended.
 pub(crate) async fn intended(db: &Db, run: RunId, action: Action) -> Result<Vec<Intent>, DbError> {
-    let rows: Vec<(Vec<u8>, Vec<u8>, i64, Option<i64>)> = sqlx::query_as(
+    let rows = sqlx::query(
         "SELECT path, target, kind, mode FROM items WHERE run = ? AND state = 'planned' AND action = ? ORDER BY id LIMIT 5000",
     )
     .bind(run.0)
     .bind(action.as_str())
     .fetch_all(db.read())
     .await?;
-    rows.into_iter()
-        .map(|(at, target, kind, mode)| {
+    rows.iter()
+        .map(|row| {
             Ok(Intent {
-                path: path(&at)?,
-                target: path(&target)?,
-                is_dir: codes::kind(kind) == Kind::Dir,
-                mode: mode.and_then(|mode| u32::try_from(mode).ok()),
+                path: path(row.try_get("path")?)?,
+                target: path(row.try_get("target")?)?,
+                is_dir: codes::kind(row.try_get("kind")?) == Kind::Dir,
+                mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|mode| u32::try_from(mode).ok()),
             })
         })
         .collect()
@@ -611,13 +611,26 @@ pub(crate) async fn leftover_parts(db: &Db, job: JobId, run: RunId) -> Result<Ve
     rows.into_iter().map(|(id, part)| Ok((ItemId(id), path(&part)?))).collect()
 }
 
+/// Items of a job that have a part, and whether another job knows a part of the same name.
+pub(crate) async fn parts_of(db: &Db, job: JobId, after: ItemId, limit: i64) -> Result<Vec<(Item, bool)>, DbError> {
+    let rows = sqlx::query(
+        "SELECT *, EXISTS (SELECT 1 FROM items AS other WHERE other.part = items.part AND other.job <> items.job) \
+         AS is_shared FROM items WHERE job = ? AND part IS NOT NULL AND id > ? ORDER BY id LIMIT ?",
+    )
+    .bind(job.0)
+    .bind(after.0)
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.iter().map(|row| Ok((item(row)?, row.try_get::<i64, _>("is_shared")? == 1))).collect()
+}
+
 /// Unlinks items from parts that are gone.
-pub(crate) async fn unlink_parts(db: &Db, items: &[ItemId]) -> Result<(), DbError> {
-    let mut tx = db.write().await?;
+pub(crate) async fn unlink_parts(tx: &mut SqliteConnection, items: &[ItemId]) -> Result<(), DbError> {
     for item in items {
         sqlx::query("UPDATE items SET part = NULL, confirmed = 0 WHERE id = ?").bind(item.0).execute(&mut *tx).await?;
     }
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
 /// What became of a run's items.

@@ -57,6 +57,7 @@ const ACTIONS: &[&str] = &[
     "file-trashed",
     "dir-made",
     "mode-set",
+    "parts-removed",
     "link-made",
     "door-uploaded",
     "door-removed",
