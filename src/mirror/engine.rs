@@ -209,6 +209,7 @@ pub(super) async fn run(
     if summary.ended == Ended::Finished {
         scan::store::clear(&report.order.db, report.order.run).await?;
     }
+    report.progress.goes_on();
     report.progress.enter(Stage::Done);
     Ok(summary)
 }

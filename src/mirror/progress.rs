@@ -205,7 +205,7 @@ impl Progress {
         }
     }
 
-    /// Something worked again.
+    /// Something worked again, or nobody waits any more.
     pub(super) fn goes_on(&self) {
         self.waits_for.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

@@ -664,6 +664,37 @@ async fn the_worker_clears_up_after_removed_jobs_only() {
     assert_eq!(*house.engine.cleared.lock().unwrap(), [jobs[1]]);
 }
 
+#[tokio::test]
+async fn parts_of_a_removed_job_go_from_its_folder() {
+    let house = House::new().await;
+    let target = house.folder.path().join("target");
+    std::fs::create_dir(&target).unwrap();
+    for name in ["part", ".causeway-part-of-somebody", "copied"] {
+        std::fs::write(target.join(name), name).unwrap();
+    }
+    let recorder = causeway::reliability::Recorder::discard();
+    let context = causeway::remote::Context { recorder, clock: house.clock.clone(), tasks: house.tasks.clone() };
+    let engine = Arc::new(causeway::job::MirrorEngine::new(house.db.clone(), context));
+    let worker = Worker::new(house.jobs.clone(), engine, WorkerOptions::default(), &house.tasks);
+    let mut new = house.new_job("goes", "manual");
+    new.target = EndpointRef::Inline(NewEndpoint::unnamed(Endpoint::parse(target.to_str().unwrap()).unwrap()));
+    let job = house.jobs.create(&Actor::System, &new).await.unwrap();
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    house.leave_lists(job, run).await;
+    house.jobs.remove(&Actor::System, job).await.unwrap();
+    // A disk that is not mounted: the journal remembers until it is.
+    std::fs::rename(&target, house.folder.path().join("away")).unwrap();
+    worker.clear_removed().await.unwrap();
+    assert_eq!(house.count("items WHERE part IS NOT NULL").await, 1);
+    std::fs::rename(house.folder.path().join("away"), &target).unwrap();
+    worker.clear_removed().await.unwrap();
+    let mut left: Vec<_> = std::fs::read_dir(&target).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".causeway-part-of-somebody", "copied"]);
+    assert_eq!(house.count("items WHERE part IS NOT NULL").await, 0);
+    assert_eq!(house.count("audit WHERE action = 'parts-removed'").await, 1);
+}
+
 /// While somebody else writes, a pair of folders is looked at all the same.
 #[tokio::test]
 async fn folders_are_looked_at_before_the_store_is_asked() {

@@ -173,6 +173,7 @@ async fn a_full_target_is_said_at_once_and_ends_the_run() {
     let summary = going.await.unwrap().unwrap();
     let Ended::GaveUp { fault } = &summary.ended else { panic!("{summary:?}") };
     assert!(fault.message.contains("about 3 MiB are still to be written"), "{fault}");
+    assert_eq!(progress.snapshot().waits_for, None, "nobody waits any more");
     target.script(|s| s.fail_from = None);
     assert!(lab.go((2, 2), &source, &target, quick()).await.complete);
     assert_eq!(content(&source), content(&target));
