@@ -169,6 +169,10 @@ pub enum Event {
     FileTrashed { run: RunId, path: RelPath, batch: String },
     /// A run made a directory.
     DirMade { run: RunId, path: RelPath },
+    /// A run gave a file the permission bits that it has in the source; its content was there.
+    ModeSet { run: RunId, path: RelPath },
+    /// Parts that runs of a removed job left in its target are gone.
+    PartsRemoved { job: JobId, parts: u64 },
     /// A run made a symbolic link.
     LinkMade { run: RunId, path: RelPath },
     /// A client put a complete file under its name.

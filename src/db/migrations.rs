@@ -18,7 +18,8 @@ const FILES: &[(&str, &str)] = migrations![
     "0005_observations.sql",
     "0006_dav.sql",
     "0007_known_addresses.sql",
-    "0008_dav_bounds.sql"
+    "0008_dav_bounds.sql",
+    "0009_runs.sql"
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.

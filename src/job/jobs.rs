@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::audit::{Actor, Event, append};
 use crate::db::{Db, DbError, Vault, WriteTx};
@@ -31,6 +31,8 @@ pub struct Jobs {
     closed: Option<Arc<Closed>>,
     live: Arc<Mutex<HashMap<RunId, Arc<Progress>>>>,
     changes: watch::Sender<u64>,
+    /// Wakes whoever clears up after removed jobs.
+    pub(super) left_behind: Arc<Notify>,
 }
 
 /// All about one run, for its page.
@@ -48,7 +50,16 @@ impl Jobs {
     /// Over an open store.
     #[must_use]
     pub fn new(db: Db, vault: Arc<Vault>, clock: Arc<dyn Clock>) -> Self {
-        Self { db, vault, clock, keeps: KEPT_RUNS, closed: None, live: Arc::default(), changes: watch::Sender::new(0) }
+        Self {
+            db,
+            vault,
+            clock,
+            keeps: KEPT_RUNS,
+            closed: None,
+            live: Arc::default(),
+            changes: watch::Sender::new(0),
+            left_behind: Arc::default(),
+        }
     }
 
     /// Lets the last `runs` finished runs of every job keep their lists of paths and attempts.
@@ -196,8 +207,9 @@ impl Jobs {
         check_places(&source, &target, self.closed.clone()).await
     }
 
-    /// Removes a job; its runs stay to be read and its name is free. A run under way is cancelled. What is
-    /// known about its target goes with the next [`Jobs::tidy`].
+    /// Removes a job; its runs stay to be read and its name is free. A run under way is cancelled. Parts that its
+    /// runs left in the target go with the worker's next [`clear_removed`](super::Worker::clear_removed), what is
+    /// known about the target with the next [`Jobs::tidy`]. The files that were copied stay.
     ///
     /// # Errors
     /// [`JobError::NoJob`].
@@ -211,7 +223,17 @@ impl Jobs {
             append(&mut tx, by.now, actor, &Event::RunCancelled { job: id, run: run.id }).await?;
         }
         definitions::remove(&mut tx, by, &job).await?;
-        self.commit(tx).await
+        self.commit(tx).await?;
+        self.left_behind.notify_one();
+        Ok(())
+    }
+
+    /// The last run of a removed job came to rest: now what it left behind can go.
+    pub(super) async fn left_behind_of(&self, id: JobId) -> Result<(), JobError> {
+        if self.get(id).await?.removed.is_some() {
+            self.left_behind.notify_one();
+        }
+        Ok(())
     }
 
     /// One job; also a removed one, for its history.

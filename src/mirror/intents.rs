@@ -1,19 +1,20 @@
 //! What an earlier start of this run was about to do when its process died: was it done? The journal notes a
-//! deletion or a new directory before the deed, so that the deed is in the audit log whenever it happened.
+//! deletion, a new directory or a new mode before the deed, so that the deed is in the audit log whenever it happened.
 
 use super::engine::{Broken, Engine};
-use super::journal::{self, Change};
+use super::journal::{self, Change, Intent};
+use super::plan::file_mode;
 use super::planner::dir_row;
 use super::words::Action;
-use super::{delete, publish};
+use super::{delete, publish, replace};
 use crate::audit::Event;
 use crate::model::{EntryKind, Fault, RelPath};
-use crate::remote::TRASH;
 
 /// Looks at each and notes how it went. What was not done is planned anew.
 pub(super) async fn settle(engine: &Engine) -> Result<(), Broken> {
+    replace::settle_all(engine).await?;
     let (db, run) = (&engine.order.db, engine.order.run);
-    for (path, target, is_dir) in journal::intended(db, run, Action::Trash).await? {
+    for Intent { path, target, is_dir, .. } in journal::intended(db, run, Action::Trash).await? {
         let moved = engine.persist(|| async { Ok(was_trashed(engine, &target).await) }).await?;
         let change = if matches!(moved, Ok(true)) {
             delete::trashed(engine, path, target, is_dir)
@@ -22,11 +23,19 @@ pub(super) async fn settle(engine: &Engine) -> Result<(), Broken> {
         };
         engine.journal.commit(change).await?;
     }
-    for (path, target, _) in journal::intended(db, run, Action::MakeDir).await? {
+    for Intent { path, target, .. } in journal::intended(db, run, Action::MakeDir).await? {
         let there = engine.persist(|| async { Ok(engine.order.target.stat(&target).await) }).await?;
         if there.is_ok_and(|entry| entry.is_some_and(|entry| entry.kind == EntryKind::Dir)) {
             let event = Event::DirMade { run, path: target.clone() };
             engine.journal.commit(Change::DirMade { run, file: Box::new(dir_row(&path, &target)), event }).await?;
+        }
+    }
+    for Intent { path, target, mode, .. } in journal::intended(db, run, Action::SetMode).await? {
+        let there = engine.persist(|| async { Ok(engine.order.target.stat(&target).await) }).await?;
+        let is = there.ok().flatten().and_then(|entry| entry.mode).map(file_mode);
+        if is.is_some() && is == mode.map(file_mode) {
+            let event = Event::ModeSet { run, path: target };
+            engine.journal.commit(Change::ModeSet { run, path, event }).await?;
         }
     }
     Ok(())
@@ -37,9 +46,5 @@ async fn was_trashed(engine: &Engine, target: &RelPath) -> Result<bool, Fault> {
     if engine.order.target.stat(target).await?.is_some() {
         return Ok(false);
     }
-    let mut kept = RelPath::new(TRASH).map_err(publish::bad_name)?.join(&publish::batch(engine)?);
-    for name in target.names() {
-        kept = kept.join(&name);
-    }
-    Ok(engine.order.target.stat(&kept).await?.is_some())
+    Ok(engine.order.target.stat(&publish::kept(engine.order.run, target)?).await?.is_some())
 }

@@ -10,12 +10,14 @@ mod filter;
 mod finish;
 mod intents;
 mod journal;
+mod leftovers;
 mod names;
 mod plan;
 mod planner;
 mod policy;
 mod progress;
 mod publish;
+mod replace;
 mod retry;
 mod scan;
 pub mod store;
@@ -34,6 +36,7 @@ use crate::model::{Clock, Fault, JobId, RelPath, RunId};
 use crate::reliability::Recorder;
 use crate::remote::Remote;
 
+pub use leftovers::remove_parts;
 pub use policy::{Deletions, Existing, Policy};
 pub use progress::{Current, Progress, Snapshot, Stage};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Summary, UnsureDir};
@@ -67,7 +70,7 @@ pub struct MirrorRun {
 pub struct PlannedStep {
     /// Path in the source.
     pub path: RelPath,
-    /// What would be done: `copy`, `replace`, `adopt`, `make-dir`, `trash`, `skip`, `refuse`.
+    /// What would be done: `copy`, `replace`, `adopt`, `set-mode`, `make-dir`, `trash`, `skip`, `refuse`.
     pub action: &'static str,
     /// Bytes to move, when known.
     pub size: Option<u64>,

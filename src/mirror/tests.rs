@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+mod place;
 mod review;
 
 use super::store::{self, ItemFilter};

@@ -9,11 +9,10 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::HEXLOWER;
-use rustix::fs::{
-    AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags, flock, openat, renameat, renameat_with, unlinkat,
-};
+use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, flock, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
+use super::change::rename_to_free;
 use super::reader::read_full;
 use super::resolve::{parent_of, readable};
 use super::{FileReader, Replace, SetAttributes, Stat, View, turn};
@@ -230,10 +229,9 @@ impl PartFile {
     }
 
     fn take_name(&mut self, replace: Replace) -> io::Result<()> {
-        let (part, name) = (self.part.as_os_str(), self.name.as_os_str());
         match replace {
-            Replace::Yes => renameat(&self.dir, part, self.target(), name)?,
-            Replace::No => renameat_with(&self.dir, part, self.target(), name, RenameFlags::NOREPLACE)?,
+            Replace::Yes => renameat(&self.dir, self.part.as_os_str(), self.target(), self.name.as_os_str())?,
+            Replace::No => rename_to_free((&self.dir, &self.part), (self.target(), &self.name))?,
         }
         self.gone = true;
         Ok(())

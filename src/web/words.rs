@@ -94,6 +94,7 @@ pub(super) fn item_chip(state: ItemState) -> Chip {
         ItemState::Planned => (Tone::Idle, "Waiting"),
         ItemState::Transferring => (Tone::Busy, "Copying"),
         ItemState::Verified => (Tone::Busy, "Checked"),
+        ItemState::Publishing => (Tone::Busy, "Being put in place"),
         ItemState::Published => (Tone::Ok, "In place"),
         ItemState::Failed => (Tone::Bad, "Missing"),
         ItemState::Skipped => (Tone::Idle, "Left out"),

@@ -28,6 +28,7 @@ struct Scripted {
     seen: Mutex<Vec<(RunId, Option<Secret>)>>,
     policies: Mutex<Vec<Policy>>,
     ends: Mutex<Option<Result<bool, Fault>>>,
+    cleared: Mutex<Vec<JobId>>,
 }
 
 impl Scripted {
@@ -71,6 +72,11 @@ impl Engine for Scripted {
             unsure: Vec::new(),
             notes: Vec::new(),
         })
+    }
+
+    async fn clear(&self, job: JobId, _target: Endpoint) -> Result<u64, RunFailure> {
+        self.cleared.lock().unwrap().push(job);
+        Ok(0)
     }
 }
 
@@ -655,6 +661,88 @@ async fn jobs_on_one_address_keep_their_own_trust_and_password() {
     let again = with("same", |e| e.options.connections = 3);
     house.jobs.update(&Actor::System, same.id, &again).await.unwrap();
     assert_eq!(house.jobs.get(same.id).await.unwrap().source.id, edited.source.id);
+}
+
+#[tokio::test]
+async fn rows_of_old_runs_go_and_what_the_next_run_needs_stays() {
+    let house = House::new().await;
+    let job = house.job("often", "manual").await;
+    let mut tx = house.db.write().await.unwrap();
+    // One complete run, then 1,200 that failed; every hundredth was in the way of a start.
+    for n in 0..1201_i64 {
+        let state = if n == 0 { "done" } else { "failed" };
+        let sql = "INSERT INTO runs (job, state, cause, queued, ended) VALUES (?, ?, 'manual', ?3, ?3)";
+        let at = house.jobs.now().as_microsecond() + n;
+        let run =
+            sqlx::query(sql).bind(job.0).bind(state).bind(at).execute(&mut *tx).await.unwrap().last_insert_rowid();
+        if n % 100 == 1 {
+            let sql = "INSERT INTO runs (job, state, cause, queued, ended, blocked_by) VALUES (?, 'skipped', 'schedule', ?3, ?3, ?2)";
+            sqlx::query(sql).bind(job.0).bind(run).bind(at).execute(&mut *tx).await.unwrap();
+        }
+    }
+    tx.commit().await.unwrap();
+    house.jobs.tidy().await.unwrap();
+    assert_eq!(house.count("runs WHERE state = 'failed'").await, 1000);
+    assert_eq!(house.count("runs WHERE state = 'done'").await, 1, "the last complete one");
+    assert_eq!(house.count("runs WHERE state = 'skipped'").await, 12);
+    assert_eq!(house.count("runs WHERE blocked_by IS NOT NULL").await, 10);
+
+    // One has a part that a later run goes on with; after 400 days it stays, as do the last and the last complete one.
+    let kept = house.history(job).await[5].id;
+    house.leave_lists(job, kept).await;
+    house.pass(401 * 86_400);
+    house.jobs.tidy().await.unwrap();
+    let left: Vec<_> = house.history(job).await.iter().filter(|r| r.state != RunState::Skipped).map(|r| r.id).collect();
+    assert_eq!(left.len(), 3, "{left:?}");
+    assert!(left.contains(&kept));
+    assert_eq!(house.count("runs WHERE state = 'done'").await, 1);
+}
+
+#[tokio::test]
+async fn the_worker_clears_up_after_removed_jobs_only() {
+    let house = House::new().await;
+    let actor = Actor::System;
+    let jobs = [house.job("stays", "manual").await, house.job("goes", "manual").await];
+    for job in jobs {
+        let run = house.jobs.run_now(&actor, job).await.unwrap();
+        house.leave_lists(job, run).await;
+    }
+    house.worker.clear_removed().await.unwrap();
+    assert!(house.engine.cleared.lock().unwrap().is_empty());
+    house.jobs.remove(&actor, jobs[1]).await.unwrap();
+    house.worker.clear_removed().await.unwrap();
+    assert_eq!(*house.engine.cleared.lock().unwrap(), [jobs[1]]);
+}
+
+#[tokio::test]
+async fn parts_of_a_removed_job_go_from_its_folder() {
+    let house = House::new().await;
+    let target = house.folder.path().join("target");
+    std::fs::create_dir(&target).unwrap();
+    for name in ["part", ".causeway-part-of-somebody", "copied"] {
+        std::fs::write(target.join(name), name).unwrap();
+    }
+    let recorder = causeway::reliability::Recorder::discard();
+    let context = causeway::remote::Context { recorder, clock: house.clock.clone(), tasks: house.tasks.clone() };
+    let engine = Arc::new(causeway::job::MirrorEngine::new(house.db.clone(), context));
+    let worker = Worker::new(house.jobs.clone(), engine, WorkerOptions::default(), &house.tasks);
+    let mut new = house.new_job("goes", "manual");
+    new.target = EndpointRef::Inline(NewEndpoint::unnamed(Endpoint::parse(target.to_str().unwrap()).unwrap()));
+    let job = house.jobs.create(&Actor::System, &new).await.unwrap();
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    house.leave_lists(job, run).await;
+    house.jobs.remove(&Actor::System, job).await.unwrap();
+    // A disk that is not mounted: the journal remembers until it is.
+    std::fs::rename(&target, house.folder.path().join("away")).unwrap();
+    worker.clear_removed().await.unwrap();
+    assert_eq!(house.count("items WHERE part IS NOT NULL").await, 1);
+    std::fs::rename(house.folder.path().join("away"), &target).unwrap();
+    worker.clear_removed().await.unwrap();
+    let mut left: Vec<_> = std::fs::read_dir(&target).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".causeway-part-of-somebody", "copied"]);
+    assert_eq!(house.count("items WHERE part IS NOT NULL").await, 0);
+    assert_eq!(house.count("audit WHERE action = 'parts-removed'").await, 1);
 }
 
 /// While somebody else writes, a pair of folders is looked at all the same.

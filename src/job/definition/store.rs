@@ -114,6 +114,18 @@ pub(in crate::job) async fn removed(pool: &SqlitePool) -> Result<Vec<JobId>, DbE
     Ok(ids.into_iter().map(JobId).collect())
 }
 
+/// Those of [`removed`] whose runs left parts in the target. The passwords of `causeway mirror` are not in the store,
+/// and its jobs are not removed.
+pub(in crate::job) async fn removed_with_parts(pool: &SqlitePool) -> Result<Vec<JobId>, DbError> {
+    let mut found = Vec::new();
+    for job in removed(pool).await? {
+        if crate::mirror::store::has_parts(pool, job).await? {
+            found.push(job);
+        }
+    }
+    Ok(found)
+}
+
 async fn check(
     tx: &mut WriteTx,
     by: Change<'_>,

@@ -56,6 +56,8 @@ pub(super) const ACTIONS: &[&str] = &[
     "file-published",
     "file-trashed",
     "dir-made",
+    "mode-set",
+    "parts-removed",
     "link-made",
     "door-uploaded",
     "door-removed",

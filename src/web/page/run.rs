@@ -185,6 +185,9 @@ fn figures(run: &Run, counts: &RunCounts) -> Vec<Count> {
         count("Folders", numbers.dirs_listed),
         count("Retries", numbers.retries),
     ];
+    if numbers.modes_set > 0 {
+        figures.push(count("Modes set", numbers.modes_set));
+    }
     if numbers.files_trashed > 0 {
         figures.push(count("To the trash", numbers.files_trashed));
     }
