@@ -57,6 +57,11 @@ pub fn router(state: WebState) -> Router {
         .with_state(state)
 }
 
+/// The routes that show or answer something, as the router has them; for tests that go through all of them.
+pub fn pages() -> impl Iterator<Item = &'static str> {
+    page::PAGES.iter().map(|page| page.path)
+}
+
 /// The session token in a request's cookies, for doors that let dashboard sessions in. The cookie is
 /// `SameSite=Lax`: other sites cannot make a browser send it with anything but a plain visit.
 #[must_use]

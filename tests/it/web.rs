@@ -4,6 +4,7 @@ mod browser;
 mod files;
 mod forms;
 mod live;
+mod look;
 mod reliability;
 pub mod site;
 
