@@ -257,10 +257,9 @@ impl Accounts {
         let now = self.clock.now();
         let mut tx = self.db.write().await?;
         let mut row = store::by_name(&mut tx, name).await?.ok_or_else(|| AccountError::Missing(name.to_owned()))?;
-        let was_admin = row.admin && !row.disabled;
+        let was_admin = administers(&row);
         let changed = apply(&mut row, change);
-        let is_admin = row.admin && !row.disabled;
-        if was_admin && !is_admin && store::other_admins(&mut tx, row.id).await? == 0 {
+        if was_admin && !administers(&row) && store::other_admins(&mut tx, row.id).await? == 0 {
             return Err(AccountError::LastAdmin);
         }
         if changed.is_empty() && hash.is_none() {
@@ -307,7 +306,7 @@ impl Accounts {
     pub async fn remove(&self, actor: &Actor, name: &str) -> Result<(), AccountError> {
         let mut tx = self.db.write().await?;
         let row = store::by_name(&mut tx, name).await?.ok_or_else(|| AccountError::Missing(name.to_owned()))?;
-        if row.admin && !row.disabled && store::other_admins(&mut tx, row.id).await? == 0 {
+        if administers(&row) && store::other_admins(&mut tx, row.id).await? == 0 {
             return Err(AccountError::LastAdmin);
         }
         store::delete(&mut tx, row.id).await?;
@@ -355,12 +354,18 @@ impl Accounts {
         Ok(())
     }
 
-    /// Lifts the lock-out of an account name.
+    /// Lifts the lock-out of an account name, from wherever.
     ///
     /// # Errors
     /// [`AccountError`].
     pub async fn unlock(&self, actor: &Actor, name: &str) -> Result<(), AccountError> {
-        self.lift(actor, Subject::Account(name), name).await
+        let mut tx = self.db.write().await?;
+        if store::forget_account(&mut tx, name).await? {
+            let event = Event::Unlocked { subject: name.to_owned() };
+            audit::append(&mut tx, self.clock.now(), actor, &event).await?;
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Lifts the lock-out of an address.
@@ -369,13 +374,9 @@ impl Accounts {
     /// [`AccountError`].
     pub async fn unlock_peer(&self, actor: &Actor, peer: std::net::IpAddr) -> Result<(), AccountError> {
         let subject = peer_subject(peer);
-        self.lift(actor, Subject::Peer(&subject), &subject).await
-    }
-
-    async fn lift(&self, actor: &Actor, subject: Subject<'_>, name: &str) -> Result<(), AccountError> {
         let mut tx = self.db.write().await?;
-        if store::forget_guesses(&mut tx, subject).await? {
-            let event = Event::Unlocked { subject: name.to_owned() };
+        if store::forget_guesses(&mut tx, Subject::Peer(&subject)).await? {
+            let event = Event::Unlocked { subject };
             audit::append(&mut tx, self.clock.now(), actor, &event).await?;
         }
         tx.commit().await?;
@@ -396,6 +397,22 @@ impl Accounts {
         Ok(accounts)
     }
 
+    /// Did anybody ever come in?
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn was_used(&self) -> Result<bool, DbError> {
+        store::was_used(&mut *self.db.read().acquire().await?).await
+    }
+
+    /// The name of an account as it is written, from one that was typed in other cases.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn spelling(&self, typed: &str) -> Result<Option<String>, DbError> {
+        store::spelling(&mut *self.db.read().acquire().await?, typed).await
+    }
+
     /// One account, by name.
     ///
     /// # Errors
@@ -410,7 +427,7 @@ impl Accounts {
 
     async fn shown(&self, conn: &mut SqliteConnection, row: AccountRow) -> Result<Account, DbError> {
         let now = self.clock.now();
-        let guesses = store::guesses(conn, Subject::Account(&row.name), now).await?;
+        let locked_until = store::locked_until(conn, &row.name).await?;
         Ok(Account {
             keys: store::keys(conn, row.id).await?,
             id: row.id,
@@ -421,9 +438,14 @@ impl Accounts {
             has_password: row.password.is_some(),
             created: row.created,
             last_login: row.last_login,
-            locked_until: guesses.lock(now),
+            locked_until: locked_until.filter(|until| *until > now),
         })
     }
+}
+
+/// Can its owner sign in and administer?
+fn administers(row: &AccountRow) -> bool {
+    row.admin && !row.disabled && row.password.is_some()
 }
 
 fn check_home(home: &RelPath) -> Result<(), AccountError> {

@@ -8,13 +8,16 @@ use jiff::{SignedDuration, Timestamp};
 /// How much guessing is borne.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Failures on one account within [`Limits::window`] that lock its password logins. A key still
-    /// opens it: keys cannot be guessed, and the owner must not be shut out by a stranger.
+    /// Failures on one account within [`Limits::window`] that lock its password logins. The owner must not
+    /// be shut out by a stranger: a key still opens it, since keys cannot be guessed, and addresses from
+    /// which the account came in [lately](Limits::known) are counted each for itself.
     pub account_failures: u32,
     /// Failures from one address (IPv6: its /64) within the window that lock the address out.
     pub peer_failures: u32,
     /// Failures are counted together while not more than this lies between the first and the last.
     pub window: SignedDuration,
+    /// How long the address of a login is known afterwards.
+    pub known: SignedDuration,
     /// How long a lock-out lasts.
     pub lock: SignedDuration,
     /// Failures that cost nothing: people mistype.
@@ -32,6 +35,7 @@ impl Limits {
         account_failures: 10,
         peer_failures: 50,
         window: SignedDuration::from_mins(15),
+        known: SignedDuration::from_hours(30 * 24),
         lock: SignedDuration::from_mins(15),
         free_failures: 3,
         delay: Duration::from_millis(250),

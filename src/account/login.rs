@@ -29,9 +29,15 @@ pub enum LoginError {
     /// Unknown name, wrong password or key, or switched off. The audit log knows which.
     #[error("wrong name, password or key")]
     Refused,
-    /// Too many failures; try again at the time given.
-    #[error("too many failed logins, try again after {0}")]
+    /// Too many failures on this account; try again at the time given.
+    #[error("too many failed logins: try again after {0:.0}, or lift it with 'causeway account unlock NAME'")]
     Locked(Timestamp),
+    /// Too many failures from this address; try again at the time given.
+    #[error(
+        "too many failed logins from this address: try again after {0:.0}, or lift it with \
+         'causeway account unlock ADDRESS'"
+    )]
+    PeerLocked(Timestamp),
     /// Too many logins at once.
     #[error("too many logins at once, try again in a moment")]
     Busy,
@@ -94,11 +100,12 @@ impl Accounts {
         let now = self.clock.now();
         let mut conn = self.db.read().acquire().await?;
         let row = store::by_name(&mut conn, name).await?;
-        let on_account = store::guesses(&mut conn, Subject::Account(name), now).await?;
+        let counted = self.counted(&mut conn, row.as_ref(), (name, &peer), now).await?;
+        let on_account = store::guesses(&mut conn, counted, now).await?;
         let on_peer = store::guesses(&mut conn, Subject::Peer(&peer), now).await?;
         drop(conn);
         if let Some(until) = on_peer.lock(now) {
-            return Err(LoginError::Locked(until));
+            return Err(LoginError::PeerLocked(until));
         }
         let (refusal, rehash) = if on_account.lock(now).is_some() {
             (Some(LoginRefusal::Locked), None)
@@ -122,7 +129,7 @@ impl Accounts {
         let mut conn = self.db.read().acquire().await?;
         let on_peer = store::guesses(&mut conn, Subject::Peer(&peer), now).await?;
         if let Some(until) = on_peer.lock(now) {
-            return Err(LoginError::Locked(until));
+            return Err(LoginError::PeerLocked(until));
         }
         let row = store::by_name(&mut conn, name).await?;
         let fingerprint = key::fingerprint(blob);
@@ -166,6 +173,24 @@ impl Accounts {
         Ok(row.is_some_and(|row| !row.disabled && row.changed == grant.changed()))
     }
 
+    /// Whose count a failure of `name` from `peer` goes to.
+    async fn counted<'a>(
+        &self,
+        conn: &mut SqliteConnection,
+        row: Option<&AccountRow>,
+        (name, peer): (&'a str, &'a str),
+        now: Timestamp,
+    ) -> Result<Subject<'a>, DbError> {
+        let Some(row) = row else { return Ok(Subject::Account(name)) };
+        let known = store::knows_address(conn, row.id, peer, self.lately(now)).await?;
+        Ok(if known { Subject::Known(name, peer) } else { Subject::Account(name) })
+    }
+
+    /// Since when an address is known.
+    fn lately(&self, now: Timestamp) -> Timestamp {
+        now.saturating_sub(self.settings.limits.known).unwrap_or(Timestamp::MIN)
+    }
+
     async fn wait(&self, on_account: &Guesses, on_peer: &Guesses, now: Timestamp) {
         let limits = &self.settings.limits;
         // An address may be a whole office: it is slowed down in proportion to its higher limit.
@@ -199,12 +224,18 @@ impl Accounts {
     }
 
     /// Writes down how it went, in one transaction, and looks once more: between the check and now the
-    /// account may have been locked by others or changed.
+    /// account or the address may have been locked by others, or the account changed.
     async fn settle(&self, mut attempt: Attempt<'_>) -> Result<Grant, LoginError> {
         let now = self.clock.now();
         let mut tx = self.db.write().await?;
-        let on_account = store::guesses(&mut tx, Subject::Account(attempt.name), now).await?;
+        let on_peer = store::guesses(&mut tx, Subject::Peer(&attempt.peer), now).await?;
+        if let Some(until) = on_peer.lock(now) {
+            return Err(LoginError::PeerLocked(until));
+        }
+        let peer = attempt.peer.clone();
         let row = store::by_name(&mut tx, attempt.name).await?;
+        let counted = self.counted(&mut tx, row.as_ref(), (attempt.name, &peer), now).await?;
+        let on_account = store::guesses(&mut tx, counted, now).await?;
         if attempt.method == LoginMethod::Password && on_account.lock(now).is_some() {
             attempt.refusal = Some(LoginRefusal::Locked);
         }
@@ -219,10 +250,13 @@ impl Accounts {
         };
         let result = match granted {
             Some(grant) => {
-                self.note_success(&mut tx, &attempt, &grant, now).await?;
+                self.note_success(&mut tx, &attempt, (&grant, counted), now).await?;
                 Ok(grant)
             }
-            None => Err(self.note_failure(&mut tx, &attempt, on_account, now).await?),
+            None => {
+                let seen = Seen { counted, on_account, on_peer };
+                Err(self.note_failure(&mut tx, &attempt, &seen, now).await?)
+            }
         };
         tx.commit().await?;
         result
@@ -232,13 +266,14 @@ impl Accounts {
         &self,
         tx: &mut SqliteConnection,
         attempt: &Attempt<'_>,
-        grant: &Grant,
+        (grant, counted): (&Grant, Subject<'_>),
         now: Timestamp,
     ) -> Result<(), DbError> {
         if attempt.method == LoginMethod::Password {
-            store::forget_guesses(tx, Subject::Account(attempt.name)).await?;
+            store::forget_guesses(tx, counted).await?;
         }
         store::note_login(tx, grant.id(), attempt.fingerprint, attempt.rehash.as_deref(), now).await?;
+        store::note_address(tx, grant.id(), &attempt.peer, (self.lately(now), now)).await?;
         let event = Event::LoginSucceeded {
             account: grant.name().to_owned(),
             door: attempt.context.door,
@@ -253,7 +288,7 @@ impl Accounts {
         &self,
         tx: &mut SqliteConnection,
         attempt: &Attempt<'_>,
-        on_account: Guesses,
+        seen: &Seen<'_>,
         now: Timestamp,
     ) -> Result<LoginError, DbError> {
         let reason = attempt.refusal.unwrap_or(LoginRefusal::Wrong);
@@ -269,25 +304,36 @@ impl Accounts {
             return Ok(LoginError::Refused);
         }
         let limits = &self.settings.limits;
-        let on_peer = store::guesses(tx, Subject::Peer(&attempt.peer), now).await?;
-        let peer_after = on_peer.after_failure(now, limits.peer_failures, limits);
+        let peer_after = seen.on_peer.after_failure(now, limits.peer_failures, limits);
         store::put_guesses(tx, Subject::Peer(&attempt.peer), &peer_after).await?;
-        if let (None, Some(until)) = (on_peer.lock(now), peer_after.lock(now)) {
+        if let Some(until) = peer_after.lock(now) {
             let event = Event::PeerLocked { peer: attempt.peer.clone(), until };
             audit::append(tx, now, &Actor::System, &event).await?;
         }
-        if let Some(until) = on_account.lock(now) {
+        if let Some(until) = seen.on_account.lock(now) {
             return Ok(LoginError::Locked(until));
         }
-        let after = on_account.after_failure(now, limits.account_failures, limits);
-        store::put_guesses(tx, Subject::Account(attempt.name), &after).await?;
+        let after = seen.on_account.after_failure(now, limits.account_failures, limits);
+        store::put_guesses(tx, seen.counted, &after).await?;
         store::bound_guesses(tx, now).await?;
         if let Some(until) = after.lock(now) {
-            let event = Event::AccountLocked { account: attempt.name.to_owned(), until };
+            let peer = match seen.counted {
+                Subject::Known(_, peer) => Some(peer.to_owned()),
+                Subject::Account(_) | Subject::Peer(_) => None,
+            };
+            let event = Event::AccountLocked { account: attempt.name.to_owned(), peer, until };
             audit::append(tx, now, &Actor::System, &event).await?;
         }
         Ok(LoginError::Refused)
     }
+}
+
+/// What was counted when a failure is written down.
+struct Seen<'a> {
+    /// Whose count it goes to.
+    counted: Subject<'a>,
+    on_account: Guesses,
+    on_peer: Guesses,
 }
 
 /// A name as it is looked up and logged: whatever was sent, but not more than a name can be long.

@@ -78,6 +78,9 @@ pub(super) struct Hasher {
     queue: Arc<Semaphore>,
     /// The hash that unknown names are compared with, so that they take as long.
     decoy: Arc<OnceLock<String>>,
+    /// What every comparison cost, in KiB × passes: tests look at the work, for time is the machine's.
+    #[cfg(test)]
+    pub(super) spent: Arc<std::sync::Mutex<Vec<u32>>>,
 }
 
 impl Hasher {
@@ -87,6 +90,8 @@ impl Hasher {
             running: Arc::new(Semaphore::new(cost.parallel.max(1))),
             queue: Arc::new(Semaphore::new(cost.parallel.max(1) + cost.waiting)),
             decoy: Arc::default(),
+            #[cfg(test)]
+            spent: Arc::default(),
         }
     }
 
@@ -107,21 +112,32 @@ impl Hasher {
         if password.expose().len() > MAX_PASSWORD {
             return Ok(false);
         }
-        let (cost, decoy, password) = (self.cost, Arc::clone(&self.decoy), password.clone());
+        let (hasher, password) = (self.clone(), password.clone());
         self.run(move || match phc {
-            Some(phc) => matches(&phc, &password),
-            None => {
-                let decoy = match decoy.get() {
-                    Some(decoy) => decoy,
-                    None => {
-                        let made = hash(cost, &random::readable_password().map_err(no_random)?)?;
-                        decoy.get_or_init(|| made)
-                    }
-                };
-                matches(decoy, &password).map(|_| false)
-            }
+            Some(phc) => hasher.matches(&phc, &password),
+            None => hasher.matches(hasher.decoy()?, &password).map(|_| false),
         })
         .await?
+    }
+
+    fn decoy(&self) -> Result<&str, PasswordError> {
+        if let Some(decoy) = self.decoy.get() {
+            return Ok(decoy);
+        }
+        let made = hash(self.cost, &random::readable_password().map_err(no_random)?)?;
+        Ok(self.decoy.get_or_init(|| made))
+    }
+
+    /// The comparison of the outputs is in constant time.
+    fn matches(&self, phc: &str, password: &Secret) -> Result<bool, PasswordError> {
+        let phc =
+            PasswordHash::new(phc).map_err(|e| PasswordError::Hash(format!("the stored hash is damaged: {e}")))?;
+        let right = Argon2::default().verify_password(password.expose().as_bytes(), &phc).is_ok();
+        #[cfg(test)]
+        if let (Ok(params), Ok(mut spent)) = (Params::try_from(&phc), self.spent.lock()) {
+            spent.push(params.m_cost() * params.t_cost());
+        }
+        Ok(right)
     }
 
     /// Makes the decoy now, so that the first unknown name does not take longer than the next.
@@ -152,12 +168,6 @@ fn hash(cost: HashCost, password: &Secret) -> Result<String, PasswordError> {
         .map_err(|e| failed(&e))
 }
 
-/// The comparison of the outputs is in constant time.
-fn matches(phc: &str, password: &Secret) -> Result<bool, PasswordError> {
-    let phc = PasswordHash::new(phc).map_err(|e| PasswordError::Hash(format!("the stored hash is damaged: {e}")))?;
-    Ok(Argon2::default().verify_password(password.expose().as_bytes(), &phc).is_ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,7 +189,8 @@ mod tests {
     #[test]
     fn foreign_hashes_are_understood() {
         let phc = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-        assert!(matches(phc, &Secret::new("password")).unwrap());
-        assert!(!matches(phc, &Secret::new("passwore")).unwrap());
+        let hasher = Hasher::new(HashCost::CHEAP);
+        assert!(hasher.matches(phc, &Secret::new("password")).unwrap());
+        assert!(!hasher.matches(phc, &Secret::new("passwore")).unwrap());
     }
 }

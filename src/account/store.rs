@@ -11,6 +11,8 @@ use crate::model::{Access, AccountId, RelPath, Scope};
 /// Names and addresses whose failures are remembered. A guesser who tries ever new names pushes out the
 /// oldest, not the memory.
 const MOST_GUESSES: i64 = 20_000;
+/// Addresses that are remembered of one account.
+const MOST_ADDRESSES: i64 = 64;
 /// Failures older than this are of no use to anybody.
 const FORGET: SignedDuration = SignedDuration::from_hours(24);
 
@@ -83,15 +85,67 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<AccountRow>, 
     rows.into_iter().map(account).collect()
 }
 
-/// How many accounts may administer.
+/// How many accounts can sign in and administer. The dashboard asks for a password; a key does not open it.
 pub(super) async fn admins(conn: &mut SqliteConnection) -> Result<i64, DbError> {
-    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0";
+    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0 AND password IS NOT NULL";
     Ok(sqlx::query_scalar(sql).fetch_one(conn).await?)
 }
 
 pub(super) async fn other_admins(conn: &mut SqliteConnection, id: AccountId) -> Result<i64, DbError> {
-    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0 AND id <> ?";
+    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0 AND password IS NOT NULL AND id <> ?";
     Ok(sqlx::query_scalar(sql).bind(id.0).fetch_one(conn).await?)
+}
+
+/// Did anybody ever come in?
+pub(super) async fn was_used(conn: &mut SqliteConnection) -> Result<bool, DbError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM accounts WHERE last_login IS NOT NULL)";
+    Ok(sqlx::query_scalar(sql).fetch_one(conn).await?)
+}
+
+/// The name of an account as it is written, from one that was typed in other cases.
+pub(super) async fn spelling(conn: &mut SqliteConnection, typed: &str) -> Result<Option<String>, DbError> {
+    let sql = "SELECT name FROM accounts WHERE name = ?1 COLLATE NOCASE ORDER BY name = ?1 DESC, name LIMIT 1";
+    Ok(sqlx::query_scalar(sql).bind(typed.to_owned()).fetch_optional(conn).await?)
+}
+
+/// An account came in from `peer`; addresses not seen since `since` and the oldest beyond a bound are forgotten.
+pub(super) async fn note_address(
+    conn: &mut SqliteConnection,
+    id: AccountId,
+    peer: &str,
+    (since, now): (Timestamp, Timestamp),
+) -> Result<(), DbError> {
+    sqlx::query(
+        "INSERT INTO account_addresses (account, peer, seen) VALUES (?, ?, ?) \
+         ON CONFLICT (account, peer) DO UPDATE SET seen = excluded.seen",
+    )
+    .bind(id.0)
+    .bind(peer.to_owned())
+    .bind(now.as_microsecond())
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query(
+        "DELETE FROM account_addresses WHERE account = ?1 AND (seen < ?2 OR peer IN \
+         (SELECT peer FROM account_addresses WHERE account = ?1 ORDER BY seen DESC LIMIT -1 OFFSET ?3))",
+    )
+    .bind(id.0)
+    .bind(since.as_microsecond())
+    .bind(MOST_ADDRESSES)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Did the account come in from `peer` since then?
+pub(super) async fn knows_address(
+    conn: &mut SqliteConnection,
+    id: AccountId,
+    peer: &str,
+    since: Timestamp,
+) -> Result<bool, DbError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM account_addresses WHERE account = ? AND peer = ? AND seen >= ?)";
+    let known = sqlx::query_scalar(sql).bind(id.0).bind(peer.to_owned()).bind(since.as_microsecond());
+    Ok(known.fetch_one(conn).await?)
 }
 
 pub(super) async fn insert(conn: &mut SqliteConnection, row: &AccountRow) -> Result<AccountId, DbError> {
@@ -224,6 +278,8 @@ pub(super) async fn remove_key(conn: &mut SqliteConnection, id: AccountId, finge
 pub(super) enum Subject<'a> {
     /// An account, by name; it need not exist.
     Account(&'a str),
+    /// An account, by name, from an address from which it came in lately.
+    Known(&'a str, &'a str),
     /// An address, as `guess::peer_subject` writes it.
     Peer(&'a str),
 }
@@ -232,6 +288,7 @@ impl Subject<'_> {
     fn columns(self) -> (&'static str, String) {
         match self {
             Self::Account(name) => ("account", name.to_owned()),
+            Self::Known(name, peer) => ("known", format!("{name} {peer}")),
             Self::Peer(peer) => ("peer", peer.to_owned()),
         }
     }
@@ -294,7 +351,26 @@ pub(super) async fn forget_guesses(conn: &mut SqliteConnection, subject: Subject
     Ok(done.rows_affected() > 0)
 }
 
-/// Keeps the table small: forgets old failures, and the oldest beyond the bound. Locks go last.
+/// Failures on an account from all the addresses that it knows: the subjects that begin with the name and a space
+/// (`!` comes after the space).
+const OF_ACCOUNT: &str =
+    "(kind = 'account' AND subject = ?1) OR (kind = 'known' AND subject >= ?1 || ' ' AND subject < ?1 || '!')";
+
+/// Forgets every failure on an account. False when nothing was counted.
+pub(super) async fn forget_account(conn: &mut SqliteConnection, name: &str) -> Result<bool, DbError> {
+    let sql = sqlx::AssertSqlSafe(format!("DELETE FROM guesses WHERE {OF_ACCOUNT}"));
+    Ok(sqlx::query(sql).bind(name.to_owned()).execute(conn).await?.rows_affected() > 0)
+}
+
+/// Until when an account is locked, from wherever it is longest.
+pub(super) async fn locked_until(conn: &mut SqliteConnection, name: &str) -> Result<Option<Timestamp>, DbError> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT max(locked_until) FROM guesses WHERE {OF_ACCOUNT}"));
+    let until = sqlx::query_scalar::<_, Option<i64>>(sql).bind(name.to_owned()).fetch_one(conn).await?;
+    until.map(time).transpose()
+}
+
+/// Keeps the table small: forgets old failures, and the oldest beyond the bound. Locks go last. What is beyond the
+/// bound is cut well below it, so that a guesser with ever new names does not have the table sorted each time.
 pub(super) async fn bound_guesses(conn: &mut SqliteConnection, now: Timestamp) -> Result<(), DbError> {
     let old = now.saturating_sub(FORGET).unwrap_or(Timestamp::MIN).as_microsecond();
     sqlx::query("DELETE FROM guesses WHERE last < ? AND coalesce(locked_until, 0) < ?")
@@ -302,11 +378,15 @@ pub(super) async fn bound_guesses(conn: &mut SqliteConnection, now: Timestamp) -
         .bind(now.as_microsecond())
         .execute(&mut *conn)
         .await?;
+    let counted: i64 = sqlx::query_scalar("SELECT count(*) FROM guesses").fetch_one(&mut *conn).await?;
+    if counted <= MOST_GUESSES {
+        return Ok(());
+    }
     sqlx::query(
         "DELETE FROM guesses WHERE (kind, subject) IN (SELECT kind, subject FROM guesses \
          ORDER BY coalesce(locked_until, 0) DESC, last DESC LIMIT -1 OFFSET ?)",
     )
-    .bind(MOST_GUESSES)
+    .bind(MOST_GUESSES / 16 * 15)
     .execute(conn)
     .await?;
     Ok(())

@@ -21,7 +21,7 @@ use crate::serve::files::{self, Files};
 use crate::serve::http::{BasicAuth, Books, Doorman, Guest, Peer};
 use crate::task::Tasks;
 use crate::tree::Tree;
-use crate::web::{self, DoorShown, WebState};
+use crate::web::{self, DoorsAt, WebState};
 
 use super::Store;
 
@@ -56,7 +56,7 @@ impl Doorman for SessionOrBasic {
 pub(super) async fn router(
     store: &Store,
     (tree, jobs, recorder): (&Arc<Tree>, &Jobs, &Recorder),
-    (doors, remark, max_upload): (Vec<DoorShown>, Option<&'static str>, u64),
+    (doors, remark, max_upload): (DoorsAt, Option<&'static str>, u64),
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
     let books = Books {
@@ -78,14 +78,20 @@ pub(super) async fn router(
         audit: store.audit.clone(),
         jobs: jobs.clone(),
         tree: Arc::clone(tree),
-        doors: Arc::new(doors),
+        doors,
         remark,
         peer_of: Arc::new(|extensions| extensions.get::<Peer>().cloned().unwrap_or_else(Peer::unknown).address),
+        welcome: Arc::new(|extensions| {
+            if let Some(peer) = extensions.get::<Peer>() {
+                peer.welcome();
+            }
+        }),
         stop: tasks.token(),
         max_upload,
         tasks: tasks.clone(),
     };
-    let door_routes = Router::new().merge(dav::router(dav)).merge(files::router(Files { doorman, render: None }));
+    let files = Files { doorman, render: None, claims: dav.claims() };
+    let door_routes = Router::new().merge(dav::router(dav)).merge(files::router(files));
     Ok(door_routes.merge(health(store)).merge(web::router(state)))
 }
 

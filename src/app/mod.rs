@@ -1,10 +1,12 @@
 //! Puts the parts together, starts them, and ends them in good order.
 
 mod doors;
+mod files;
 mod running;
 mod service;
 mod signals;
 mod store;
+mod sweep;
 
 pub use running::{Running, RunningError};
 pub use service::{Certificate, Service, StartError};

@@ -18,10 +18,10 @@ use crate::serve::http::{self, ListenError};
 use crate::serve::sftp;
 use crate::task::Tasks;
 use crate::tree::{Tree, file};
-use crate::web::DoorShown;
+use crate::web::{DoorShown, DoorsAt};
 
 use super::running::{Running, RunningError};
-use super::{Store, StoreError, doors};
+use super::{Store, StoreError, doors, files, sweep};
 
 /// How long the records may take to reach the disk after everything else has ended.
 const RECORDS_GRACE: Duration = Duration::from_secs(5);
@@ -49,6 +49,16 @@ pub enum StartError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// What must never be served lies in it.
+    #[error(
+        "the data folder {data} lies inside the served tree {tree}: keys and database would be served; put the tree beside or below it"
+    )]
+    Exposed {
+        /// Database and keys.
+        data: PathBuf,
+        /// What is served.
+        tree: PathBuf,
     },
     /// The HTTPS door.
     #[error("https: {0}")]
@@ -95,6 +105,13 @@ pub struct Certificate {
     pub made: bool,
 }
 
+impl Certificate {
+    fn of(served: &http::Identity) -> Self {
+        let http::Identity { fingerprint, file, self_signed, made, .. } = served.clone();
+        Self { fingerprint, file, self_signed, made }
+    }
+}
+
 impl Service {
     /// Opens the data folder, takes the ports, and lets people in.
     ///
@@ -109,23 +126,27 @@ impl Service {
     /// # Errors
     /// [`StartError`].
     pub async fn start_with(config: &Config, remark: Option<&'static str>) -> Result<Self, StartError> {
+        files::raise(config);
         let store = Store::open(config).await?;
         let mut running = Running::claim(&store.folder)?;
         store.check().await?;
         let tree = open_tree(config, served_before(&store).await?)?;
-        let first_admin = store.accounts.ensure_first_admin().await?;
+        if file::is_inside(&store.folder, &config.tree) {
+            return Err(StartError::Exposed { data: store.folder.clone(), tree: config.tree.clone() });
+        }
         store.accounts.warm_up().await?;
         let (work, records) = (Tasks::new(), Tasks::new());
         let recorder = Recorder::start(store.db.clone(), &records);
         let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock))
-            .keeping(config.jobs.keep_runs);
+            .keeping(config.jobs.keep_runs)
+            .keeping_out_of(&store.folder, &config.tree);
 
         // Every port is taken before the first client is let in: an error here leaves nothing behind.
         let https = match config.https.listen {
             None => None,
             Some(listen) => {
                 let settings = http_settings(config, listen);
-                Some(http::bind(&settings, &store.folder, store.clock.now()).await?)
+                Some(http::bind(&settings, &store.folder, Arc::clone(&store.clock)).await?)
             }
         };
 
@@ -134,31 +155,29 @@ impl Service {
             Some(listen) => Some(sftp::bind(&sftp_settings(config, listen), &store.folder).await?),
         };
 
+        let mut router = None;
+        if let Some(listener) = &https {
+            running.https = Some(listener.address());
+            let shown = (doors_at(listener, sftp.as_ref()), remark, config.limits.upload);
+            router = Some(doors::router(&store, (&tree, &jobs, &recorder), shown, &work).await?);
+        }
+        running.sftp = sftp.as_ref().map(sftp::Listener::address);
         let started = Event::ServiceStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
         store.audit.record(&Actor::System, &started).await?;
+        // The last that can fail: its password is told this once, and a start that fails tells nothing.
+        let first_admin = store.accounts.ensure_first_admin().await?;
+
         let context = Context { recorder: recorder.clone(), clock: Arc::clone(&store.clock), tasks: work.child() };
         let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context));
         let options = WorkerOptions { parallel: usize::from(config.jobs.parallel), ..WorkerOptions::default() };
         Worker::start(jobs.clone(), engine, options, &work);
-
-        let mut identity = None;
-        if let Some(listener) = https {
-            let own = listener.identity();
-            identity = Some(Certificate {
-                fingerprint: own.fingerprint.clone(),
-                file: own.file.clone(),
-                self_signed: own.self_signed,
-                made: own.made,
-            });
-            running.https = Some(listener.address());
-            let shown = (doors_shown(config, &listener, sftp.as_ref()), remark, config.limits.upload);
-            let router = doors::router(&store, (&tree, &jobs, &recorder), shown, &work).await?;
+        sweep::start(Arc::clone(&tree), Arc::clone(&store.clock), config.limits.keep_parts, &work);
+        let identity = https.as_ref().map(|listener| Certificate::of(&listener.certificate().borrow()));
+        if let (Some(listener), Some(router)) = (https, router) {
             http::serve(listener, router, &work);
         }
-        let mut host_keys = Vec::new();
+        let host_keys = sftp.as_ref().map(|listener| listener.host_keys().to_vec()).unwrap_or_default();
         if let Some(listener) = sftp {
-            host_keys = listener.host_keys().to_vec();
-            running.sftp = Some(listener.address());
             let door = sftp::Door {
                 tree: Arc::clone(&tree),
                 accounts: store.accounts.clone(),
@@ -168,7 +187,9 @@ impl Service {
             };
             sftp::serve(listener, door, &work);
         }
-        running.announce()?;
+        if let Err(error) = running.announce() {
+            tracing::error!(%error, "other commands will not find this process");
+        }
         Ok(Self {
             store,
             tree,
@@ -298,6 +319,7 @@ fn http_settings(config: &Config, listen: SocketAddr) -> http::Settings {
         names: config.https.names.clone(),
         grace: config.limits.drain,
         connections: admission(config),
+        ..http::Settings::default()
     }
 }
 
@@ -310,31 +332,21 @@ fn admission(config: &Config) -> AdmissionLimits {
     AdmissionLimits { total: config.limits.connections, per_address: config.limits.connections_per_address }
 }
 
-/// The ways in, as the dashboard's first page shows them.
-fn doors_shown(config: &Config, https: &http::Listener, sftp: Option<&sftp::Listener>) -> Vec<DoorShown> {
-    let host = config.https.names.first().map_or("localhost", String::as_str);
-    let base = format!("https://{host}:{}/", https.address().port());
-    let certificate = Some(format!("SHA256 {}", https.identity().fingerprint));
-    let mut doors = Vec::new();
-    if let Some(sftp) = sftp {
-        doors.push(DoorShown {
-            icon: "sftp",
-            name: "SFTP".to_owned(),
-            address: format!("sftp -P {} {host}", sftp.address().port()),
-            fingerprint: sftp.host_keys().first().map(|key| key.fingerprint.clone()),
-        });
-    }
-    doors.push(DoorShown {
-        icon: "dav",
-        name: "WebDAV".to_owned(),
-        address: format!("{base}dav/"),
-        fingerprint: certificate.clone(),
-    });
-    doors.push(DoorShown {
-        icon: "web",
-        name: "Downloads".to_owned(),
-        address: format!("{base}files/"),
-        fingerprint: certificate,
-    });
-    doors
+/// The ways in, as the dashboard's first page shows them: under the name by which the page itself was reached.
+fn doors_at(https: &http::Listener, sftp: Option<&sftp::Listener>) -> DoorsAt {
+    let served = https.certificate().clone();
+    let sftp = sftp.map(|sftp| (sftp.address().port(), sftp.host_keys().first().map(|key| key.fingerprint.clone())));
+    let shown =
+        |icon, name: &str, address, fingerprint| DoorShown { icon, name: name.to_owned(), address, fingerprint };
+    Arc::new(move |authority| {
+        let certificate = Some(format!("SHA256 {}", served.borrow().fingerprint));
+        let mut doors = Vec::new();
+        if let Some((port, fingerprint)) = &sftp {
+            let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+            doors.push(shown("sftp", "SFTP", format!("sftp -P {port} {host}"), fingerprint.clone()));
+        }
+        doors.push(shown("dav", "WebDAV", format!("https://{authority}/dav/"), certificate.clone()));
+        doors.push(shown("web", "Downloads", format!("https://{authority}/files/"), certificate));
+        doors
+    })
 }

@@ -110,8 +110,13 @@ pub enum Event {
     LoginFailed { account: String, door: Door, peer: String, method: LoginMethod, reason: LoginRefusal },
     /// Somebody signed out of the dashboard.
     SignedOut { account: String },
-    /// Too many failures on one account.
-    AccountLocked { account: String, until: Timestamp },
+    /// Too many failures on one account; from one address that it knows (`peer`), or from all others.
+    AccountLocked {
+        account: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+        until: Timestamp,
+    },
     /// Too many failures from one address.
     PeerLocked { peer: String, until: Timestamp },
     /// A person lifted a lock-out, of an account or an address.
@@ -164,6 +169,10 @@ pub enum Event {
     FileTrashed { run: RunId, path: RelPath, batch: String },
     /// A run made a directory.
     DirMade { run: RunId, path: RelPath },
+    /// A run gave a file the permission bits that it has in the source; its content was there.
+    ModeSet { run: RunId, path: RelPath },
+    /// Parts that runs of a removed job left in its target are gone.
+    PartsRemoved { job: JobId, parts: u64 },
     /// A run made a symbolic link.
     LinkMade { run: RunId, path: RelPath },
     /// A client put a complete file under its name.

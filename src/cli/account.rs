@@ -35,10 +35,12 @@ pub(super) async fn run(verb: AccountVerb, store: &Store, environment: &Environm
             accounts.set_password(&operator(), &args.name, &new).await?;
             out.line(format!("'{}' has a new password; its sessions have ended", args.name))
         }
-        AccountVerb::Unlock(args) => {
-            known(store, &args.name).await?;
-            accounts.unlock(&operator(), &args.name).await?;
-            out.line(format!("'{}' may try again", args.name))
+        AccountVerb::Unlock { name } => {
+            match (accounts.get(&name).await?, name.parse()) {
+                (None, Ok(address)) => accounts.unlock_peer(&operator(), address).await?,
+                _ => accounts.unlock(&operator(), &known(store, &name).await?.name).await?,
+            }
+            out.line(format!("'{name}' may try again"))
         }
         AccountVerb::Remove(args) => {
             accounts.remove(&operator(), &args.name).await?;

@@ -341,8 +341,11 @@ pub enum AccountVerb {
     Change(AccountChange),
     /// A new password.
     Passwd(AccountPassword),
-    /// Lift a lock-out.
-    Unlock(AccountNamed),
+    /// Lift a lock-out, of an account or of an address from which too many failed.
+    Unlock {
+        /// Its name, or the address.
+        name: String,
+    },
     /// Forget the account; its files stay.
     Remove(AccountNamed),
     /// SSH keys.

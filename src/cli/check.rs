@@ -3,11 +3,26 @@
 use serde_json::json;
 
 use crate::app::Store;
-use crate::config::{self, Loaded, Origin, Problems};
+use crate::config::{self, Config, Loaded, Origin, Problems};
+use crate::model::{Clock as _, SystemClock};
+use crate::serve::http::{CertificateError, read_certificate};
+use crate::task;
 use crate::telemetry;
 
 use super::args::CheckArgs;
 use super::{Failure, Out};
+
+/// What is wrong with the certificate that was configured, if there is one.
+async fn about_the_certificate(config: &Config) -> Option<String> {
+    let (certificate, key) = (config.https.certificate.clone()?, config.https.key.clone()?);
+    match task::blocking(move || read_certificate(&certificate, &key)).await {
+        Ok(Ok(identity)) => identity.about_its_end(SystemClock.now()),
+        // Files that cannot be read are said with the settings.
+        Ok(Err(CertificateError::File { .. })) => None,
+        Ok(Err(error)) => Some(format!("https: {error}")),
+        Err(lost) => Some(format!("https: the certificate could not be looked at: {lost}")),
+    }
+}
 
 /// Prints the effective configuration and every problem in it, and in the store that it names.
 pub(super) async fn run(args: &CheckArgs, (loaded, problems): &(Loaded, Problems)) -> Result<(), Failure> {
@@ -19,6 +34,7 @@ pub(super) async fn run(args: &CheckArgs, (loaded, problems): &(Loaded, Problems
     if let Err(error) = telemetry::check(&loaded.config.log) {
         found.push(error.to_string());
     }
+    found.extend(about_the_certificate(&loaded.config).await);
     if let Err(error) = Store::check_at(&loaded.config.data).await {
         found.push(error.to_string());
     }

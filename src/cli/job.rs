@@ -24,7 +24,7 @@ pub(super) async fn run(
     config: &Config,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let jobs = jobs(store);
+    let jobs = jobs(store).keeping_out_of(&store.folder, &config.tree);
     match verb {
         JobVerb::List(format) => list(&jobs, format).await,
         JobVerb::Add(args) => add(*args, &jobs, config, environment).await,

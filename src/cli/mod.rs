@@ -109,7 +109,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("causeway")
-        .max_blocking_threads(64)
+        // Copies of large files hold one each for minutes; logins and listings must not wait for them.
+        .max_blocking_threads(512)
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,

@@ -101,6 +101,9 @@ fn words(now: &Snapshot) -> String {
     if now.files_failed > 0 {
         words.push_str(&format!(", {} failed", now.files_failed));
     }
+    if let Some(trouble) = &now.waits_for {
+        words.push_str(&format!(", waits: {trouble}"));
+    }
     if let Some(current) = now.current.first() {
         words.push_str(&format!(", {}", current.path));
     }

@@ -47,6 +47,7 @@ pub(super) fn head(out: &Out, summary: &Summary) -> Result<(), Failure> {
         format!("{} unchanged", counts.files_unchanged),
     ];
     for (count, what) in [
+        (counts.modes_set, "given the source's mode"),
         (counts.files_adopted, "believed by size and time"),
         (counts.files_trashed, "moved into the trash"),
         (counts.files_kept, "gone from the source but kept for now"),

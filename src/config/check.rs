@@ -1,10 +1,9 @@
 //! What only the values together show.
 
-use std::path::Path;
-
 use super::Config;
 use super::problem::Problems;
 use super::settings::Origins;
+use crate::tree::file;
 
 /// Looks at the whole.
 pub(super) fn whole(config: &Config, origins: &Origins, problems: &mut Problems) {
@@ -39,14 +38,8 @@ pub(super) fn whole(config: &Config, origins: &Origins, problems: &mut Problems)
             problems.push(origins.of(name), what, "name a folder, or a path where one can be made");
         }
     }
-    if is_inside(&config.data, &config.tree) {
+    if file::is_inside(&config.data, &config.tree) {
         let what = "the data folder lies inside the served tree: keys and database would be served";
         problems.push(origins.of("data"), what, "put the tree beside or below the data folder, not above it");
     }
-}
-
-/// Is `inner` the same as `outer` or below it?
-fn is_inside(inner: &Path, outer: &Path) -> bool {
-    let real = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    real(inner).starts_with(real(outer))
 }

@@ -77,6 +77,8 @@ pub struct Limits {
     pub upload: u64,
     /// How long transfers may go on after the service was told to stop.
     pub drain: Duration,
+    /// How long parts of uploads stay that a crash cut off.
+    pub keep_parts: Duration,
 }
 
 /// How migration jobs run.
@@ -123,6 +125,7 @@ impl Default for Config {
                 connections_per_address: 64,
                 upload: 1 << 40,
                 drain: Duration::from_secs(20),
+                keep_parts: Duration::from_secs(7 * 24 * 3600),
             },
             jobs: Jobs { parallel: 2, keep_runs: crate::job::KEPT_RUNS },
             log: Log { format: LogFormat::Text, filter: "info".to_owned() },

@@ -82,6 +82,18 @@ fn secrets_of_the_environment_are_never_shown() {
 fn a_data_folder_inside_the_tree_is_refused() {
     let (_, problems) = inspect_text("data = \"/srv/tree/data\"\ntree = \"/srv/tree\"\n", &[]);
     assert!(problems.iter().any(|p| p.contains("inside the served tree")), "{problems:?}");
+    // Nor by a link or a `..` that hides it.
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir_all(at("real/data")).unwrap();
+    std::os::unix::fs::symlink("real", at("link")).unwrap();
+    for (data, tree) in [("real/data", "link"), ("link/data", "real"), ("not/../real/yet", "real"), ("real", "link")] {
+        let text = format!("data = \"{}\"\ntree = \"{}\"\n", at(data), at(tree));
+        let (_, problems) = inspect_text(&text, &[]);
+        assert!(problems.iter().any(|p| p.contains("inside the served tree")), "{data} in {tree}: {problems:?}");
+    }
+    let text = format!("data = \"{}\"\ntree = \"{}\"\n", at("real/data"), at("real/data/tree"));
+    assert!(inspect_text(&text, &[]).1.is_empty(), "the tree may lie in the data folder");
 }
 
 #[test]

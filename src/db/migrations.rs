@@ -17,7 +17,10 @@ const FILES: &[(&str, &str)] = migrations![
     "0004_mirror.sql",
     "0005_observations.sql",
     "0006_dav.sql",
-    "0008_dry_runs.sql",
+    "0007_known_addresses.sql",
+    "0008_dav_bounds.sql",
+    "0009_runs.sql",
+    "0010_dry_runs.sql"
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.

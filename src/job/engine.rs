@@ -50,7 +50,7 @@ pub enum RunFailure {
     Mirror(#[from] MirrorError),
 }
 
-/// Does the work of a run. The production one is [`MirrorEngine`].
+/// Does the work of a run, and clears up after a job. The production one is [`MirrorEngine`].
 #[async_trait]
 pub trait Engine: Send + Sync + 'static {
     /// Works until the end or until `stop`; then comes to rest soon. May be dropped at any await.
@@ -60,6 +60,9 @@ pub trait Engine: Send + Sync + 'static {
         progress: Arc<Progress>,
         stop: CancellationToken,
     ) -> Result<Summary, RunFailure>;
+
+    /// Removes from `target` what runs of `job`, which is gone, left half done there. Returns how many parts went.
+    async fn clear(&self, job: JobId, target: Endpoint) -> Result<u64, RunFailure>;
 }
 
 /// Opens both endpoints and mirrors.
@@ -112,6 +115,13 @@ impl Engine for MirrorEngine {
         source.close().await;
         target.close().await;
         Ok(summary?)
+    }
+
+    async fn clear(&self, job: JobId, target: Endpoint) -> Result<u64, RunFailure> {
+        let target = remote::open(&target, &self.context).await.map_err(RunFailure::Target)?;
+        let removed = mirror::remove_parts(&self.db, &self.context.clock, job, &target).await;
+        target.close().await;
+        Ok(removed?)
     }
 }
 

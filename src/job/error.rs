@@ -71,6 +71,9 @@ pub enum JobError {
         /// Where it would write.
         target: String,
     },
+    /// Keys, passwords and the database.
+    #[error("{0} is, holds or lies in the data folder, where keys and passwords are: choose another place")]
+    InDataFolder(String),
     /// A folder of this machine cannot be looked at.
     #[error("the folder {0} does not answer: see whether its mount hangs")]
     NoAnswer(String),

@@ -1,9 +1,11 @@
 //! How long the lists of what runs did are kept.
 //!
-//! A run's row, with its numbers, its summary and its first missing paths, stays for good; so does the
-//! memory of what a job published, as long as the job is there. The long lists do not: what a run saw on
-//! both sides goes when the run is over for good, and its items with their attempts go when the run is
-//! older than the last [`Jobs::keeping`] of its job, or than [`KEPT_FOR`] while a newer one is there.
+//! The memory of what a job published stays as long as the job is there: the next run compares with it. The long
+//! lists do not: what a run saw on both sides goes when the run is over for good, and its items with their attempts
+//! go when the run is older than the last [`Jobs::keeping`] of its job, or than [`KEPT_FOR`] while a newer one is
+//! there. A run's row, with its numbers, its summary and its first missing paths, goes later ([`KEPT_ROWS`],
+//! [`ROWS_KEPT_FOR`]), and the last run of a job and its last complete one never do. The audit log keeps for good
+//! what every run did.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -22,12 +24,19 @@ use super::run::{Run, store as runs};
 pub const KEPT_RUNS: usize = 50;
 /// For how long they keep them at most.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(366 * 24);
+/// How many rows of finished runs, and as many of skipped starts, a job keeps.
+const KEPT_ROWS: usize = 1000;
+/// For how long it keeps them at most.
+const ROWS_KEPT_FOR: SignedDuration = SignedDuration::from_hours(400 * 24);
+/// Rows that are removed in one transaction: others write in between.
+const PIECE: usize = 500;
 /// How often a worker looks for lists to remove.
 pub(super) const EVERY: Duration = Duration::from_secs(3600);
 
 /// After the work on `run`: what nobody will ask for again goes.
 pub(super) async fn after(jobs: &Jobs, run: &Run) {
     let done = async {
+        jobs.left_behind_of(run.job).await?;
         if !runs::is_over(jobs.db.read(), run.id).await? {
             return Ok(());
         }
@@ -49,9 +58,16 @@ pub(super) async fn tidy(jobs: &Jobs) -> Result<(), JobError> {
         }
     }
     prune(jobs, None).await?;
+    prune_rows(jobs).await?;
     for job in definitions::removed(jobs.db.read()).await? {
         journal::forget_job(&jobs.db, job).await?;
     }
+    Ok(())
+}
+
+async fn prune_rows(jobs: &Jobs) -> Result<(), JobError> {
+    let since = jobs.now().saturating_sub(ROWS_KEPT_FOR).unwrap_or(jiff::Timestamp::MIN);
+    while runs::remove_outdated(&jobs.db, KEPT_ROWS, since, PIECE).await? > 0 {}
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! The job store as people see it: every wish is one transaction with its audit event.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::audit::{Actor, Event, append};
 use crate::db::{Db, DbError, Vault, WriteTx};
@@ -13,7 +14,7 @@ use crate::model::{Clock, Endpoint, EndpointId, JobId, RunId};
 
 use super::definition::{Job, JobRow, NewJob, store as definitions};
 use super::endpoint::store::{self as endpoints, Change};
-use super::endpoint::{EndpointRef, NewEndpoint, StoredEndpoint, check_places};
+use super::endpoint::{Closed, EndpointRef, NewEndpoint, StoredEndpoint, check_places};
 use super::error::JobError;
 use super::history::{self, KEPT_RUNS};
 use super::run::{Cause, Run, RunEvent, RunFilter, RunState, store as runs};
@@ -26,8 +27,12 @@ pub struct Jobs {
     pub(super) clock: Arc<dyn Clock>,
     /// How many finished runs of a job keep their lists.
     pub(super) keeps: usize,
+    /// Where no job may read or write.
+    closed: Option<Arc<Closed>>,
     live: Arc<Mutex<HashMap<RunId, Arc<Progress>>>>,
     changes: watch::Sender<u64>,
+    /// Wakes whoever clears up after removed jobs.
+    pub(super) left_behind: Arc<Notify>,
 }
 
 /// All about one run, for its page.
@@ -45,13 +50,30 @@ impl Jobs {
     /// Over an open store.
     #[must_use]
     pub fn new(db: Db, vault: Arc<Vault>, clock: Arc<dyn Clock>) -> Self {
-        Self { db, vault, clock, keeps: KEPT_RUNS, live: Arc::default(), changes: watch::Sender::new(0) }
+        Self {
+            db,
+            vault,
+            clock,
+            keeps: KEPT_RUNS,
+            closed: None,
+            live: Arc::default(),
+            changes: watch::Sender::new(0),
+            left_behind: Arc::default(),
+        }
     }
 
     /// Lets the last `runs` finished runs of every job keep their lists of paths and attempts.
     #[must_use]
     pub fn keeping(mut self, runs: usize) -> Self {
         self.keeps = runs;
+        self
+    }
+
+    /// Refuses jobs that would read keys and passwords out of the data folder, or write over them. The served
+    /// tree may lie in it.
+    #[must_use]
+    pub fn keeping_out_of(mut self, data: &Path, tree: &Path) -> Self {
+        self.closed = Some(Arc::new(Closed { data: data.to_owned(), tree: tree.to_owned() }));
         self
     }
 
@@ -181,11 +203,13 @@ impl Jobs {
             EndpointRef::Stored(id) => Ok::<_, JobError>(self.endpoint(*id).await?.endpoint),
             EndpointRef::Inline(new) => Ok(new.endpoint.clone()),
         };
-        check_places(&place(&new.source).await?, &place(&new.target).await?).await
+        let (source, target) = (place(&new.source).await?, place(&new.target).await?);
+        check_places(&source, &target, self.closed.clone()).await
     }
 
-    /// Removes a job; its runs stay to be read and its name is free. A run under way is cancelled. What is
-    /// known about its target goes with the next [`Jobs::tidy`].
+    /// Removes a job; its runs stay to be read and its name is free. A run under way is cancelled. Parts that its
+    /// runs left in the target go with the worker's next [`clear_removed`](super::Worker::clear_removed), what is
+    /// known about the target with the next [`Jobs::tidy`]. The files that were copied stay.
     ///
     /// # Errors
     /// [`JobError::NoJob`].
@@ -199,7 +223,17 @@ impl Jobs {
             append(&mut tx, by.now, actor, &Event::RunCancelled { job: id, run: run.id }).await?;
         }
         definitions::remove(&mut tx, by, &job).await?;
-        self.commit(tx).await
+        self.commit(tx).await?;
+        self.left_behind.notify_one();
+        Ok(())
+    }
+
+    /// The last run of a removed job came to rest: now what it left behind can go.
+    pub(super) async fn left_behind_of(&self, id: JobId) -> Result<(), JobError> {
+        if self.get(id).await?.removed.is_some() {
+            self.left_behind.notify_one();
+        }
+        Ok(())
     }
 
     /// One job; also a removed one, for its history.

@@ -14,7 +14,7 @@ use crate::model::{Endpoint, RunId};
 
 use super::definition::{NewJob, store as definitions};
 use super::endpoint::store::{self as endpoints, Change};
-use super::endpoint::{EndpointRef, NewEndpoint, check_places};
+use super::endpoint::{EndpointRef, check_places};
 use super::engine::{Engine, RunFailure};
 use super::error::JobError;
 use super::history;
@@ -65,7 +65,7 @@ pub async fn run_once(
     progress: Arc<Progress>,
     stop: CancellationToken,
 ) -> Result<OnceEnd, JobError> {
-    check_places(&request.source, &request.target).await?;
+    check_places(&request.source, &request.target, None).await?;
     let owner = Owner::of_this_process();
     let run = take(jobs, &request, &owner).await?;
     let live = jobs.show_live(run.id, progress.clone());
@@ -84,9 +84,8 @@ async fn take(jobs: &Jobs, request: &OnceRequest, owner: &Owner) -> Result<Run, 
     let mut tx = jobs.db.write().await?;
     let now = jobs.now();
     let by = Change { actor: &request.actor, now, vault: &jobs.vault };
-    let reference = |endpoint: &Endpoint| EndpointRef::Inline(NewEndpoint::unnamed(endpoint.clone()));
-    let source = endpoints::resolve(&mut tx, by, &reference(&request.source), true).await?;
-    let target = endpoints::resolve(&mut tx, by, &reference(&request.target), true).await?;
+    let source = endpoints::resolve_ad_hoc(&mut tx, by, &request.source).await?;
+    let target = endpoints::resolve_ad_hoc(&mut tx, by, &request.target).await?;
     let job = match definitions::ad_hoc_of(&mut tx, source, target).await? {
         Some(job) => job,
         None => {

@@ -71,7 +71,7 @@ pub(super) fn at_target(fault: Fault) -> Failure {
 /// Brings one file to the target. `item` is kept up to date with what is confirmed.
 pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) -> Result<(), Failure> {
     let started = engine.order.clock.now();
-    if item.state == ItemState::Verified {
+    if matches!(item.state, ItemState::Verified | ItemState::Publishing) {
         if publish::take_up(engine, item, started).await? {
             return Ok(());
         }
@@ -119,6 +119,7 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) ->
     engine.journal.commit(change).await?;
     item.state = ItemState::Verified;
     let attempt = attempt(engine, item, started, moved.from, moved.size - moved.from);
+    item.digest = Some(moved.digest);
     publish::publish(engine, item, &version, moved.digest, moved.size, attempt).await
 }
 

@@ -251,7 +251,7 @@ async fn try_move(engine: &Engine, candidate: &Candidate) -> Result<bool, Fault>
             return Ok(false);
         }
     }
-    target.trash(&candidate.target, &publish::batch(engine.order.run)?).await?;
+    target.trash(&candidate.target, &candidate.target, &publish::batch(engine.order.run)?).await?;
     Ok(true)
 }
 

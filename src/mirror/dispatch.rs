@@ -174,6 +174,7 @@ impl Dispatcher<'_> {
         let failure = match result {
             Ok(()) => {
                 self.health.iter_mut().for_each(Health::worked);
+                self.engine.progress.goes_on();
                 return Ok(());
             }
             Err(failure) => failure,
@@ -202,9 +203,10 @@ impl Dispatcher<'_> {
             match outage {
                 Outage::GiveUp => {
                     self.note(&mut task, started, &fault, (from, bytes), Verdict::Again(Duration::ZERO)).await?;
-                    return Err(Broken::GaveUp(fault));
+                    return Err(self.engine.give_up(fault));
                 }
                 Outage::Pause(pause) => {
+                    self.engine.progress.wait_for(&fault);
                     self.pause(pause);
                     Verdict::Again(pause)
                 }

@@ -115,11 +115,17 @@ impl Engine {
                 () = self.stop.cancelled() => return Err(Broken::Stopped),
                 done = work() => done?,
             };
-            let Err(fault) = done else { return Ok(done) };
+            let Err(fault) = done else {
+                self.progress.goes_on();
+                return Ok(done);
+            };
             let pause = if concerns_endpoint(&fault) {
                 match health.failed(&fault, self.elapsed(), false, patience, self.chance()) {
-                    Outage::Pause(pause) => pause,
-                    Outage::GiveUp => return Err(Broken::GaveUp(fault)),
+                    Outage::Pause(pause) => {
+                        self.progress.wait_for(&fault);
+                        pause
+                    }
+                    Outage::GiveUp => return Err(self.give_up(fault)),
                 }
             } else {
                 match history.failed(&fault, false, policy.attempts, self.chance()) {
@@ -130,6 +136,18 @@ impl Engine {
             self.progress.retries.fetch_add(1, Relaxed);
             self.sleep(pause).await?;
         }
+    }
+
+    /// Ends the run because of a side as a whole. A full disk is no use to hear of without how much it lacks.
+    pub(super) fn give_up(&self, fault: Fault) -> Broken {
+        let left = self.progress.bytes_left().div_ceil(1 << 20);
+        let full = fault.kind == FaultKind::DiskFull && left > 0;
+        let message = if full {
+            format!("{}; about {left} MiB are still to be written, the next run goes on from here", fault.message)
+        } else {
+            fault.message
+        };
+        Broken::GaveUp(Fault { message, ..fault })
     }
 
     /// Resolves when the run was told to stop and copies had the time to note how far they are.
@@ -205,6 +223,7 @@ pub(super) async fn run(
     if summary.ended == Ended::Finished {
         scan::store::clear(&report.order.db, report.order.run).await?;
     }
+    report.progress.goes_on();
     report.progress.enter(Stage::Done);
     Ok(summary)
 }

@@ -62,7 +62,9 @@ pub(super) async fn sweep_parts(engine: &Engine) -> Result<(), Broken> {
             }
         }
     }
-    Ok(journal::unlink_parts(&engine.order.db, &gone).await?)
+    let mut tx = engine.order.db.write().await?;
+    journal::unlink_parts(&mut tx, &gone).await?;
+    Ok(tx.commit().await.map_err(crate::db::DbError::from)?)
 }
 
 /// For the summary: how many files went away, and the first of them by name.
@@ -97,6 +99,7 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
         counts.files_adopted += totals.adopted;
         counts.files_failed = totals.failed;
         counts.files_waiting = totals.open;
+        counts.modes_set = totals.modes_set;
         counts.files_trashed = totals.trashed;
         counts.entries_skipped = totals.skipped;
         counts.files_vanished = totals.vanished;

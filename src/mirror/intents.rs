@@ -1,20 +1,21 @@
 //! What an earlier start of this run, or an earlier run of the job, was about to do when its process died: was it
-//! done? The journal notes a deletion or a new directory before the deed, so that the deed is in the audit log whenever
-//! it happened.
+//! done? The journal notes a deletion, a new directory or a new mode before the deed, so that the deed is in the audit
+//! log whenever it happened.
 
 use super::engine::{Broken, Engine};
 use super::journal::{self, Change, Intent};
+use super::plan::file_mode;
 use super::planner::dir_row;
 use super::words::Action;
-use super::{delete, publish};
+use super::{delete, publish, replace};
 use crate::audit::Event;
 use crate::model::{EntryKind, Fault, RelPath, RunId};
-use crate::remote::TRASH;
 
 /// Looks at each and notes how it went. What was not done is planned anew.
 pub(super) async fn settle(engine: &Engine) -> Result<(), Broken> {
+    replace::settle_all(engine).await?;
     let (db, job, this) = (&engine.order.db, engine.order.job, engine.order.run);
-    for Intent { run, path, target, is_dir } in journal::intended(db, job, this, Action::Trash).await? {
+    for Intent { run, path, target, is_dir, .. } in journal::intended(db, job, this, Action::Trash).await? {
         let moved = engine.persist(|| async { Ok(was_trashed(engine, run, &target).await) }).await?;
         let change = if matches!(moved, Ok(true)) {
             delete::trashed(engine, run, path, target, is_dir)
@@ -30,6 +31,14 @@ pub(super) async fn settle(engine: &Engine) -> Result<(), Broken> {
             engine.journal.commit(Change::DirMade { run, file: Box::new(dir_row(&path, &target)), event }).await?;
         }
     }
+    for Intent { run, path, target, mode, .. } in journal::intended(db, job, this, Action::SetMode).await? {
+        let there = engine.persist(|| async { Ok(engine.order.target.stat(&target).await) }).await?;
+        let is = there.ok().flatten().and_then(|entry| entry.mode).map(file_mode);
+        if is.is_some() && is == mode.map(file_mode) {
+            let event = Event::ModeSet { run, path: target };
+            engine.journal.commit(Change::ModeSet { run, path, event }).await?;
+        }
+    }
     Ok(())
 }
 
@@ -38,9 +47,5 @@ async fn was_trashed(engine: &Engine, run: RunId, target: &RelPath) -> Result<bo
     if engine.order.target.stat(target).await?.is_some() {
         return Ok(false);
     }
-    let mut kept = RelPath::new(TRASH).map_err(publish::bad_name)?.join(&publish::batch(run)?);
-    for name in target.names() {
-        kept = kept.join(&name);
-    }
-    Ok(engine.order.target.stat(&kept).await?.is_some())
+    Ok(engine.order.target.stat(&publish::kept(run, target)?).await?.is_some())
 }

@@ -10,6 +10,7 @@ mod filter;
 mod finish;
 mod intents;
 mod journal;
+mod leftovers;
 mod names;
 mod plan;
 mod planner;
@@ -17,6 +18,7 @@ mod policy;
 mod presence;
 mod progress;
 mod publish;
+mod replace;
 mod retry;
 mod scan;
 mod settle;
@@ -37,6 +39,7 @@ use crate::model::{Clock, Fault, JobId, RelPath, RunId};
 use crate::reliability::Recorder;
 use crate::remote::Remote;
 
+pub use leftovers::remove_parts;
 pub use policy::{Deletions, Existing, Limits, Policy};
 pub use progress::{Current, Progress, Snapshot, Stage};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Summary, UnsureDir};
@@ -70,7 +73,7 @@ pub struct MirrorRun {
 pub struct PlannedStep {
     /// Path in the source.
     pub path: RelPath,
-    /// What would be done: `copy`, `replace`, `adopt`, `make-dir`, `trash`, `skip`, `refuse`.
+    /// What would be done: `copy`, `replace`, `adopt`, `set-mode`, `make-dir`, `trash`, `skip`, `refuse`.
     pub action: &'static str,
     /// Bytes to move, when known.
     pub size: Option<u64>,

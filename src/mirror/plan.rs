@@ -35,6 +35,7 @@ pub(super) struct Seen {
 pub(super) struct There {
     pub kind: Kind,
     pub version: Fingerprint,
+    pub mode: Option<u32>,
 }
 
 /// What this job published under the path before.
@@ -76,14 +77,26 @@ pub(super) enum Step {
     Do(Action, Option<Fault>),
 }
 
+/// What a run goes by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    pub existing: Existing,
+    /// The policy wants the source's permission bits, and the target can have them.
+    pub keep_mode: bool,
+    pub run: RunId,
+}
+
+/// The owner can always read and write what was mirrored; set-user-id and the like are never carried over.
+const OWNER: u32 = 0o600;
+const MODE_MASK: u32 = 0o777;
+
+/// The permission bits in the target of a file that has `mode` in the source.
+pub(super) const fn file_mode(mode: u32) -> u32 {
+    (mode & MODE_MASK) | OWNER
+}
+
 /// Decides about one path.
-pub(super) fn decide(
-    seen: &Seen,
-    known: Option<&Known>,
-    there: Option<&There>,
-    existing: Existing,
-    run: RunId,
-) -> Step {
+pub(super) fn decide(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules) -> Step {
     if let Some(fault) = &seen.refused {
         return Step::Do(Action::Refuse, Some(fault.clone()));
     }
@@ -93,7 +106,7 @@ pub(super) fn decide(
             Some(Kind::Dir) => Step::DirThere,
             Some(_) => in_the_way("a file or link lies where a folder belongs"),
         },
-        Kind::File => file(seen, known, there, existing, run),
+        Kind::File => file(seen, known, there, rules),
         Kind::Link => left_out("a symbolic link is not followed"),
         Kind::Special => left_out("a device, pipe or socket is not copied"),
         Kind::Unknown => Step::Do(
@@ -107,7 +120,8 @@ pub(super) fn decide(
     }
 }
 
-fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, existing: Existing, run: RunId) -> Step {
+fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules) -> Step {
+    let Rules { existing, keep_mode, run } = rules;
     let Some(there) = there else { return Step::Do(Action::Copy, None) };
     if there.kind != Kind::File {
         return in_the_way("something that is not a file lies where the file belongs");
@@ -118,7 +132,11 @@ fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, existing: Exi
             Step::Do(Action::Replace, None)
         }
         Some(known) if known.run == run => Step::DoneBefore,
-        Some(_) => Step::Unchanged,
+        // A mode that one side does not tell is no difference.
+        Some(_) => match (seen.mode.filter(|_| keep_mode).map(file_mode), there.mode) {
+            (Some(wanted), Some(mode)) if wanted != mode & MODE_MASK => Step::Do(Action::SetMode, None),
+            _ => Step::Unchanged,
+        },
         None if existing == Existing::Adopt
             && seen.version.same_version(&there.version)
             && seen.version.mtime.is_some()
@@ -193,11 +211,32 @@ mod tests {
     }
 
     fn there(version: &Fingerprint) -> There {
-        There { kind: Kind::File, version: version.clone() }
+        There { kind: Kind::File, version: version.clone(), mode: Some(0o644) }
     }
 
     fn step(seen: &Seen, known: Option<&Known>, there: Option<&There>) -> Step {
-        decide(seen, known, there, Existing::Prove, RunId(2))
+        decide(seen, known, there, rules(Existing::Prove, 2))
+    }
+
+    fn rules(existing: Existing, run: i64) -> Rules {
+        Rules { existing, keep_mode: true, run: RunId(run) }
+    }
+
+    #[test]
+    fn a_mode_is_set_where_both_sides_tell_it_and_the_content_is_there() {
+        let (old, new) = (version(5, 1_000_000, Precision::Second), version(5, 1_000_009, Precision::Second));
+        let (known, with) = (known(&old, 2_000_000), |mode| Seen { mode, ..seen(&old) });
+        let set = Step::Do(Action::SetMode, None);
+        assert_eq!(step(&with(Some(0o100_640)), Some(&known), Some(&there(&old))), set);
+        // The owner's own bits are always there, those of set-user-id never.
+        assert_eq!(step(&with(Some(0o4444)), Some(&known), Some(&there(&old))), Step::Unchanged);
+        assert_eq!(step(&with(None), Some(&known), Some(&there(&old))), Step::Unchanged);
+        let untold = There { mode: None, ..there(&old) };
+        assert_eq!(step(&with(Some(0o640)), Some(&known), Some(&untold)), Step::Unchanged);
+        let off = Rules { keep_mode: false, ..rules(Existing::Prove, 2) };
+        assert_eq!(decide(&with(Some(0o640)), Some(&known), Some(&there(&old)), off), Step::Unchanged);
+        let changed = Seen { mode: Some(0o640), ..seen(&new) };
+        assert_eq!(step(&changed, Some(&known), Some(&there(&old))), Step::Do(Action::Replace, None));
     }
 
     #[test]
@@ -216,15 +255,15 @@ mod tests {
         ));
         assert_eq!(step(&seen(&old), None, Some(&there(&old))), Step::Do(Action::Replace, None));
         assert_eq!(
-            decide(&seen(&old), None, Some(&there(&old)), Existing::Adopt, RunId(2)),
+            decide(&seen(&old), None, Some(&there(&old)), rules(Existing::Adopt, 2)),
             Step::Do(Action::Adopt, None)
         );
         assert_eq!(
-            decide(&seen(&new), None, Some(&there(&old)), Existing::Adopt, RunId(2)),
+            decide(&seen(&new), None, Some(&there(&old)), rules(Existing::Adopt, 2)),
             Step::Do(Action::Replace, None)
         );
         assert_eq!(
-            decide(&seen(&old), Some(&known(&old, 2_000_000)), Some(&there(&old)), Existing::Prove, RunId(1)),
+            decide(&seen(&old), Some(&known(&old, 2_000_000)), Some(&there(&old)), rules(Existing::Prove, 1)),
             Step::DoneBefore
         );
     }
@@ -251,7 +290,7 @@ mod tests {
     #[test]
     fn other_kinds_in_the_way_are_refused() {
         let v = version(5, 1_000_000, Precision::Second);
-        let dir = There { kind: Kind::Dir, version: v.clone() };
+        let dir = There { kind: Kind::Dir, ..there(&v) };
         assert!(
             matches!(step(&seen(&v), None, Some(&dir)), Step::Do(Action::Refuse, Some(f)) if f.kind == FaultKind::Exists)
         );

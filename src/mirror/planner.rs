@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::PlannedStep;
 use super::engine::{Broken, Engine, Facts};
 use super::journal::{self, FileRow, NewItem};
-use super::plan::{Kind, Seen, Step, decide};
+use super::plan::{Kind, Rules, Seen, Step, decide, file_mode};
 use super::scan::store::{self as scan, Merged};
 use super::words::{Action, ItemState};
 use crate::audit::Event;
@@ -45,14 +45,16 @@ fn judge(engine: &Engine, facts: &mut Facts, merged: Merged) -> Option<Decided> 
     let counts = &mut facts.counts;
     counts.files_seen += u64::from(seen.kind == Kind::File);
     let policy = &engine.order.policy;
-    let (action, fault) = match decide(&seen, known.as_ref(), there.as_ref(), policy.existing, engine.order.run) {
-        Step::Unchanged => {
-            counts.files_unchanged += 1;
-            counts.files_adopted += known.map_or(0, |k| u64::from(!k.proven));
-            engine.progress.files_unchanged.fetch_add(1, Relaxed);
-            return None;
-        }
-        Step::DoneBefore | Step::DirThere => return None,
+    let keep_mode = policy.keep_mode && engine.order.target.capabilities().set_mode;
+    let rules = Rules { existing: policy.existing, keep_mode, run: engine.order.run };
+    let step = decide(&seen, known.as_ref(), there.as_ref(), rules);
+    if matches!(step, Step::Unchanged | Step::Do(Action::SetMode, _)) {
+        counts.files_unchanged += 1;
+        counts.files_adopted += known.map_or(0, |k| u64::from(!k.proven));
+        engine.progress.files_unchanged.fetch_add(1, Relaxed);
+    }
+    let (action, fault) = match step {
+        Step::Unchanged | Step::DoneBefore | Step::DirThere => return None,
         Step::Do(action, fault) => (action, fault),
     };
     let state = match action {
@@ -69,6 +71,7 @@ fn judge(engine: &Engine, facts: &mut Facts, merged: Merged) -> Option<Decided> 
             engine.progress.files_planned.fetch_add(1, Relaxed);
             engine.progress.bytes_planned.fetch_add(seen.version.size.unwrap_or(0), Relaxed);
         }
+        Action::SetMode => counts.modes_set += 1,
         Action::Keep | Action::MakeDir | Action::Trash => {}
     }
     Some(Decided { seen, action, state, fault })
@@ -82,7 +85,7 @@ async fn show(engine: &Engine, decided: &[Decided]) {
             path: step.seen.path.clone(),
             action: step.action.as_str(),
             size: step.seen.version.size.filter(|_| step.seen.kind == Kind::File),
-            why: step.fault.as_ref().map(|fault| fault.message.clone()),
+            why: why(step),
         };
         if reader.send(shown).await.is_err() {
             return;
@@ -90,13 +93,28 @@ async fn show(engine: &Engine, decided: &[Decided]) {
     }
 }
 
-/// Items that are planned, directories that are made. What is to be made is noted before.
+fn why(step: &Decided) -> Option<String> {
+    match (step.action, step.seen.mode) {
+        (Action::SetMode, Some(mode)) => Some(format!("only its mode changed, to {:04o}", file_mode(mode))),
+        _ => step.fault.as_ref().map(|fault| fault.message.clone()),
+    }
+}
+
+/// Items that are planned, directories that are made, modes that are set. What is to be done here is noted before.
 async fn carry_out(engine: &Engine, mut decided: Vec<Decided>) -> Result<(), Broken> {
-    if decided.iter().any(|step| step.action == Action::MakeDir) {
+    let is_here = |step: &Decided| matches!(step.action, Action::MakeDir | Action::SetMode);
+    if decided.iter().any(is_here) {
         store(engine, &decided).await?;
-        for step in decided.iter_mut().filter(|step| step.action == Action::MakeDir) {
-            let dir = &step.seen.target;
-            match engine.persist(|| async { Ok(engine.order.target.make_dir(dir).await) }).await? {
+        for step in decided.iter_mut().filter(|step| is_here(step)) {
+            let (target, at) = (&engine.order.target, &step.seen.target);
+            let mode = step.seen.mode.map(file_mode);
+            let done = engine.persist(|| async {
+                Ok(match step.action {
+                    Action::SetMode => target.set_attributes(at, None, mode).await,
+                    _ => target.make_dir(at).await,
+                })
+            });
+            match done.await? {
                 Ok(()) => step.state = ItemState::Published,
                 Err(fault) => (step.state, step.fault) = (ItemState::Failed, Some(fault)),
             }
@@ -116,9 +134,14 @@ async fn store(engine: &Engine, decided: &[Decided]) -> Result<(), Broken> {
         .collect();
     journal::plan_items(&mut tx, job, run, at, &items).await?;
     let mut made = Vec::new();
-    for step in decided.iter().filter(|s| s.action == Action::MakeDir && s.state == ItemState::Published) {
-        journal::remember(&mut tx, job, run, at, &dir_row(&step.seen.path, &step.seen.target)).await?;
-        made.push(Event::DirMade { run, path: step.seen.target.clone() });
+    for step in decided.iter().filter(|s| s.state == ItemState::Published) {
+        let path = step.seen.target.clone();
+        if step.action == Action::SetMode {
+            made.push(Event::ModeSet { run, path });
+        } else {
+            journal::remember(&mut tx, job, run, at, &dir_row(&step.seen.path, &path)).await?;
+            made.push(Event::DirMade { run, path });
+        }
     }
     if !made.is_empty() {
         crate::audit::append_many(&mut tx, at, &engine.order.actor, &made).await?;

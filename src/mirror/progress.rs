@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::PlannedStep;
-use crate::model::RelPath;
+use crate::model::{Fault, RelPath};
 
 /// Where a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -44,6 +44,7 @@ macro_rules! counters {
             current: Mutex<Vec<(u64, RelPath, u64, Option<u64>)>>,
             tickets: AtomicU64,
             rate: Mutex<Rate>,
+            waits_for: Mutex<Option<String>>,
             plan: Option<mpsc::Sender<PlannedStep>>,
         }
 
@@ -58,6 +59,8 @@ macro_rules! counters {
             pub rate: f64,
             /// Files being moved now.
             pub current: Vec<Current>,
+            /// The run can do nothing until this is over (no room in the target, a side out of reach); for people.
+            pub waits_for: Option<String>,
         }
 
         impl Progress {
@@ -70,6 +73,7 @@ macro_rules! counters {
                     current: Mutex::default(),
                     tickets: AtomicU64::new(0),
                     rate: Mutex::new(Rate::default()),
+                    waits_for: Mutex::default(),
                     plan: None,
                 }
             }
@@ -82,6 +86,7 @@ macro_rules! counters {
                     $($name: self.$name.load(Relaxed),)*
                     rate: self.rate(),
                     current: self.current(),
+                    waits_for: self.waits_for.lock().unwrap_or_else(PoisonError::into_inner).clone(),
                 }
             }
         }
@@ -190,6 +195,24 @@ impl Progress {
             .iter()
             .map(|(_, path, bytes, size)| Current { path: path.display().into_owned(), bytes: *bytes, size: *size })
             .collect()
+    }
+
+    /// A side as a whole is waited for. The log hears of it once, when it begins.
+    pub(super) fn wait_for(&self, fault: &Fault) {
+        let mut waits_for = self.waits_for.lock().unwrap_or_else(PoisonError::into_inner);
+        if waits_for.replace(fault.to_string()).is_none() {
+            tracing::warn!(fault = %fault, "the run waits until this is over");
+        }
+    }
+
+    /// Something worked again, or nobody waits any more.
+    pub(super) fn goes_on(&self) {
+        self.waits_for.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Bytes that are still to be written, as far as sizes are known.
+    pub(super) fn bytes_left(&self) -> u64 {
+        self.bytes_planned.load(Relaxed).saturating_sub(self.bytes_done.load(Relaxed))
     }
 
     /// Shows a file as being moved until the ticket is dropped.

@@ -1,4 +1,4 @@
-//! Puts a verified part under its name. What lies there and is not ours goes into the trash first.
+//! Puts a verified part under its name. What lies there and is not ours goes into the trash.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -6,22 +6,22 @@ use jiff::Timestamp;
 
 use super::copy::{self, Failure, at_target};
 use super::engine::Engine;
-use super::journal::{self, Attempt, Change, FileRow, Item};
-use super::plan::nanos;
-use super::words::Action;
+use super::journal::{Attempt, Change, FileRow, Item};
+use super::plan::{file_mode, nanos};
+use super::replace;
+use super::transfer::part_path;
+use super::words::{Action, ItemState};
 use crate::audit::Event;
-use crate::model::{Digest, EntryKind, Fault, FaultKind, Fingerprint, Name, Phase, RunId};
+use crate::model::{Digest, EntryKind, Fault, FaultKind, Fingerprint, Name, Phase, RelPath, RunId};
+use crate::remote::TRASH;
 
 /// Permission bits of files whose source tells none.
 const FILE_MODE: u32 = 0o644;
-/// The owner can always read and write what was mirrored; set-user-id and the like are never carried over.
-const OWNER: u32 = 0o600;
-const MODE_MASK: u32 = 0o777;
 
 /// Publishes the part of `item`, which holds `size` bytes with `digest` of the source's `version`.
 pub(super) async fn publish(
     engine: &Engine,
-    item: &Item,
+    item: &mut Item,
     version: &Fingerprint,
     digest: Digest,
     size: u64,
@@ -29,28 +29,46 @@ pub(super) async fn publish(
 ) -> Result<(), Failure> {
     let target = &engine.order.target;
     let part = item.part.clone().ok_or_else(|| at_target(no_part()))?;
-    let mut events = Vec::new();
-    let same_is_there = make_room(engine, item, digest, size, &mut events).await?;
-    let mode = item.mode.filter(|_| engine.order.policy.keep_mode).map_or(FILE_MODE, |m| (m & MODE_MASK) | OWNER);
-    if same_is_there {
-        target.set_attributes(&item.target, version.mtime, None).await.map_err(at_target)?;
-        target.remove_file(&part).await.map_err(at_target)?;
-    } else {
-        target.set_attributes(&part, version.mtime, Some(mode)).await.map_err(at_target)?;
-        target.rename(&part, &item.target).await.map_err(at_target)?;
+    let mode = item.mode.filter(|_| engine.order.policy.keep_mode).map(file_mode);
+    target.set_attributes(&part, version.mtime, Some(mode.unwrap_or(FILE_MODE))).await.map_err(at_target)?;
+    // Whatever a look shows may be otherwise a moment later: every step either is done on what was seen, or
+    // changes nothing and is followed by another look.
+    for _ in 0..replace::MOST_TURNS {
+        let done = match look(engine, item, digest, size).await? {
+            Place::Free => match target.rename(&part, &item.target).await {
+                Err(taken) if taken.kind == FaultKind::Exists => false,
+                renamed => renamed.map(|()| true).map_err(at_target)?,
+            },
+            Place::Same => {
+                target.set_attributes(&item.target, version.mtime, mode).await.map_err(at_target)?;
+                target.remove_file(&part).await.map_err(at_target)?;
+                true
+            }
+            Place::Taken => replace::replace(engine, item, &part).await?,
+        };
+        if done {
+            return note(engine, item, version, digest, size, Some(attempt)).await;
+        }
     }
-    note(engine, item, version, digest, size, Some(attempt), events).await
+    Err(at_target(replace::contested()))
 }
 
 /// Takes up an item that was verified before the run was interrupted: it is under its name already, or
 /// its part still is what was verified. False: neither, copy it again.
-pub(super) async fn take_up(engine: &Engine, item: &Item, started: Timestamp) -> Result<bool, Failure> {
+pub(super) async fn take_up(engine: &Engine, item: &mut Item, started: Timestamp) -> Result<bool, Failure> {
     let Some(digest) = item.digest else { return Ok(false) };
+    if item.state == ItemState::Publishing {
+        replace::settle(engine, item).await?;
+    }
     let target = &engine.order.target;
     let source = engine.order.source.stat(&item.path).await.map_err(copy::at_source)?;
     let Some(version) = source.map(|entry| entry.fingerprint()) else { return Ok(false) };
     let size = item.confirmed;
     if !version.same_version(&Fingerprint { size: Some(size), ..item.listed.clone() }) {
+        return Ok(false);
+    }
+    // The part is named after the exact version that was verified; the listing's time may be only a minute.
+    if item.part.as_ref() != Some(&part_path(engine.order.job, &item.target, &version).map_err(at_target)?) {
         return Ok(false);
     }
     let holds =
@@ -66,39 +84,33 @@ pub(super) async fn take_up(engine: &Engine, item: &Item, started: Timestamp) ->
     if holds(target.stat(&item.target).await.map_err(at_target)?)
         && target.digest(&item.target).await.map_err(at_target)? == Some(digest)
     {
-        note(engine, item, &version, digest, size, None, Vec::new()).await?;
+        note(engine, item, &version, digest, size, None).await?;
         return Ok(true);
     }
     Ok(false)
 }
 
-/// Looks at the place of the file. Returns whether the very same content lies there already.
-async fn make_room(
-    engine: &Engine,
-    item: &Item,
-    digest: Digest,
-    size: u64,
-    events: &mut Vec<Event>,
-) -> Result<bool, Failure> {
+/// What lies in the place of a file.
+enum Place {
+    Free,
+    /// The very same content, whoever put it there: only its time and mode are set.
+    Same,
+    /// Another version of our own, or somebody else's file.
+    Taken,
+}
+
+async fn look(engine: &Engine, item: &Item, digest: Digest, size: u64) -> Result<Place, Failure> {
     let target = &engine.order.target;
-    let Some(there) = target.stat(&item.target).await.map_err(at_target)? else { return Ok(false) };
+    let Some(there) = target.stat(&item.target).await.map_err(at_target)? else { return Ok(Place::Free) };
     if there.kind != EntryKind::File {
         let message = "something that is not a file lies in the file's place in the target: move it away";
         return Err(at_target(Fault::new(Phase::Publish, FaultKind::Exists, message)));
     }
-    let known = journal::file_known(&engine.order.db, engine.order.job, &item.path, &item.target).await?;
-    if known.is_some_and(|(known, _)| known.proven && known.is_there(&there.fingerprint())) {
-        // Our own older version: the rename replaces it.
-        return Ok(false);
-    }
-    if there.size == Some(size) && target.digest(&item.target).await.map_err(at_target)? == Some(digest) {
-        return Ok(true);
-    }
-    let batch = batch(engine.order.run).map_err(at_target)?;
-    target.trash(&item.target, &batch).await.map_err(at_target)?;
-    let run = engine.order.run;
-    events.push(Event::FileTrashed { run, path: item.target.clone(), batch: batch.display().into_owned() });
-    Ok(false)
+    // What may be the same is read; of our own the journal knows whether it may be.
+    let ours = replace::our_own(engine, item, &there).await?;
+    let may_be = there.size == Some(size) && ours.is_none_or(|(_, known)| known == Some(digest));
+    let same = may_be && target.digest(&item.target).await.map_err(at_target)? == Some(digest);
+    Ok(if same { Place::Same } else { Place::Taken })
 }
 
 /// The folder of a run in the trash.
@@ -106,7 +118,12 @@ pub(super) fn batch(run: RunId) -> Result<Name, Fault> {
     Name::new(format!("run-{run}")).map_err(bad_name)
 }
 
-pub(super) fn bad_name(error: crate::model::NameError) -> Fault {
+/// Where the trash of a run keeps what lay at `place`.
+pub(super) fn kept(run: RunId, place: &RelPath) -> Result<RelPath, Fault> {
+    Ok(RelPath::new(TRASH).map_err(bad_name)?.join(&batch(run)?).concat(place))
+}
+
+fn bad_name(error: crate::model::NameError) -> Fault {
     Fault::new(Phase::Publish, FaultKind::BadName, error.to_string())
 }
 
@@ -117,7 +134,6 @@ async fn note(
     digest: Digest,
     size: u64,
     attempt: Option<Attempt>,
-    mut events: Vec<Event>,
 ) -> Result<(), Failure> {
     let there = engine.order.target.stat(&item.target).await.map_err(at_target)?.map(|entry| entry.fingerprint());
     let there = there.unwrap_or_default();
@@ -125,7 +141,8 @@ async fn note(
         let message = "the published file does not have the size that was verified";
         return Err(at_target(Fault::new(Phase::Publish, FaultKind::Mismatch, message)));
     }
-    events.push(Event::FilePublished { run: engine.order.run, path: item.target.clone(), size, sha256: digest });
+    let published = Event::FilePublished { run: engine.order.run, path: item.target.clone(), size, sha256: digest };
+    let events = vec![published];
     let file = FileRow {
         path: item.path.clone(),
         target: item.target.clone(),

@@ -11,6 +11,8 @@ const SHORT: Duration = Duration::from_millis(250);
 const LONG: Duration = Duration::from_secs(1);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(60);
+/// A full disk or quota gets no room by waiting unless somebody makes it: so long is waited for it at most.
+const ROOM: Duration = Duration::from_secs(30);
 /// Tries of one item in one run, even when each brings it a little further.
 const MOST_TRIES: u32 = 200;
 
@@ -97,6 +99,7 @@ impl Health {
             return Outage::GiveUp;
         }
         let since = *self.since.get_or_insert(now);
+        let patience = if fault.kind == FaultKind::DiskFull { patience.min(ROOM) } else { patience };
         if now.saturating_sub(since) > patience {
             return Outage::GiveUp;
         }
@@ -143,19 +146,37 @@ mod tests {
         assert_eq!(outage, Outage::GiveUp);
     }
 
+    /// How long a side that fails so all the time is waited for.
+    fn waited(health: &mut Health, fault: &Fault, patience: Duration) -> Duration {
+        let mut now = Duration::ZERO;
+        for _ in 0..20 {
+            match health.failed(fault, now, false, patience, 1.0) {
+                Outage::Pause(pause) => {
+                    assert!(pause <= LONGEST);
+                    now += pause;
+                }
+                Outage::GiveUp => return now,
+            }
+        }
+        panic!("no end after {now:?}");
+    }
+
+    #[test]
+    fn a_full_disk_is_waited_for_only_shortly() {
+        let full = Fault::new(Phase::Transfer, FaultKind::DiskFull, "x");
+        assert!(concerns_endpoint(&full));
+        let waited_for = waited(&mut Health::default(), &full, Duration::from_secs(300));
+        assert!(waited_for > ROOM && waited_for < 3 * ROOM, "{waited_for:?}");
+        let impatient = waited(&mut Health::default(), &full, Duration::from_secs(1));
+        assert!(impatient < ROOM, "{impatient:?}");
+    }
+
     #[test]
     fn an_outage_is_waited_for_until_patience_ends() {
         let mut health = Health::default();
         let refused = Fault::new(Phase::Connect, FaultKind::Refused, "x");
         let patience = Duration::from_secs(300);
-        let mut now = Duration::ZERO;
-        let mut pauses = 0;
-        while let Outage::Pause(pause) = health.failed(&refused, now, false, patience, 1.0) {
-            assert!(pause <= LONGEST);
-            now += pause;
-            pauses += 1;
-            assert!(pauses < 20);
-        }
+        let now = waited(&mut health, &refused, patience);
         assert!(now > patience);
         health.worked();
         assert!(matches!(health.failed(&refused, now, false, patience, 1.0), Outage::Pause(_)));

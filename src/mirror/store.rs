@@ -120,7 +120,7 @@ pub async fn missing(db: &Db, run: RunId, after: Option<ItemId>, limit: u32) -> 
     let mut query = QueryBuilder::<Sqlite>::new(ITEM_COLUMNS);
     query.push("run = ").push_bind(run.0);
     query.push(" AND id > ").push_bind(after.map_or(0, |item| item.0));
-    query.push(" AND state IN ('failed', 'planned', 'transferring', 'verified') ORDER BY id LIMIT ");
+    query.push(" AND state IN ('failed', 'planned', 'transferring', 'verified', 'publishing') ORDER BY id LIMIT ");
     query.push_bind(i64::from(limit));
     let rows = query.build().fetch_all(db.read()).await?;
     rows.iter().map(item_row).collect()
@@ -250,6 +250,18 @@ pub async fn prune_run(db: &Db, run: RunId) -> Result<(), DbError> {
             return Ok(());
         }
     }
+}
+
+/// Do runs of the job have parts in its target?
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn has_parts(pool: &sqlx::SqlitePool, job: JobId) -> Result<bool, DbError> {
+    let found = sqlx::query_scalar::<_, i64>("SELECT 1 FROM items WHERE job = ? AND part IS NOT NULL LIMIT 1")
+        .bind(job.0)
+        .fetch_optional(pool)
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Removes what is known about the target of a job that is gone and has no run any more. The audit log and the lists of

@@ -61,6 +61,8 @@ pub struct Counts {
     pub bytes_published: u64,
     /// Files that were there already, as published before.
     pub files_unchanged: u64,
+    /// Of these, files that were given the permission bits of the source.
+    pub modes_set: u64,
     /// Files of the target believed by size and time alone (`existing = adopt`).
     pub files_adopted: u64,
     /// Files that this run should have copied and could not.

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 mod foreign;
 mod limits;
+mod place;
 mod review;
 mod settle;
 

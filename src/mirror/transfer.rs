@@ -13,7 +13,7 @@ use super::engine::{Broken, Engine};
 use super::journal::{Change, Item};
 use super::progress::Ticket;
 use super::scan::store::Side;
-use crate::model::{Digest, Fault, FaultKind, Fingerprint, Name, Phase, RelPath};
+use crate::model::{Digest, Fault, FaultKind, Fingerprint, JobId, Name, Phase, RelPath};
 use crate::remote::{Sink, Source};
 
 /// So many bytes before the confirmed offset are read again and compared.
@@ -32,10 +32,10 @@ pub(super) struct Moved {
     pub from: u64,
 }
 
-/// The part's place: beside the file, named after the file and the version that is copied, so that
-/// another version never continues it.
-pub(super) fn part_path(target: &RelPath, version: &Fingerprint) -> Result<RelPath, Fault> {
-    let text = [target.as_bytes(), b"\0", version.to_string().as_bytes()].concat();
+/// The part's place: beside the file, named after the file, the version that is copied and the job, so that
+/// neither another version nor another job ever continues it or writes into it while it is published.
+pub(super) fn part_path(job: JobId, target: &RelPath, version: &Fingerprint) -> Result<RelPath, Fault> {
+    let text = [target.as_bytes(), b"\0", version.to_string().as_bytes(), b"\0", job.to_string().as_bytes()].concat();
     let hash = digest(&SHA256, &text);
     let short = HEXLOWER.encode(hash.as_ref().get(..8).unwrap_or_default());
     let name = Name::new(format!(".causeway-part-{short}"))
@@ -61,7 +61,7 @@ pub(super) async fn transfer(
     ticket: &Ticket<'_>,
     lane: SemaphorePermit<'_>,
 ) -> Result<Moved, Failure> {
-    let part = part_path(&item.target, version).map_err(at_target)?;
+    let part = part_path(engine.order.job, &item.target, version).map_err(at_target)?;
     if item.part.as_ref() != Some(&part) {
         drop_part(engine, item).await;
         item.confirmed = 0;

@@ -42,6 +42,8 @@ words! {
         Transferring = "transferring",
         /// All bytes are in the part file, hashed and compared with the source.
         Verified = "verified",
+        /// As verified, and about to change places with what lies under its final name.
+        Publishing = "publishing",
         /// Done: under its final name in the target.
         Published = "published",
         /// Given up in this run; the fault says why.
@@ -62,6 +64,8 @@ words! {
         Adopt = "adopt",
         /// A file that looked changed and turned out to be there in the source's version.
         Keep = "keep",
+        /// A file whose content is there, with other permission bits than in the source.
+        SetMode = "set-mode",
         /// A directory that the target does not have.
         MakeDir = "make-dir",
         /// A file that the source no longer has.

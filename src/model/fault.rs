@@ -255,7 +255,7 @@ impl FaultKind {
             E::AlreadyExists | E::DirectoryNotEmpty => Self::Exists,
             E::StorageFull | E::QuotaExceeded => Self::DiskFull,
             // One file that does not fit (4 GiB on FAT) says nothing about the others.
-            E::FileTooLarge => Self::Unsupported,
+            E::FileTooLarge | E::Unsupported => Self::Unsupported,
             E::InvalidFilename => Self::BadName,
             _ => Self::Io,
         }

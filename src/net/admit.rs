@@ -98,7 +98,7 @@ impl Drop for Permit {
 }
 
 /// Whose connection is it? IPv6 hosts choose addresses freely inside their /64.
-fn subscriber(address: IpAddr) -> IpAddr {
+pub(super) fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & (u128::MAX << 64)).into()),

@@ -3,10 +3,12 @@
 
 pub mod admit;
 pub mod dial;
+mod entrance;
 mod stream;
 pub mod tls;
 
-pub use admit::{Admission, AdmissionLimits, Permit};
+pub use admit::AdmissionLimits;
 pub use dial::{Dialled, connect, dial};
+pub use entrance::{Entrance, Place};
 pub use stream::Stream;
 pub use tls::{TlsClient, Trust};

@@ -15,8 +15,8 @@ pub struct Capabilities {
     pub set_mode: bool,
     /// [`super::Remote::digest`] answers.
     pub digest: bool,
-    /// [`super::Remote::rename`] replaces in one step.
-    pub atomic_rename: bool,
+    /// [`super::Remote::exchange`] works.
+    pub exchange: bool,
     /// How many operations may usefully run side by side.
     pub parallel: u16,
 }

@@ -221,14 +221,40 @@ async fn renames(remote: &Arc<dyn Remote>) -> Verdict {
     let (from, to) = (path("contract/from"), path("contract/to"));
     works("a file can be written", put(remote, &from, b"new").await)?;
     works("a file can be written", put(remote, &to, b"old").await)?;
-    works("a file can be renamed over another", remote.rename(&from, &to).await)?;
+    let taken = remote.rename(&from, &to).await;
+    hold("a name that is taken is said", matches!(&taken, Err(f) if f.kind == FaultKind::Exists), taken)?;
+    let both = (works("a file can be read", get(remote, &from, 0).await)?, get(remote, &to, 0).await);
+    hold("renaming never replaces", both == (b"new".to_vec(), Ok(b"old".to_vec())), both)?;
+    exchanges(remote, &from, &to).await?;
+    works("a file can be removed", remote.remove_file(&to).await)?;
+    works("a file can be renamed to a free name", remote.rename(&from, &to).await)?;
     let back = works("a file can be read", get(remote, &to, 0).await)?;
-    hold("renaming replaces", back == b"new", back)?;
+    hold("renaming moves the content", back == b"new", back)?;
     let gone = works("stat of a missing path is no fault", remote.stat(&from).await)?;
     hold("the old name is gone", gone.is_none(), gone)?;
     works("a file can be removed", remote.remove_file(&to).await)?;
     let again = remote.remove_file(&to).await;
     hold("removing what is not there is a fault", again.is_err(), again)
+}
+
+/// Leaves both as they were.
+async fn exchanges(remote: &Arc<dyn Remote>, from: &RelPath, to: &RelPath) -> Verdict {
+    let nowhere = path("contract/nowhere");
+    let missing = remote.exchange(from, &nowhere).await;
+    hold("an exchange needs both", missing.is_err(), &missing)?;
+    if !remote.capabilities().exchange {
+        let unable = remote.exchange(from, to).await;
+        let said = matches!(&unable, Err(f) if f.kind == FaultKind::Unsupported);
+        return hold("who cannot exchange says so", said, unable);
+    }
+    hold("a missing side is said", matches!(&missing, Err(f) if f.kind == FaultKind::Missing), missing)?;
+    for (first, second) in [("old", "new"), ("new", "old")] {
+        works("two files can change places", remote.exchange(from, to).await)?;
+        let one = works("a file can be read", get(remote, from, 0).await)?;
+        let other = works("a file can be read", get(remote, to, 0).await)?;
+        hold("an exchange moves both", one == first.as_bytes() && other == second.as_bytes(), (one, other))?;
+    }
+    Ok(())
 }
 
 async fn streaming(remote: &Arc<dyn Remote>) -> Verdict {

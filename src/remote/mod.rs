@@ -54,8 +54,17 @@ pub trait Remote: Send + Sync + 'static {
     /// other side cannot keep is said by [`Capabilities`], not by a fault.
     async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault>;
 
-    /// Moves `from` to `to`, replacing a file at `to` in one step.
+    /// Moves `from` to `to`, where nothing may lie: a name that is taken is [`FaultKind::Exists`], and both stay
+    /// as they are.
     async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault>;
+
+    /// Lets what lies at `one` and at `other` change places in one step: nobody ever sees either name without a
+    /// file, and nothing is lost whatever came there a moment ago. [`FaultKind::Missing`] when one of them is
+    /// not there, [`FaultKind::Unsupported`] where it cannot be done; nothing has moved then.
+    async fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<(), Fault> {
+        let what = format!("{} and {} cannot change places in one step here", one.display(), other.display());
+        Err(Fault::new(Phase::Publish, FaultKind::Unsupported, what))
+    }
 
     /// Removes a file or link.
     async fn remove_file(&self, path: &RelPath) -> Result<(), Fault>;
@@ -66,10 +75,10 @@ pub trait Remote: Send + Sync + 'static {
     /// Makes a directory; its parent must be there. A directory that is there already is fine.
     async fn make_dir(&self, path: &RelPath) -> Result<(), Fault>;
 
-    /// Moves a file or directory into the trash of this root, keeping its path below
-    /// `.causeway-trash/<batch>/`. Returns where it is now. Never replaces anything that lies there.
-    async fn trash(&self, path: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
-        trash_by_rename(self, path, batch).await
+    /// Moves a file or directory into the trash of this root, to the path `of` (its own, or the one that it had)
+    /// below `.causeway-trash/<batch>/`. Returns where it is now. Never replaces anything that lies there.
+    async fn trash(&self, path: &RelPath, of: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
+        trash_by_rename(self, path, of, batch).await
     }
 
     /// Makes the names in the directory `dir` survive a power cut, where the other side can.
@@ -86,17 +95,22 @@ pub trait Remote: Send + Sync + 'static {
 const MAX_TRASH_COPIES: u32 = 1000;
 
 /// The trash of a remote that has no better way: make the folders, then rename to a free name.
-async fn trash_by_rename<R: Remote + ?Sized>(remote: &R, path: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
+async fn trash_by_rename<R: Remote + ?Sized>(
+    remote: &R,
+    path: &RelPath,
+    of: &RelPath,
+    batch: &Name,
+) -> Result<RelPath, Fault> {
     let bad = |error: NameError| Fault::new(Phase::Publish, FaultKind::BadName, error.to_string());
     let mut folder = RelPath::new(TRASH).map_err(bad)?;
     remote.make_dir(&folder).await?;
     folder = folder.join(batch);
     remote.make_dir(&folder).await?;
-    for name in path.parent().unwrap_or_default().names() {
+    for name in of.parent().unwrap_or_default().names() {
         folder = folder.join(&name);
         remote.make_dir(&folder).await?;
     }
-    let name = path.name().ok_or(NameError::Empty).map_err(bad)?;
+    let name = of.name().ok_or(NameError::Empty).map_err(bad)?;
     for copy in 0..MAX_TRASH_COPIES {
         let free = if copy == 0 {
             folder.join(&name)
@@ -106,9 +120,9 @@ async fn trash_by_rename<R: Remote + ?Sized>(remote: &R, path: &RelPath, batch: 
             bytes.extend_from_slice(format!(".{copy}").as_bytes());
             folder.join(&Name::new(bytes).map_err(bad)?)
         };
-        if remote.stat(&free).await?.is_none() {
-            remote.rename(path, &free).await?;
-            return Ok(free);
+        match remote.rename(path, &free).await {
+            Err(taken) if taken.kind == FaultKind::Exists => {}
+            moved => return moved.map(|()| free),
         }
     }
     Err(Fault::new(Phase::Publish, FaultKind::Exists, "the trash holds too many files of this name: empty it"))

@@ -1,13 +1,14 @@
 //! What changes the tree, apart from file content (see `part`).
 
 use std::io;
+use std::os::fd::AsFd;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, linkat, mkdirat, renameat, renameat_with, symlinkat, unlinkat};
 use rustix::io::Errno;
 
 use super::resolve::{Step, open_beneath, outside, parent_of, readable, reserved, steps};
-use super::{Replace, SetAttributes, View};
-use crate::model::{EntryKind, RelPath};
+use super::{Replace, SetAttributes, View, turn};
+use crate::model::{EntryKind, Name, RelPath};
 
 impl View {
     /// Makes one directory; its parent must be there.
@@ -47,6 +48,7 @@ impl View {
     pub fn remove_dir(&self, path: &RelPath) -> io::Result<()> {
         self.check_write(path)?;
         let (parent, name) = parent_of(&*self.home, path)?;
+        let _turn = turn::at(&parent)?;
         match unlinkat(&parent, name.as_os_str(), AtFlags::REMOVEDIR) {
             Err(Errno::NOTEMPTY | Errno::EXIST) => {
                 super::part::sweep_dir(&parent, &name)?;
@@ -63,6 +65,7 @@ impl View {
     pub fn remove_file(&self, path: &RelPath) -> io::Result<()> {
         self.check_write(path)?;
         let (parent, name) = parent_of(&*self.home, path)?;
+        let _turn = turn::at(&parent)?;
         Ok(unlinkat(&parent, name.as_os_str(), AtFlags::empty())?)
     }
 
@@ -75,24 +78,29 @@ impl View {
         self.check_write(to)?;
         let (from_dir, from_name) = parent_of(&*self.home, from)?;
         let (to_dir, to_name) = parent_of(&*self.home, to)?;
-        let (from_name, to_name) = (from_name.as_os_str(), to_name.as_os_str());
+        let _turn = turn::at_both(&from_dir, &to_dir)?;
         match replace {
-            Replace::Yes => Ok(renameat(&from_dir, from_name, &to_dir, to_name)?),
-            Replace::No => Ok(renameat_with(&from_dir, from_name, &to_dir, to_name, RenameFlags::NOREPLACE)?),
+            Replace::Yes => Ok(renameat(&from_dir, from_name.as_os_str(), &to_dir, to_name.as_os_str())?),
+            Replace::No => Ok(rename_to_free((&from_dir, &from_name), (&to_dir, &to_name))?),
         }
     }
 
     /// Lets two names change places in one step; links are moved, not followed.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotFound`] when one of them is missing, and those of `renameat2(2)`.
+    /// [`io::ErrorKind::NotFound`] when one of them is missing, [`io::ErrorKind::Unsupported`] where the file
+    /// system cannot do it (NFS, some in user space), and those of `renameat2(2)`.
     pub fn exchange(&self, one: &RelPath, other: &RelPath) -> io::Result<()> {
         self.check_write(one)?;
         self.check_write(other)?;
         let (one_dir, one_name) = parent_of(&*self.home, one)?;
         let (other_dir, other_name) = parent_of(&*self.home, other)?;
         let (one_name, other_name) = (one_name.as_os_str(), other_name.as_os_str());
-        Ok(renameat_with(&one_dir, one_name, &other_dir, other_name, RenameFlags::EXCHANGE)?)
+        let _turn = turn::at_both(&one_dir, &other_dir)?;
+        match renameat_with(&one_dir, one_name, &other_dir, other_name, RenameFlags::EXCHANGE) {
+            Err(Errno::INVAL | Errno::NOSYS) => Err(Errno::OPNOTSUPP.into()),
+            done => Ok(done?),
+        }
     }
 
     /// Removes `path` with all that is in it. What is missing is fine.
@@ -158,10 +166,14 @@ impl View {
         part.ephemeral();
         part.copy_from(&reader)?;
         part.truncate(size)?;
-        if self.stat_follow(path)?.etag() != reader.opened().etag() {
-            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "somebody else changed the file at the same time"));
-        }
-        part.publish(Replace::Yes).map(drop)
+        let before = reader.opened().etag();
+        part.publish_if(Replace::Yes, |now| {
+            if now.is_some_and(|now| now.etag() == before) {
+                return Ok(());
+            }
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, "somebody else changed the file at the same time"))
+        })
+        .map(drop)
     }
 
     /// Makes the link `path` that points at `target`. The target may be missing, but must not lead out
@@ -177,6 +189,7 @@ impl View {
         }
         let (parent, name) = parent_of(&*self.home, path)?;
         let target = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(target);
+        let _turn = turn::at(&parent)?;
         Ok(symlinkat(target, &parent, name.as_os_str())?)
     }
 
@@ -192,6 +205,7 @@ impl View {
         }
         let (from_dir, from_name) = parent_of(&*self.home, from)?;
         let (to_dir, to_name) = parent_of(&*self.home, to)?;
+        let _turn = turn::at(&to_dir)?;
         Ok(linkat(&from_dir, from_name.as_os_str(), &to_dir, to_name.as_os_str(), AtFlags::empty())?)
     }
 
@@ -204,6 +218,30 @@ impl View {
         let dir = open_beneath(&*self.home, path.as_path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
         Ok(rustix::fs::fsync(readable(&dir)?)?)
     }
+}
+
+/// Moves a name to one that must be free. Some file systems (NFS, some in user space) know no such rename: there a
+/// file gets a second name first, which fails on a name that is taken just as surely.
+pub(super) fn rename_to_free(
+    (from_dir, from): (impl AsFd, &Name),
+    (to_dir, to): (impl AsFd, &Name),
+) -> rustix::io::Result<()> {
+    match renameat_with(&from_dir, from.as_os_str(), &to_dir, to.as_os_str(), RenameFlags::NOREPLACE) {
+        Err(unable @ (Errno::INVAL | Errno::NOSYS)) => match move_by_link((from_dir, from), (to_dir, to)) {
+            done @ (Ok(()) | Err(Errno::EXIST)) => done,
+            Err(_) => Err(unable),
+        },
+        done => done,
+    }
+}
+
+/// Two steps: when the second fails the file has two names, and nothing is lost.
+pub(super) fn move_by_link(
+    (from_dir, from): (impl AsFd, &Name),
+    (to_dir, to): (impl AsFd, &Name),
+) -> rustix::io::Result<()> {
+    linkat(&from_dir, from.as_os_str(), to_dir, to.as_os_str(), AtFlags::empty())?;
+    unlinkat(from_dir, from.as_os_str(), AtFlags::empty())
 }
 
 /// Where a link in the folder `dir` with the bytes `target` leads, in words.

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
@@ -56,8 +56,23 @@ pub fn write_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// that does. On a mount that hangs it does not come back.
 #[must_use]
 pub fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let there = path.ancestors().find_map(|a| Some((a.canonicalize().ok()?, path.strip_prefix(a).ok()?)));
-    there.map_or_else(|| path.to_path_buf(), |(base, rest)| base.join(rest))
+    let Some((mut resolved, rest)) = there else { return path };
+    // Below what exists there are no links that `..` could mean something else behind.
+    for step in rest.components() {
+        match step {
+            Component::ParentDir => drop(resolved.pop()),
+            step => resolved.push(step),
+        }
+    }
+    resolved
+}
+
+/// Is `inner` the same place as `outer`, or below it? Links are followed as in [`resolved`].
+#[must_use]
+pub fn is_inside(inner: &Path, outer: &Path) -> bool {
+    resolved(inner).starts_with(resolved(outer))
 }
 
 /// Makes `path` and every missing folder above it (mode 0755, the last one 0700 when `private`). One

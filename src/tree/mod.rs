@@ -18,8 +18,11 @@ pub mod file;
 mod part;
 mod reader;
 mod resolve;
+mod staged;
 mod stat;
+mod sweep;
 mod trash;
+mod turn;
 mod view;
 
 #[cfg(test)]
@@ -38,6 +41,7 @@ pub use attributes::SetAttributes;
 pub use dir::{DirEntry, DirReader};
 pub use part::PartFile;
 pub use reader::FileReader;
+pub use staged::{Fate, Staged};
 pub use stat::{Space, Stat};
 pub use view::{Replace, View};
 

@@ -9,17 +9,17 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::HEXLOWER;
-use rustix::fs::{
-    AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags, flock, openat, renameat, renameat_with, unlinkat,
-};
+use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, flock, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
+use super::change::rename_to_free;
 use super::reader::read_full;
 use super::resolve::{parent_of, readable};
-use super::{FileReader, Replace, SetAttributes, Stat, View};
+use super::{FileReader, Replace, SetAttributes, Stat, View, turn};
 use crate::model::{Name, RESERVED_PREFIX, RelPath};
 
-const PART: &[u8] = b".causeway-part-";
+/// Mirror jobs name theirs differently: a sweep must not take those.
+pub(super) const PART: &[u8] = b".causeway-upload-";
 
 /// A file that is being written. Nobody sees it before [`PartFile::publish`].
 #[derive(Debug)]
@@ -194,15 +194,50 @@ impl PartFile {
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] under [`Replace::No`], and those of `fsync(2)`, `renameat2(2)`.
     pub fn publish(&mut self, replace: Replace) -> io::Result<Stat> {
+        self.publish_if(replace, |_| Ok(()))
+    }
+
+    /// As [`PartFile::publish`], if `holds` agrees with what is under the name at that moment (`None`: nothing):
+    /// nobody else of this process changes the folder between that look and the rename. What `holds` gives is
+    /// kept until the name is taken.
+    ///
+    /// # Errors
+    /// What `holds` says, and those of [`PartFile::publish`].
+    pub fn publish_if<K, E: From<io::Error>>(
+        &mut self,
+        replace: Replace,
+        holds: impl FnOnce(Option<&Stat>) -> Result<K, E>,
+    ) -> Result<Stat, E> {
+        self.prepare()?;
+        let turn = turn::at(self.target())?;
+        let there = match Stat::at(self.target(), &self.name) {
+            Ok(there) => Some(there),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        let kept = holds(there.as_ref())?;
+        self.take_name(replace)?;
+        drop((kept, turn));
+        Ok(self.settle()?)
+    }
+
+    /// The long part of publishing, while the name is still the old one's.
+    fn prepare(&self) -> io::Result<()> {
         let mode = self.final_mode();
         rustix::fs::fchmod(&self.fd, Mode::from_raw_mode(mode))?;
-        self.sync()?;
-        let (part, name) = (self.part.as_os_str(), self.name.as_os_str());
+        self.sync()
+    }
+
+    fn take_name(&mut self, replace: Replace) -> io::Result<()> {
         match replace {
-            Replace::Yes => renameat(&self.dir, part, self.target(), name)?,
-            Replace::No => renameat_with(&self.dir, part, self.target(), name, RenameFlags::NOREPLACE)?,
+            Replace::Yes => renameat(&self.dir, self.part.as_os_str(), self.target(), self.name.as_os_str())?,
+            Replace::No => rename_to_free((&self.dir, &self.part), (self.target(), &self.name))?,
         }
         self.gone = true;
+        Ok(())
+    }
+
+    fn settle(&self) -> io::Result<Stat> {
         rustix::fs::fsync(readable(self.target())?)?;
         Stat::of(&self.fd)
     }

@@ -39,7 +39,19 @@ pub(super) fn steps(target: &[u8]) -> io::Result<Vec<Step>> {
 
 /// Opens `path` below `dir`. Links are followed as long as they stay below `dir`.
 pub(super) fn open_beneath(dir: impl AsFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    open_how(dir, path, flags, mode, ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS)
+}
+
+/// As [`open_beneath`], and no link is followed.
+pub(super) fn open_plain(dir: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    open_how(dir, path, flags, Mode::empty(), resolve).map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::LOOP) => io::Error::new(io::ErrorKind::PermissionDenied, "a part of the path is a link"),
+        _ => error,
+    })
+}
+
+fn open_how(dir: impl AsFd, path: &Path, flags: OFlags, mode: Mode, resolve: ResolveFlags) -> io::Result<OwnedFd> {
     let dir = dir.as_fd();
     for _ in 0..RACES {
         match openat2(dir, path, flags | OFlags::CLOEXEC, mode, resolve) {

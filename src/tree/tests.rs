@@ -1,5 +1,7 @@
 //! The tree against hostile names, links, pipes, and interruptions.
 
+mod sweep;
+
 use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{Replace, SetAttributes, Tree, View};
-use crate::model::{Access, EntryKind, RelPath, Scope};
+use crate::model::{Access, EntryKind, Name, RelPath, Scope};
 
 struct Fixture {
     dir: tempfile::TempDir,
@@ -207,6 +209,25 @@ fn a_home_holds_its_owner() {
     assert_eq!(kind(f.tree.view(&away)), ErrorKind::PermissionDenied);
 }
 
+/// Who may write above another's home must not lead its owner elsewhere.
+#[test]
+fn a_home_is_never_behind_a_link() {
+    let f = fixture();
+    f.view.make_dirs(&path("secret")).unwrap();
+    let scope = |home: &str| Scope { home: path(home), access: Access::ReadWrite };
+    f.tree.view(&scope("partners/anna")).unwrap();
+    let agency = f.tree.view(&scope("partners")).unwrap();
+    agency.make_dirs(&path("d/secret")).unwrap();
+    // Inside its own view the link leads nowhere it may not; carried up, it points at another's folder.
+    agency.symlink(b"../secret", &path("d/anna")).unwrap();
+    agency.rename(&path("anna"), &path("old"), Replace::No).unwrap();
+    agency.rename(&path("d/anna"), &path("anna"), Replace::No).unwrap();
+    assert!(f.view.stat_follow(&path("partners/anna")).unwrap().is_dir(), "it leads to /secret");
+    assert_eq!(kind(f.tree.view(&scope("partners/anna"))), ErrorKind::PermissionDenied);
+    assert_eq!(kind(f.tree.view(&scope("partners/anna/deeper"))), ErrorKind::PermissionDenied);
+    assert!(std::fs::read_dir(f.root().join("secret")).unwrap().next().is_none());
+}
+
 #[test]
 fn a_reader_changes_nothing() {
     let f = fixture();
@@ -223,7 +244,7 @@ fn a_reader_changes_nothing() {
     assert_eq!(kind(view.hard_link(&a, &path("b"))), denied);
     assert_eq!(kind(view.set_attributes(&a, SetAttributes::default())), denied);
     assert_eq!(kind(view.copy(&a, &path("b"), Replace::Yes)), denied);
-    assert_eq!(kind(view.trash(&a, "run")), denied);
+    assert_eq!(kind(view.trash(&a, &a, "run")), denied);
     assert_eq!(view.open_read(&a).unwrap().len(), 1);
 }
 
@@ -311,13 +332,38 @@ fn the_trash_keeps_the_path_and_never_overwrites() {
     f.view.make_dirs(&path("d/e")).unwrap();
     for expected in ["d/e/f", "d/e/f~1"] {
         put(&f.view, "d/e/f", expected.as_bytes());
-        let at = f.view.trash(&path("d/e/f"), "run-1").unwrap();
+        let at = f.view.trash(&path("d/e/f"), &path("d/e/f"), "run-1").unwrap();
         assert_eq!(at.as_bytes(), format!(".causeway-trash/run-1/{expected}").as_bytes());
         let kept = f.root().join(at.as_path());
         assert_eq!(std::fs::read(kept).unwrap(), expected.as_bytes());
     }
     assert!(f.names("d/e").is_empty());
-    assert_eq!(kind(f.view.trash(&path("d"), "../x")), ErrorKind::InvalidInput);
+    assert_eq!(kind(f.view.trash(&path("d"), &path("d"), "../x")), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn the_trash_knows_another_place() {
+    let f = fixture();
+    put(&f.view, "out", b"came out");
+    let at = f.view.trash(&path("out"), &path("d/e/its"), "run-1").unwrap();
+    assert_eq!(at, path(".causeway-trash/run-1/d/e/its"));
+    assert_eq!(std::fs::read(f.root().join(at.as_path())).unwrap(), b"came out");
+}
+
+/// What file systems get that know no rename to a free name.
+#[test]
+fn a_move_by_a_second_name_replaces_nothing() {
+    let f = fixture();
+    put(&f.view, "a", b"a");
+    put(&f.view, "b", b"b");
+    let dir = std::fs::File::open(f.root()).unwrap();
+    let [a, b, c] = ["a", "b", "c"].map(|name| Name::new(name).unwrap());
+    let taken = super::change::move_by_link((&dir, &a), (&dir, &b));
+    assert_eq!(taken, Err(rustix::io::Errno::EXIST));
+    assert_eq!(std::fs::read(f.root().join("b")).unwrap(), b"b");
+    super::change::move_by_link((&dir, &a), (&dir, &c)).unwrap();
+    assert_eq!(std::fs::read(f.root().join("c")).unwrap(), b"a");
+    assert!(!f.root().join("a").exists());
 }
 
 #[test]

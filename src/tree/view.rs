@@ -2,12 +2,13 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, mkdirat};
 use rustix::io::Errno;
 
-use super::resolve::{MAX_LINKS, Step, open_beneath, outside, parent_of, read_only, reserved, steps};
+use super::resolve::{MAX_LINKS, Step, open_beneath, open_plain, outside, parent_of, read_only, reserved, steps};
 use super::{DirReader, FileReader, Space, Stat, Tree};
 use crate::model::{Access, EntryKind, RelPath, Scope};
 
@@ -188,21 +189,21 @@ impl View {
     }
 }
 
+/// Opens a home and makes what is missing of it. No link is followed: whoever may write above a home could put
+/// one in its place and lead its owner elsewhere.
 fn home(tree: &Arc<Tree>, home: &RelPath) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-    match open_beneath(&**tree.root(), home.as_path(), flags, Mode::empty()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut path = RelPath::root();
-            for name in home.names() {
-                path = path.join(&name);
-                let (parent, name) = parent_of(&**tree.root(), &path)?;
-                match mkdirat(&parent, name.as_os_str(), Mode::from_raw_mode(0o755)) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            open_beneath(&**tree.root(), home.as_path(), flags, Mode::empty())
-        }
-        opened => opened,
+    match open_plain(&**tree.root(), home.as_path(), flags) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened,
     }
+    let mut at = open_plain(&**tree.root(), Path::new("."), flags)?;
+    for name in home.names() {
+        match mkdirat(&at, name.as_os_str(), Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        at = open_plain(&at, Path::new(name.as_os_str()), flags)?;
+    }
+    Ok(at)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Form;
+use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -36,11 +37,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Posted<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let visitor = visitor_of(&request)?;
         check_origin(request.uri(), request.headers())?;
-        let Form(sealed) = Form::<Sealed<T>>::from_request(request, state)
-            .await
-            .map_err(|error| Problem::Bad(format!("the form was not understood: {error}")))?;
+        let Form(sealed) =
+            Form::<Sealed<T>>::from_request(request, state).await.map_err(|error| not_understood(&error))?;
         if visitor.csrf_matches(&sealed.csrf) { Ok(Self(sealed.form)) } else { Err(Problem::Stale) }
     }
+}
+
+fn not_understood(error: &FormRejection) -> Problem {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::TooMuch;
+    }
+    Problem::Bad(format!("the form was not understood: {error}"))
 }
 
 pub(super) fn visitor_of(request: &Request) -> Result<Arc<Visitor>, Problem> {

@@ -16,7 +16,7 @@ use super::page::job_form::{JobForm, JobFormPage, SCHEDULES};
 use super::page::jobs::{JobRow, JobsPage};
 use super::page::overview::{MissingRow, OverviewPage, RunRow, Storage, Verdict};
 use super::page::reliability::{Cell, Family, ReliabilityPage, Shown, StatRow};
-use super::page::run::{Began, Count, FaultShown, ItemRow, RunPage, Tab};
+use super::page::run::{Began, Count, FaultShown, ItemRow, RunPage, Tab, Try};
 use super::page::sign_in::SignInPage;
 use super::problem::ProblemPage;
 use super::state::DoorShown;
@@ -33,6 +33,7 @@ fn frame(title: &str, path: &str) -> Frame {
         theme: Theme::Auto,
         path: path.into(),
         here: path.into(),
+        authority: axum::http::uri::Authority::from_static("files.example.org:8443"),
         csrf: "c".into(),
         note: None,
         peer,
@@ -62,6 +63,7 @@ fn live(percent: Option<u64>) -> LiveRun {
         rate: Some("24 MB/s".into()),
         left: Some("about 2 min left".into()),
         failed: Some("3 failed".into()),
+        trouble: None,
         now: vec![
             "incoming/2026/11/invoices <final> & signed.pdf".into(),
             "incoming/2026/11/Messdaten Köln.csv".into(),
@@ -272,8 +274,8 @@ fn run() -> RunPage {
         items: vec![
             ItemRow {
                 attempts: vec![
-                    "19:02:11, from byte 0: 840 kB, then the connection was reset".into(),
-                    "19:02:13, from byte 840,000: finished, 360 kB".into(),
+                    Try { at: ago(3), said: " 840 kB moved, then the connection was reset.".into() },
+                    Try { at: ago(3), said: " on from 840 kB 360 kB moved, done.".into() },
                 ],
                 attempts_label: "2 attempts".into(),
                 sha256: Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into()),

@@ -40,6 +40,8 @@ pub struct LiveRun {
     pub left: Option<String>,
     /// "3 failed".
     pub failed: Option<String>,
+    /// What it waits for while it can do nothing.
+    pub trouble: Option<String>,
     /// What is being copied at this moment.
     pub now: Vec<String>,
 }
@@ -100,6 +102,7 @@ fn shown(run: &Run, job: &str, seen: &Snapshot) -> LiveRun {
         left: (knows && rate > 0 && left > 0)
             .then(|| format!("about {} left", show::span(Duration::from_secs((left / rate).max(1))))),
         failed: (seen.files_failed > 0).then(|| format!("{} failed", show::count(seen.files_failed))),
+        trouble: seen.waits_for.clone(),
         now: seen.current.iter().take(4).map(|c| c.path.clone()).collect(),
     }
 }

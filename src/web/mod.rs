@@ -12,6 +12,7 @@ mod gate;
 mod headers;
 mod live;
 mod page;
+mod parts;
 mod problem;
 mod show;
 mod state;
@@ -34,7 +35,7 @@ use assets::url as asset;
 /// For templates.
 use widget::icon;
 
-pub use state::{DoorShown, PeerOf, WebState};
+pub use state::{DoorShown, DoorsAt, PeerOf, WebState, Welcome};
 
 /// Shown at the foot of every page.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -54,6 +55,11 @@ pub fn router(state: WebState) -> Router {
         .layer(from_fn_with_state(state.clone(), visitor::greet))
         .layer(map_response(headers::add))
         .with_state(state)
+}
+
+/// The routes that show or answer something, as the router has them; for tests that go through all of them.
+pub fn pages() -> impl Iterator<Item = &'static str> {
+    page::PAGES.iter().map(|page| page.path)
 }
 
 /// The session token in a request's cookies, for doors that let dashboard sessions in. The cookie is

@@ -23,6 +23,8 @@ pub(super) enum Problem {
     Stale,
     /// The request makes no sense; says why.
     Bad(String),
+    /// The form holds more than one may.
+    TooMuch,
     /// Too much at once; try again.
     Busy,
     /// Something failed inside.
@@ -39,6 +41,7 @@ impl Problem {
             Self::Missing => StatusCode::NOT_FOUND,
             Self::Forbidden | Self::Stale => StatusCode::FORBIDDEN,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
+            Self::TooMuch => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -58,7 +61,7 @@ impl IntoResponse for Problem {
                 tracing::error!(error = %why, "a page could not be made");
                 None
             }
-            Self::Missing | Self::Forbidden | Self::Busy => None,
+            Self::Missing | Self::Forbidden | Self::TooMuch | Self::Busy => None,
         };
         let mut response = status.into_response();
         if let Some(said) = said {
@@ -141,11 +144,13 @@ pub(super) fn dressed(visitor: &Visitor, response: Response) -> Response {
     let text = response.extensions().get::<Said>().map_or_else(|| usual.to_owned(), |said| sentence(&said.0));
     if visitor.json {
         let body = serde_json::json!({ "error": title, "text": text }).to_string();
-        return (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        let about = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+        return (status, about, body).into_response();
     }
     let tone = if status.is_server_error() { Tone::Bad } else { Tone::Warn };
     match (ProblemPage { frame: Frame::new(visitor, title), tone, text }).render() {
-        Ok(page) => (status, Html(page)).into_response(),
+        // It holds the visitor's token, as every page does.
+        Ok(page) => (status, [(header::CACHE_CONTROL, "no-store")], Html(page)).into_response(),
         Err(_) => response,
     }
 }
@@ -155,7 +160,10 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         StatusCode::NOT_FOUND => ("There is no such page", "The address may be mistyped, or what was here is gone."),
         StatusCode::FORBIDDEN => ("This is not open to your account", "Ask an administrator if you need it."),
         StatusCode::METHOD_NOT_ALLOWED => ("That cannot be done here", "Go back and use the buttons of the page."),
-        StatusCode::PAYLOAD_TOO_LARGE => ("That is too much at once", "Send less, or use SFTP for large files."),
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "That is too much at once",
+            "A form may hold 256 KiB. Go back and shorten what you wrote; files go through the upload of a folder.",
+        ),
         StatusCode::SERVICE_UNAVAILABLE => ("Too much at once", "Try again in a moment."),
         status if status.is_server_error() => {
             ("Something failed here", "It was written to the log of the server. Nothing was changed.")

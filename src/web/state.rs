@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::http::Extensions;
+use axum::http::uri::Authority;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{Accounts, Sessions};
@@ -28,8 +29,14 @@ pub struct DoorShown {
     pub fingerprint: Option<String>,
 }
 
+/// The ways in as somebody reaches them who came to this authority (host, perhaps with a port).
+pub type DoorsAt = Arc<dyn Fn(&Authority) -> Vec<DoorShown> + Send + Sync>;
+
 /// Finds the client's address in a request's extensions; the listener knows how.
 pub type PeerOf = Arc<dyn Fn(&Extensions) -> SocketAddr + Send + Sync>;
+
+/// Tells the listener, by a request's extensions, that its sender has logged in.
+pub type Welcome = Arc<dyn Fn(&Extensions) + Send + Sync>;
 
 /// Everything behind the dashboard. Clones share it.
 #[derive(Clone)]
@@ -49,11 +56,13 @@ pub struct WebState {
     /// The served tree.
     pub tree: Arc<Tree>,
     /// The ways in, in the order of the page.
-    pub doors: Arc<Vec<DoorShown>>,
+    pub doors: DoorsAt,
     /// What must be said with the reliability figures of this instance.
     pub remark: Option<&'static str>,
     /// Finds the client's address.
     pub peer_of: PeerOf,
+    /// Called for every request of somebody who has logged in.
+    pub welcome: Welcome,
     /// Ends the live streams, so that the server can drain.
     pub stop: CancellationToken,
     /// Bytes of the largest upload that is taken.

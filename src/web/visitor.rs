@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -35,6 +36,8 @@ pub struct Visitor {
     pub(super) path: String,
     /// Where to come back to: the path with its query.
     pub(super) here: String,
+    /// Under which name and port the service was asked.
+    pub(super) authority: Authority,
     pub(super) csrf: String,
     pub(super) note: Option<Note>,
     pub(super) peer: SocketAddr,
@@ -88,6 +91,9 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
         }),
         None => None,
     };
+    if session.is_some() {
+        (state.welcome)(request.extensions());
+    }
     // Before signing in a random cookie takes the place of the session for the forms' sake.
     let (visit, is_new) = match jar.get(cookie::VISIT).filter(|v| v.len() >= 32) {
         Some(visit) => (visit.to_owned(), false),
@@ -101,6 +107,7 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
         theme: jar.get(cookie::THEME).map(Theme::of_word).unwrap_or_default(),
         path: request.uri().path().to_owned(),
         here: request.uri().path_and_query().map_or("/", |at| at.as_str()).to_owned(),
+        authority: authority(&request),
         note,
         peer: (state.peer_of)(request.extensions()),
         json: wants_json(&request),
@@ -121,6 +128,12 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
         set(cookie::keep(cookie::VISIT, &visit, None));
     }
     response
+}
+
+/// As the client wrote it: HTTP/2 in `:authority`, HTTP/1.1 in `Host` (RFC 9110, 7.2).
+fn authority(request: &Request) -> Authority {
+    let host = || request.headers().get(header::HOST)?.to_str().ok()?.parse().ok();
+    request.uri().authority().cloned().or_else(host).unwrap_or_else(|| Authority::from_static("localhost"))
 }
 
 /// Scripts of ours say what they understand; under `/api/` everybody is a script.

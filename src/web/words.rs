@@ -11,7 +11,7 @@ use super::show;
 use super::widget::{Chip, Moment, Tone};
 use crate::job::{Cause, Job, Run, RunState, Schedule};
 use crate::mirror::{Counts, Ended, ItemState, Summary};
-use crate::model::{Fault, FaultKind};
+use crate::model::{Fault, FaultKind, Phase};
 use crate::remote::Doubt;
 
 /// How a run stands.
@@ -94,6 +94,7 @@ pub(super) fn item_chip(state: ItemState) -> Chip {
         ItemState::Planned => (Tone::Idle, "Waiting"),
         ItemState::Transferring => (Tone::Busy, "Copying"),
         ItemState::Verified => (Tone::Busy, "Checked"),
+        ItemState::Publishing => (Tone::Busy, "Being put in place"),
         ItemState::Published => (Tone::Ok, "In place"),
         ItemState::Failed => (Tone::Bad, "Missing"),
         ItemState::Skipped => (Tone::Idle, "Left out"),
@@ -223,8 +224,10 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
 /// What is to be said about a run that is over.
 pub(super) fn ending(run: &Run, again: Again) -> Option<(Tone, String)> {
     let Some(summary) = &run.summary else {
-        let tone = if run.state == RunState::Failed { Tone::Bad } else { Tone::Idle };
-        return run.reason.as_ref().map(|reason| (tone, sentence(without_errno(reason))));
+        return run.reason.as_ref().map(|reason| match run.state {
+            RunState::Failed => (Tone::Bad, format!("{} {}", failure(reason), again.sentence())),
+            _ => (Tone::Idle, sentence(without_errno(reason))),
+        });
     };
     let missing = missing(summary);
     Some(match &summary.ended {
@@ -272,6 +275,17 @@ fn whole(counts: &Counts) -> String {
     said.join(" ")
 }
 
+/// Why a run could do nothing, from the words of the log: "the source cannot be opened: login: refused". What could
+/// not be done and why are two sentences; the phase between them is for the log.
+fn failure(reason: &str) -> String {
+    let text = without_errno(reason);
+    let parts = text.split_once(": ").and_then(|(what, rest)| {
+        let (phase, why) = rest.split_once(": ")?;
+        phase.parse::<Phase>().ok().map(|_| (what, why))
+    });
+    parts.map_or_else(|| sentence(text), |(what, why)| format!("{} {}", sentence(what), sentence(why)))
+}
+
 /// Numbers of the operating system help nobody who reads a page; the log has them.
 fn without_errno(text: &str) -> &str {
     text.trim_end_matches('.').split(" (os error ").next().unwrap_or(text)
@@ -300,6 +314,9 @@ mod tests {
         assert!(plain(&fault, Again::ByHand).ends_with("Run the job again to try once more."));
         let here = Fault::new(crate::model::Phase::Publish, FaultKind::Exists, "a folder lies there, move it away");
         assert_eq!(plain(&here, Again::Planned), "A folder lies there, move it away.");
+        let refused = "the source cannot be opened: connect: host:21 refused the connection (os error 111)";
+        assert_eq!(failure(refused), "The source cannot be opened. Host:21 refused the connection.");
+        assert_eq!(failure("the job store is full: try: later"), "The job store is full: try: later.");
         assert_eq!(
             without_errno("cannot connect: Connection refused (os error 111)"),
             "cannot connect: Connection refused"

@@ -119,6 +119,10 @@ fn a_port_in_use_is_said_and_nothing_is_left_running() {
         let (code, _, stderr) = run(serve.arg("serve").env(door, &address));
         assert_eq!(code, 1);
         assert!(stderr.contains(&format!("{address} is in use by another program")), "{stderr}");
+        // And the first admin's password is not lost: the start that works makes the account and says it.
+        let mut served = Causeway::start(folder.path(), &["serve"]);
+        assert_eq!(served.stop(), 0);
+        assert!(served.stdout().contains("The first account is 'admin', its password "), "{}", served.stdout());
     }
 }
 
@@ -234,8 +238,9 @@ fn a_log_that_is_not_there_is_not_sound() {
 #[test]
 fn an_account_can_be_changed() {
     let folder = tempfile::tempdir().unwrap();
-    let add = ["account", "add", "anna", "--no-password", "--admin"];
-    assert_eq!(causeway(folder.path(), &add).0, 0);
+    let mut add = command(folder.path());
+    add.args(["account", "add", "anna", "--admin"]).env("CAUSEWAY_PASSWORD", "correct horse battery");
+    assert_eq!(run(&mut add).0, 0);
     assert_eq!(causeway(folder.path(), &["account", "add", "ben", "--no-password"]).0, 0);
     let (code, _, stderr) = causeway(folder.path(), &["account", "change", "anna", "--no-admin"]);
     assert_eq!((code, stderr.contains("last admin")), (1, true), "{stderr}");
@@ -246,6 +251,9 @@ fn an_account_can_be_changed() {
     assert_eq!((&json[1]["admin"], &json[1]["disabled"]), (&true.into(), &true.into()), "{stdout}");
     assert_eq!((&json[1]["home"], &json[1]["access"]), (&"a/b".into(), &"read-only".into()), "{stdout}");
     assert_eq!(causeway(folder.path(), &["account", "change", "ben"]).0, 1, "nothing to change");
+    for (locked, code) in [("anna", 0), ("192.0.2.7", 0), ("2001:db8::1", 0), ("nobody", 1)] {
+        assert_eq!(causeway(folder.path(), &["account", "unlock", locked]).0, code, "{locked}");
+    }
 }
 
 #[test]

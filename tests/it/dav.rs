@@ -4,7 +4,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::https::{Https, PASSWORD};
+use crate::support::https::{Https, PASSWORD, head};
+use crate::support::skip::not_run;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn litmus_passes_in_all_suites() {
@@ -37,7 +38,7 @@ fn litmus(url: &str, suites: &[(&str, u32)]) {
 async fn tunnel(door: &Https) -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let connector = connector(door);
+    let connector = connector(door.data());
     let target = door.port;
     tokio::spawn(async move {
         while let Ok((mut plain, _)) = listener.accept().await {
@@ -56,15 +57,12 @@ async fn tunnel(door: &Https) -> u16 {
 async fn cut_put(door: &Https, path: &str, announced: usize, sent: usize) {
     use tokio::io::AsyncWriteExt as _;
     let mut stream = tls(door).await;
-    let auth = data_encoding::BASE64.encode(format!("anna:{PASSWORD}").as_bytes());
-    let head = if announced > 0 {
-        format!(
-            "PUT {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {auth}\r\nContent-Length: {announced}\r\n\r\n"
-        )
+    let what = if announced > 0 {
+        format!("Content-Length: {announced}\r\n\r\n")
     } else {
-        let chunked = format!("Transfer-Encoding: chunked\r\n\r\n{sent:x}");
-        format!("PUT {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {auth}\r\n{chunked}\r\n")
+        format!("Transfer-Encoding: chunked\r\n\r\n{sent:x}\r\n")
     };
+    let head = head("PUT", path) + &what;
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&vec![b'n'; sent]).await.unwrap();
     stream.flush().await.unwrap();
@@ -73,13 +71,21 @@ async fn cut_put(door: &Https, path: &str, announced: usize, sent: usize) {
 
 pub async fn tls(door: &Https) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
     let socket = tokio::net::TcpStream::connect(("127.0.0.1", door.port)).await.unwrap();
-    connector(door).connect("localhost".try_into().unwrap(), socket).await.unwrap()
+    tls_over(socket, door.data()).await
 }
 
-fn connector(door: &Https) -> tokio_rustls::TlsConnector {
+/// TLS with a listener that keeps its certificate in `data`.
+pub async fn tls_over(
+    socket: tokio::net::TcpStream,
+    data: &std::path::Path,
+) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
+    connector(data).connect("localhost".try_into().unwrap(), socket).await.unwrap()
+}
+
+fn connector(data: &std::path::Path) -> tokio_rustls::TlsConnector {
     use rustls_pki_types::pem::PemObject as _;
     let mut roots = rustls::RootCertStore::empty();
-    let pem = std::fs::read(door.data().join("tls/certificate.pem")).unwrap();
+    let pem = std::fs::read(data.join("tls/certificate.pem")).unwrap();
     roots.add(rustls_pki_types::CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
@@ -90,9 +96,9 @@ fn connector(door: &Https) -> tokio_rustls::TlsConnector {
     tokio_rustls::TlsConnector::from(Arc::new(config))
 }
 
-fn leftovers(door: &Https) -> Vec<String> {
+pub fn leftovers(door: &Https) -> Vec<String> {
     let names = std::fs::read_dir(&door.root).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.starts_with(".causeway-part")).collect()
+    names.filter(|name| name.starts_with(".causeway-")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -215,7 +221,7 @@ async fn a_full_disk_is_507_and_changes_nothing() {
     std::fs::create_dir(&small).unwrap();
     let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "none", small.to_str().unwrap()]).output();
     if !mount.is_ok_and(|output| output.status.success()) {
-        println!("skipped: no right to mount a small file system");
+        not_run("a full disk under WebDAV", "no right to mount a small file system");
         return;
     }
     std::fs::write(small.join("f"), "old").unwrap();
@@ -253,16 +259,109 @@ async fn a_large_folder_is_listed_whole_and_at_once() {
 const LOCK: &str = "<D:lockinfo xmlns:D='DAV:'><D:lockscope><D:exclusive/></D:lockscope>\
     <D:locktype><D:write/></D:locktype><D:owner>me</D:owner></D:lockinfo>";
 
+/// A PUT that waits in the middle of its body for `meanwhile`; returns its status.
+async fn interrupted_put(door: &Https, path: &str, header: &str, meanwhile: impl FnOnce()) -> u16 {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tls(door).await;
+    let header = if header.is_empty() { String::new() } else { format!("{header}\r\n") };
+    let head = format!("{}{header}Connection: close\r\nContent-Length: 4\r\n\r\nsl", head("PUT", path));
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    // From here on the request has been looked at: its part lies beside the name.
+    for _ in 0..500 {
+        if !leftovers(door).is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    meanwhile();
+    stream.write_all(b"ow").await.unwrap();
+    let mut answer = Vec::new();
+    let _with_or_without_goodbye = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no answer: {answer}"))
+}
+
+fn lock(door: &Https, time: &str, path: &str) -> String {
+    let time = format!("Timeout: {time}");
+    let (head, _) = door.exchange(&["-X", "LOCK", "-H", &time, "-d", LOCK], path);
+    head.split("lock-token: <").nth(1).expect("a token").split('>').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_put_asks_for_must_hold_when_it_takes_the_name() {
+    let door = Https::start().await;
+    let text = |name: &str| std::fs::read_to_string(door.root.join(name)).ok();
+    let tag = |path: &str| {
+        let (head, _) = door.exchange(&["-I"], path);
+        head.split("etag: ").nth(1).unwrap().split('\r').next().unwrap().to_owned()
+    };
+    for (mount, form) in [("/dav", "If-Match: TAG"), ("/files", "If-Match: TAG"), ("/dav", "If: ([TAG])")] {
+        std::fs::write(door.root.join("f"), "old").unwrap();
+        let path = format!("{mount}/f");
+        let header = form.replace("TAG", &tag(&path));
+        let other = || assert_eq!(door.status(&["-X", "PUT", "-d", "theirs"], &path), 204);
+        assert_eq!(interrupted_put(&door, &path, &header, other).await, 412, "{header}");
+        assert_eq!(text("f").as_deref(), Some("theirs"), "{header}");
+        let header = form.replace("TAG", &tag(&path));
+        assert_eq!(interrupted_put(&door, &path, &header, || {}).await, 204, "{header}");
+        assert_eq!(text("f").as_deref(), Some("slow"), "{header}");
+        for (number, header) in
+            ["If-None-Match: *", "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT"].iter().enumerate()
+        {
+            let name = format!("new{number}");
+            std::fs::write(door.root.join("made"), "made").unwrap();
+            let made = || std::fs::rename(door.root.join("made"), door.root.join(&name)).unwrap();
+            if number == 1 {
+                let long_ago = std::time::UNIX_EPOCH + Duration::from_secs(700_000_000);
+                std::fs::write(door.root.join(&name), "older").unwrap();
+                let file = std::fs::File::options().write(true).open(door.root.join(&name)).unwrap();
+                file.set_modified(long_ago).unwrap();
+            }
+            assert_eq!(interrupted_put(&door, &format!("{mount}/{name}"), header, made).await, 412, "{mount} {header}");
+            assert_eq!(text(&name).as_deref(), Some("made"), "{mount} {header}");
+            std::fs::remove_file(door.root.join(&name)).unwrap();
+        }
+    }
+    let other = || assert_eq!(door.status(&["-X", "PUT", "-d", "theirs"], "/dav/f"), 204);
+    assert_eq!(interrupted_put(&door, "/dav/f", "", other).await, 204, "who asks for nothing comes last");
+    assert_eq!(text("f").as_deref(), Some("slow"));
+    assert_eq!(leftovers(&door), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_taken_during_a_put_keeps_the_file() {
+    let door = Https::start().await;
+    std::fs::write(door.root.join("f"), "old").unwrap();
+    let text = || std::fs::read_to_string(door.root.join("f")).unwrap();
+    let mut token = String::new();
+    let status = interrupted_put(&door, "/dav/f", "", || token = lock(&door, "Infinite", "/dav/f")).await;
+    assert_eq!((status, text().as_str()), (423, "old"));
+    assert_eq!(door.status(&["-X", "PUT", "-d", "y"], "/files/f"), 423, "it holds at the other door, too");
+    let unlock = |token: &str| {
+        let header = format!("Lock-Token: <{token}>");
+        assert_eq!(door.status(&["-X", "UNLOCK", "-H", &header], "/dav/f"), 204);
+    };
+    let with = format!("If: (<{token}>)");
+    assert_eq!(interrupted_put(&door, "/dav/f", &with, || {}).await, 204, "the one who holds the lock may");
+    assert_eq!(text(), "slow");
+    std::fs::write(door.root.join("f"), "old").unwrap();
+    let lost = || {
+        unlock(&token);
+        lock(&door, "Infinite", "/dav/f");
+    };
+    assert_eq!(interrupted_put(&door, "/dav/f", &with, lost).await, 412, "its lock has ended");
+    assert_eq!(text(), "old");
+    let during = || drop(lock(&door, "Infinite", "/dav/new"));
+    assert_eq!(interrupted_put(&door, "/files/new", "", during).await, 423);
+    assert_eq!(std::fs::read_to_string(door.root.join("new")).unwrap(), "", "the empty file of the lock");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn locks_end_in_time_and_outlive_a_restart() {
     let door = Https::start().await;
     std::fs::write(door.root.join("short"), "x").unwrap();
     std::fs::write(door.root.join("long"), "x").unwrap();
-    let lock = |door: &Https, time: &str, path: &str| {
-        let time = format!("Timeout: {time}");
-        let (head, _) = door.exchange(&["-X", "LOCK", "-H", &time, "-d", LOCK], path);
-        head.split("lock-token: <").nth(1).expect("a token").split('>').next().unwrap().to_owned()
-    };
     let _token = lock(&door, "Second-2", "/dav/short");
     let token = lock(&door, "Infinite", "/dav/long");
     assert_eq!(door.status(&["-X", "PUT", "-d", "y"], "/dav/short"), 423);
@@ -310,6 +409,69 @@ async fn properties_are_kept_moved_and_said_to_be_missing() {
     assert_eq!(door.status(&["-X", "PROPPATCH", "-d", text], "/dav/e/f"), 207);
     let mtime = std::fs::metadata(door.root.join("e/f")).unwrap().modified().unwrap();
     assert_eq!(mtime, std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn properties_are_bounded_and_a_refused_patch_stores_nothing() {
+    let door = Https::start().await;
+    for name in ["f", "full"] {
+        std::fs::write(door.root.join(name), "x").unwrap();
+    }
+    let body = door.data().join("patch.xml");
+    let patch = |path: &str, props: &str| {
+        let text = format!(
+            "<D:propertyupdate xmlns:D='DAV:' xmlns:u='urn:u'><D:set><D:prop>{props}</D:prop></D:set>\
+             </D:propertyupdate>"
+        );
+        std::fs::write(&body, text).unwrap();
+        let answer = door.curl(&["-X", "PROPPATCH", "--data-binary", &format!("@{}", body.display())], path).stdout;
+        xmltree::Element::parse(answer.as_slice()).expect("a 207");
+        String::from_utf8(answer).unwrap()
+    };
+    let many = |from: usize, to: usize| (from..to).map(|n| format!("<u:p{n}>x</u:p{n}>")).collect::<String>();
+    let count = async || {
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM dav_properties");
+        count.fetch_one(door.db.read()).await.unwrap()
+    };
+    let before = std::fs::metadata(door.root.join("f")).unwrap().modified().unwrap();
+    let large = format!(
+        "<u:large>{}</u:large><u:small>x</u:small><D:getlastmodified>1000000000</D:getlastmodified>",
+        "x".repeat(17_000)
+    );
+    let said = patch("/dav/f", &large);
+    assert!(said.contains("507 Insufficient Storage") && said.contains("424 Failed Dependency"), "{said}");
+    assert!(said.contains("<D:responsedescription>nothing was stored: a property has at most 16 KiB"), "{said}");
+    assert_eq!(count().await, 0);
+    assert_eq!(std::fs::metadata(door.root.join("f")).unwrap().modified().unwrap(), before, "all or nothing");
+    assert!(!patch("/dav/f", &many(0, 500)).contains("507"));
+    let said = patch("/dav/f", &many(500, 501));
+    assert!(said.contains("507 Insufficient Storage") && said.contains("at most 500 properties"), "{said}");
+    assert!(!patch("/dav/f", &many(0, 1)).contains("507"), "one that is there may be changed");
+    assert_eq!(count().await, 500);
+    let mut tx = door.db.write().await.unwrap();
+    let fill = "INSERT INTO dav_properties (path, namespace, name, xml, account) \
+        VALUES (CAST('full' AS BLOB), 'u', 'n', zeroblob(66900000), 'anna')";
+    sqlx::query(fill).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let said = patch("/dav/f", &format!("<u:p0>{}</u:p0>", "x".repeat(16_000)));
+    assert!(!said.contains("507"), "{said}");
+    let to = |name: &str| format!("Destination: {}", door.url(&format!("/dav/{name}")));
+    assert_eq!(door.status(&["-X", "COPY", "-H", &to("again")], "/dav/f"), 201);
+    let copied = count().await - 501;
+    let mut filled = 0;
+    let said = loop {
+        let said = patch("/dav/again", &format!("<u:p{filled}>{}</u:p{filled}>", "x".repeat(16_000)));
+        if said.contains("507") || filled > 20 {
+            break said;
+        }
+        filled += 1;
+    };
+    assert!(said.contains("of this account have reached 64 MiB"), "{copied} copied, {filled} more: {said}");
+    let stored = count().await;
+    assert_eq!(door.status(&["-X", "COPY", "-H", &to("more")], "/dav/full"), 201, "the file is copied all the same");
+    assert_eq!(count().await, stored, "but not its properties");
+    assert_eq!(door.status(&["-X", "DELETE"], "/dav/full"), 204);
+    assert!(!patch("/dav/again", &many(0, 2)).contains("507"), "what was removed makes room");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -364,22 +526,131 @@ async fn a_copy_that_fails_leaves_what_was_there() {
     assert_eq!(hidden(), 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_cannot_be_read_does_not_look_empty() {
-    let door = Https::start().await;
-    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
-    std::fs::create_dir(door.root.join("shut")).unwrap();
-    std::fs::set_permissions(door.root.join("shut"), mode(0o311)).unwrap();
-    if nix_root() {
-        eprintln!("skipped: root may read every folder");
-        return;
+/// Runs `test` with a door that may read what its files' modes say, also when root runs the tests: the thread gives
+/// up its right to read everything, and the door's threads come from it.
+fn under_modes<F: Future<Output = ()>>(test: F) {
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+    let mut own = capabilities(None).unwrap();
+    own.effective.remove(CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH);
+    set_capabilities(None, own).unwrap();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(test);
+}
+
+fn set_mode(path: &std::path::Path, mode: u32) {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_does_not_look_empty() {
+    under_modes(async {
+        let door = Https::start().await;
+        let shut = door.root.join("shut");
+        std::fs::create_dir(&shut).unwrap();
+        set_mode(&shut, 0o311);
+        let status = door.status(&["-X", "PROPFIND", "-H", "Depth: 1"], "/dav/shut");
+        let answer = door.curl(&["-X", "PROPFIND", "-H", "Depth: infinity"], "/dav/").stdout;
+        set_mode(&shut, 0o755);
+        assert_eq!(status, 403);
+        let answer = String::from_utf8(answer).unwrap();
+        assert_eq!(answer.matches("<D:href>/dav/shut/</D:href>").count(), 1, "{answer}");
+        assert!(answer.contains("403 Forbidden"), "{answer}");
+    });
+}
+
+#[test]
+fn a_listing_of_a_broken_folder_is_never_a_complete_207() {
+    under_modes(async {
+        let door = Https::start().await;
+        std::fs::create_dir_all(door.root.join("d/broken")).unwrap();
+        // Names can be read there, but nothing can be looked at.
+        for number in 0..2000 {
+            std::fs::write(door.root.join(format!("d/{number}")), "").unwrap();
+        }
+        std::fs::write(door.root.join("d/broken/f"), "").unwrap();
+        let asked = ["-X", "PROPFIND", "-H", "Depth: infinity"];
+        let whole = door.curl(&asked, "/dav/d");
+        assert!(whole.status.success() && xmltree::Element::parse(whole.stdout.as_slice()).is_ok());
+        set_mode(&door.root.join("d/broken"), 0o644);
+        let broken: Vec<_> = [(&asked, "/dav/d"), (&["-X", "PROPFIND", "-H", "Depth: 1"], "/dav/d/broken")]
+            .map(|(asked, path)| {
+                ["--http1.1", "--http2"].map(|version| {
+                    let output = door.curl(&[&asked[..], &[version, "-w", "\n%{http_code}"]].concat(), path);
+                    (path, version, output)
+                })
+            })
+            .into_iter()
+            .flatten()
+            .collect();
+        set_mode(&door.root.join("d/broken"), 0o755);
+        for (path, version, output) in broken {
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let (body, status) = said.rsplit_once('\n').unwrap();
+            let complete =
+                output.status.success() && status == "207" && xmltree::Element::parse(body.as_bytes()).is_ok();
+            let named = body.contains("<D:href>/dav/d/broken/</D:href><D:status>HTTP/1.1 403");
+            assert!(!complete || named, "{path} {version} looks complete");
+        }
+    });
+}
+
+/// Sends a whole request and hangs up after a moment, without waiting for the answer; or waits for it.
+async fn hang_up(door: &Https, request: &str, moment: Option<Duration>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tls(door).await;
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    match moment {
+        Some(moment) => tokio::time::sleep(moment).await,
+        None => {
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 201", "{request}");
+        }
     }
-    assert_eq!(door.status(&["-X", "PROPFIND", "-H", "Depth: 1"], "/dav/shut"), 403);
-    let answer = door.curl(&["-X", "PROPFIND", "-H", "Depth: infinity"], "/dav/").stdout;
-    let answer = String::from_utf8(answer).unwrap();
-    assert_eq!(answer.matches("<D:href>/dav/shut/</D:href>").count(), 1, "{answer}");
-    assert!(answer.contains("403 Forbidden"), "{answer}");
-    std::fs::set_permissions(door.root.join("shut"), mode(0o755)).unwrap();
+}
+
+async fn audited(door: &Https, action: &str) -> usize {
+    let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM audit WHERE action = ?").bind(action);
+    usize::try_from(count.fetch_one(door.db.read()).await.unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_leaves_no_change_without_its_entry() {
+    const ROUNDS: u32 = 60;
+    let door = Https::start().await;
+    // From at once to a tenth of a second; the last one stays, so that something is carried out for certain.
+    let moment = |number: u32| (number + 1 < ROUNDS).then(|| Duration::from_micros(50) * number * number / 2);
+    for number in 0..ROUNDS {
+        std::fs::write(door.root.join(format!("from{number}")), "x").unwrap();
+        let put = format!("{}Content-Length: 3\r\n\r\nnew", head("PUT", &format!("/dav/put{number}")));
+        hang_up(&door, &put, moment(number)).await;
+        let put = format!("{}Content-Length: 3\r\n\r\nnew", head("PUT", &format!("/files/file{number}")));
+        hang_up(&door, &put, moment(number)).await;
+        let to = format!("Destination: /dav/to{number}\r\n\r\n");
+        hang_up(&door, &(head("MOVE", &format!("/dav/from{number}")) + &to), moment(number)).await;
+    }
+    let names = |prefixes: &[&str]| {
+        let all = std::fs::read_dir(&door.root).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+        all.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).count()
+    };
+    let mut seen = None;
+    for _ in 0..200 {
+        let now = (
+            names(&["put", "file"]),
+            audited(&door, "door-uploaded").await,
+            names(&["to"]),
+            audited(&door, "door-renamed").await,
+        );
+        if seen == Some(now) && now.0 == now.1 && now.2 == now.3 && leftovers(&door).is_empty() {
+            break;
+        }
+        seen = Some(now);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (put, put_entries, moved, moved_entries) = seen.unwrap();
+    println!("of {ROUNDS}: {put} of both kinds of PUT and {moved} MOVEs were carried out");
+    assert!(put >= 2 && moved >= 1, "the last ones at least");
+    assert_eq!((put, moved), (put_entries, moved_entries));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -473,7 +744,7 @@ async fn cadaver_does_its_whole_round() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_davfs2_mount_is_a_drive() {
     if !std::path::Path::new("/dev/fuse").exists() || !nix_root() {
-        println!("skipped: no /dev/fuse here, or not root");
+        not_run("a davfs2 mount", "no /dev/fuse, or not root");
         return;
     }
     let door = Https::start().await;
@@ -482,10 +753,7 @@ async fn a_davfs2_mount_is_a_drive() {
     std::fs::create_dir(&mount).unwrap();
     std::fs::create_dir(&cache).unwrap();
     let own = Command::new("chown").args(["root:davfs2", cache.to_str().unwrap()]).status();
-    if !own.is_ok_and(|status| status.success()) {
-        println!("skipped: davfs2 is not installed");
-        return;
-    }
+    assert!(own.is_ok_and(|status| status.success()), "davfs2 is missing: `tests/run setup` installs it");
     Command::new("chmod").args(["755", work.path().to_str().unwrap()]).status().unwrap();
     Command::new("chmod").args(["775", cache.to_str().unwrap()]).status().unwrap();
     let conf = work.path().join("davfs2.conf");
@@ -511,7 +779,7 @@ async fn a_davfs2_mount_is_a_drive() {
     if !mounted.status.success() {
         let why = String::from_utf8_lossy(&mounted.stderr).into_owned();
         assert!(why.contains("permitted") || why.contains("fuse"), "davfs2 cannot mount: {why}");
-        println!("skipped: this machine does not let davfs2 mount: {why}");
+        not_run("a davfs2 mount", &why);
         return;
     }
     let exercised = std::panic::catch_unwind(|| exercise(&mount));

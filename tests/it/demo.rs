@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::causeway::{Causeway, run};
+use crate::support::skip::not_run;
 
 /// What it printed since byte `from`, once the block is whole.
 fn printed(demo: &Causeway, from: usize) -> String {
@@ -121,7 +122,7 @@ fn heavy_the_demo_does_what_it_prints() {
 /// Mounts as printed, elsewhere than /mnt, when this machine can mount at all.
 fn mount(demo: &Causeway, line: &str) {
     if !Path::new("/dev/fuse").exists() {
-        println!("no /dev/fuse: the WebDAV mount was not tried");
+        not_run("the demo's WebDAV mount", "no /dev/fuse");
         return;
     }
     let point = demo.folder().join("mnt");

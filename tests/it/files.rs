@@ -137,12 +137,80 @@ async fn only_text_is_compressed() {
         let accept = format!("Accept-Encoding: {encoding}");
         let (head, bytes) = door.exchange(&["-H", &accept], "/files/a.txt");
         assert!(head.contains(&format!("content-encoding: {encoding}")) && bytes.len() < 5_000, "{head}");
-        assert!(head.contains("etag: w/"), "the compressed bytes are others: {head}");
+        let tag = head.split("etag: ").nth(1).unwrap().split('\r').next().unwrap().to_owned();
+        assert!(tag.starts_with('"') && tag.ends_with(&format!("-{encoding}\"")), "the bytes are others: {tag}");
         for path in ["/files/a.zip", "/files/small.txt"] {
             assert!(!door.exchange(&["-H", &accept], path).0.contains("content-encoding"), "{path}");
         }
         let (head, bytes) = door.exchange(&["-H", &accept, "-r", "0-9999"], "/files/a.txt");
         assert!(!head.contains("content-encoding") && bytes.len() == 10_000, "{head}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_read_a_file_compressed_can_save_it() {
+    let door = Https::start().await;
+    let tag_of = |head: &str| head.split("etag: ").nth(1).unwrap().split('\r').next().unwrap().to_owned();
+    for path in ["/files/a.txt", "/dav/a.txt"] {
+        std::fs::write(door.root.join("a.txt"), "hello ".repeat(20_000)).unwrap();
+        for encoding in ["br", "zstd", "gzip"] {
+            let accept = format!("Accept-Encoding: {encoding}");
+            let tag = tag_of(&door.exchange(&["-H", &accept], path).0);
+            let known = format!("If-None-Match: {tag}");
+            let (head, _) = door.exchange(&["-H", &accept, "-H", &known], path);
+            assert!(head.starts_with("http/2 304") && tag_of(&head) == tag, "{tag}: {head}");
+            // No part of the compressed bytes can be had: all of the file comes.
+            let range = format!("If-Range: {tag}");
+            assert_eq!(door.status(&["-H", &range, "-r", "0-1"], path), 200);
+            let only = format!("If-Match: {tag}");
+            let data = encoding.repeat(4000);
+            assert_eq!(door.status(&["-H", &only, "-X", "PUT", "-d", &data], path), 204, "{path} {tag}");
+            assert_eq!(door.status(&["-H", &only, "-X", "PUT", "-d", "late"], path), 412, "{path} {tag}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_folder_is_read_page_by_page() {
+    let door = Https::start().await;
+    std::fs::create_dir(door.root.join("many")).unwrap();
+    for number in 0..2500_u32 {
+        std::fs::write(door.root.join(format!("many/f{number:04}")), vec![b'x'; (number % 7) as usize]).unwrap();
+    }
+    let read = |url: &str| {
+        let (head, page) = door.exchange(&[], url);
+        assert!(head.contains("content-security-policy: default-src 'none'"), "{head}");
+        String::from_utf8(page).unwrap()
+    };
+    let link = |page: &str, word: &str| {
+        let (before, _) = page.split_once(&format!(">{word}</a>"))?;
+        Some(before.rsplit("href=\"").next()?.split('"').next()?.replace("&amp;", "&"))
+    };
+    for mount in ["/files/many/", "/dav/many/"] {
+        for (query, first, last) in [("", "f0000", "f2499"), ("?sort=size&desc", "f0006", "f2499")] {
+            let (mut url, mut pages, mut names) = (format!("{mount}{query}"), 0, Vec::new());
+            loop {
+                let page = read(&url);
+                pages += 1;
+                let rows = page.split("href=\"./").skip(1).map(|row| row.split('"').next().unwrap().to_owned());
+                names.extend(rows);
+                let Some(later) = link(&page, "Later") else { break };
+                url = format!("{mount}{later}");
+            }
+            let sorted: std::collections::BTreeSet<_> = names.iter().collect();
+            assert_eq!((pages, names.len(), sorted.len()), (3, 2500, 2500), "{mount}{query}");
+            assert_eq!(names.first().map(String::as_str), Some(first), "{mount}{query}");
+            if query.is_empty() {
+                assert_eq!(names.last().map(String::as_str), Some(last));
+            }
+            for expected in [true, true, false] {
+                let earlier = link(&read(&url), "Earlier");
+                assert_eq!(earlier.is_some(), expected, "{url}");
+                url = format!("{mount}{}", earlier.unwrap_or_default());
+            }
+        }
+        // Behind the end there is a way back.
+        assert_eq!(link(&read(&format!("{mount}?offset=99999")), "Earlier").unwrap(), "?sort=name&offset=2000");
     }
 }
 
@@ -165,7 +233,9 @@ async fn limits_are_answered_in_their_words() {
         "/dav/x",
     );
     assert_eq!(refused, 403);
-    assert_eq!(door.status(&["-X", "PATCH"], "/files/x"), 405);
+    let (head, said) = door.exchange(&["-X", "PATCH"], "/files/x");
+    assert!(head.starts_with("http/2 405") && head.contains("allow: get, head, put"), "{head}");
+    assert!(String::from_utf8(said).unwrap().contains("the header Allow names what can"));
     assert_eq!(door.status(&["-X", "PUT", "-d", "x"], "/files/missing/x"), 409);
     Command::new("mkfifo").arg(door.root.join("pipe")).status().unwrap();
     assert_eq!(door.status(&["--max-time", "5"], "/files/pipe"), 403);
@@ -208,7 +278,7 @@ async fn a_port_in_use_is_said_plainly() {
     let data = tempfile::tempdir().unwrap();
     let listen = std::net::SocketAddr::from(([127, 0, 0, 1], door.port));
     let settings = causeway::serve::http::Settings { listen, ..causeway::serve::http::Settings::default() };
-    let now = "2026-01-01T00:00:00Z".parse().unwrap();
-    let error = causeway::serve::http::bind(&settings, data.path(), now).await.unwrap_err();
+    let clock = std::sync::Arc::new(causeway::model::SystemClock);
+    let error = causeway::serve::http::bind(&settings, data.path(), clock).await.unwrap_err();
     assert!(error.to_string().contains("is in use by another program"), "{error}");
 }

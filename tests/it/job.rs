@@ -29,6 +29,7 @@ struct Scripted {
     seen: Mutex<Vec<(RunId, Option<Secret>)>>,
     policies: Mutex<Vec<Policy>>,
     ends: Mutex<Option<Result<bool, Fault>>>,
+    cleared: Mutex<Vec<JobId>>,
 }
 
 impl Scripted {
@@ -72,6 +73,11 @@ impl Engine for Scripted {
             unsure: Vec::new(),
             notes: Vec::new(),
         })
+    }
+
+    async fn clear(&self, job: JobId, _target: Endpoint) -> Result<u64, RunFailure> {
+        self.cleared.lock().unwrap().push(job);
+        Ok(0)
     }
 }
 
@@ -606,6 +612,138 @@ async fn old_runs_lose_their_lists_and_the_memory_of_the_target_stays() {
     jobs.tidy().await.unwrap();
     assert_eq!((house.count("files").await, house.count("tombstones").await), (0, 0), "nobody will ask again");
     assert_eq!(house.count("items WHERE part IS NULL").await, 0, "older than a year, and no job to keep it for");
+}
+
+/// What one job is told about trust and passwords must not change what another does.
+#[tokio::test]
+async fn jobs_on_one_address_keep_their_own_trust_and_password() {
+    let house = House::new().await;
+    let source = |job: &NewJob| match &job.source {
+        EndpointRef::Inline(new) => new.endpoint.clone(),
+        EndpointRef::Stored(_) => panic!("inline"),
+    };
+    let with = |name: &str, change: fn(&mut Endpoint)| {
+        let mut new = house.new_job(name, "manual");
+        let mut endpoint = source(&new);
+        change(&mut endpoint);
+        new.source = EndpointRef::Inline(NewEndpoint::unnamed(endpoint));
+        new
+    };
+    let careful = with("careful", |e| e.options.pin = Some("11".repeat(32)));
+    let careful = house.jobs.create(&Actor::System, &careful).await.unwrap();
+    let before = house.jobs.get(careful).await.unwrap().source;
+    let alike = with("same", |e| {
+        e.options.pin = Some("11".repeat(32));
+        e.password = None;
+    });
+    let same = house.jobs.create(&Actor::System, &alike).await.unwrap();
+    let same = house.jobs.get(same).await.unwrap();
+    assert_eq!(same.source.id, before.id, "the same settings, no other password: one endpoint");
+    let loose = with("loose", |e| {
+        e.options.insecure = true;
+        e.password = Some(Secret::new("another"));
+    });
+    let loose = house.jobs.create(&Actor::System, &loose).await.unwrap();
+    let loose = house.jobs.get(loose).await.unwrap();
+    assert_ne!(loose.source.id, before.id);
+    assert!(loose.source.endpoint.options.insecure && loose.source.has_password);
+    assert_eq!(house.jobs.get(careful).await.unwrap().source, before, "nothing was changed for the first one");
+
+    // Edited without a password: two share the endpoint, so this one gets its own, with the password it had.
+    let edited = with("same", |e| {
+        e.options.connections = 2;
+        e.password = None;
+    });
+    house.jobs.update(&Actor::System, same.id, &edited).await.unwrap();
+    let edited = house.jobs.get(same.id).await.unwrap();
+    assert!(edited.source.id != before.id && edited.source.has_password);
+    assert_eq!(house.jobs.get(careful).await.unwrap().source, before);
+    // And when nobody else uses it, it is changed where it is.
+    let again = with("same", |e| e.options.connections = 3);
+    house.jobs.update(&Actor::System, same.id, &again).await.unwrap();
+    assert_eq!(house.jobs.get(same.id).await.unwrap().source.id, edited.source.id);
+}
+
+#[tokio::test]
+async fn rows_of_old_runs_go_and_what_the_next_run_needs_stays() {
+    let house = House::new().await;
+    let job = house.job("often", "manual").await;
+    let mut tx = house.db.write().await.unwrap();
+    // One complete run, then 1,200 that failed; every hundredth was in the way of a start.
+    for n in 0..1201_i64 {
+        let state = if n == 0 { "done" } else { "failed" };
+        let sql = "INSERT INTO runs (job, state, cause, queued, ended) VALUES (?, ?, 'manual', ?3, ?3)";
+        let at = house.jobs.now().as_microsecond() + n;
+        let run =
+            sqlx::query(sql).bind(job.0).bind(state).bind(at).execute(&mut *tx).await.unwrap().last_insert_rowid();
+        if n % 100 == 1 {
+            let sql = "INSERT INTO runs (job, state, cause, queued, ended, blocked_by) VALUES (?, 'skipped', 'schedule', ?3, ?3, ?2)";
+            sqlx::query(sql).bind(job.0).bind(run).bind(at).execute(&mut *tx).await.unwrap();
+        }
+    }
+    tx.commit().await.unwrap();
+    house.jobs.tidy().await.unwrap();
+    assert_eq!(house.count("runs WHERE state = 'failed'").await, 1000);
+    assert_eq!(house.count("runs WHERE state = 'done'").await, 1, "the last complete one");
+    assert_eq!(house.count("runs WHERE state = 'skipped'").await, 12);
+    assert_eq!(house.count("runs WHERE blocked_by IS NOT NULL").await, 10);
+
+    // One has a part that a later run goes on with; after 400 days it stays, as do the last and the last complete one.
+    let kept = house.history(job).await[5].id;
+    house.leave_lists(job, kept).await;
+    house.pass(401 * 86_400);
+    house.jobs.tidy().await.unwrap();
+    let left: Vec<_> = house.history(job).await.iter().filter(|r| r.state != RunState::Skipped).map(|r| r.id).collect();
+    assert_eq!(left.len(), 3, "{left:?}");
+    assert!(left.contains(&kept));
+    assert_eq!(house.count("runs WHERE state = 'done'").await, 1);
+}
+
+#[tokio::test]
+async fn the_worker_clears_up_after_removed_jobs_only() {
+    let house = House::new().await;
+    let actor = Actor::System;
+    let jobs = [house.job("stays", "manual").await, house.job("goes", "manual").await];
+    for job in jobs {
+        let run = house.jobs.run_now(&actor, job).await.unwrap();
+        house.leave_lists(job, run).await;
+    }
+    house.worker.clear_removed().await.unwrap();
+    assert!(house.engine.cleared.lock().unwrap().is_empty());
+    house.jobs.remove(&actor, jobs[1]).await.unwrap();
+    house.worker.clear_removed().await.unwrap();
+    assert_eq!(*house.engine.cleared.lock().unwrap(), [jobs[1]]);
+}
+
+#[tokio::test]
+async fn parts_of_a_removed_job_go_from_its_folder() {
+    let house = House::new().await;
+    let target = house.folder.path().join("target");
+    std::fs::create_dir(&target).unwrap();
+    for name in ["part", ".causeway-part-of-somebody", "copied"] {
+        std::fs::write(target.join(name), name).unwrap();
+    }
+    let recorder = causeway::reliability::Recorder::discard();
+    let context = causeway::remote::Context { recorder, clock: house.clock.clone(), tasks: house.tasks.clone() };
+    let engine = Arc::new(causeway::job::MirrorEngine::new(house.db.clone(), context));
+    let worker = Worker::new(house.jobs.clone(), engine, WorkerOptions::default(), &house.tasks);
+    let mut new = house.new_job("goes", "manual");
+    new.target = EndpointRef::Inline(NewEndpoint::unnamed(Endpoint::parse(target.to_str().unwrap()).unwrap()));
+    let job = house.jobs.create(&Actor::System, &new).await.unwrap();
+    let run = house.jobs.run_now(&Actor::System, job).await.unwrap();
+    house.leave_lists(job, run).await;
+    house.jobs.remove(&Actor::System, job).await.unwrap();
+    // A disk that is not mounted: the journal remembers until it is.
+    std::fs::rename(&target, house.folder.path().join("away")).unwrap();
+    worker.clear_removed().await.unwrap();
+    assert_eq!(house.count("items WHERE part IS NOT NULL").await, 1);
+    std::fs::rename(house.folder.path().join("away"), &target).unwrap();
+    worker.clear_removed().await.unwrap();
+    let mut left: Vec<_> = std::fs::read_dir(&target).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".causeway-part-of-somebody", "copied"]);
+    assert_eq!(house.count("items WHERE part IS NOT NULL").await, 0);
+    assert_eq!(house.count("audit WHERE action = 'parts-removed'").await, 1);
 }
 
 /// While somebody else writes, a pair of folders is looked at all the same.

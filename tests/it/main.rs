@@ -27,6 +27,8 @@ mod files;
 mod ftp;
 mod job;
 mod mirror;
+mod service;
 mod sftp;
 mod shelves;
+mod strangers;
 mod web;

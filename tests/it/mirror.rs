@@ -248,3 +248,23 @@ async fn a_server_that_tells_only_names_is_mirrored() {
     assert_eq!(fs::read(lab.target().join("d/x")).unwrap(), b"content of x", "{summary:?}");
     assert!(summary.complete && summary.notes.iter().any(|note| note.contains("cannot prove")), "{summary:?}");
 }
+
+/// Every file is looked at before and after; where only the listing of the folder tells, files that are copied side
+/// by side share their listings.
+#[tokio::test]
+async fn looks_that_need_a_listing_share_it() {
+    const FILES: usize = 60;
+    let mut script = Script::new().on("FEAT", [say("211-Features\r\n REST STREAM\r\n211 End\r\n")]);
+    for verb in ["SIZE", "MDTM", "MLST", "MLSD"] {
+        script = script.on(verb, [say("502 no\r\n")]);
+    }
+    for n in 0..FILES {
+        script = script.file(format!("/d/{n:02}"), format!("content of {n}"));
+    }
+    let (server, lab) = (script.start().await, Lab::new().await);
+    let summary = lab.mirror(&server.endpoint(), 1, Policy::default()).await;
+    assert!(summary.complete, "{summary:?}");
+    assert_eq!(fs::read(lab.target().join("d/07")).unwrap(), b"content of 7");
+    let listed = server.count("LIST");
+    assert!(listed <= FILES, "{listed} listings for two looks at each of {FILES} files");
+}

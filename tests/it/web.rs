@@ -4,8 +4,9 @@ mod browser;
 mod files;
 mod forms;
 mod live;
+mod look;
 mod reliability;
-mod site;
+pub mod site;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

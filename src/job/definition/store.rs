@@ -114,14 +114,26 @@ pub(in crate::job) async fn removed(pool: &SqlitePool) -> Result<Vec<JobId>, DbE
     Ok(ids.into_iter().map(JobId).collect())
 }
 
+/// Those of [`removed`] whose runs left parts in the target. The passwords of `causeway mirror` are not in the store,
+/// and its jobs are not removed.
+pub(in crate::job) async fn removed_with_parts(pool: &SqlitePool) -> Result<Vec<JobId>, DbError> {
+    let mut found = Vec::new();
+    for job in removed(pool).await? {
+        if crate::mirror::store::has_parts(pool, job).await? {
+            found.push(job);
+        }
+    }
+    Ok(found)
+}
+
 async fn check(
     tx: &mut WriteTx,
     by: Change<'_>,
     new: &NewJob,
-    ad_hoc: bool,
+    old: Option<&Job>,
 ) -> Result<(EndpointId, EndpointId), JobError> {
-    let source = endpoints::resolve(tx, by, &new.source, ad_hoc).await?;
-    let target = endpoints::resolve(tx, by, &new.target, ad_hoc).await?;
+    let source = endpoints::resolve(tx, by, &new.source, old.map(|job| job.source.id)).await?;
+    let target = endpoints::resolve(tx, by, &new.target, old.map(|job| job.target.id)).await?;
     let (from, to) = (endpoints::get(&mut *tx, source).await?, endpoints::get(&mut *tx, target).await?);
     check_pair(&from.endpoint, &to.endpoint)?;
     Ok((source, target))
@@ -135,7 +147,7 @@ pub(in crate::job) async fn create(
     ad_hoc: bool,
 ) -> Result<JobId, JobError> {
     let name = if ad_hoc { new.name.clone() } else { checked_name("job", &new.name)? };
-    let (source, target) = check(tx, by, new, ad_hoc).await?;
+    let (source, target) = check(tx, by, new, None).await?;
     let next = new.schedule.first(&new.zone, by.now);
     let id = sqlx::query(
         "INSERT INTO jobs (name, ad_hoc, source, target, policy, schedule, zone, paused, next_start, created, changed)
@@ -164,7 +176,7 @@ pub(in crate::job) async fn create(
 pub(in crate::job) async fn update(tx: &mut WriteTx, by: Change<'_>, id: JobId, new: &NewJob) -> Result<(), JobError> {
     let old = present(&mut *tx, id).await?;
     let name = checked_name("job", &new.name)?;
-    let (source, target) = check(tx, by, new, old.ad_hoc).await?;
+    let (source, target) = check(tx, by, new, Some(&old)).await?;
     let rescheduled = new.schedule != old.schedule || new.zone != old.zone;
     let next = if rescheduled {
         new.schedule.first(&new.zone, by.now)

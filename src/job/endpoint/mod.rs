@@ -5,6 +5,7 @@ pub(super) mod store;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -61,8 +62,8 @@ impl NewEndpoint {
 pub enum EndpointRef {
     /// One that is there.
     Stored(EndpointId),
-    /// One by its URL: the stored one with that URL when there is one (password and options are
-    /// brought up to date), else a new one.
+    /// One by its URL, options and password: the stored one that is the same, or the job's own when no other
+    /// job uses it, else a new one.
     Inline(NewEndpoint),
 }
 
@@ -92,30 +93,55 @@ pub(super) fn check_pair(source: &Endpoint, target: &Endpoint) -> Result<(), Job
     compare(source, target, &components(&named(source)), &components(&named(target)))
 }
 
-/// As [`check_pair`], with the links of this machine followed. Off the async threads and outside of every
-/// transaction: a folder on a mount that hangs must keep nobody from the store.
-pub(super) async fn check_places(source: &Endpoint, target: &Endpoint) -> Result<(), JobError> {
-    check_places_with(source, target, file::resolved, LOOK).await
+/// What jobs must keep out of: the data folder, but not the served tree in it.
+#[derive(Debug)]
+pub(super) struct Closed {
+    pub(super) data: PathBuf,
+    pub(super) tree: PathBuf,
+}
+
+impl Closed {
+    /// Is, holds or lies `place` in it? Links are followed already.
+    fn concerns(&self, place: &Path, resolve: fn(&Path) -> PathBuf) -> bool {
+        let (data, tree) = (resolve(&self.data), resolve(&self.tree));
+        data.starts_with(place) || (place.starts_with(&data) && !place.starts_with(&tree))
+    }
+}
+
+/// As [`check_pair`], with the links of this machine followed, and nothing that is `closed`. Off the async
+/// threads and outside of every transaction: a folder on a mount that hangs must keep nobody from the store.
+pub(super) async fn check_places(
+    source: &Endpoint,
+    target: &Endpoint,
+    closed: Option<Arc<Closed>>,
+) -> Result<(), JobError> {
+    check_places_with(source, target, closed, (file::resolved, LOOK)).await
 }
 
 async fn check_places_with(
     source: &Endpoint,
     target: &Endpoint,
-    resolve: fn(&Path) -> PathBuf,
-    patience: Duration,
+    closed: Option<Arc<Closed>>,
+    (resolve, patience): (fn(&Path) -> PathBuf, Duration),
 ) -> Result<(), JobError> {
     check_pair(source, target)?;
-    if !one_server(source, target) || source.protocol != Protocol::Local {
-        return Ok(());
-    }
-    let place = async |endpoint: &Endpoint| {
-        let root = PathBuf::from(OsString::from_vec(named(endpoint)));
-        match tokio::time::timeout(patience, task::blocking(move || resolve(&root))).await {
-            Ok(Ok(place)) => Ok(components(place.as_os_str().as_bytes())),
-            Ok(Err(_)) | Err(_) => Err(JobError::NoAnswer(endpoint.url())),
+    let mut places = Vec::new();
+    for endpoint in [source, target].into_iter().filter(|endpoint| endpoint.protocol == Protocol::Local) {
+        let (root, closed) = (PathBuf::from(OsString::from_vec(named(endpoint))), closed.clone());
+        let look = task::blocking(move || {
+            let place = resolve(&root);
+            (closed.is_some_and(|closed| closed.concerns(&place, resolve)), place)
+        });
+        match tokio::time::timeout(patience, look).await {
+            Ok(Ok((true, _))) => return Err(JobError::InDataFolder(endpoint.url())),
+            Ok(Ok((false, place))) => places.push(components(place.as_os_str().as_bytes())),
+            Ok(Err(_)) | Err(_) => return Err(JobError::NoAnswer(endpoint.url())),
         }
-    };
-    compare(source, target, &place(source).await?, &place(target).await?)
+    }
+    match places.as_slice() {
+        [from, to] => compare(source, target, from, to),
+        _ => Ok(()),
+    }
 }
 
 fn one_server(source: &Endpoint, target: &Endpoint) -> bool {
@@ -188,8 +214,28 @@ mod tests {
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&real, &link).unwrap();
         let local = |path: &Path| Endpoint::local(path.as_os_str().as_bytes());
-        let error = check_places(&local(&real), &local(&link.join("not/yet"))).await.unwrap_err();
+        let error = check_places(&local(&real), &local(&link.join("not/yet")), None).await.unwrap_err();
         assert!(matches!(error, JobError::TargetInside { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_data_folder_is_closed_and_the_tree_in_it_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("data/tree/legacy")).unwrap();
+        std::os::unix::fs::symlink(at("data"), at("link")).unwrap();
+        let closed = Arc::new(Closed { data: at("data"), tree: at("link/tree") });
+        let local = |name: &str| Endpoint::local(at(name).as_os_str().as_bytes());
+        let ftp = Endpoint::parse("ftp://h/").unwrap();
+        for inside in ["data", "link", "data/tls", "link/not-yet", "", "data/tree/../tls"] {
+            for (source, target) in [(&local(inside), &ftp), (&ftp, &local(inside))] {
+                let refused = check_places(source, target, Some(Arc::clone(&closed))).await;
+                assert!(matches!(refused, Err(JobError::InDataFolder(_))), "'{inside}': {refused:?}");
+            }
+        }
+        for open in ["data/tree", "link/tree/legacy", "data/tree/not-yet", "elsewhere", "data-2"] {
+            check_places(&ftp, &local(open), Some(Arc::clone(&closed))).await.unwrap();
+        }
     }
 
     #[tokio::test]
@@ -200,10 +246,10 @@ mod tests {
             path.to_path_buf()
         };
         let short = Duration::from_millis(20);
-        let error = check_places_with(&local("/srv/a"), &local("/srv/b"), hangs, short).await.unwrap_err();
+        let error = check_places_with(&local("/srv/a"), &local("/srv/b"), None, (hangs, short)).await.unwrap_err();
         assert!(error.to_string().contains("/srv/a") && error.to_string().contains("mount"), "{error}");
         let patient = Duration::from_secs(60);
-        check_places_with(&local("/srv/a"), &local("/srv/b"), hangs, patient).await.unwrap();
+        check_places_with(&local("/srv/a"), &local("/srv/b"), None, (hangs, patient)).await.unwrap();
     }
 
     #[test]

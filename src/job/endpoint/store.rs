@@ -85,7 +85,7 @@ pub(in crate::job) async fn create(
     let url = new.endpoint.url();
     let name = match &new.name {
         Some(name) => checked_name("endpoint", name)?,
-        None => url.clone(),
+        None => free_name(tx, url.clone()).await?,
     };
     let id = sqlx::query(
         "INSERT INTO endpoints (name, url, options, ad_hoc, created, changed) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
@@ -152,35 +152,93 @@ pub(in crate::job) async fn update(
     Ok(())
 }
 
-/// The id behind a reference, made or brought up to date when it is inline.
+/// The id behind a job's reference; `own` is what the job uses until now. An endpoint that other jobs use is
+/// never changed: what one job is told about trust and passwords holds for that job alone.
 pub(in crate::job) async fn resolve(
     tx: &mut WriteTx,
     by: Change<'_>,
     reference: &EndpointRef,
-    ad_hoc: bool,
+    own: Option<EndpointId>,
 ) -> Result<EndpointId, JobError> {
-    match reference {
-        EndpointRef::Stored(id) => Ok(get(&mut *tx, *id).await?.id),
-        EndpointRef::Inline(new) => {
-            let found: Option<i64> =
-                sqlx::query_scalar("SELECT id FROM endpoints WHERE url = ? AND ad_hoc = ? ORDER BY id LIMIT 1")
-                    .bind(new.endpoint.url())
-                    .bind(i64::from(ad_hoc))
-                    .fetch_optional(&mut **tx)
-                    .await?;
-            match found.map(EndpointId) {
-                Some(id) => {
-                    let mut new = new.clone();
-                    if ad_hoc {
-                        new.endpoint.password = None;
-                    }
-                    update(tx, by, id, &new).await?;
-                    Ok(id)
-                }
-                None => create(tx, by, new, ad_hoc).await,
-            }
+    let new = match reference {
+        EndpointRef::Stored(id) => return Ok(get(&mut *tx, *id).await?.id),
+        EndpointRef::Inline(new) => new,
+    };
+    if let Some(own) = own
+        && users(tx, own).await? <= 1
+    {
+        update(tx, by, own, new).await?;
+        return Ok(own);
+    }
+    for id in with_url(tx, new, false).await? {
+        if says_the_same(tx, by.vault, id, new).await? {
+            return Ok(id);
+        }
+        if users(tx, id).await? == 0 {
+            update(tx, by, id, new).await?;
+            return Ok(id);
         }
     }
+    let mut new = new.clone();
+    if let Some(own) = own
+        && new.endpoint.password.is_none()
+    {
+        let old = unsealed(&mut *tx, by.vault, own).await?;
+        new.endpoint.password = old.password.clone().filter(|_| same_login(&old, &new.endpoint));
+    }
+    create(tx, by, &new, false).await
+}
+
+/// The id of the endpoint of a one-shot mirror, made or brought up to date: every call brings all of it along.
+pub(in crate::job) async fn resolve_ad_hoc(
+    tx: &mut WriteTx,
+    by: Change<'_>,
+    endpoint: &Endpoint,
+) -> Result<EndpointId, JobError> {
+    let new = NewEndpoint::unnamed(Endpoint { password: None, ..endpoint.clone() });
+    match with_url(tx, &new, true).await?.first() {
+        Some(id) => {
+            update(tx, by, *id, &new).await?;
+            Ok(*id)
+        }
+        None => create(tx, by, &new, true).await,
+    }
+}
+
+async fn with_url(tx: &mut WriteTx, new: &NewEndpoint, ad_hoc: bool) -> Result<Vec<EndpointId>, DbError> {
+    let found: Vec<i64> = sqlx::query_scalar("SELECT id FROM endpoints WHERE url = ? AND ad_hoc = ? ORDER BY id")
+        .bind(new.endpoint.url())
+        .bind(i64::from(ad_hoc))
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok(found.into_iter().map(EndpointId).collect())
+}
+
+/// How many jobs that were not removed use it.
+async fn users(tx: &mut WriteTx, id: EndpointId) -> Result<i64, DbError> {
+    let count = "SELECT count(*) FROM jobs WHERE ?1 IN (source, target) AND removed IS NULL";
+    Ok(sqlx::query_scalar(count).bind(id.0).fetch_one(&mut **tx).await?)
+}
+
+/// Would `new` change nothing about the stored endpoint? Without a password it asks for the stored one.
+async fn says_the_same(tx: &mut WriteTx, vault: &Vault, id: EndpointId, new: &NewEndpoint) -> Result<bool, JobError> {
+    let stored = unsealed(&mut *tx, vault, id).await?;
+    let password = new.endpoint.password.as_ref();
+    Ok(stored.options == new.endpoint.options && (password.is_none() || password == stored.password.as_ref()))
+}
+
+/// `name`, with a number when somebody has it.
+async fn free_name(tx: &mut WriteTx, name: String) -> Result<String, DbError> {
+    let mut free = name.clone();
+    for number in 2.. {
+        let taken: Option<i64> =
+            sqlx::query_scalar("SELECT 1 FROM endpoints WHERE name = ?").bind(&free).fetch_optional(&mut **tx).await?;
+        if taken.is_none() {
+            break;
+        }
+        free = format!("{name} ({number})");
+    }
+    Ok(free)
 }
 
 /// Removes an endpoint that no job uses.

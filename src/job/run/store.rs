@@ -157,6 +157,40 @@ pub(in crate::job) async fn outdated(
     Ok(ids.into_iter().map(RunId).collect())
 }
 
+/// Removes rows of runs that are over: those beyond the last `keeps` of their job, or ended before `since`. Skipped
+/// starts are counted for themselves. The last run of a job that is still there stays, its last complete one too, and
+/// every run whose items are still needed. At most `limit` at once; returns how many went.
+pub(in crate::job) async fn remove_outdated(
+    db: &Db,
+    keeps: usize,
+    since: Timestamp,
+    limit: usize,
+) -> Result<usize, DbError> {
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let mut tx = db.write().await?;
+    let old: Vec<i64> = sqlx::query_scalar(
+        "SELECT r.id FROM (SELECT id, job, ended,
+             row_number() OVER (PARTITION BY job, state = 'skipped' ORDER BY id DESC) AS place,
+             max(CASE WHEN state = 'done' THEN id END) OVER (PARTITION BY job) AS good
+             FROM runs WHERE state IN ('done', 'incomplete', 'failed', 'cancelled', 'skipped')) r
+         JOIN jobs j ON j.id = r.job
+         WHERE (r.place > ?1 OR r.ended < ?2) AND (j.removed IS NOT NULL OR (r.place > 1 AND r.id IS NOT r.good))
+         AND NOT EXISTS (SELECT 1 FROM items WHERE run = r.id) ORDER BY r.id LIMIT ?3",
+    )
+    .bind(number(keeps))
+    .bind(since.as_microsecond())
+    .bind(number(limit))
+    .fetch_all(&mut *tx)
+    .await?;
+    for run in &old {
+        for sql in ["UPDATE runs SET blocked_by = NULL WHERE blocked_by = ?", "DELETE FROM runs WHERE id = ?"] {
+            sqlx::query(sql).bind(run).execute(&mut *tx).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(old.len())
+}
+
 /// Queues a run.
 pub(in crate::job) async fn enqueue(
     tx: &mut WriteTx,

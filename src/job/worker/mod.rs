@@ -110,14 +110,37 @@ impl Worker {
     /// Beside the looks: removing millions of rows must not delay a start.
     async fn tidy(&self) {
         while !self.tasks.is_stopped() {
+            if let Err(error) = self.clear_removed().await {
+                tracing::warn!(error = %error, "what removed jobs left behind was not looked for; it is tried again");
+            }
             if let Err(error) = self.jobs.tidy().await {
                 tracing::warn!(error = %error, "old lists of runs were not removed; it is tried again");
             }
             tokio::select! {
                 () = self.tasks.stopped() => {}
                 () = tokio::time::sleep(history::EVERY) => {}
+                () = self.jobs.left_behind.notified() => {}
             }
         }
+    }
+
+    /// Removes the parts that removed jobs left in their targets. A target that does not answer keeps them until
+    /// another time.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn clear_removed(&self) -> Result<(), JobError> {
+        for id in definitions::removed_with_parts(self.jobs.db.read()).await? {
+            let job = self.jobs.get(id).await?;
+            let target = self.jobs.unsealed(job.target.id).await?;
+            match self.engine.clear(id, target).await {
+                Ok(parts) => tracing::info!(job.id = %id, parts, "parts of a removed job were removed"),
+                Err(failure) => {
+                    tracing::warn!(job.id = %id, error = %failure, "parts of a removed job stay for now");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Who this worker is in the rows of its runs.

@@ -15,8 +15,8 @@ use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
 
 pub(super) use store::{
     Candidate, Intent, Item, NewItem, bury, called_missing, candidates, count_paths, file_known, forget_all, intended,
-    leftover_parts, missing_examples, plan_items, remember, still_open, sweep_tombstones, totals, unbury, unlink_parts,
-    vanished_names,
+    leftover_parts, missing_examples, parts_of, plan_items, publishing, remember, still_open, sweep_tombstones, totals,
+    unbury, unlink_parts, vanished_names,
 };
 
 /// Changes that may wait; more make those wait who bring them.
@@ -57,6 +57,10 @@ pub(super) enum Change {
     Confirmed { item: ItemId, offset: u64 },
     /// The part holds all of the version with this digest.
     Verified { item: ItemId, digest: Digest, size: u64 },
+    /// The part is about to change places with what lies in the item's place.
+    Replacing { item: ItemId },
+    /// What lay there is put away.
+    PutAway { item: ItemId, event: Option<Event> },
     /// A try failed and is followed by another.
     Tried { item: ItemId, attempt: Attempt, fault: Fault, retry_at: Timestamp },
     /// A try failed and was the last in this run.
@@ -69,6 +73,8 @@ pub(super) enum Change {
     Dropped { run: RunId, path: RelPath },
     /// A directory is there that this run meant to make.
     DirMade { run: RunId, file: Box<FileRow>, event: Event },
+    /// A file has the mode that this run meant to give it.
+    ModeSet { run: RunId, path: RelPath, event: Event },
     /// Under its name in the target.
     Published { item: ItemId, action: Action, attempt: Option<Attempt>, file: Box<FileRow>, events: Vec<Event> },
     /// A file of the target is in the trash, because the source no longer has it.

@@ -1,6 +1,7 @@
 //! The journal in the tables `items`, `attempts`, `files` and `tombstones`.
 
 use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use tokio::time::Instant;
 
@@ -19,6 +20,7 @@ use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
     pub id: ItemId,
+    pub run: RunId,
     pub path: RelPath,
     pub target: RelPath,
     pub state: ItemState,
@@ -96,37 +98,56 @@ pub(crate) async fn plan_items(
     Ok(())
 }
 
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, run, path, target, state, action, size, mtime, mtime_precision, mtime_told, unique_fact, mode, ",
+            "part, confirmed, sha256, attempts FROM items ",
+            $tail
+        )
+    };
+}
+
 /// The next files to move after `after`, in the order of the plan.
 pub(crate) async fn still_open(db: &Db, run: RunId, after: ItemId, limit: i64) -> Result<Vec<Item>, DbError> {
-    let rows = sqlx::query(
-        "SELECT id, path, target, state, action, size, mtime, mtime_precision, mtime_told, unique_fact, mode, part, \
-         confirmed, sha256, attempts FROM items WHERE run = ? AND id > ? AND kind = 0 AND state IN ('planned', 'transferring', 'verified') \
-         AND action IN ('copy', 'replace', 'adopt') ORDER BY id LIMIT ?",
-    )
+    let rows = sqlx::query(select!(
+        "WHERE run = ? AND id > ? AND kind = 0 AND state IN ('planned', 'transferring', 'verified') \
+         AND action IN ('copy', 'replace', 'adopt') ORDER BY id LIMIT ?"
+    ))
     .bind(run.0)
     .bind(after.0)
     .bind(limit)
     .fetch_all(db.read())
     .await?;
-    rows.iter()
-        .map(|row| {
-            let word: String = row.try_get("state")?;
-            Ok(Item {
-                id: ItemId(row.try_get("id")?),
-                path: path(row.try_get("path")?)?,
-                target: path(row.try_get("target")?)?,
-                state: ItemState::of(&word).ok_or_else(|| unreadable(word))?,
-                replaces: row.try_get::<String, _>("action")? != Action::Copy.as_str(),
-                listed: version(row, ["size", "mtime", "mtime_precision", "mtime_told"], Some("unique_fact"))?,
-                mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|m| u32::try_from(m).ok()),
-                part: row.try_get::<Option<Vec<u8>>, _>("part")?.map(|bytes| path(&bytes)).transpose()?,
-                confirmed: length(row.try_get("confirmed")?)?,
-                digest: digest(row.try_get("sha256")?)?,
-                attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
-                seen: None,
-            })
-        })
-        .collect()
+    rows.iter().map(item).collect()
+}
+
+/// Files of any run of the job whose part was about to change places when the process died.
+pub(crate) async fn publishing(db: &Db, job: JobId) -> Result<Vec<Item>, DbError> {
+    let rows = sqlx::query(select!("WHERE job = ? AND part IS NOT NULL AND state = 'publishing' ORDER BY id"))
+        .bind(job.0)
+        .fetch_all(db.read())
+        .await?;
+    rows.iter().map(item).collect()
+}
+
+fn item(row: &SqliteRow) -> Result<Item, DbError> {
+    let word: String = row.try_get("state")?;
+    Ok(Item {
+        id: ItemId(row.try_get("id")?),
+        run: RunId(row.try_get("run")?),
+        path: path(row.try_get("path")?)?,
+        target: path(row.try_get("target")?)?,
+        state: ItemState::of(&word).ok_or_else(|| unreadable(word))?,
+        replaces: row.try_get::<String, _>("action")? != Action::Copy.as_str(),
+        listed: version(row, ["size", "mtime", "mtime_precision", "mtime_told"], Some("unique_fact"))?,
+        mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|m| u32::try_from(m).ok()),
+        part: row.try_get::<Option<Vec<u8>>, _>("part")?.map(|bytes| path(&bytes)).transpose()?,
+        confirmed: length(row.try_get("confirmed")?)?,
+        digest: digest(row.try_get("sha256")?)?,
+        attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
+        seen: None,
+    })
 }
 
 /// Stores one change and adds its audit entries to `events`.
@@ -168,6 +189,11 @@ pub(super) async fn apply(
                 .execute(tx)
                 .await?;
         }
+        Change::Replacing { item } => set_state(tx, item, ItemState::Publishing, now).await?,
+        Change::PutAway { item, event } => {
+            set_state(tx, item, ItemState::Verified, now).await?;
+            events.extend(event);
+        }
         Change::Tried { item, attempt, fault, retry_at } => {
             add_attempt(tx, item, &attempt, Some(&fault), Some(retry_at)).await?;
             end_try(tx, item, None, Some(&fault), now).await?;
@@ -199,13 +225,12 @@ pub(super) async fn apply(
                 .await?;
         }
         Change::DirMade { run, file, event } => {
-            sqlx::query("UPDATE items SET state = 'published', at = ? WHERE run = ? AND path = ?")
-                .bind(now)
-                .bind(run.0)
-                .bind(file.path.as_bytes())
-                .execute(&mut *tx)
-                .await?;
+            end_noted(tx, run, &file.path, now).await?;
             remember(tx, job, run, at, &file).await?;
+            events.push(event);
+        }
+        Change::ModeSet { run, path, event } => {
+            end_noted(tx, run, &path, now).await?;
             events.push(event);
         }
         Change::Published { item, action, attempt, file, events: mut audited } => {
@@ -223,6 +248,26 @@ pub(super) async fn apply(
             events.push(event);
         }
     }
+    Ok(())
+}
+
+async fn end_noted(tx: &mut SqliteConnection, run: RunId, at: &RelPath, now: i64) -> Result<(), DbError> {
+    sqlx::query("UPDATE items SET state = 'published', at = ? WHERE run = ? AND path = ?")
+        .bind(now)
+        .bind(run.0)
+        .bind(at.as_bytes())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+async fn set_state(tx: &mut SqliteConnection, item: ItemId, state: ItemState, now: i64) -> Result<(), DbError> {
+    sqlx::query("UPDATE items SET state = ?, at = ? WHERE id = ?")
+        .bind(state.as_str())
+        .bind(now)
+        .bind(item.0)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -278,26 +323,34 @@ async fn note_trash(
 #[derive(Debug)]
 pub(crate) struct Intent {
     pub run: RunId,
+    /// In the source.
     pub path: RelPath,
     pub target: RelPath,
     pub is_dir: bool,
+    /// Permission bits in the source.
+    pub mode: Option<u32>,
 }
 
 /// What an earlier start of this run, or an earlier run of the job, was about to do when it ended.
 pub(crate) async fn intended(db: &Db, job: JobId, run: RunId, action: Action) -> Result<Vec<Intent>, DbError> {
-    let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
-        "SELECT run, path, target, kind FROM items WHERE job = ?1 AND run <= ?2 AND action = ?3 AND state = 'planned' \
-         AND action IN ('trash', 'make-dir') ORDER BY id LIMIT 5000",
+    let rows = sqlx::query(
+        "SELECT run, path, target, kind, mode FROM items WHERE job = ?1 AND run <= ?2 AND action = ?3 \
+         AND state = 'planned' AND action IN ('trash', 'make-dir', 'set-mode') ORDER BY id LIMIT 5000",
     )
     .bind(job.0)
     .bind(run.0)
     .bind(action.as_str())
     .fetch_all(db.read())
     .await?;
-    rows.into_iter()
-        .map(|(run, at, target, kind)| {
-            let is_dir = codes::kind(kind) == Kind::Dir;
-            Ok(Intent { run: RunId(run), path: path(&at)?, target: path(&target)?, is_dir })
+    rows.iter()
+        .map(|row| {
+            Ok(Intent {
+                run: RunId(row.try_get("run")?),
+                path: path(row.try_get("path")?)?,
+                target: path(row.try_get("target")?)?,
+                is_dir: codes::kind(row.try_get("kind")?) == Kind::Dir,
+                mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|mode| u32::try_from(mode).ok()),
+            })
         })
         .collect()
 }
@@ -319,7 +372,9 @@ async fn end_try(
     now: i64,
 ) -> Result<(), DbError> {
     sqlx::query(
-        "UPDATE items SET attempts = attempts + 1, state = coalesce(?, state), fault_kind = ?, fault = ?, at = ? WHERE id = ?",
+        // Somebody's file may lie under the part's name still: the next start has to look.
+        "UPDATE items SET attempts = attempts + 1, state = CASE WHEN state = 'publishing' THEN state ELSE coalesce(?, state) END, \
+         fault_kind = ?, fault = ?, at = ? WHERE id = ?",
     )
     .bind(state.map(ItemState::as_str))
     .bind(fault.map(|f| f.kind.as_str()))
@@ -576,13 +631,26 @@ pub(crate) async fn leftover_parts(db: &Db, job: JobId, run: RunId) -> Result<Ve
     rows.into_iter().map(|(id, part)| Ok((ItemId(id), path(&part)?))).collect()
 }
 
+/// Items of a job that have a part, and whether another job knows a part of the same name.
+pub(crate) async fn parts_of(db: &Db, job: JobId, after: ItemId, limit: i64) -> Result<Vec<(Item, bool)>, DbError> {
+    let rows = sqlx::query(
+        "SELECT *, EXISTS (SELECT 1 FROM items AS other WHERE other.part = items.part AND other.job <> items.job) \
+         AS is_shared FROM items WHERE job = ? AND part IS NOT NULL AND id > ? ORDER BY id LIMIT ?",
+    )
+    .bind(job.0)
+    .bind(after.0)
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.iter().map(|row| Ok((item(row)?, row.try_get::<i64, _>("is_shared")? == 1))).collect()
+}
+
 /// Unlinks items from parts that are gone.
-pub(crate) async fn unlink_parts(db: &Db, items: &[ItemId]) -> Result<(), DbError> {
-    let mut tx = db.write().await?;
+pub(crate) async fn unlink_parts(tx: &mut SqliteConnection, items: &[ItemId]) -> Result<(), DbError> {
     for item in items {
         sqlx::query("UPDATE items SET part = NULL, confirmed = 0 WHERE id = ?").bind(item.0).execute(&mut *tx).await?;
     }
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
 /// What became of a run's items.
@@ -599,6 +667,7 @@ pub(crate) struct ItemTotals {
     pub vanished: u64,
     pub trashed: u64,
     pub dirs_made: u64,
+    pub modes_set: u64,
 }
 
 /// Counts a run's items.
@@ -621,6 +690,7 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
                 }
                 Action::Adopt => totals.adopted += count,
                 Action::Keep => totals.kept += count,
+                Action::SetMode => totals.modes_set += count,
                 Action::MakeDir => totals.dirs_made += count,
                 Action::Trash if kind == 0 => totals.trashed += count,
                 _ => {}
@@ -629,11 +699,13 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
             ItemState::Skipped => match action {
                 Action::Skip => totals.skipped += count,
                 Action::Copy | Action::Replace | Action::Adopt | Action::Keep => totals.vanished += count,
-                Action::MakeDir | Action::Trash | Action::Refuse => {}
+                Action::SetMode | Action::MakeDir | Action::Trash | Action::Refuse => {}
             },
             // A deletion that was meant and not done is no missing file.
             _ if action == Action::Trash => {}
-            ItemState::Planned | ItemState::Transferring | ItemState::Verified => totals.open += count,
+            ItemState::Planned | ItemState::Transferring | ItemState::Verified | ItemState::Publishing => {
+                totals.open += count;
+            }
         }
     }
     Ok(totals)

@@ -308,7 +308,8 @@ pub(crate) async fn merged(
          f.kind AS f_kind, f.size AS f_size, f.mtime AS f_mtime, f.mtime_precision AS f_precision, f.mtime_told AS f_told, \
          f.unique_fact AS f_unique, f.listed_mtime, f.listed_precision, f.listed_told, f.listed_unique, \
          f.target_size, f.target_mtime, f.proven, f.run AS f_run, f.at AS f_at, \
-         t.kind AS t_kind, t.size AS t_size, t.mtime AS t_mtime, t.mtime_precision AS t_precision, t.mtime_told AS t_told \
+         t.kind AS t_kind, t.size AS t_size, t.mtime AS t_mtime, t.mtime_precision AS t_precision, t.mtime_told AS t_told, \
+         t.mode AS t_mode \
          FROM scan s LEFT JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) AND f.target = s.path \
          LEFT JOIN scan t ON t.run = ?2 AND t.side = 1 AND t.path = s.path \
          WHERE s.run = ?2 AND s.side = 0 AND s.path > ?3 AND s.listing <> ?5 ORDER BY s.path LIMIT ?4",
@@ -353,6 +354,7 @@ fn merged_row(row: &SqliteRow) -> Result<Merged, DbError> {
         Some(kind) => Some(There {
             kind: codes::kind(kind),
             version: version(row, ["t_size", "t_mtime", "t_precision", "t_told"], None)?,
+            mode: row.try_get::<Option<i64>, _>("t_mode")?.and_then(|m| u32::try_from(m).ok()),
         }),
     };
     Ok(Merged { seen, known, there })

@@ -152,6 +152,90 @@ async fn modes_of_files_and_folders_are_kept() {
 }
 
 #[tokio::test]
+async fn a_full_target_is_said_at_once_and_ends_the_run() {
+    let (lab, source, target) = (Lab::new().await, Memory::new(), Memory::new());
+    source.put(&path("big"), vec![7; 3 << 20]);
+    target.script(|_| ());
+    lab.go((1, 1), &source, &target, quick()).await;
+    let write = target.log().iter().position(|step| step.starts_with("write-next")).unwrap() as u64 + 1;
+    let target = Memory::new();
+    let full = Fault::new(Phase::Transfer, FaultKind::DiskFull, "writing: no space left: make room");
+    target.script(|s| s.fail_from = Some((write, full)));
+    let progress = Arc::new(Progress::new());
+    let going = run(lab.order((2, 2), &source, &target, quick()), Arc::clone(&progress), CancellationToken::new());
+    let going = tokio::spawn(going);
+    let mut said = None;
+    while said.is_none() && !going.is_finished() {
+        said = progress.snapshot().waits_for;
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(said.is_some_and(|said| said.contains("no space left")), "nobody was told while it waited");
+    let summary = going.await.unwrap().unwrap();
+    let Ended::GaveUp { fault } = &summary.ended else { panic!("{summary:?}") };
+    assert!(fault.message.contains("about 3 MiB are still to be written"), "{fault}");
+    assert_eq!(progress.snapshot().waits_for, None, "nobody waits any more");
+    target.script(|s| s.fail_from = None);
+    assert!(lab.go((2, 2), &source, &target, quick()).await.complete);
+    assert_eq!(content(&source), content(&target));
+}
+
+#[tokio::test]
+async fn a_mode_alone_is_set_without_copying() {
+    let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+    assert!(lab.go((1, 1), &source, &target, quick()).await.complete);
+    let chmod = |mode: u32| {
+        let node = source.tree()[&path("a.txt")].clone();
+        source.put_node(&path("a.txt"), Node { mode, ..node });
+    };
+    chmod(0o600);
+    let (sender, mut steps) = tokio::sync::mpsc::channel(100);
+    let order = lab.order((1, 2), &source, &target, Policy { dry_run: true, ..quick() });
+    let dry = run(order, Arc::new(Progress::with_plan(sender)), CancellationToken::new()).await.unwrap();
+    let told = steps.try_recv().unwrap();
+    assert_eq!((told.action, told.path), ("set-mode", path("a.txt")));
+    assert!(told.why.unwrap().contains("0600") && steps.try_recv().is_err());
+    assert_eq!((dry.counts.modes_set, target.tree()[&path("a.txt")].mode), (1, 0o644));
+
+    source.script(|_| ());
+    let summary = lab.go((1, 3), &source, &target, quick()).await;
+    assert!(summary.complete && summary.verified, "{summary:?}");
+    let counts = summary.counts;
+    assert_eq!((counts.files_published, counts.files_unchanged, counts.modes_set), (0, 4, 1), "{summary:?}");
+    assert_eq!(target.tree()[&path("a.txt")].mode, 0o600);
+    assert!(!source.log().iter().any(|step| step.starts_with("read")), "{:?}", source.log());
+
+    // Set by a process that was killed before it could say so: said once by the next.
+    chmod(0o640);
+    target.script(|_| ());
+    lab.go((1, 4), &source, &target, quick()).await;
+    let set = target.log().iter().position(|step| step == "set-attributes a.txt").unwrap() as u64 + 1;
+    chmod(0o604);
+    target.script(|s| s.unheard_from = Some((set, Fault::new(Phase::Login, FaultKind::Auth, "killed"))));
+    lab.go((1, 5), &source, &target, quick()).await;
+    target.script(|s| s.unheard_from = None);
+    let last = lab.go((1, 5), &source, &target, quick()).await;
+    assert!(last.complete && last.counts.modes_set == 1, "{last:?}");
+    assert_eq!(target.tree()[&path("a.txt")].mode, 0o604);
+    let log = AuditLog::new(lab.db.clone(), Arc::new(SystemClock));
+    let records = log.page(&Filter { limit: 1000, ..Filter::default() }).await.unwrap();
+    assert_eq!(audited(&records, "mode-set"), 3);
+}
+
+#[tokio::test]
+async fn a_time_alone_is_set_on_the_file_that_is_there() {
+    let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+    assert!(lab.go((1, 1), &source, &target, quick()).await.complete);
+    source.put(&path("a.txt"), "alpha");
+    target.script(|_| ());
+    let summary = lab.go((1, 2), &source, &target, quick()).await;
+    assert!(summary.complete && summary.verified, "{summary:?}");
+    assert_eq!(content(&source), content(&target));
+    let moved = |step: &String| step.starts_with("rename") || step.starts_with("exchange");
+    assert!(!target.log().iter().any(moved), "{:?}", target.log());
+    assert_eq!(lab.go((1, 3), &source, &target, quick()).await.counts.files_unchanged, 4);
+}
+
+#[tokio::test]
 async fn a_listing_that_broke_off_leaves_nothing_behind() {
     let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
     source.script(|_| ());

@@ -10,6 +10,7 @@ pub mod fault;
 pub mod features;
 mod lister;
 pub mod listing;
+mod looks;
 pub mod passive;
 pub mod pool;
 mod remote;

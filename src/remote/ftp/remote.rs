@@ -1,5 +1,6 @@
 //! The endpoint as a [`Remote`].
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,6 +10,7 @@ use jiff::tz::TimeZone;
 use super::fault;
 use super::lister::{FtpLister, Style};
 use super::listing::{parse_facts, parse_time};
+use super::looks::{Asked, Looks};
 use super::pool::{Lease, Pool};
 use super::reply::Reply;
 use super::sink::FtpSink;
@@ -22,6 +24,7 @@ pub struct FtpRemote {
     pool: Arc<Pool>,
     /// The endpoint's root as the server knows it, without a slash at its end.
     base: Vec<u8>,
+    looks: Looks,
 }
 
 impl FtpRemote {
@@ -39,7 +42,7 @@ impl FtpRemote {
             b"" => trimmed(&home).to_vec(),
             root => [trimmed(&home), b"/", root].concat(),
         };
-        let remote = Self { pool, base };
+        let remote = Self { pool, base, looks: Looks::default() };
         let folder = remote.absolute(&RelPath::root());
         let went = lease.session()?.go(&folder).await;
         match went {
@@ -146,31 +149,49 @@ impl FtpRemote {
         }
     }
 
-    /// The only proof that something is missing: a complete listing of its folder without it.
+    /// The only proof that something is missing: a complete listing of its folder without it. One listing
+    /// answers all who wait for it: see [`Looks`].
     async fn stat_by_listing(&self, path: &RelPath, name: &Name) -> Result<Option<Entry>, Fault> {
         let parent = path.parent().unwrap_or_default();
-        let mut lister = match FtpLister::open(Arc::clone(&self.pool), &self.absolute(&parent)).await {
+        self.looks.at(&parent, name, |all| self.answer_all(&parent, all)).await
+    }
+
+    async fn answer_all(&self, folder: &RelPath, all: Vec<Asked>) {
+        let names = all.iter().map(|asked| asked.name.clone()).collect();
+        let found = self.find(folder, &names).await;
+        for asked in all {
+            let seen = match &found {
+                Err(fault) => Err(fault.clone()),
+                Ok((entries, whole)) => match entries.get(&asked.name) {
+                    None if !whole => Err(cannot_tell(&folder.join(&asked.name))),
+                    entry => Ok(entry.cloned()),
+                },
+            };
+            asked.answer(seen);
+        }
+    }
+
+    /// Those of `names` that the folder has, and whether the others are missing for certain.
+    async fn find(&self, folder: &RelPath, names: &BTreeSet<Name>) -> Result<(BTreeMap<Name, Entry>, bool), Fault> {
+        let mut found = BTreeMap::new();
+        let mut lister = match FtpLister::open(Arc::clone(&self.pool), &self.absolute(folder)).await {
             Ok(lister) => Box::new(lister),
             // Servers say the same 550 to a folder that is missing and to one that is closed: look one higher.
-            Err(fault) if fault.evidence.code == Some(550) && !parent.is_root() => {
-                return match Box::pin(self.stat(&parent)).await? {
+            Err(fault) if fault.evidence.code == Some(550) && !folder.is_root() => {
+                return match Box::pin(self.stat(folder)).await? {
                     Some(entry) if entry.kind == EntryKind::Dir => Err(fault),
-                    _ => Ok(None),
+                    _ => Ok((found, true)),
                 };
             }
             Err(fault) => return Err(fault),
         };
-        let mut found = None;
         while let Some(batch) = lister.next().await? {
-            found = found.or_else(|| batch.into_iter().find(|entry| entry.name == *name));
+            for entry in batch.into_iter().filter(|entry| names.contains(&entry.name)) {
+                found.entry(entry.name.clone()).or_insert(entry);
+            }
         }
         let completeness = lister.finish().await?;
-        if found.is_none() && !completeness.is_proven() {
-            let why =
-                format!("cannot tell whether {} is there: the listing of its folder may be incomplete", path.display());
-            return Err(Fault::new(Phase::Command, FaultKind::Incomplete, why));
-        }
-        Ok(found)
+        Ok((found, completeness.is_proven()))
     }
 
     async fn set_mtime(&self, path: &RelPath, mtime: Mtime) -> Result<(), Fault> {
@@ -212,7 +233,7 @@ impl Remote for FtpRemote {
             set_mtime: features.mfmt || self.sets_by_mdtm(),
             set_mode: false,
             digest: features.xsha256,
-            atomic_rename: true,
+            exchange: false,
             parallel: u16::try_from(self.pool.limit()).unwrap_or(u16::MAX),
         }
     }
@@ -271,7 +292,12 @@ impl Remote for FtpRemote {
         Ok(())
     }
 
+    /// RNTO (RFC 959 section 4.1.3) replaces what lies there on most servers and cannot be told not to: the look
+    /// before it is all that can be done, and a file that appears in between is lost.
     async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+        if self.stat(to).await?.is_some() {
+            return Err(Fault::new(Phase::Publish, FaultKind::Exists, format!("{} is there already", to.display())));
+        }
         let what = format!("renaming {} to {}", from.display(), to.display());
         let mut lease = self.pool.lease().await?;
         let session = lease.session()?;
@@ -375,6 +401,11 @@ pub async fn size(pool: &Arc<Pool>, path: &[u8]) -> Result<Option<u64>, Fault> {
         return Err(fault::of_reply(Phase::Command, "asking for the size", &reply));
     }
     Ok((reply.class() == 2).then(|| reply.last_text().trim().parse().ok()).flatten())
+}
+
+fn cannot_tell(path: &RelPath) -> Fault {
+    let why = format!("cannot tell whether {} is there: the listing of its folder may be incomplete", path.display());
+    Fault::new(Phase::Command, FaultKind::Incomplete, why)
 }
 
 fn trimmed(path: &[u8]) -> &[u8] {

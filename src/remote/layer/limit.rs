@@ -103,6 +103,10 @@ impl Remote for Limited {
         self.inner.rename(from, to).await
     }
 
+    async fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<(), Fault> {
+        self.inner.exchange(one, other).await
+    }
+
     async fn remove_file(&self, path: &RelPath) -> Result<(), Fault> {
         self.inner.remove_file(path).await
     }
@@ -115,8 +119,8 @@ impl Remote for Limited {
         self.inner.make_dir(path).await
     }
 
-    async fn trash(&self, path: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
-        self.inner.trash(path, batch).await
+    async fn trash(&self, path: &RelPath, of: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
+        self.inner.trash(path, of, batch).await
     }
 
     async fn sync_dir(&self, dir: &RelPath) -> Result<(), Fault> {

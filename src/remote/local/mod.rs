@@ -103,7 +103,7 @@ impl Remote for Local {
             set_mtime: true,
             set_mode: true,
             digest: true,
-            atomic_rename: true,
+            exchange: true,
             parallel: 16,
         }
     }
@@ -152,7 +152,12 @@ impl Remote for Local {
 
     async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
         let from = from.clone();
-        self.on(Phase::Publish, to, move |view, to| view.rename(&from, to, Replace::Yes)).await
+        self.on(Phase::Publish, to, move |view, to| view.rename(&from, to, Replace::No)).await
+    }
+
+    async fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<(), Fault> {
+        let one = one.clone();
+        self.on(Phase::Publish, other, move |view, other| view.exchange(&one, other)).await
     }
 
     async fn sync_dir(&self, dir: &RelPath) -> Result<(), Fault> {
@@ -178,9 +183,9 @@ impl Remote for Local {
         .await
     }
 
-    async fn trash(&self, path: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
-        let batch = batch.display().into_owned();
-        self.on(Phase::Publish, path, move |view, path| view.trash(path, &batch)).await
+    async fn trash(&self, path: &RelPath, of: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
+        let (of, batch) = (of.clone(), batch.display().into_owned());
+        self.on(Phase::Publish, path, move |view, path| view.trash(path, &of, &batch)).await
     }
 
     async fn close(&self) {}

@@ -26,6 +26,13 @@ pub struct Script {
     pub fail_from: Option<(u64, Fault)>,
     /// At the step with this number somebody else removes this file.
     pub gone_at: Option<(u64, RelPath)>,
+    /// At the step with this number somebody else puts this file there, with this content.
+    pub put_at: Option<(u64, RelPath, Vec<u8>)>,
+    /// The step with this number is done, but nobody hears of it, and every later one fails so: to those who
+    /// ask, this is a process that was killed.
+    pub unheard_from: Option<(u64, Fault)>,
+    /// Names cannot change places in one step.
+    pub no_exchange: bool,
     /// Directories whose listing is doubtful.
     pub doubtful: BTreeMap<RelPath, Doubt>,
     /// Directories that cannot be listed.
@@ -53,6 +60,9 @@ impl Default for Script {
             fail_at: None,
             fail_from: None,
             gone_at: None,
+            put_at: None,
+            unheard_from: None,
+            no_exchange: false,
             doubtful: BTreeMap::new(),
             unreadable: BTreeSet::new(),
             told_size: BTreeMap::new(),
@@ -169,6 +179,13 @@ impl Memory {
         if let Some((_, gone)) = state.script.gone_at.take_if(|(at, _)| *at == step) {
             state.nodes.remove(&gone);
         }
+        if let Some((_, at, data)) = state.script.put_at.take_if(|(at, ..)| *at == step) {
+            let mtime = state.tick();
+            state.nodes.insert(at, Node { kind: EntryKind::File, data, mtime, mode: 0o644 });
+        }
+        if let Some((_, fault)) = state.script.unheard_from.as_ref().filter(|(at, _)| *at < step) {
+            return Err(fault.clone());
+        }
         if let Some((_, fault)) = state.script.fail_at.as_ref().filter(|(at, _)| *at == step) {
             return Err(fault.clone());
         }
@@ -207,6 +224,14 @@ impl State {
         Timestamp::from_second(OLD + self.clock).unwrap_or_default()
     }
 
+    /// The answer to a step that changed something.
+    fn answer(&self) -> Result<(), Fault> {
+        match &self.script.unheard_from {
+            Some((at, fault)) if *at <= self.steps => Err(fault.clone()),
+            _ => Ok(()),
+        }
+    }
+
     fn entry(&self, path: &RelPath, node: &Node) -> Option<Entry> {
         let size = match self.script.told_size.get(path) {
             Some(told) => *told,
@@ -238,7 +263,7 @@ impl Remote for Memory {
             set_mtime: true,
             set_mode: true,
             digest: true,
-            atomic_rename: true,
+            exchange: true,
             parallel: 4,
         }
     }
@@ -312,12 +337,15 @@ impl Remote for Memory {
         let node = state.nodes.get_mut(path).ok_or_else(|| missing(Phase::Publish, path))?;
         node.mtime = mtime.map_or(node.mtime, |m| m.at);
         node.mode = mode.unwrap_or(node.mode);
-        Ok(())
+        state.answer()
     }
 
     async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
         let mut state = self.step("rename", to)?;
         state.need_parent(to)?;
+        if state.nodes.contains_key(to) {
+            return Err(Fault::new(Phase::Publish, FaultKind::Exists, format!("{} is there already", to.display())));
+        }
         let node = state.nodes.remove(from).ok_or_else(|| missing(Phase::Publish, from))?;
         let below: Vec<_> = state.nodes.keys().filter(|path| path.starts_with(from)).cloned().collect();
         for path in below {
@@ -327,7 +355,19 @@ impl Remote for Memory {
             }
         }
         state.nodes.insert(to.clone(), node);
-        Ok(())
+        state.answer()
+    }
+
+    async fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<(), Fault> {
+        let mut state = self.step("exchange", other)?;
+        if state.script.no_exchange {
+            return Err(Fault::new(Phase::Publish, FaultKind::Unsupported, "names cannot change places here"));
+        }
+        let held = |at: &RelPath| state.nodes.get(at).cloned().ok_or_else(|| missing(Phase::Publish, at));
+        let (first, second) = (held(one)?, held(other)?);
+        state.nodes.insert(one.clone(), second);
+        state.nodes.insert(other.clone(), first);
+        state.answer()
     }
 
     async fn remove_file(&self, path: &RelPath) -> Result<(), Fault> {
@@ -337,7 +377,7 @@ impl Remote for Memory {
             Some(true) => Err(Fault::new(Phase::Command, FaultKind::Exists, "a directory is not removed like a file")),
             Some(false) => {
                 state.nodes.remove(path);
-                Ok(())
+                state.answer()
             }
         }
     }

@@ -14,18 +14,20 @@ use dav_server::fs::{
     DavDirEntry, DavFile, DavFileSystem, DavMetaData, DavProp, FsError, FsFuture, FsStream, OpenOptions, ReadDirMeta,
 };
 use futures_util::stream;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::fs_types::{DirItem, Incoming, Meta};
+use super::locks::Locks;
 use super::properties::Properties;
 use super::request::Intent;
-use super::status::fs_error;
+use super::status::{Verdict, fs_error};
+use super::terms;
 use crate::audit::Event;
 use crate::model::{EntryKind, RelPath};
-use crate::serve::files::Upload;
+use crate::serve::files::{Claims as _, Upload};
 use crate::serve::http::Guest;
 use crate::task;
-use crate::tree::{DirReader, Replace, Stat, View};
+use crate::tree::{DirReader, Fate, Replace, Stat, View};
 
 /// Directory entries per trip to the file system.
 const BATCH: usize = 256;
@@ -39,6 +41,9 @@ pub(super) struct Inner {
     pub(super) guest: Guest,
     pub(super) properties: Properties,
     pub(super) intent: Intent,
+    pub(super) verdict: Verdict,
+    pub(super) headers: HeaderMap,
+    pub(super) locks: Locks,
 }
 
 fn rel(path: &DavPath) -> Result<RelPath, FsError> {
@@ -70,7 +75,14 @@ impl DavFs {
         })?;
         let mtime = self.0.intent.mtime;
         let replace = if options.create_new { Replace::No } else { Replace::Yes };
-        Ok(Incoming { upload: Some(upload), expected: options.size, mtime, replace, published: None })
+        let terms = if options.truncate {
+            self.0.locks.of_put(guest, path, &self.0.headers)
+        } else {
+            // A LOCK makes the file that it has just locked.
+            terms::none()
+        };
+        let verdict = self.0.verdict.clone();
+        Ok(Incoming { upload: Some((upload, terms)), expected: options.size, mtime, replace, published: None, verdict })
     }
 
     async fn open(&self, path: RelPath, options: OpenOptions) -> Result<Box<dyn DavFile>, FsError> {
@@ -111,14 +123,15 @@ impl DavFs {
     async fn transfer(&self, from: RelPath, to: RelPath, copy: bool) -> Result<(), FsError> {
         let replace = if self.0.intent.overwrite { Replace::Yes } else { Replace::No };
         let (source, target) = (from.clone(), to.clone());
-        if let Some(staged) = self.0.intent.staging(&to) {
+        if let (Some(staged), Some(place)) = (&self.0.intent.staged, self.0.intent.staging(&to)) {
+            let staged = Arc::clone(staged);
             self.work(move |view| {
-                let view = view.with_own_files();
                 if copy {
-                    return view.copy(&source, &staged, Replace::No).map(drop);
+                    return view.with_own_files().copy(&source, &place, Replace::No).map(drop);
                 }
-                view.exchange(&source, &target)?;
-                view.rename(&source, &staged, Replace::No)
+                // When the second step fails, `settle` puts back what the first one took.
+                staged.take(&source, &target)?;
+                staged.swap(&target)
             })
             .await?;
             if copy {
@@ -136,7 +149,7 @@ impl DavFs {
         }
         let guest = &self.0.guest;
         let (from, to) = (guest.whole(&from), guest.whole(&to));
-        self.0.properties.followed(&from, &to, copy).await;
+        self.0.properties.followed(&from, &to, copy.then_some(guest.account.as_str())).await;
         let (door, account) = (guest.door, guest.account.clone());
         let event = if copy {
             Event::DoorCopied { door, account, from, to }
@@ -154,13 +167,16 @@ impl DavFs {
         let (Some(staged), Some((source, _)), Some(to)) = (&intent.staged, &intent.source, &intent.destination) else {
             return Ok(());
         };
-        let (hidden, target, swap) = (staged.clone(), to.clone(), well && intent.is_copy());
+        let (staged, target, swap) = (Arc::clone(staged), to.clone(), well && intent.is_copy());
         let swapped = self
-            .work(move |view| {
-                let view = view.with_own_files();
-                let swapped = if swap { view.exchange(&hidden, &target) } else { Ok(()) };
-                if let Err(error) = view.remove_tree(&hidden) {
-                    tracing::warn!(io.error = %error, file.path = %hidden.display(), "a replaced folder could not be removed");
+            .work(move |_| {
+                let swapped = if swap { staged.swap(&target) } else { Ok(()) };
+                match staged.end() {
+                    Ok(Fate::Removed) => {}
+                    Ok(fate) => tracing::warn!(?fate, file.path = %target.display(), "a folder was not replaced"),
+                    Err(error) => {
+                        tracing::warn!(io.error = %error, file.path = %target.display(), "a replaced folder is left to the sweep");
+                    }
                 }
                 swapped
             })
@@ -168,7 +184,7 @@ impl DavFs {
         if swap && swapped.is_ok() {
             let guest = &self.0.guest;
             let (from, to) = (guest.whole(source), guest.whole(to));
-            self.0.properties.copied_whole(&from, &to).await;
+            self.0.properties.copied_whole(&from, &to, &guest.account).await;
             let (door, account) = (guest.door, guest.account.clone());
             guest.record(Event::DoorCopied { door, account, from, to }).await;
         }
@@ -187,7 +203,8 @@ impl DavFs {
             // A COPY makes the folders of its source, with their properties.
             Some((source, _)) => {
                 if let Some(below) = self.0.intent.below_destination(&path) {
-                    self.0.properties.followed(&guest.whole(&source.concat(&below)), &whole, true).await;
+                    let from = guest.whole(&source.concat(&below));
+                    self.0.properties.followed(&from, &whole, Some(&guest.account)).await;
                 }
             }
             None => self.0.properties.removed(&whole).await,
@@ -307,7 +324,7 @@ impl DavFileSystem for DavFs {
         path: &'a DavPath,
         patch: Vec<(bool, DavProp)>,
     ) -> FsFuture<'a, Vec<(StatusCode, DavProp)>> {
-        Box::pin(async move { self.0.properties.patch(&self.0.guest, &rel(path)?, patch).await })
+        Box::pin(async move { self.0.properties.patch(&self.0.guest, &rel(path)?, patch, &self.0.verdict).await })
     }
 
     fn get_props<'a>(&'a self, path: &'a DavPath, _content: bool) -> FsFuture<'a, Vec<DavProp>> {

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use bytes::{Buf, Bytes};
 use dav_server::fs::{DavDirEntry, DavFile, DavMetaData, FsError, FsFuture, FsResult};
 
-use super::status::fs_error;
+use super::status::{Verdict, fs_error};
 use crate::model::Name;
-use crate::serve::files::Upload;
+use crate::serve::files::{Terms, Unfinished, Upload};
 use crate::tree::{Replace, Stat};
 
 /// Metadata of one entry.
@@ -63,11 +63,12 @@ impl DavDirEntry for DirItem {
 /// A file being written by PUT. It appears when it is flushed, which happens only after the whole body.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    pub(super) upload: Option<Upload>,
+    pub(super) upload: Option<(Upload, Terms)>,
     pub(super) expected: Option<u64>,
     pub(super) mtime: Option<jiff::Timestamp>,
     pub(super) replace: Replace,
     pub(super) published: Option<Stat>,
+    pub(super) verdict: Verdict,
 }
 
 impl DavFile for Incoming {
@@ -82,7 +83,7 @@ impl DavFile for Incoming {
 
     fn write_bytes(&'_ mut self, buf: Bytes) -> FsFuture<'_, ()> {
         Box::pin(async move {
-            let upload = self.upload.as_mut().ok_or(FsError::GeneralFailure)?;
+            let (upload, _) = self.upload.as_mut().ok_or(FsError::GeneralFailure)?;
             upload.write(&buf).await.map_err(|error| fs_error(&error))
         })
     }
@@ -98,10 +99,18 @@ impl DavFile for Incoming {
 
     fn flush(&'_ mut self) -> FsFuture<'_, ()> {
         Box::pin(async move {
-            let upload = self.upload.take().ok_or(FsError::GeneralFailure)?;
-            let stat = upload.finish(self.expected, self.mtime, self.replace).await;
-            self.published = Some(stat.map_err(|error| fs_error(&error))?);
-            Ok(())
+            let (upload, terms) = self.upload.take().ok_or(FsError::GeneralFailure)?;
+            match upload.finish(self.expected, self.mtime, self.replace, terms).await {
+                Ok(stat) => {
+                    self.published = Some(stat);
+                    Ok(())
+                }
+                Err(Unfinished::Refused(status)) => {
+                    self.verdict.give(status);
+                    Err(FsError::Forbidden)
+                }
+                Err(Unfinished::Io(error)) => Err(fs_error(&error)),
+            }
         })
     }
 }

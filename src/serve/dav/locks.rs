@@ -8,6 +8,7 @@ use aws_lc_rs::rand;
 use dav_server::davpath::DavPath;
 use dav_server::ls::{DavLock, DavLockSystem, LsFuture};
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use xmltree::Element;
 
 use super::{MOUNT, store};
@@ -46,6 +47,8 @@ impl Held {
 #[derive(Debug, Clone)]
 pub(super) struct Locks {
     held: Arc<Mutex<Vec<Held>>>,
+    /// Shared by those who looked at the locks and are about to put a file under its name.
+    publishing: Arc<RwLock<()>>,
     db: Db,
     clock: Arc<dyn Clock>,
 }
@@ -57,7 +60,7 @@ impl Locks {
         store::remove_expired(&mut tx, now).await?;
         tx.commit().await?;
         let held = store::locks(db.read()).await?;
-        Ok(Self { held: Arc::new(Mutex::new(held)), db, clock })
+        Ok(Self { held: Arc::new(Mutex::new(held)), publishing: Arc::default(), db, clock })
     }
 
     /// The locks as `guest` sees them.
@@ -108,6 +111,24 @@ pub(super) struct SeenLocks {
 }
 
 impl SeenLocks {
+    /// For somebody who looks at the locks and then puts a file under its name: until this is dropped, nobody
+    /// is told that a lock was granted. Blocks.
+    pub(super) fn publishing(&self) -> OwnedRwLockReadGuard<()> {
+        tokio::runtime::Handle::current().block_on(Arc::clone(&self.locks.publishing).read_owned())
+    }
+
+    /// Is `path` locked with `token`?
+    pub(super) fn is_locked_with(&self, path: &RelPath, token: &str) -> bool {
+        self.locks.around(&self.home.concat(path), false).iter().any(|lock| lock.token == token)
+    }
+
+    /// May this account, with these tokens, change the content of `path`?
+    pub(super) fn allow(&self, path: &RelPath, tokens: &[String]) -> bool {
+        let path = self.home.concat(path);
+        let mine = |lock: &Held| tokens.contains(&lock.token) && lock.account == self.account;
+        verdict(&self.locks.around(&path, false), &path, mine, false).is_ok()
+    }
+
     fn whole(&self, path: &DavPath) -> RelPath {
         self.home.concat(&RelPath::lenient(path.as_bytes()).unwrap_or_default())
     }
@@ -211,6 +232,8 @@ impl DavLockSystem for SeenLocks {
                 Ok(lock) => {
                     let shown = self.shown(&lock);
                     self.locks.keep(Some(lock), Vec::new()).await;
+                    // Whoever looked before the lock was there has put its file under the name by then.
+                    drop(self.locks.publishing.write().await);
                     Ok(shown)
                 }
             }

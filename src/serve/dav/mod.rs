@@ -6,6 +6,7 @@
 
 mod fs;
 mod fs_types;
+mod if_header;
 mod locks;
 mod mtime;
 mod properties;
@@ -14,6 +15,7 @@ mod request;
 mod router;
 mod status;
 mod store;
+mod terms;
 mod xml;
 
 pub use router::{Dav, MOUNT, router};

@@ -2,20 +2,28 @@
 //! restart and follow MOVE and COPY.
 
 use std::collections::HashMap;
+use std::io;
 
 use dav_server::fs::{DavProp, FsError};
 use http::StatusCode;
+use jiff::Timestamp;
+use sqlx::Acquire as _;
 
+use super::status::{Verdict, fs_error};
 use super::{mtime, store};
 use crate::audit::Event;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, WriteTx};
 use crate::model::RelPath;
 use crate::serve::http::Guest;
 use crate::task;
 use crate::tree::SetAttributes;
 
 /// Most properties of one file.
-const MOST: usize = 500;
+const MOST: i64 = 500;
+/// Bytes of the largest one, as XML.
+const LARGEST: usize = 16 * 1024;
+/// Bytes that one account may store, with names and paths.
+const MOST_BYTES: i64 = 64 << 20;
 /// Most that one PROPFIND looks up.
 pub(super) const MOST_AT_ONCE: u32 = 20_000;
 
@@ -63,14 +71,18 @@ impl Properties {
         Ok(found)
     }
 
-    /// PROPPATCH: all or nothing. Times that came redirected (see `mtime`) are set on the file.
+    /// PROPPATCH (RFC 4918, 9.2): all or nothing; 507 for what is more than may be stored. Times that came redirected (see `mtime`) are set on the file.
     pub(super) async fn patch(
         &self,
         guest: &Guest,
         path: &RelPath,
         patch: Vec<(bool, DavProp)>,
+        verdict: &Verdict,
     ) -> Result<Vec<(StatusCode, DavProp)>, FsError> {
         let whole = guest.whole(path);
+        let is_dead = |prop: &DavProp| mtime::original(prop.namespace.as_deref()).is_none();
+        let sizes: Vec<Option<usize>> =
+            patch.iter().map(|(set, prop)| prop.xml.as_ref().filter(|_| *set && is_dead(prop)).map(Vec::len)).collect();
         let mut time = None;
         let mut answer = Vec::with_capacity(patch.len());
         let mut dead = Vec::new();
@@ -93,24 +105,34 @@ impl Properties {
             }
             return Ok(answer);
         }
-        if let Some(at) = time {
-            let (view, path) = (guest.view.clone(), path.clone());
-            let set = task::blocking(move || view.set_attributes(&path, SetAttributes::mtime(at))).await;
-            let set = set.map_err(std::io::Error::other).and_then(|set| set);
-            set.map_err(|error| super::status::fs_error(&error))?;
-        }
         // The file first: whoever holds the writer must not wait for a thread, whose other users may be
         // waiting for the writer.
-        self.store(&whole, dead).await.map_err(|error| failed(&error))?;
-        if store::properties(self.db.read(), &whole, false, MOST_AT_ONCE).await.is_ok_and(|all| all.len() > MOST) {
-            tracing::warn!(dav.path = %whole.display(), "a file has very many WebDAV properties");
+        let before = match time {
+            Some(at) => Some(set_time(guest, path, at).await?),
+            None => None,
+        };
+        let stored = self.store(&guest.account, &whole, dead).await;
+        if let (Err(_), Some(before)) = (&stored, before) {
+            set_time(guest, path, before).await?;
+        }
+        match stored {
+            Ok(()) => {}
+            Err(Unstored::Db(error)) => return Err(failed(&error)),
+            Err(Unstored::Over(bound)) => {
+                verdict.explain(bound.sentence());
+                for ((status, _), size) in answer.iter_mut().zip(sizes) {
+                    let refused = size.is_some_and(|size| size > LARGEST || !matches!(bound, Bound::Size));
+                    *status = if refused { StatusCode::INSUFFICIENT_STORAGE } else { StatusCode::FAILED_DEPENDENCY };
+                }
+                return Ok(answer);
+            }
         }
         let (door, account) = (guest.door, guest.account.clone());
         guest.record(Event::DoorAttributes { door, account, path: whole }).await;
         Ok(answer)
     }
 
-    async fn store(&self, path: &RelPath, patch: Vec<(bool, DavProp)>) -> Result<(), DbError> {
+    async fn store(&self, account: &str, path: &RelPath, patch: Vec<(bool, DavProp)>) -> Result<(), Unstored> {
         if patch.is_empty() {
             return Ok(());
         }
@@ -120,12 +142,22 @@ impl Properties {
             match prop.xml.filter(|_| set) {
                 Some(xml) => {
                     let dead = Dead { namespace, name: prop.name, prefix: prop.prefix, xml };
-                    store::put_property(&mut tx, path, &dead).await?;
+                    if dead.xml.len() > LARGEST {
+                        return Err(Unstored::Over(Bound::Size));
+                    }
+                    store::put_property(&mut tx, path, &dead, account).await?;
                 }
                 None => store::remove_property(&mut tx, path, &namespace, &prop.name).await?,
             }
         }
-        tx.commit().await.map_err(DbError::from)
+        // Nothing is stored when this returns: the transaction is rolled back.
+        if store::count(&mut tx, path).await? > MOST {
+            return Err(Unstored::Over(Bound::Number));
+        }
+        if store::stored(&mut tx, account).await? > MOST_BYTES {
+            return Err(Unstored::Over(Bound::Total));
+        }
+        Ok(tx.commit().await.map_err(DbError::from)?)
     }
 
     /// `path` is gone, or is a new thing: so are its properties.
@@ -148,8 +180,8 @@ impl Properties {
         }
     }
 
-    /// `from` was copied or moved to `to`.
-    pub(super) async fn followed(&self, from: &RelPath, to: &RelPath, copy: bool) {
+    /// `from` was moved to `to`, or copied there by `copier`.
+    pub(super) async fn followed(&self, from: &RelPath, to: &RelPath, copier: Option<&str>) {
         if !self.any(from).await && !self.any(to).await {
             return;
         }
@@ -157,25 +189,27 @@ impl Properties {
             let mut tx = self.db.write().await?;
             store::remove_tree(&mut tx, to).await?;
             // A folder is copied entry by entry, but moved as a whole.
-            store::copy_tree(&mut tx, from, to, !copy).await?;
-            if !copy {
-                store::remove_tree(&mut tx, from).await?;
+            match copier {
+                Some(copier) => copy_within_bounds(tx, from, to, false, copier).await,
+                None => {
+                    store::copy_tree(&mut tx, from, to, true, None).await?;
+                    store::remove_tree(&mut tx, from).await?;
+                    tx.commit().await.map_err(DbError::from)
+                }
             }
-            tx.commit().await.map_err(DbError::from)
         };
         complain(done.await);
     }
 
-    /// A whole folder `from` was copied to `to`, and replaced what was there.
-    pub(super) async fn copied_whole(&self, from: &RelPath, to: &RelPath) {
+    /// A whole folder `from` was copied to `to` by `copier`, and replaced what was there.
+    pub(super) async fn copied_whole(&self, from: &RelPath, to: &RelPath, copier: &str) {
         if !self.any(from).await && !self.any(to).await {
             return;
         }
         let done = async {
             let mut tx = self.db.write().await?;
             store::remove_tree(&mut tx, to).await?;
-            store::copy_tree(&mut tx, from, to, true).await?;
-            tx.commit().await.map_err(DbError::from)
+            copy_within_bounds(tx, from, to, true, copier).await
         };
         complain(done.await);
     }
@@ -183,6 +217,69 @@ impl Properties {
     /// Most trees have none: then nothing has to be written.
     async fn any(&self, path: &RelPath) -> bool {
         store::any(self.db.read(), path).await.unwrap_or(true)
+    }
+}
+
+/// Copies what `copier` has room for: all of it, or nothing. That nothing is copied is no reason to refuse the copy
+/// of the files (RFC 4918, 9.8.2).
+async fn copy_within_bounds(
+    mut tx: WriteTx,
+    from: &RelPath,
+    to: &RelPath,
+    deep: bool,
+    copier: &str,
+) -> Result<(), DbError> {
+    let mut inner = tx.begin().await?;
+    store::copy_tree(&mut inner, from, to, deep, Some(copier)).await?;
+    if store::stored(&mut inner, copier).await? > MOST_BYTES {
+        inner.rollback().await?;
+        tracing::warn!(account = copier, dav.path = %to.display(), "a copy has no WebDAV properties: its account stores too many");
+    } else {
+        inner.commit().await?;
+    }
+    tx.commit().await.map_err(DbError::from)
+}
+
+/// Sets the modification time of `path`, and returns the one before.
+async fn set_time(guest: &Guest, path: &RelPath, at: Timestamp) -> Result<Timestamp, FsError> {
+    let (view, path) = (guest.view.clone(), path.clone());
+    let set = task::blocking(move || {
+        let before = view.stat_follow(&path)?.mtime;
+        view.set_attributes(&path, SetAttributes::mtime(at))?;
+        Ok(before)
+    });
+    let set = set.await.unwrap_or_else(|lost| Err(io::Error::other(lost)));
+    set.map_err(|error| fs_error(&error))
+}
+
+/// Why properties were not stored.
+#[derive(Debug)]
+enum Unstored {
+    Over(Bound),
+    Db(DbError),
+}
+
+impl<E: Into<DbError>> From<E> for Unstored {
+    fn from(error: E) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+/// What bounds them.
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    Size,
+    Number,
+    Total,
+}
+
+impl Bound {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Size => "nothing was stored: a property has at most 16 KiB",
+            Self::Number => "nothing was stored: a file has at most 500 properties, remove some first",
+            Self::Total => "nothing was stored: the properties of this account have reached 64 MiB, remove some first",
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::locks::{Held, Locks};
 use super::properties::{Dead, Properties};
 use super::{MOUNT, xml};
 use crate::model::{EntryKind, RelPath};
-use crate::serve::http::{Guest, href, problem, status};
+use crate::serve::http::{Guest, body, href, problem, status};
 use crate::task;
 use crate::tree::{DirReader, Space, Stat, View};
 
@@ -54,8 +54,9 @@ pub(super) async fn answer(
         Some(text) if text.eq_ignore_ascii_case(b"infinity") => Depth::Infinity,
         Some(_) => return problem(StatusCode::BAD_REQUEST),
     };
-    let Ok(body) = axum::body::to_bytes(body, MAX_XML).await else {
-        return problem(StatusCode::PAYLOAD_TOO_LARGE);
+    let body = match body::whole(body, MAX_XML).await {
+        Ok(body) => body,
+        Err(error) => return problem(status::of(&error)),
     };
     let Some(asked) = Asked::parse(&body) else { return problem(StatusCode::BAD_REQUEST) };
     let (view, at) = (guest.view.clone(), path.clone());

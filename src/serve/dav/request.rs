@@ -2,6 +2,7 @@
 //! lose files.
 
 use std::io;
+use std::sync::Arc;
 
 use http::header::HOST;
 use http::request::Parts;
@@ -9,10 +10,10 @@ use http::{Method, StatusCode, Uri};
 use jiff::Timestamp;
 
 use super::MOUNT;
-use crate::model::{Name, RelPath};
+use crate::model::RelPath;
 use crate::serve::files::wanted_mtime;
 use crate::serve::http::{href, status};
-use crate::tree::View;
+use crate::tree::{Staged, View};
 
 /// The plan of one request.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +24,7 @@ pub(super) struct Intent {
     pub(super) destination: Option<RelPath>,
     /// For COPY and MOVE onto something that a rename cannot simply replace: where the new thing is put
     /// together, beside its name. The two change places when it is whole.
-    pub(super) staged: Option<RelPath>,
+    pub(super) staged: Option<Arc<Staged>>,
     /// May the destination be replaced?
     pub(super) overwrite: bool,
     /// For PUT: the time that the client wants the file to have.
@@ -48,7 +49,7 @@ impl Intent {
 
     /// Where what belongs at `path` is put for now.
     pub(super) fn staging(&self, path: &RelPath) -> Option<RelPath> {
-        Some(self.staged.as_ref()?.concat(&self.below_destination(path)?))
+        Some(self.staged.as_ref()?.thing().concat(&self.below_destination(path)?))
     }
 
     /// `path` relative to the destination, when it is there or below.
@@ -87,7 +88,7 @@ pub(super) fn intent(view: &View, head: &Parts, path: &RelPath) -> Result<Intent
             // Depth 0 onto a folder only copies properties (RFC 4918, 9.8.3).
             let only_properties = intent.copy && onto_dir && header("depth").is_some_and(|depth| depth.trim() == "0");
             if intent.overwrite && there.is_some() && !only_properties && (onto_dir || !is_file) {
-                intent.staged = Some(beside(&destination)?);
+                intent.staged = Some(Arc::new(view.stage(&destination).map_err(|error| status::of(&error))?));
             }
             intent.source = Some((path.clone(), is_file && !onto_dir));
             intent.destination = Some(destination);
@@ -95,15 +96,6 @@ pub(super) fn intent(view: &View, head: &Parts, path: &RelPath) -> Result<Intent
         _ => {}
     }
     Ok(intent)
-}
-
-/// A free name beside `path` that no client sees.
-fn beside(path: &RelPath) -> Result<RelPath, StatusCode> {
-    let mut random = [0; 8];
-    aws_lc_rs::rand::fill(&mut random).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    let name = format!(".causeway-staged-{}", data_encoding::HEXLOWER.encode(&random));
-    let name = Name::new(name.as_bytes()).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    Ok(path.parent().unwrap_or_default().join(&name))
 }
 
 /// The path in the `Destination` header (RFC 4918, 10.3); 502 for another server.

@@ -20,11 +20,12 @@ use http_body_util::BodyExt as _;
 use super::fs::{DavFs, Inner};
 use super::locks::Locks;
 use super::properties::Properties;
+use super::status::Verdict;
 use super::{mtime, propfind, request, xml};
 use crate::db::{Db, DbError};
 use crate::model::{Access, Door, RelPath};
-use crate::serve::files::{self, Page, Show};
-use crate::serve::http::{Doorman, Guest, href, peer_of, problem, status};
+use crate::serve::files::{self, Claims, Page, Show};
+use crate::serve::http::{Doorman, Guest, body, href, peer_of, problem, status};
 use crate::task;
 
 /// Where this door is.
@@ -56,6 +57,12 @@ impl Dav {
     pub async fn open(db: Db, doorman: Arc<dyn Doorman>, clock: Arc<dyn crate::model::Clock>) -> Result<Self, DbError> {
         let locks = Locks::load(db.clone(), clock).await?;
         Ok(Self { doorman, locks, properties: Properties::new(db) })
+    }
+
+    /// The locks, for other doors: they hold there as well.
+    #[must_use]
+    pub fn claims(&self) -> Arc<dyn Claims> {
+        Arc::new(self.locks.clone())
     }
 }
 
@@ -101,9 +108,9 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
 }
 
 async fn get(guest: &Guest, path: &RelPath, head: &Parts) -> Response {
-    let (view, at) = (guest.view.clone(), path.clone());
+    let (view, at, page) = (guest.view.clone(), path.clone(), Page::wanted(head.uri.query()));
     let listed = task::blocking(move || match view.stat_follow(&at) {
-        Ok(stat) if stat.is_dir() => files::listing(&view, &at, Page::default()).map(Some),
+        Ok(stat) if stat.is_dir() => files::listing(&view, &at, page).map(Some),
         Ok(_) => Ok(None),
         Err(error) => Err(error),
     });
@@ -131,20 +138,28 @@ async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body
         Err(lost) => return problem(status::of(&io::Error::other(lost))),
     };
     let (method, with_mtime) = (head.method.clone(), intent.mtime.is_some());
-    let body = match method.as_str() {
-        "PUT" => patient(body),
-        "PROPPATCH" | "LOCK" => match axum::body::to_bytes(body, MAX_XML).await {
+    let verdict = Verdict::default();
+    let body = if method == Method::PUT {
+        watched(body, verdict.clone())
+    } else {
+        match body::whole(body, MAX_XML).await {
             Ok(bytes) if !xml::is_modest(&bytes) => return problem(StatusCode::BAD_REQUEST),
-            Ok(bytes) if method == "PROPPATCH" => Body::from(mtime::redirected(bytes)),
+            Ok(bytes) if method.as_str() == "PROPPATCH" => Body::from(mtime::redirected(bytes)),
             Ok(bytes) => Body::from(bytes),
-            Err(_) => return problem(StatusCode::PAYLOAD_TOO_LARGE),
-        },
-        _ => body,
+            Err(error) => return problem(status::of(&error)),
+        }
     };
     let locks = dav.locks.seen_by(&guest);
     let account = guest.account.clone();
     let tasks = guest.books.tasks.clone();
-    let fs = DavFs(Arc::new(Inner { guest, properties: dav.properties.clone(), intent }));
+    let fs = DavFs(Arc::new(Inner {
+        guest,
+        properties: dav.properties.clone(),
+        intent,
+        verdict: verdict.clone(),
+        headers: head.headers.clone(),
+        locks: dav.locks.clone(),
+    }));
     let settled = fs.clone();
     let handler: DavHandler = DavHandler::builder()
         .filesystem(Box::new(fs))
@@ -166,7 +181,7 @@ async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body
             Err(_) => return problem(StatusCode::SERVICE_UNAVAILABLE),
         }
     };
-    let mut answer = answer;
+    let mut answer = verdict.given().map_or(answer, problem);
     if method == Method::PUT && with_mtime && answer.status().is_success() {
         answer.headers_mut().insert("x-oc-mtime", HeaderValue::from_static("accepted"));
     }
@@ -179,7 +194,7 @@ async fn carried_out(handler: DavHandler, request: http::Request<Body>, fs: DavF
     let body = body.collect().await.map(http_body_util::Collected::to_bytes);
     let well = body.is_ok() && matches!(head.status, StatusCode::CREATED | StatusCode::NO_CONTENT);
     match (fs.settle(well).await, body) {
-        (Ok(()), Ok(body)) => Response::from_parts(head, Body::from(body)),
+        (Ok(()), Ok(body)) => Response::from_parts(head, Body::from(fs.0.verdict.described(body))),
         (Err(error), _) => {
             tracing::warn!(dav.error = ?error, "a copy could not take the place of what was there");
             problem(StatusCode::CONFLICT)
@@ -197,10 +212,10 @@ fn options(mut answer: Response) -> Response {
     answer
 }
 
-/// The same body, cut off when nothing comes for too long.
-fn patient(body: Body) -> Body {
-    Body::from_stream(stream::try_unfold(body, |mut body| async move {
-        let next: Option<Bytes> = files::next(&mut body).await?;
-        Ok::<_, io::Error>(next.map(|bytes| (bytes, body)))
+/// The same body; when it fails, its status is the answer's.
+fn watched(body: Body, verdict: Verdict) -> Body {
+    Body::from_stream(stream::try_unfold((body, verdict), |(mut body, verdict)| async move {
+        let next: Option<Bytes> = body::next(&mut body).await.inspect_err(|error| verdict.give(status::of(error)))?;
+        Ok::<_, io::Error>(next.map(|bytes| (bytes, (body, verdict))))
     }))
 }

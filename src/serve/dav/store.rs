@@ -93,13 +93,21 @@ pub(super) async fn properties(
         .collect()
 }
 
-pub(super) async fn put_property(conn: &mut SqliteConnection, path: &RelPath, dead: &Dead) -> Result<(), DbError> {
-    sqlx::query("INSERT OR REPLACE INTO dav_properties (path, namespace, name, prefix, xml) VALUES (?, ?, ?, ?, ?)")
+pub(super) async fn put_property(
+    conn: &mut SqliteConnection,
+    path: &RelPath,
+    dead: &Dead,
+    account: &str,
+) -> Result<(), DbError> {
+    // Not `INSERT OR REPLACE`: what that replaces is not counted as gone.
+    remove_property(conn, path, &dead.namespace, &dead.name).await?;
+    sqlx::query("INSERT INTO dav_properties (path, namespace, name, prefix, xml, account) VALUES (?, ?, ?, ?, ?, ?)")
         .bind(path.as_bytes())
         .bind(&dead.namespace)
         .bind(&dead.name)
         .bind(&dead.prefix)
         .bind(&dead.xml)
+        .bind(account)
         .execute(conn)
         .await?;
     Ok(())
@@ -145,22 +153,36 @@ pub(super) async fn remove_tree(conn: &mut SqliteConnection, path: &RelPath) -> 
     Ok(())
 }
 
-/// Gives `to` what `from` has; with everything below when `deep`.
+/// How many properties `path` has.
+pub(super) async fn count(conn: &mut SqliteConnection, path: &RelPath) -> Result<i64, DbError> {
+    let count = sqlx::query_scalar("SELECT count(*) FROM dav_properties WHERE path = ?").bind(path.as_bytes());
+    Ok(count.fetch_one(conn).await?)
+}
+
+/// Bytes that `account` stores.
+pub(super) async fn stored(conn: &mut SqliteConnection, account: &str) -> Result<i64, DbError> {
+    let bytes = sqlx::query_scalar("SELECT bytes FROM dav_stored WHERE account = ?").bind(account);
+    Ok(bytes.fetch_optional(conn).await?.unwrap_or(0))
+}
+
+/// Gives `to` what `from` has; with everything below when `deep`. It is `account`'s then, or whose it was.
 pub(super) async fn copy_tree(
     conn: &mut SqliteConnection,
     from: &RelPath,
     to: &RelPath,
     deep: bool,
+    account: Option<&str>,
 ) -> Result<(), DbError> {
     let (low, high) = if deep { below(from) } else { (vec![0], vec![0]) };
     // `substr` of a BLOB counts bytes; `||` makes text, so the result is cast back.
     sqlx::query(
-        "INSERT OR REPLACE INTO dav_properties (path, namespace, name, prefix, xml) \
-         SELECT CAST(? || substr(path, ?) AS BLOB), namespace, name, prefix, xml FROM dav_properties \
-         WHERE path = ? OR (path >= ? AND path < ?)",
+        "INSERT INTO dav_properties (path, namespace, name, prefix, xml, account) \
+         SELECT CAST(? || substr(path, ?) AS BLOB), namespace, name, prefix, xml, coalesce(?, account) \
+         FROM dav_properties WHERE path = ? OR (path >= ? AND path < ?)",
     )
     .bind(to.as_bytes())
     .bind(i64::try_from(from.as_bytes().len()).unwrap_or(0) + 1)
+    .bind(account)
     .bind(from.as_bytes())
     .bind(low)
     .bind(high)

@@ -44,6 +44,35 @@ impl Default for Page {
     }
 }
 
+impl Page {
+    /// `?sort=name|size|time&desc&offset=…`; what is not understood is as usual.
+    #[must_use]
+    pub fn wanted(query: Option<&str>) -> Self {
+        let mut page = Self::default();
+        for pair in query.unwrap_or_default().split('&') {
+            match pair.split_once('=').unwrap_or((pair, "")) {
+                ("sort", "size") => page.order = Order::Size,
+                ("sort", "time") => page.order = Order::Time,
+                ("desc", _) => page.descending = true,
+                ("offset", number) => page.offset = number.parse().unwrap_or(0),
+                _ => {}
+            }
+        }
+        page
+    }
+
+    /// The same order from another row on, as a query.
+    fn at(self, offset: usize) -> String {
+        let sort = match self.order {
+            Order::Name => "name",
+            Order::Size => "size",
+            Order::Time => "time",
+        };
+        let desc = if self.descending { "&desc" } else { "" };
+        format!("?sort={sort}{desc}&offset={offset}")
+    }
+}
+
 /// One entry.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -62,12 +91,32 @@ pub struct Row {
 pub struct Listing {
     /// Which one.
     pub path: RelPath,
+    /// What was asked for.
+    pub page: Page,
     /// The rows of the page.
     pub rows: Vec<Row>,
     /// How many entries the folder has (that can be shown).
     pub total: usize,
     /// There are more than could be sorted.
     pub truncated: bool,
+}
+
+impl Listing {
+    /// The query of the page before this one.
+    #[must_use]
+    pub fn earlier(&self) -> Option<String> {
+        let limit = self.page.limit.max(1);
+        let last = self.total.saturating_sub(1) / limit * limit;
+        let before = self.page.offset.saturating_sub(self.page.limit).min(last);
+        (self.page.offset > 0).then(|| self.page.at(before))
+    }
+
+    /// The query of the page after this one.
+    #[must_use]
+    pub fn later(&self) -> Option<String> {
+        let next = self.page.offset.saturating_add(self.page.limit);
+        (next < self.total).then(|| self.page.at(next))
+    }
 }
 
 /// Reads the folder `path`. Links that lead nowhere or out of the view are not shown. Blocking.
@@ -106,7 +155,7 @@ pub fn listing(view: &View, path: &RelPath, page: Page) -> io::Result<Listing> {
             Row { name, stat, is_link, href }
         })
         .collect();
-    Ok(Listing { path: path.clone(), rows, total, truncated })
+    Ok(Listing { path: path.clone(), page, rows, total, truncated })
 }
 
 fn compare(page: Page, a: (&Name, &Stat), b: (&Name, &Stat)) -> Ordering {

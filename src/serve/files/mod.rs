@@ -14,4 +14,4 @@ pub use download::{Show, download};
 pub use listing::{Listing, Order, Page, Row, listing};
 pub use page::html as plain_page;
 pub use router::{Files, MOUNT, Render, router};
-pub use upload::{Upload, next, put, wanted_mtime};
+pub use upload::{Claims, Terms, Unfinished, Upload, put, wanted_mtime};

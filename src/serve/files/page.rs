@@ -43,18 +43,34 @@ pub fn html(listing: &Listing) -> Response {
             row.href
         ));
     }
-    let more = if listing.total > listing.rows.len() {
-        format!("<p>{} of {} entries. Add ?offset=… for the others.</p>", listing.rows.len(), listing.total)
-    } else {
-        String::new()
-    };
+    let pages = pages(listing);
     Html(format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>{title}</title></head>\n<body><h1>{title}</h1>\n<table>\
          <thead><tr><th>Name</th><th>Bytes</th><th>Changed</th></tr></thead>\n<tbody>\n{rows}</tbody></table>\n\
-         {more}</body></html>\n"
+         {pages}</body></html>\n"
     ))
     .into_response()
+}
+
+/// Which rows these are, and the way to the others; nothing when they are all.
+fn pages(listing: &Listing) -> String {
+    let (earlier, later) = (listing.earlier(), listing.later());
+    if earlier.is_none() && later.is_none() {
+        return String::new();
+    }
+    let link = |query: Option<String>, rel: &str, word: &str| {
+        query.map(|query| format!(" <a href=\"{}\" rel=\"{rel}\">{word}</a>", escape(&query))).unwrap_or_default()
+    };
+    let first = listing.page.offset + 1;
+    let last = listing.page.offset + listing.rows.len();
+    let seen = if listing.truncated { "the first " } else { "" };
+    format!(
+        "<p>{first} to {last} of {seen}{} entries.{}{}</p>\n",
+        listing.total,
+        link(earlier, "prev", "Earlier"),
+        link(later, "next", "Later")
+    )
 }
 
 fn escape(text: &str) -> String {

@@ -12,7 +12,7 @@ use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::{Listing, Order, Page, Show, download, listing, page, put};
+use super::{Claims, Listing, Page, Show, download, listing, page, put};
 use crate::model::{Door, RelPath};
 use crate::serve::http::{Doorman, Guest, href, peer_of, problem, status};
 use crate::task;
@@ -30,6 +30,8 @@ pub struct Files {
     pub doorman: Arc<dyn Doorman>,
     /// Draws listings; `None` for a plain page.
     pub render: Option<Render>,
+    /// What others hold: WebDAV's locks.
+    pub claims: Arc<dyn Claims>,
 }
 
 impl std::fmt::Debug for Files {
@@ -61,15 +63,16 @@ async fn answer(State(files): State<Files>, request: Request) -> Response {
     };
     match head.method {
         Method::GET | Method::HEAD => get(&files, &guest, &path, &head).await,
-        Method::PUT if head.uri.path().ends_with('/') => problem(StatusCode::METHOD_NOT_ALLOWED),
-        Method::PUT => put(&guest, &path, &head.headers, body).await,
-        Method::OPTIONS => allow(StatusCode::NO_CONTENT),
-        _ => allow(StatusCode::METHOD_NOT_ALLOWED),
+        Method::PUT if head.uri.path().ends_with('/') => allow(problem(StatusCode::METHOD_NOT_ALLOWED)),
+        Method::PUT => put(&guest, &path, &head.headers, body, &*files.claims).await,
+        Method::OPTIONS => allow(StatusCode::NO_CONTENT.into_response()),
+        _ => allow(problem(StatusCode::METHOD_NOT_ALLOWED)),
     }
 }
 
-fn allow(status: StatusCode) -> Response {
-    (status, [(ALLOW, "GET, HEAD, PUT, OPTIONS")]).into_response()
+fn allow(mut answer: Response) -> Response {
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, PUT, OPTIONS"));
+    answer
 }
 
 async fn get(files: &Files, guest: &Guest, path: &RelPath, head: &Parts) -> Response {
@@ -87,7 +90,7 @@ async fn get(files: &Files, guest: &Guest, path: &RelPath, head: &Parts) -> Resp
         let to = href::path(MOUNT, path, true);
         return (StatusCode::PERMANENT_REDIRECT, [(LOCATION, to)]).into_response();
     }
-    let (view, at, wanted) = (guest.view.clone(), path.clone(), wanted_page(head));
+    let (view, at, wanted) = (guest.view.clone(), path.clone(), Page::wanted(head.uri.query()));
     let listing = match task::blocking(move || listing(&view, &at, wanted)).await {
         Ok(Ok(listing)) => listing,
         Ok(Err(error)) => return problem(status::of(&error)),
@@ -103,25 +106,6 @@ async fn get(files: &Files, guest: &Guest, path: &RelPath, head: &Parts) -> Resp
     if head.method == Method::HEAD { answer.map(|_| Body::empty()) } else { answer }
 }
 
-fn query(head: &Parts) -> impl Iterator<Item = (&str, &str)> {
-    head.uri.query().unwrap_or_default().split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-}
-
 fn asks(head: &Parts, key: &str) -> bool {
-    query(head).any(|(name, _)| name == key)
-}
-
-/// `?sort=name|size|time&desc&offset=…`.
-fn wanted_page(head: &Parts) -> Page {
-    let mut page = Page::default();
-    for (key, value) in query(head) {
-        match (key, value) {
-            ("sort", "size") => page.order = Order::Size,
-            ("sort", "time") => page.order = Order::Time,
-            ("desc", _) => page.descending = true,
-            ("offset", number) => page.offset = number.parse().unwrap_or(0),
-            _ => {}
-        }
-    }
-    page
+    head.uri.query().unwrap_or_default().split('&').any(|pair| pair.split('=').next() == Some(key))
 }

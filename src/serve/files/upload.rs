@@ -1,29 +1,73 @@
 //! Taking a file in: into a part that nobody sees, published only when it is complete.
 
 use std::io;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use data_encoding::HEXLOWER;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use http_body_util::BodyExt as _;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 
-use super::conditional;
 use crate::audit::Event;
 use crate::model::{FaultKind, RelPath};
 use crate::reliability::Direction;
-use crate::serve::http::{Guest, Meter, problem, status};
+use crate::serve::http::{Guest, Meter, body, problem, status};
 use crate::task;
 use crate::tree::{PartFile, Replace, SetAttributes, Stat};
 
 /// How much is gathered before it is written.
 const BLOCK: usize = 1 << 20;
-/// How long a client may send nothing in the middle of a body.
-pub const BODY_STALL: Duration = Duration::from_secs(60);
+
+/// What must hold when an upload takes its name; told what is under the name then (`None`: nothing). What it gives
+/// is kept until the name is taken. Asked on a blocking thread.
+pub struct Terms(Box<Ask>);
+
+type Ask = dyn FnOnce(Option<&Stat>) -> Result<Box<dyn Send>, StatusCode> + Send + Sync;
+
+impl Terms {
+    /// These; an `Err` is the status to refuse the upload with.
+    pub fn new<K: Send + 'static>(
+        ask: impl FnOnce(Option<&Stat>) -> Result<K, StatusCode> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Box::new(|now| ask(now).map(|kept| Box::new(kept) as Box<dyn Send>)))
+    }
+}
+
+impl std::fmt::Debug for Terms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Terms")
+    }
+}
+
+/// Knows what must hold for a change: preconditions, and the locks that others hold.
+pub trait Claims: Send + Sync + 'static {
+    /// The terms of a PUT with `headers` to `path`. They are asked before the body, and again when it is complete.
+    fn of_put(&self, guest: &Guest, path: &RelPath, headers: &HeaderMap) -> Terms;
+}
+
+/// Why a complete upload has not got its name.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfinished {
+    /// The terms do not hold: 412 or 423.
+    #[error("somebody else changed the file, or locked it, while it was uploaded ({0})")]
+    Refused(StatusCode),
+    /// It could not be written or published.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Unfinished {
+    /// What the client is told.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Refused(status) => *status,
+            Self::Io(error) => status::of(error),
+        }
+    }
+}
 
 /// One upload on its way. Dropping it before [`Upload::finish`] leaves no trace: what was under the
 /// name stays.
@@ -107,19 +151,20 @@ impl Upload {
     }
 
     /// All bytes are there: syncs the part and puts it under its name in one step, with `mtime` when
-    /// the client named one. `expected` is the length that was announced.
+    /// the client named one, if the `terms` hold. `expected` is the length that was announced.
     ///
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] when bytes are missing or too many came,
-    /// [`io::ErrorKind::AlreadyExists`] under [`Replace::No`], and those of publishing.
+    /// [`Unfinished`]: [`io::ErrorKind::UnexpectedEof`] when bytes are missing or too many came,
+    /// [`io::ErrorKind::AlreadyExists`] under [`Replace::No`], what the terms say, and those of publishing.
     pub async fn finish(
         mut self,
         expected: Option<u64>,
         mtime: Option<Timestamp>,
         replace: Replace,
-    ) -> io::Result<Stat> {
+        terms: Terms,
+    ) -> Result<Stat, Unfinished> {
         if expected.is_some_and(|expected| expected != self.len()) {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "not as many bytes as announced"));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "not as many bytes as announced").into());
         }
         if !self.pending.is_empty() {
             self.flush().await?;
@@ -127,17 +172,23 @@ impl Upload {
         let part = self.part.take().ok_or_else(lost)?;
         // From here on a client that hangs up changes nothing: what is published is also recorded.
         let tasks = self.guest.books.tasks.clone();
-        tasks.spawn("publish", self.publish(part, mtime, replace)).await.map_err(io::Error::other)?
+        tasks.spawn("publish", self.publish(part, mtime, replace, terms)).await.map_err(io::Error::other)?
     }
 
-    async fn publish(mut self, mut part: PartFile, mtime: Option<Timestamp>, replace: Replace) -> io::Result<Stat> {
-        let published = blocking(move || {
+    async fn publish(
+        mut self,
+        mut part: PartFile,
+        mtime: Option<Timestamp>,
+        replace: Replace,
+        terms: Terms,
+    ) -> Result<Stat, Unfinished> {
+        let published = task::blocking(move || {
             if mtime.is_some() {
                 part.set_attributes(SetAttributes { mtime, ..SetAttributes::default() })?;
             }
-            part.publish(replace)
-        })
-        .await;
+            part.publish_if(replace, |now| (terms.0)(now).map_err(Unfinished::Refused))
+        });
+        let published = published.await.unwrap_or_else(|lost| Err(io::Error::other(lost).into()));
         match &published {
             Ok(stat) => {
                 self.meter.clean();
@@ -145,7 +196,9 @@ impl Upload {
                 let event = Event::DoorUploaded { door: self.guest.door, account, path, size: stat.size };
                 self.guest.record(event).await;
             }
-            Err(error) => self.meter.failed(FaultKind::of_io(error)),
+            // The transfer itself went well.
+            Err(Unfinished::Refused(_)) => self.meter.clean(),
+            Err(Unfinished::Io(error)) => self.meter.failed(FaultKind::of_io(error)),
         }
         published
     }
@@ -168,31 +221,9 @@ pub fn wanted_mtime(headers: &HeaderMap) -> Option<Timestamp> {
     Timestamp::from_second(seconds).ok()
 }
 
-/// The next bytes of a request's body; `None` at its end.
-///
-/// # Errors
-/// [`io::ErrorKind::UnexpectedEof`] when the client went away, [`io::ErrorKind::TimedOut`] when it
-/// sends nothing.
-pub async fn next(body: &mut Body) -> io::Result<Option<Bytes>> {
-    loop {
-        let frame = tokio::time::timeout(BODY_STALL, body.frame())
-            .await
-            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no bytes for too long"))?;
-        match frame {
-            None => return Ok(None),
-            Some(Err(error)) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error)),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
-                }
-            }
-        }
-    }
-}
-
 /// Answers PUT of the file `path`: 201 or 204 with the new entity tag.
-pub async fn put(guest: &Guest, path: &RelPath, headers: &HeaderMap, body: Body) -> Response {
-    match take(guest, path, headers, body).await {
+pub async fn put(guest: &Guest, path: &RelPath, headers: &HeaderMap, body: Body, claims: &dyn Claims) -> Response {
+    match take(guest, path, headers, body, claims).await {
         Ok((stat, created)) => {
             let mut answer = Response::new(Body::empty());
             *answer.status_mut() = if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
@@ -208,34 +239,49 @@ pub async fn put(guest: &Guest, path: &RelPath, headers: &HeaderMap, body: Body)
     }
 }
 
-async fn take(guest: &Guest, path: &RelPath, headers: &HeaderMap, mut body: Body) -> Result<(Stat, bool), StatusCode> {
+async fn take(
+    guest: &Guest,
+    path: &RelPath,
+    headers: &HeaderMap,
+    mut sent: Body,
+    claims: &dyn Claims,
+) -> Result<(Stat, bool), StatusCode> {
     // RFC 9110, 14.5: a server that does not do partial PUT must refuse it, or it would store a piece
     // as the whole.
     if headers.contains_key(CONTENT_RANGE) || path.is_root() {
         return Err(if path.is_root() { StatusCode::METHOD_NOT_ALLOWED } else { StatusCode::BAD_REQUEST });
     }
-    let (view, at) = (guest.view.clone(), path.clone());
-    let current = match blocking(move || view.stat_follow(&at)).await {
-        Ok(stat) => Some(stat),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(status::of(&error)),
-    };
-    conditional::check(headers, &Method::PUT, current.as_ref())?;
+    let is_new = begin(guest, path, claims.of_put(guest, path, headers)).await?;
     let mut upload = Upload::begin(guest, path).await.map_err(|error| match error.kind() {
         // The folder above is missing (RFC 4918, 9.7.1).
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StatusCode::CONFLICT,
         _ => status::of(&error),
     })?;
-    while let Some(bytes) = next(&mut body).await.map_err(|error| status::of(&error))? {
+    while let Some(bytes) = body::next(&mut sent).await.map_err(|error| status::of(&error))? {
         upload.write(&bytes).await.map_err(|error| status::of(&error))?;
     }
     let expected = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     // `If-None-Match: *` holds until the very end: two who create the same name cannot both win.
     let only_new = headers.get(http::header::IF_NONE_MATCH).is_some_and(|value| value == "*");
     let replace = if only_new { Replace::No } else { Replace::Yes };
-    let stat = upload.finish(expected, wanted_mtime(headers), replace).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => StatusCode::PRECONDITION_FAILED,
-        _ => status::of(&error),
+    let terms = claims.of_put(guest, path, headers);
+    let stat = upload.finish(expected, wanted_mtime(headers), replace, terms).await.map_err(|error| match &error {
+        Unfinished::Io(taken) if taken.kind() == io::ErrorKind::AlreadyExists => StatusCode::PRECONDITION_FAILED,
+        _ => error.status(),
     })?;
-    Ok((stat, current.is_none()))
+    Ok((stat, is_new))
+}
+
+/// Is it a new file? And do the terms hold, as far as can be said before the body?
+async fn begin(guest: &Guest, path: &RelPath, terms: Terms) -> Result<bool, StatusCode> {
+    let (view, at) = (guest.view.clone(), path.clone());
+    let begun = task::blocking(move || {
+        let current = match view.stat_follow(&at) {
+            Ok(stat) => Some(stat),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(status::of(&error)),
+        };
+        (terms.0)(current.as_ref()).map(|_| current.is_none())
+    });
+    begun.await.unwrap_or_else(|lost| Err(status::of(&io::Error::other(lost))))
 }

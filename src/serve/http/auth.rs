@@ -39,6 +39,7 @@ impl BasicAuth {
             Ok(Err(error)) => return Err(homeless(grant, &error)),
             Err(lost) => return Err(homeless(grant, &io::Error::other(lost))),
         };
+        peer_of(head).welcome();
         Ok(Guest {
             account: grant.name().to_owned(),
             view,
@@ -70,7 +71,7 @@ impl Doorman for BasicAuth {
 fn refusal(error: &LoginError) -> Response {
     match error {
         LoginError::Refused => challenge(),
-        LoginError::Locked(_) => {
+        LoginError::Locked(_) | LoginError::PeerLocked(_) => {
             let mut answer = problem(StatusCode::TOO_MANY_REQUESTS);
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
             answer

@@ -3,23 +3,29 @@
 use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use super::Settings;
 use super::guest::{Books, connection_ended};
 use super::linger::Lingering;
+use super::pace::{PacedBody, Patience};
 use super::polite::PoliteBody;
 use super::stall::StallGuard;
 use crate::model::{FaultKind, Phase};
+use crate::net::Place;
 use crate::reliability::End;
 use crate::task::Tasks;
 
@@ -40,13 +46,27 @@ pub struct Peer {
     /// Address and port of the client.
     pub address: SocketAddr,
     door: Arc<OnceLock<(Books, Instant)>>,
+    /// Of the connection.
+    place: Option<Place>,
+    /// Did the sender of this request log in?
+    known: Arc<AtomicBool>,
 }
 
 impl Peer {
     /// A peer that no listener knows, for tests of routers.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { address: SocketAddr::from(([0, 0, 0, 0], 0)), door: Arc::default() }
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self { address, door: Arc::default(), place: None, known: Arc::default() }
+    }
+
+    /// Says that the sender of the request has logged in: its body may be large and take its time, and the
+    /// connection is no stranger's any more.
+    pub fn welcome(&self) {
+        self.known.store(true, Ordering::Relaxed);
+        if let Some(place) = &self.place {
+            place.welcome();
+        }
     }
 
     /// Says that somebody came in through a door for files, so the connection counts in the statistics.
@@ -69,52 +89,75 @@ where
     }
 }
 
-pub(super) async fn run(
-    socket: TcpStream,
-    address: SocketAddr,
-    acceptor: TlsAcceptor,
-    router: Router,
-    tasks: Tasks,
-    grace: Duration,
-) {
-    let accepted = Instant::now();
-    let guarded = StallGuard::new(Lingering::new(socket, LINGER), WRITE_STALL);
-    let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(guarded)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            tracing::debug!(net.peer = %address, tls.error = %error, "TLS handshake failed");
-            return;
+/// One accepted connection.
+pub(super) struct Visit {
+    pub(super) address: SocketAddr,
+    pub(super) place: Place,
+    pub(super) settings: Settings,
+    pub(super) tasks: Tasks,
+}
+
+impl Visit {
+    pub(super) async fn run(self, socket: TcpStream, acceptor: TlsAcceptor, router: Router) {
+        let accepted = Instant::now();
+        let guarded = StallGuard::new(Lingering::new(socket, LINGER), WRITE_STALL);
+        let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(guarded)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                tracing::debug!(net.peer = %self.address, tls.error = %error, "TLS handshake failed");
+                return;
+            }
+            Err(_) => {
+                tracing::debug!(net.peer = %self.address, "TLS handshake took too long");
+                return;
+            }
+        };
+        let door: Arc<OnceLock<(Books, Instant)>> = Arc::default();
+        let (address, place, tasks, seen) = (self.address, self.place.clone(), self.tasks.clone(), Arc::clone(&door));
+        let patience = Patience { stall: self.settings.stall, strangers: self.settings.strangers_body };
+        let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+            let known: Arc<AtomicBool> = Arc::default();
+            let (door, place) = (Arc::clone(&seen), Some(place.clone()));
+            request.extensions_mut().insert(Peer { address, door, place, known: Arc::clone(&known) });
+            let waits = request.headers().contains_key(http::header::EXPECT);
+            let tasks = tasks.clone();
+            request
+                .map(|body| axum::body::Body::new(PacedBody::new(PoliteBody::new(body, waits, tasks), patience, known)))
+        });
+        let builder = builder(&self.tasks);
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        tokio::pin!(connection);
+        let end = self.attend(connection).await;
+        if let Some((books, came_in)) = door.get() {
+            connection_ended(books, came_in.duration_since(accepted), came_in.elapsed(), end);
         }
-        Err(_) => {
-            tracing::debug!(net.peer = %address, "TLS handshake took too long");
-            return;
-        }
-    };
-    let peer = Peer { address, door: Arc::default() };
-    let (seen, unwanted) = (peer.clone(), tasks.clone());
-    let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        let waits = request.headers().contains_key(http::header::EXPECT);
-        request.map(|body| axum::body::Body::new(PoliteBody::new(body, waits, unwanted.clone())))
-    });
-    let builder = builder(&tasks);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    tokio::pin!(connection);
-    let end = tokio::select! {
-        ended = connection.as_mut() => end_of(ended),
-        () = tasks.stopped() => {
-            connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(grace, connection).await {
-                Ok(_) => End::StillOpen,
-                Err(_) => {
-                    tracing::info!(net.peer = %address, "a request was cut off by the stop");
-                    End::StillOpen
+    }
+
+    /// Waits for the end of the connection, and asks for it when the service stops or a stranger stays too long.
+    async fn attend<C>(&self, mut connection: Pin<&mut C>) -> End
+    where
+        C: GracefulConnection<Error = Box<dyn Error + Send + Sync>>,
+    {
+        tokio::select! {
+            ended = connection.as_mut() => return end_of(ended),
+            () = self.tasks.stopped() => connection.as_mut().graceful_shutdown(),
+            () = self.place.overstayed(self.settings.login) => {
+                connection.as_mut().graceful_shutdown();
+                // Who logs in with the request that is under way is heard to its end.
+                tokio::select! {
+                    ended = connection.as_mut() => return end_of(ended),
+                    () = self.tasks.stopped() => {}
+                    () = self.place.overstayed(self.settings.strangers_body) => {
+                        tracing::debug!(net.peer = %self.address, "a stranger stayed too long");
+                        return End::Clean;
+                    }
                 }
             }
         }
-    };
-    if let Some((books, came_in)) = seen.door.get() {
-        connection_ended(books, came_in.duration_since(accepted), came_in.elapsed(), end);
+        if tokio::time::timeout(self.settings.grace, connection).await.is_err() {
+            tracing::info!(net.peer = %self.address, "a request was cut off by the stop");
+        }
+        End::StillOpen
     }
 }
 

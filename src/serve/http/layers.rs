@@ -1,36 +1,44 @@
 //! What every answer gets: security headers and, for text above a size, compression.
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use http::header::{self, HeaderName, HeaderValue};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::Predicate;
 
+use super::certificate::Served;
+use super::coding;
+
+/// For answers that set none of their own: nothing runs, nothing is loaded, nothing is sent anywhere.
+const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// Below this a packet is a packet, compressed or not.
 const SMALLEST: u64 = 1024;
 
-pub(super) fn around(router: Router, self_signed: bool) -> Router {
+pub(super) fn around(router: Router, served: Served) -> Router {
     let compression = CompressionLayer::new().quality(CompressionLevel::Precise(4)).compress_when(WorthCompressing);
     router
         .layer(compression)
         // Outside the compression: it sees what was done to the body.
-        .layer(axum::middleware::map_response(move |response: Response| async move { finish(response, self_signed) }))
+        .layer(from_fn(move |mut request: Request, next: Next| {
+            let self_signed = served.borrow().self_signed;
+            async move {
+                let sent = coding::take_off(request.headers_mut());
+                let mut response = next.run(request).await;
+                coding::put_on(&mut response, sent.as_ref());
+                finish(response, self_signed)
+            }
+        }))
 }
 
 fn finish(mut response: Response, self_signed: bool) -> Response {
     let headers = response.headers_mut();
-    // A strong validator names bytes; the compressed ones are others (RFC 9110, 8.8.3.3).
-    if headers.contains_key(header::CONTENT_ENCODING)
-        && let Some(tag) = headers.get(header::ETAG)
-        && !tag.as_bytes().starts_with(b"W/")
-        && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat())
-    {
-        headers.insert(header::ETAG, weak);
-    }
     let mut unless_set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
+    unless_set(header::CONTENT_SECURITY_POLICY, POLICY);
     unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     unless_set(header::X_FRAME_OPTIONS, "DENY");
     unless_set(header::REFERRER_POLICY, "same-origin");

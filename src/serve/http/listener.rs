@@ -2,20 +2,22 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use super::certificate::{self, CertificateError, Identity};
-use super::{Settings, connection, layers};
-use crate::net::Admission;
+use super::certificate::{self, CertificateError, Identity, Served};
+use super::connection::Visit;
+use super::{Settings, layers};
+use crate::model::Clock;
+use crate::net::Entrance;
 use crate::task::{self, Tasks};
 
 /// Why the listener cannot start.
@@ -44,7 +46,9 @@ pub struct Listener {
     acceptor: TlsAcceptor,
     settings: Settings,
     address: SocketAddr,
-    identity: Arc<Identity>,
+    certificate: (watch::Sender<Arc<Identity>>, Served),
+    data: PathBuf,
+    clock: Arc<dyn Clock>,
 }
 
 impl std::fmt::Debug for Listener {
@@ -62,21 +66,22 @@ impl Listener {
 
     /// The certificate: fingerprint to print, file to trust.
     #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.identity
+    pub fn certificate(&self) -> &Served {
+        &self.certificate.1
     }
 }
 
-/// Reads or makes the certificate (in `data/tls`) and takes the port.
+/// Reads or makes the certificate (in `data/tls`) and takes the port. `clock` tells when a certificate ends.
 ///
 /// # Errors
 /// [`ListenError`] in a sentence that says what to do.
-pub async fn bind(settings: &Settings, data: &Path, now: Timestamp) -> Result<Listener, ListenError> {
-    let (wanted, folder) = (settings.clone(), data.to_owned());
+pub async fn bind(settings: &Settings, data: &Path, clock: Arc<dyn Clock>) -> Result<Listener, ListenError> {
+    let (wanted, folder, now) = (settings.clone(), data.to_owned(), clock.now());
     let identity = task::blocking(move || certificate::load(&wanted, &folder, now))
         .await
         .map_err(|lost| ListenError::Other(settings.listen, io::Error::other(lost)))??;
-    let tls = tls(&identity)?;
+    let certificate = certificate::served(identity);
+    let tls = tls(certificate.1.clone())?;
     let socket = TcpListener::bind(settings.listen).await.map_err(|error| refused(settings.listen, error))?;
     let address = socket.local_addr().map_err(|error| refused(settings.listen, error))?;
     Ok(Listener {
@@ -84,7 +89,9 @@ pub async fn bind(settings: &Settings, data: &Path, now: Timestamp) -> Result<Li
         acceptor: TlsAcceptor::from(Arc::new(tls)),
         settings: settings.clone(),
         address,
-        identity: Arc::new(identity),
+        certificate,
+        data: data.to_owned(),
+        clock,
     })
 }
 
@@ -98,11 +105,11 @@ fn refused(address: SocketAddr, error: io::Error) -> ListenError {
 }
 
 /// TLS 1.3 and 1.2. The provider puts the hybrid X25519MLKEM768 first (`prefer-post-quantum`).
-fn tls(identity: &Identity) -> Result<ServerConfig, CertificateError> {
+fn tls(served: Served) -> Result<ServerConfig, CertificateError> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_no_client_auth()
-        .with_single_cert(identity.chain.clone(), identity.key.clone_key())?;
+        .with_cert_resolver(certificate::resolver(served));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     Ok(config)
@@ -111,9 +118,11 @@ fn tls(identity: &Identity) -> Result<ServerConfig, CertificateError> {
 /// Accepts until `tasks` stop, then lets running requests end for the settings' grace. Returns at once; `tasks`
 /// knows the accepting task and every connection.
 pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
-    let router = layers::around(router, listener.identity.self_signed);
-    let admission = Admission::new(listener.settings.connections);
-    let grace = listener.settings.grace;
+    let (current, served) = listener.certificate;
+    let router = layers::around(router, served);
+    let keeper = certificate::keep(current, listener.settings.clone(), listener.data, listener.clock, tasks.clone());
+    tasks.spawn("https-certificate", keeper);
+    let entrance = Entrance::new(listener.settings.connections, listener.settings.strangers);
     let inner = tasks.clone();
     tasks.spawn("https-accept", async move {
         loop {
@@ -130,16 +139,13 @@ pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
                     continue;
                 }
             };
-            let Some(permit) = admission.try_admit(peer) else {
+            let Some(place) = entrance.try_enter(peer) else {
                 tracing::warn!(net.peer = %peer, "too many HTTPS connections: refused");
                 continue;
             };
             tune(&socket);
-            let (acceptor, router, tasks) = (listener.acceptor.clone(), router.clone(), inner.clone());
-            inner.spawn("https-connection", async move {
-                connection::run(socket, peer, acceptor, router, tasks, grace).await;
-                drop(permit);
-            });
+            let visit = Visit { address: peer, place, settings: listener.settings.clone(), tasks: inner.clone() };
+            inner.spawn("https-connection", visit.run(socket, listener.acceptor.clone(), router.clone()));
         }
     });
 }

@@ -4,7 +4,9 @@
 //! caller can print the address and the certificate's fingerprint.
 
 pub mod auth;
+pub mod body;
 mod certificate;
+mod coding;
 mod connection;
 pub mod date;
 mod doorman;
@@ -13,13 +15,14 @@ pub mod href;
 mod layers;
 mod linger;
 mod listener;
+mod pace;
 mod polite;
 mod settings;
 mod stall;
 pub mod status;
 
 pub use auth::BasicAuth;
-pub use certificate::{CertificateError, Identity};
+pub use certificate::{CertificateError, Identity, Served, read as read_certificate};
 pub use connection::Peer;
 pub use doorman::{Doorman, peer_of};
 pub use guest::{Books, Guest, Meter};

@@ -21,10 +21,20 @@ pub struct Settings {
     /// More names and addresses for the self-signed certificate, beside `localhost`, the loopback
     /// addresses and the machine's own name.
     pub names: Vec<String>,
+    /// How often the certificate is looked at again.
+    pub look_again: Duration,
     /// How long running requests may go on after the stop.
     pub grace: Duration,
     /// Connections at a time: in all and from one address.
     pub connections: AdmissionLimits,
+    /// Of these, how many may be from where nobody has logged in.
+    pub strangers: AdmissionLimits,
+    /// How long a connection may last on which nobody logs in.
+    pub login: Duration,
+    /// How long a stranger may take for the body of one request.
+    pub strangers_body: Duration,
+    /// How long the body of a request may make no progress.
+    pub stall: Duration,
 }
 
 impl Default for Settings {
@@ -34,8 +44,13 @@ impl Default for Settings {
             certificate: None,
             key: None,
             names: Vec::new(),
+            look_again: Duration::from_secs(60),
             grace: Duration::from_secs(20),
             connections: AdmissionLimits::default(),
+            strangers: AdmissionLimits { total: 256, per_address: 64 },
+            login: Duration::from_secs(60),
+            strangers_body: Duration::from_secs(15),
+            stall: Duration::from_secs(60),
         }
     }
 }

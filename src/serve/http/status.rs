@@ -32,17 +32,23 @@ pub fn of(error: &io::Error) -> StatusCode {
 pub fn sentence(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 => "the request cannot be understood: check the name and the headers",
-        401 => "sign in with a name and a password",
-        403 => "not allowed here: the account may not do this, or the name leads out of its folder",
+        401 => "sign in with the name and password of your account: none came, or they do not belong together",
+        403 => {
+            "not allowed here: the account may only read, or the name leads out of its folder or is reserved; \
+             ask an administrator for the right, or use another name"
+        }
         404 => "there is nothing under this name",
-        405 => "this cannot be done to a folder",
+        405 => "this cannot be done here: the header Allow names what can; a folder takes no file's content",
         408 => "no bytes came for too long: try again",
         409 => "the folder above is missing, or something is in the way",
         412 => "the file is not the version that you know: look again first",
-        413 => "too large",
+        413 => "too large: send less at once, or ask an administrator to raise the limit of uploads",
         416 => "the file has no such range",
         423 => "somebody else is changing this: try again when it is unlocked",
-        429 => "too many failed sign-ins: wait a few minutes",
+        429 => {
+            "too many failed sign-ins: wait a quarter of an hour, or have it lifted on the server with \
+             'causeway account unlock' and the account's name"
+        }
         503 => "busy: try again in a moment",
         507 => "no space left: nothing was changed",
         508 => "links lead in a circle",

@@ -17,7 +17,7 @@ use super::session::{Ending, SftpChannel};
 use super::work::{Activity, Context};
 use crate::account::{Grant, LoginContext, LoginError};
 use crate::model::{Door as Entrance, Secret};
-use crate::net::Permit;
+use crate::net::Place;
 use crate::task::{self, Tasks};
 
 /// Channels on one connection.
@@ -70,15 +70,14 @@ pub(super) struct Connection {
     tasks: Tasks,
     peer: SocketAddr,
     seen: Arc<Seen>,
-    /// The stranger's place, given back at the login.
-    stranger: Option<Permit>,
+    place: Place,
     grant: Option<Grant>,
     channels: HashMap<ChannelId, Use>,
 }
 
 impl Connection {
-    pub(super) fn new(door: Arc<Door>, tasks: Tasks, peer: SocketAddr, seen: Arc<Seen>, stranger: Permit) -> Self {
-        Self { door, tasks, peer, seen, stranger: Some(stranger), grant: None, channels: HashMap::new() }
+    pub(super) fn new(door: Arc<Door>, tasks: Tasks, peer: SocketAddr, seen: Arc<Seen>, place: Place) -> Self {
+        Self { door, tasks, peer, seen, place, grant: None, channels: HashMap::new() }
     }
 
     fn login(&self) -> LoginContext {
@@ -163,7 +162,7 @@ impl Handler for Connection {
     async fn auth_succeeded(&mut self, session: &mut Session) -> Result<(), Self::Error> {
         *self.seen.setup.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.seen.accepted.elapsed());
         self.seen.grant.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.grant);
-        self.stranger = None;
+        self.place.welcome();
         self.seen.entered.notify_one();
         tracing::info!(
             account = self.grant.as_ref().map(Grant::name),

@@ -20,7 +20,7 @@ use super::{Settings, algorithms};
 use crate::account::Accounts;
 use crate::audit::AuditLog;
 use crate::model::{Clock, FaultKind, Phase};
-use crate::net::{Admission, Permit};
+use crate::net::{Entrance, Place};
 use crate::reliability::{End, Recorder, What};
 use crate::task::{self, Tasks};
 use crate::tree::Tree;
@@ -123,8 +123,7 @@ pub fn serve(listener: Listener, door: Door, tasks: &Tasks) {
 }
 
 async fn accept(listener: Listener, door: Arc<Door>, tasks: Tasks) {
-    let everybody = Admission::new(listener.settings.connections);
-    let strangers = Admission::new(listener.settings.strangers);
+    let entrance = Entrance::new(listener.settings.connections, listener.settings.strangers);
     loop {
         let accepted = tokio::select! {
             () = tasks.stopped() => return,
@@ -139,7 +138,7 @@ async fn accept(listener: Listener, door: Arc<Door>, tasks: Tasks) {
                 continue;
             }
         };
-        let (Some(permit), Some(stranger)) = (everybody.try_admit(peer), strangers.try_admit(peer)) else {
+        let Some(place) = entrance.try_enter(peer) else {
             tracing::warn!(net.peer = %peer, "too many SFTP connections: refused");
             continue;
         };
@@ -151,7 +150,7 @@ async fn accept(listener: Listener, door: Arc<Door>, tasks: Tasks) {
             peer,
             seen: Seen::new(),
         };
-        tasks.spawn("sftp-connection", visit.run(socket, stranger, permit));
+        tasks.spawn("sftp-connection", visit.run(socket, place));
     }
 }
 
@@ -166,14 +165,14 @@ struct Visit {
 }
 
 impl Visit {
-    async fn run(self, socket: TcpStream, stranger: Permit, _permit: Permit) {
+    async fn run(self, socket: TcpStream, place: Place) {
         let cut = CancellationToken::new();
         // Whatever happens above, the socket does not outlive this task.
         let _guard = cut.clone().drop_guard();
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(error = %error, "a socket cannot be tuned");
         }
-        let end = self.watch(socket, stranger, cut).await;
+        let end = self.watch(socket, place.clone(), cut).await;
         let setup = self.seen.setup();
         let held = setup.map_or(Duration::ZERO, |setup| self.seen.accepted.elapsed().saturating_sub(setup));
         let phases = setup.map(|setup| vec![(Phase::Login, setup)]).unwrap_or_default();
@@ -181,10 +180,10 @@ impl Visit {
         tracing::debug!(net.peer = %self.peer, held = ?held, end = ?end, "an SFTP connection ended");
     }
 
-    async fn watch(&self, socket: TcpStream, stranger: Permit, cut: CancellationToken) -> End {
+    async fn watch(&self, socket: TcpStream, place: Place, cut: CancellationToken) -> End {
         let deadline = self.seen.accepted + Duration::from_secs(self.settings.login_seconds);
         let handler =
-            Connection::new(Arc::clone(&self.door), self.tasks.clone(), self.peer, Arc::clone(&self.seen), stranger);
+            Connection::new(Arc::clone(&self.door), self.tasks.clone(), self.peer, Arc::clone(&self.seen), place);
         let starting = run_stream(Arc::clone(&self.config), Stream::new(socket, cut.clone()), handler);
         let mut running = tokio::select! {
             started = tokio::time::timeout_at(deadline.into(), starting) => match started {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::accounts::{address, chip, scope};
+use super::own;
 use crate::account::{Account, AccountError, Change, StoredKey};
 use crate::model::{Access, Secret};
 use crate::web::form::{Nothing, Posted, done, refused};
@@ -126,17 +127,19 @@ pub(in crate::web) async fn password(
     Path(name): Path<String>,
     Posted(form): Posted<NewPassword>,
 ) -> Result<Response, Problem> {
+    if let Some(refusal) = own::elsewhere(&visitor, &name)? {
+        return Ok(refusal);
+    }
     let new = Secret::new(form.password);
     let result = state.accounts.set_password(&visitor.grant()?.actor(), &name, &new).await;
-    let own = visitor.grant()?.name() == name && result.is_ok();
-    let response = answer(&name, result, "The new password is set.")?;
-    if own { super::own::stay(&state, &visitor, response).await } else { Ok(response) }
+    let account = state.accounts.get(&name).await?.ok_or(Problem::Missing)?;
+    answer(&name, result, &format!("The new password is set. {}", own::still_open(&account)))
 }
 
 /// A line of an `authorized_keys` file, or the fingerprint of a key that is there.
 #[derive(Deserialize)]
 pub(in crate::web) struct Key {
-    pub(super) key: String,
+    key: String,
 }
 
 /// `POST /accounts/{name}/keys`.
@@ -146,6 +149,9 @@ pub(in crate::web) async fn add_key(
     Path(name): Path<String>,
     Posted(form): Posted<Key>,
 ) -> Result<Response, Problem> {
+    if let Some(refusal) = own::elsewhere(&visitor, &name)? {
+        return Ok(refusal);
+    }
     let result = state.accounts.add_key(&visitor.grant()?.actor(), &name, &form.key).await;
     answer(&name, result.map(drop), "The key is added.")
 }
@@ -157,6 +163,9 @@ pub(in crate::web) async fn remove_key(
     Path(name): Path<String>,
     Posted(form): Posted<Key>,
 ) -> Result<Response, Problem> {
+    if let Some(refusal) = own::elsewhere(&visitor, &name)? {
+        return Ok(refusal);
+    }
     let result = state.accounts.remove_key(&visitor.grant()?.actor(), &name, &form.key).await;
     answer(&name, result, "The key is removed.")
 }

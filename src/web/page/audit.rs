@@ -9,11 +9,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::Pager;
+use super::{Pager, events};
 use crate::audit::{self as log, Record};
 use crate::web::form::{Nothing, Posted, say};
 use crate::web::frame::{Frame, Note};
-use crate::web::problem::{Problem, sentence};
+use crate::web::problem::Problem;
 use crate::web::show as shown;
 use crate::web::state::WebState;
 use crate::web::visitor::{Asks, Visitor};
@@ -25,7 +25,7 @@ const ENTRIES: u32 = 50;
 const DAMAGES: usize = 5;
 
 /// The words to filter by: every kind of event. A test holds the list to the events.
-const ACTIONS: &[&str] = &[
+pub(super) const ACTIONS: &[&str] = &[
     "login-succeeded",
     "login-failed",
     "signed-out",
@@ -56,6 +56,8 @@ const ACTIONS: &[&str] = &[
     "file-published",
     "file-trashed",
     "dir-made",
+    "mode-set",
+    "parts-removed",
     "link-made",
     "door-uploaded",
     "door-removed",
@@ -68,11 +70,6 @@ const ACTIONS: &[&str] = &[
     "service-stopped",
     "checkpoint-written",
 ];
-
-/// "login-succeeded" as people read it.
-fn spoken(action: &str) -> String {
-    sentence(&action.replace('-', " ")).trim_end_matches('.').to_owned()
-}
 
 /// What to show.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -158,8 +155,8 @@ pub(in crate::web) async fn checkpoint(State(state): State<WebState>) -> Result<
 async fn render(state: &WebState, visitor: &Visitor, filter: Filter) -> Result<Response, Problem> {
     let mut actor = filter.actor.trim().to_owned();
     // The log compares exactly; people do not.
-    if let Some(account) = state.accounts.list().await?.iter().find(|a| a.name.eq_ignore_ascii_case(&actor)) {
-        actor.clone_from(&account.name);
+    if let Some(name) = state.accounts.spelling(&actor).await? {
+        actor = name;
     }
     let wanted = log::Filter {
         actor: (!actor.is_empty()).then(|| actor_of(&actor)),
@@ -192,7 +189,7 @@ async fn render(state: &WebState, visitor: &Visitor, filter: Filter) -> Result<R
     };
     super::html(&AuditPage {
         frame: Frame::new(visitor, "Audit log"),
-        actions: ACTIONS.iter().map(|action| (*action, spoken(action))).collect(),
+        actions: ACTIONS.iter().map(|action| (*action, events::kind(action))).collect(),
         rows: records.iter().map(row).collect(),
         pager,
         filter,
@@ -216,34 +213,10 @@ fn row(record: &Record) -> AuditRow {
         number: record.seq,
         at: Moment::exact(record.at),
         actor: if matches!(kind, "job" | "operator") { format!("{kind} {name}") } else { name.to_owned() },
-        action: spoken(&record.action),
-        detail: detail(record),
+        action: events::kind(&record.action),
+        detail: record.event.as_ref().map_or_else(|| record.entry.clone(), events::told),
         hash: record.hash.chars().take(12).collect(),
     }
-}
-
-/// The fields of the event, as "name: value".
-fn detail(record: &Record) -> String {
-    let Some(event) = &record.event else { return record.entry.clone() };
-    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(event) else { return String::new() };
-    let shown = fields.into_iter().filter(|(name, _)| name != "action").map(|(name, value)| {
-        let value = match value {
-            serde_json::Value::String(text) => text,
-            serde_json::Value::Array(list) => {
-                list.iter().map(|v| v.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", ")
-            }
-            other => other.to_string(),
-        };
-        let value = match (name.as_str(), value.parse()) {
-            ("bytes" | "size", Ok(bytes)) => shown::bytes(bytes),
-            ("files" | "failed", Ok(number)) => shown::count(number),
-            ("sha256" | "hash", _) => value.chars().take(16).chain("…".chars()).collect(),
-            _ => value,
-        };
-        // A path that is not UTF-8 is hexadecimal behind a NUL; people see the hexadecimal.
-        format!("{}: {}", name.replace('_', " "), value.replace('\0', "hex "))
-    });
-    shown.collect::<Vec<_>>().join(" · ")
 }
 
 /// Midnight (UTC) of a date, some days later.

@@ -6,6 +6,7 @@ pub(super) mod accounts;
 pub(super) mod audit;
 pub(super) mod browse;
 pub(super) mod download;
+mod events;
 pub(super) mod job;
 pub(super) mod job_form;
 pub(super) mod jobs;

@@ -114,7 +114,7 @@ pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): A
         missing: rows.iter().filter_map(missing).collect(),
         recent,
         storage: storage(&state.tree).await,
-        doors: doors(&state.doors),
+        doors: doors(&(state.doors)(&visitor.authority)),
     })
 }
 

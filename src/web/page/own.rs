@@ -6,8 +6,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::account::{Key, KeyRow, key_rows};
-use crate::account::{ABSOLUTE_HOURS, AccountError, LoginContext, LoginError};
+use super::account::{KeyRow, key_rows};
+use crate::account::{ABSOLUTE_HOURS, Account, AccountError, LoginContext, LoginError};
 use crate::model::{Access, Door, Secret};
 use crate::web::cookie;
 use crate::web::form::{Posted, done, refused};
@@ -40,30 +40,34 @@ pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): A
     })
 }
 
-/// The old password and a new one.
+/// The present password and a new one.
 #[derive(Deserialize)]
 pub(in crate::web) struct Passwords {
     old: String,
     password: String,
 }
 
-/// `POST /account/password`. The old one is asked for, and guesses at it count: a browser that was left
-/// open is not enough to take an account over.
+/// The present password, and a line of an `authorized_keys` file or the fingerprint of a key that is there.
+#[derive(Deserialize)]
+pub(in crate::web) struct OwnKey {
+    old: String,
+    key: String,
+}
+
+/// `POST /account/password`.
 pub(in crate::web) async fn password(
     State(state): State<WebState>,
     Asks(visitor): Asks,
     Posted(form): Posted<Passwords>,
 ) -> Result<Response, Problem> {
     let grant = visitor.grant()?;
-    let context = LoginContext { door: Door::Web, peer: visitor.peer };
-    match state.accounts.login_password(grant.name(), &Secret::new(form.old), &context).await {
-        Ok(_) => {}
-        Err(LoginError::Refused) => return Ok(refused(HERE, "the old password is not right: nothing was changed")),
-        Err(LoginError::Store(error)) => return Err(Problem::Failed(error.to_string())),
-        Err(error) => return Ok(refused(HERE, &error.to_string())),
+    if let Err(refusal) = confirm(&state, &visitor, form.old).await? {
+        return Ok(refusal);
     }
     let result = state.accounts.set_password(&grant.actor(), grant.name(), &Secret::new(form.password)).await;
-    match answer(result, "The new password is set. Every other session of yours has ended.") {
+    let account = state.accounts.get(grant.name()).await?.ok_or(Problem::Missing)?;
+    let good = format!("The new password is set. Every other session of yours has ended. {}", still_open(&account));
+    match answer(result, &good) {
         Ok((response, true)) => stay(&state, &visitor, response).await,
         other => other.map(|(response, _)| response),
     }
@@ -73,9 +77,12 @@ pub(in crate::web) async fn password(
 pub(in crate::web) async fn add_key(
     State(state): State<WebState>,
     Asks(visitor): Asks,
-    Posted(form): Posted<Key>,
+    Posted(form): Posted<OwnKey>,
 ) -> Result<Response, Problem> {
     let grant = visitor.grant()?;
+    if let Err(refusal) = confirm(&state, &visitor, form.old).await? {
+        return Ok(refusal);
+    }
     let result = state.accounts.add_key(&grant.actor(), grant.name(), &form.key).await;
     answer(result.map(drop), "The key is added.").map(|(response, _)| response)
 }
@@ -84,11 +91,42 @@ pub(in crate::web) async fn add_key(
 pub(in crate::web) async fn remove_key(
     State(state): State<WebState>,
     Asks(visitor): Asks,
-    Posted(form): Posted<Key>,
+    Posted(form): Posted<OwnKey>,
 ) -> Result<Response, Problem> {
     let grant = visitor.grant()?;
+    if let Err(refusal) = confirm(&state, &visitor, form.old).await? {
+        return Ok(refusal);
+    }
     let result = state.accounts.remove_key(&grant.actor(), grant.name(), &form.key).await;
     answer(result, "The key is removed.").map(|(response, _)| response)
+}
+
+/// Asks for the present password, and counts guesses at it like those of a sign-in: a browser that was left
+/// open is not enough to take an account over. The inner error is the answer to send.
+async fn confirm(state: &WebState, visitor: &Visitor, present: String) -> Result<Result<(), Response>, Problem> {
+    let context = LoginContext { door: Door::Web, peer: visitor.peer };
+    match state.accounts.login_password(visitor.grant()?.name(), &Secret::new(present), &context).await {
+        Ok(_) => Ok(Ok(())),
+        Err(LoginError::Refused) => Ok(Err(refused(HERE, "the present password is not right: nothing was changed"))),
+        Err(LoginError::Store(error)) => Err(Problem::Failed(error.to_string())),
+        Err(error) => Ok(Err(refused(HERE, &error.to_string()))),
+    }
+}
+
+/// What a new password does not close.
+pub(super) fn still_open(account: &Account) -> String {
+    match account.keys.len() {
+        0 => "No SSH key opens this account.".to_owned(),
+        1 => "One SSH key still opens this account: remove it if you do not know it.".to_owned(),
+        many => format!("{many} SSH keys still open this account: remove those that you do not know."),
+    }
+}
+
+/// The answer to who would change the own password or keys on the page of all accounts, which asks for no
+/// password; none for the account of somebody else.
+pub(super) fn elsewhere(visitor: &Visitor, name: &str) -> Result<Option<Response>, Problem> {
+    let own = visitor.grant()?.name() == name;
+    Ok(own.then(|| refused(HERE, "your own password and keys are changed here, with the present password")))
 }
 
 /// Back to the page; true when it was done.
@@ -101,7 +139,7 @@ fn answer(result: Result<(), AccountError>, good: &str) -> Result<(Response, boo
 }
 
 /// A new password ends every session of the account; the one who set it begins another.
-pub(super) async fn stay(state: &WebState, visitor: &Visitor, mut response: Response) -> Result<Response, Problem> {
+async fn stay(state: &WebState, visitor: &Visitor, mut response: Response) -> Result<Response, Problem> {
     let token = state.sessions.create(visitor.grant()?, visitor.peer).await?;
     let session = cookie::keep(cookie::SESSION, token.expose(), Some(ABSOLUTE_HOURS * 3600));
     if let Ok(value) = HeaderValue::from_str(&session) {

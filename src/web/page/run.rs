@@ -51,6 +51,13 @@ pub struct FaultShown {
     pub evidence: String,
 }
 
+/// One try at a path.
+#[derive(Debug, Clone)]
+pub struct Try {
+    pub at: Moment,
+    pub said: String,
+}
+
 /// One path of the run.
 #[derive(Debug, Clone)]
 pub struct ItemRow {
@@ -58,7 +65,7 @@ pub struct ItemRow {
     pub size: String,
     pub chip: Chip,
     pub fault: Option<FaultShown>,
-    pub attempts: Vec<String>,
+    pub attempts: Vec<Try>,
     pub attempts_label: String,
     pub sha256: Option<String>,
 }
@@ -178,6 +185,9 @@ fn figures(run: &Run, counts: &RunCounts) -> Vec<Count> {
         count("Folders", numbers.dirs_listed),
         count("Retries", numbers.retries),
     ];
+    if numbers.modes_set > 0 {
+        figures.push(count("Modes set", numbers.modes_set));
+    }
     if numbers.files_trashed > 0 {
         figures.push(count("To the trash", numbers.files_trashed));
     }
@@ -267,14 +277,14 @@ async fn items(
     Ok((rows, last))
 }
 
-fn attempt(row: &AttemptRow) -> String {
-    let at = row.started.strftime("%H:%M:%S UTC");
+fn attempt(row: &AttemptRow) -> Try {
     let from = if row.from_offset == 0 { String::new() } else { format!(" on from {}", shown::bytes(row.from_offset)) };
     let moved = shown::bytes(row.bytes);
-    match &row.fault {
-        None => format!("{at}:{from} {moved} moved, done."),
-        Some(fault) => format!("{at}:{from} {moved} moved, then {}", fault.message),
-    }
+    let said = match &row.fault {
+        None => format!("{from} {moved} moved, done."),
+        Some(fault) => format!("{from} {moved} moved, then {}.", fault.message.trim_end_matches('.')),
+    };
+    Try { at: Moment::exact(row.started), said }
 }
 
 /// `POST /runs/{id}/cancel`.

@@ -42,8 +42,7 @@ pub(in crate::web) async fn show(
     if visitor.who().is_some() {
         return Ok(go(local(&to.back)));
     }
-    let accounts = state.accounts.list().await?;
-    let fresh = accounts.iter().all(|account| account.last_login.is_none());
+    let fresh = !state.accounts.was_used().await?;
     render(&visitor, None, (String::new(), &to.back), fresh)
 }
 
@@ -71,7 +70,7 @@ pub(in crate::web) async fn sign_in(
                 LoginError::Refused => {
                     (StatusCode::UNAUTHORIZED, "That name and password do not belong together.".to_owned())
                 }
-                LoginError::Locked(_) | LoginError::Busy => {
+                LoginError::Locked(_) | LoginError::PeerLocked(_) | LoginError::Busy => {
                     (StatusCode::TOO_MANY_REQUESTS, sentence(&error.to_string()))
                 }
                 LoginError::Store(_) => return Err(Problem::Failed(error.to_string())),

@@ -3,7 +3,7 @@
 use std::io;
 
 use axum::extract::multipart::{Field, MultipartError};
-use axum::extract::{Multipart, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
@@ -11,11 +11,12 @@ use serde::Serialize;
 use super::browse::{folder_at, look, path_of, reason, recorded};
 use crate::account::Grant;
 use crate::audit::Event;
-use crate::model::{Door, Name, RelPath};
+use crate::model::{Access, Door, Name, RelPath};
 use crate::task;
 use crate::tree::{PartFile, Replace, Stat};
 use crate::web::form::{self, say};
 use crate::web::frame::Note;
+use crate::web::parts::{self, Parts};
 use crate::web::problem::Problem;
 use crate::web::show as shown;
 use crate::web::state::WebState;
@@ -47,41 +48,38 @@ pub(in crate::web) async fn upload(
     Asks(visitor): Asks,
     request: Request,
 ) -> Result<Response, Problem> {
-    use axum::extract::FromRequest as _;
     form::check_origin(request.uri(), request.headers())?;
+    let grant = visitor.grant()?;
+    if grant.scope().access == Access::ReadOnly {
+        return Err(Problem::Forbidden);
+    }
     let folder = path_of(request.uri(), "/upload/")?;
     let here = folder_at("/browse/", &folder);
-    let mut request = request;
-    axum::extract::DefaultBodyLimit::disable().apply(&mut request);
-    let mut form = Multipart::from_request(request, &state)
-        .await
-        .map_err(|error| Problem::Bad(format!("the upload was not understood: {error}")))?;
+    let mut form = Parts::of(request).await?;
     let (mut proven, mut outcome) = (false, Outcome::default());
-    loop {
-        let field = match form.next_field().await {
-            Ok(Some(field)) => field,
-            Ok(None) => break,
-            Err(error) => return Err(broken(&outcome, &error)),
-        };
+    while let Some(mut field) = form.next().await.map_err(|error| broken(&outcome, &error))? {
         if field.name() == Some("csrf") {
-            proven = visitor.csrf_matches(&field.text().await.map_err(|error| broken(&outcome, &error))?);
+            let sent = parts::text(field).await.map_err(|error| broken(&outcome, &error))?;
+            if !sent.is_some_and(|sent| visitor.csrf_matches(&sent)) {
+                return Err(Problem::Stale);
+            }
+            proven = true;
             continue;
         }
         if !proven {
             return Err(Problem::Stale);
         }
-        let grant = visitor.grant()?;
         // A folder that is uploaded as a whole sends paths; the last part is the name.
         let name = field.file_name().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
-        if name.is_empty() {
-            continue;
+        if !name.is_empty() {
+            match take(&state, grant, &folder, &name, &mut field).await {
+                Ok(Ok(())) => outcome.taken += 1,
+                Ok(Err(why)) => outcome.refused.push((name, why)),
+                Err(Broken::Upload(error)) => return Err(broken(&outcome, &error)),
+                Err(Broken::Here(problem)) => return Err(problem),
+            }
         }
-        match take(&state, grant, &folder, &name, field).await {
-            Ok(Ok(())) => outcome.taken += 1,
-            Ok(Err(why)) => outcome.refused.push((name, why)),
-            Err(Broken::Upload(error)) => return Err(broken(&outcome, &error)),
-            Err(Broken::Here(problem)) => return Err(problem),
-        }
+        parts::skip(field).await.map_err(|error| broken(&outcome, &error))?;
     }
     Ok(answer(&here, &outcome.note(), visitor.json))
 }
@@ -111,7 +109,7 @@ async fn take(
     grant: &Grant,
     folder: &RelPath,
     name: &str,
-    mut field: Field<'_>,
+    field: &mut Field<'_>,
 ) -> Result<Result<(), String>, Broken> {
     let name = match Name::new(name.as_bytes()) {
         Ok(name) => name,

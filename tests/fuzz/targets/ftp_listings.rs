@@ -7,7 +7,7 @@ use causeway::remote::ftp::listing::{Form, Parser, Zone};
 use libfuzzer_sys::fuzz_target;
 
 fn parse(form: Form, pieces: &[&[u8]]) -> Vec<Entry> {
-    let zone = Zone { now: jiff::Timestamp::UNIX_EPOCH, minutes: None };
+    let zone = Zone { now: jiff::Timestamp::UNIX_EPOCH, minutes: 0 };
     let mut parser = Parser::new(form, zone);
     let mut out = Vec::new();
     for piece in pieces {

@@ -45,7 +45,18 @@ impl Terminal {
         }
     }
 
-    fn type_line(&mut self, text: &str) {
+    /// Types what must not be seen: once the program has switched the echo off, a moment after its question.
+    fn type_secret(&mut self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(60);
+        let script = "stty -a -F /dev/$(ps -o tty= --ppid \"$0\" | head -n 1)";
+        let quiet = || {
+            let asked = std::process::Command::new("sh").args(["-c", script, &self.child.id().to_string()]).output();
+            String::from_utf8_lossy(&asked.unwrap().stdout).contains(" -echo ")
+        };
+        while !quiet() {
+            assert!(Instant::now() < end, "the echo stays on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
         writeln!(self.child.stdin.as_mut().unwrap(), "{text}").unwrap();
     }
 
@@ -63,17 +74,17 @@ fn passwords_are_asked_for_and_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::start(folder.path(), "account add anna");
     terminal.until("New password: ");
-    terminal.type_line("correct horse battery");
+    terminal.type_secret("correct horse battery");
     terminal.until("Again: ");
-    terminal.type_line("correct horse battery");
+    terminal.type_secret("correct horse battery");
     let (code, seen) = terminal.end();
     assert_eq!((code, seen.contains("horse")), (0, false), "{seen}");
 
     let mut terminal = Terminal::start(folder.path(), "account add ben");
     terminal.until("New password: ");
-    terminal.type_line("correct horse battery");
+    terminal.type_secret("correct horse battery");
     terminal.until("Again: ");
-    terminal.type_line("correct horse butter");
+    terminal.type_secret("correct horse butter");
     let (code, seen) = terminal.end();
     assert_eq!((code, seen.contains("differ")), (1, true), "{seen}");
     let (_, accounts, _) = causeway(folder.path(), &["account", "list"]);
@@ -81,7 +92,7 @@ fn passwords_are_asked_for_and_never_shown() {
 
     let mut terminal = Terminal::start(folder.path(), "job add nightly ftp://anna@old.example/ legacy");
     terminal.until("Password of anna at old.example: ");
-    terminal.type_line("hush-hush");
+    terminal.type_secret("hush-hush");
     let (code, seen) = terminal.end();
     assert_eq!((code, seen.contains("hush")), (0, false), "{seen}");
 }

@@ -188,3 +188,35 @@ async fn only_a_proven_listing_without_the_name_says_that_nothing_is_there() {
     let remote = enter(&server).await;
     assert_eq!(remote.stat(&path("b")).await.unwrap_err().kind, FaultKind::Incomplete);
 }
+
+/// A server with LIST and nothing else to look by, and `count` files in one folder.
+fn bare(count: usize) -> Script {
+    let bare =
+        ["SIZE", "MDTM", "MLST", "MLSD"].into_iter().fold(Script::new(), |s, verb| s.on(verb, [say("502 no\r\n")]));
+    let bare = bare.on("FEAT", [say("211-Features\r\n REST STREAM\r\n211 End\r\n")]);
+    (0..count).fold(bare, |script, n| script.file(format!("/d/{n:02}"), format!("content {n}")))
+}
+
+#[tokio::test]
+async fn one_listing_answers_all_who_wait_for_it() {
+    let server = bare(50).start().await;
+    let remote = enter(&server).await;
+    // What is learned about the server at first is learned before the count begins.
+    assert!(remote.stat(&path("d/00")).await.unwrap().is_some());
+    let before = server.count("LIST");
+    let looks = (0..60).map(|n| {
+        let remote = &remote;
+        async move { remote.stat(&path(format!("d/{n:02}"))).await.unwrap() }
+    });
+    let seen = futures_util::future::join_all(looks).await;
+    for (n, entry) in seen.into_iter().enumerate() {
+        let size = (n < 50).then(|| format!("content {n}").len() as u64);
+        assert_eq!(entry.and_then(|entry| entry.size), size, "file {n}");
+    }
+    // As many as there are sessions may ask alone at first; all who wait by then share.
+    let listed = server.count("LIST") - before;
+    assert!(listed <= 12, "{listed} listings for 60 looks");
+    // Nothing is remembered: a look after that is a listing of its own.
+    assert!(remote.stat(&path("d/00")).await.unwrap().is_some());
+    assert_eq!(server.count("LIST"), before + listed + 1);
+}

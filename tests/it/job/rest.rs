@@ -24,6 +24,10 @@ impl Engine for Restless {
             notes: Vec::new(),
         })
     }
+
+    async fn clear(&self, _: JobId, _: Endpoint) -> Result<u64, RunFailure> {
+        Ok(0)
+    }
 }
 
 #[tokio::test]

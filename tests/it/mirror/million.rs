@@ -154,7 +154,7 @@ struct Shared(Arc<Crowd>);
 #[async_trait]
 impl Remote for Shared {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { write: true, set_mtime: true, atomic_rename: true, parallel: 8, ..Capabilities::default() }
+        Capabilities { write: true, set_mtime: true, parallel: 8, ..Capabilities::default() }
     }
 
     async fn list(&self, at: &RelPath) -> Result<Box<dyn Lister>, Fault> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use causeway::serve::sftp::Settings;
 
 use super::door::{Fixture, bad, good, noise, run};
+use crate::support::skip::not_run;
 
 const MIB: usize = 1 << 20;
 
@@ -243,11 +244,81 @@ assert s.open('log').read() == b'0\\na\\nb\\n'
     assert!(said.contains("somebody else changed the file"), "{said}");
 }
 
+/// As editors over sshfs do it: the file is open, is renamed, and is closed later.
+#[test]
+fn a_file_that_is_open_is_renamed_like_any_other() {
+    let f = Fixture::new();
+    let program = "
+from paramiko.sftp import CMD_CLOSE
+def put(name, text):
+    h = s.open(name, 'w'); h.write(text); h.close()
+def names(): return sorted(s.listdir('.'))
+put('a', b'old a'); put('b', b'old b')
+h = s.open('a', 'r+'); h.write(b'NEW')
+s.rename('a', 'c')
+assert names() == ['b', 'c'], names()
+assert s.open('c').read() == b'old a'
+s._request(CMD_CLOSE, h.handle)
+assert s.open('c').read() == b'NEW a' and names() == ['b', 'c']
+h = s.open('c', 'r+'); h.write(b'two')
+s.posix_rename('c', 'b')
+s._request(CMD_CLOSE, h.handle)
+assert s.open('b').read() == b'two a' and names() == ['b'], names()
+h = s.open('b', 'w'); h.write(b'three')
+put('d', b'in the way')
+try:
+    s.rename('b', 'd'); assert False
+except IOError: pass
+s.posix_rename('b', 'd')
+assert s.open('d').read() == b'two a' and names() == ['d']
+s._request(CMD_CLOSE, h.handle)
+assert s.open('d').read() == b'three' and names() == ['d']
+h = s.open('fresh', 'x'); h.write(b'1')
+s.rename('fresh', 'named')
+assert names() == ['d'], 'it is not complete yet'
+s._request(CMD_CLOSE, h.handle)
+assert names() == ['d', 'named'] and s.open('named').read() == b'1'
+print('renamed')
+";
+    assert!(good(&f.paramiko(program)).contains("renamed"));
+    let count = "SELECT count(*) FROM audit WHERE action = 'door-renamed'";
+    let moved: i64 = f.runtime().block_on(sqlx::query_scalar(count).fetch_one(f.db.read())).unwrap();
+    assert_eq!(moved, 3, "what was there and went is in the log");
+}
+
+/// Old clients know RSA alone; and what `put -f` asks for is done.
+#[test]
+fn an_old_client_comes_in_by_rsa_and_files_are_synced() {
+    let f = Fixture::new();
+    let key = f.local("id_rsa");
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-q", "-t", "rsa", "-b", "3072", "-N", "", "-f"]).arg(&key);
+    good(&run(command, None, Duration::from_secs(30)));
+    let line = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    f.runtime().block_on(async {
+        f.accounts.add_key(&causeway::audit::Actor::System, "anna", &line).await.unwrap();
+    });
+    std::fs::write(f.local("up"), "synced").unwrap();
+    for host_key in ["rsa-sha2-512", "rsa-sha2-256"] {
+        let mut command = Command::new("sftp");
+        command.args(["-vv", "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oIdentitiesOnly=yes"]);
+        command.args([&format!("-oHostKeyAlgorithms={host_key}"), &format!("-oPubkeyAcceptedAlgorithms={host_key}")]);
+        command.arg("-i").arg(&key).args([&format!("-oPort={}", f.address.port()), "-b", "-", "anna@127.0.0.1"]);
+        let put = format!("put -f {} {host_key}\n", f.local("up").display());
+        let output = run(command, Some(&put), Duration::from_secs(30));
+        good(&output);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(&format!("host key algorithm: {host_key}")), "{said}");
+        assert!(said.contains("Sending SSH2_FXP_EXTENDED(fsync)") || said.contains("fsync@openssh.com"), "{said}");
+        assert_eq!(std::fs::read(f.served(host_key)).unwrap(), b"synced");
+    }
+}
+
 #[test]
 fn curl_reads_and_writes() {
     let protocols = Command::new("curl").arg("-V").output().unwrap();
     if !String::from_utf8_lossy(&protocols.stdout).contains(" sftp") {
-        println!("skipped: this curl has no SFTP");
+        not_run("curl over SFTP", "this curl has no SFTP");
         return;
     }
     let f = Fixture::new();

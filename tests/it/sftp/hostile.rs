@@ -144,6 +144,41 @@ fn handles_run_out_politely() {
     raw.handle(OPENDIR, 2002, &[S(b"/")]);
 }
 
+#[test]
+fn who_hangs_up_leaves_no_change_without_its_entry() {
+    const ROUNDS: u64 = 25;
+    let f = Fixture::new();
+    for number in 0..ROUNDS {
+        let mut raw = Raw::greeted(&f, "anna");
+        let (from, to) = (format!("f{number}"), format!("g{number}"));
+        let file = raw.handle(OPEN, 1, &[S(from.as_bytes()), U(PUT), U(0)]);
+        raw.send(&request(WRITE, 2, &[S(&file), L(0), S(b"content")]));
+        raw.send(&request(CLOSE, 3, &[S(&file)]));
+        raw.send(&request(RENAME, 4, &[S(from.as_bytes()), S(to.as_bytes())]));
+        if number + 1 == ROUNDS {
+            // The last one stays, so that something is carried out for certain.
+            (0..3).for_each(|_| drop(raw.packet()));
+        }
+        std::thread::sleep(Duration::from_micros(50 * number * number));
+        // Killed, whatever is under way.
+        drop(raw);
+    }
+    let audited = |action: &str| {
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM audit WHERE action = ?").bind(action.to_owned());
+        usize::try_from(f.runtime().block_on(count.fetch_one(f.db.read())).unwrap()).unwrap()
+    };
+    let (mut there, mut renamed) = (0, 0);
+    f.eventually("every file that is there has its entries", || {
+        let names = f.names("");
+        there = names.len();
+        renamed = names.iter().filter(|name| name.starts_with('g')).count();
+        names.iter().all(|name| !name.starts_with('.'))
+            && (audited("door-uploaded"), audited("door-renamed")) == (there, renamed)
+    });
+    println!("of {ROUNDS}: {there} published, {renamed} of them renamed");
+    assert!(renamed > 0, "the last one at least");
+}
+
 /// 20,000 READs and 600 WRITEs are on their way before the first answer is read.
 #[test]
 fn a_slow_reader_never_stops_it() {
@@ -193,6 +228,31 @@ fn strangers_are_shown_out_in_time() {
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
         }
     }
+}
+
+/// Everybody here comes from another loopback address.
+fn knock(f: &Fixture, from: [u8; 4]) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&std::net::SocketAddr::from((from, 0)).into()).unwrap();
+    socket.connect(&f.address.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream
+}
+
+#[test]
+fn a_flood_of_strangers_does_not_lock_out_who_was_in_before() {
+    let strangers = causeway::net::AdmissionLimits { total: 2, per_address: 1 };
+    let f = Fixture::with(&Settings { strangers, ..Settings::default() });
+    good(&f.sftp("anna", &[], "pwd\n"));
+    let mut crowd: Vec<_> = (2..5).map(|n| knock(&f, [127, 0, 0, n])).collect();
+    let mut greeting = [0; 4];
+    for stranger in &mut crowd[..2] {
+        std::io::Read::read_exact(stranger, &mut greeting).unwrap();
+        assert_eq!(&greeting, b"SSH-");
+    }
+    assert!(std::io::Read::read_exact(&mut crowd[2], &mut greeting).is_err(), "the strangers' budget is used up");
+    good(&f.sftp("anna", &[], "pwd\n"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use causeway::account::{Accounts, HashCost, NewAccount, Settings as AccountSettings};
 use causeway::audit::{Actor, AuditLog};
 use causeway::db::Db;
-use causeway::model::{Access, Clock as _, RelPath, Scope, Secret, SystemClock};
+use causeway::model::{Access, RelPath, Scope, Secret, SystemClock};
 use causeway::reliability::{Observation, Recorder};
 use causeway::serve::http::{BasicAuth, Books, Settings, bind, serve};
 use causeway::serve::{dav, files};
@@ -18,6 +18,12 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::Receiver;
 
 pub const PASSWORD: &str = "correct horse battery";
+
+/// The start of a request by `anna`, up to the headers that say what follows.
+pub fn head(method: &str, path: &str) -> String {
+    let auth = data_encoding::BASE64.encode(format!("anna:{PASSWORD}").as_bytes());
+    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {auth}\r\n")
+}
 
 /// A running listener with the accounts `anna` (everything), `reader` (everything, only to look) and
 /// `bob` (the folder `bob`). Dropping it stops it.
@@ -29,6 +35,7 @@ pub struct Https {
     pub observations: Receiver<Observation>,
     tasks: Tasks,
     data: Arc<TempDir>,
+    settings: Settings,
 }
 
 /// No test sends as much, but the one that wants to know what happens then.
@@ -36,7 +43,13 @@ pub const MAX_UPLOAD: u64 = 1 << 30;
 
 impl Https {
     pub async fn start() -> Self {
-        Self::start_in(Arc::new(TempDir::new().unwrap())).await
+        Self::with(Settings::default()).await
+    }
+
+    /// With other settings than the usual ones.
+    pub async fn with(settings: Settings) -> Self {
+        let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..settings };
+        Self::start_in(Arc::new(TempDir::new().unwrap()), settings).await
     }
 
     /// Ends it and starts another on the same data.
@@ -44,10 +57,10 @@ impl Https {
         let data = Arc::clone(&self.data);
         assert!(self.tasks.drain(Duration::from_secs(25)).await, "connections are drained");
         self.db.close().await;
-        Self::start_in(data).await
+        Self::start_in(data, self.settings.clone()).await
     }
 
-    async fn start_in(data: Arc<TempDir>) -> Self {
+    async fn start_in(data: Arc<TempDir>, settings: Settings) -> Self {
         let root = data.path().join("tree");
         std::fs::create_dir_all(&root).unwrap();
         let clock = Arc::new(SystemClock);
@@ -67,13 +80,13 @@ impl Https {
         let audit = AuditLog::new(db.clone(), clock.clone());
         let books = Books { audit, recorder, clock: clock.clone(), max_upload: MAX_UPLOAD, tasks: tasks.clone() };
         let doorman = Arc::new(BasicAuth { accounts, tree: Tree::open(&root).unwrap(), books });
-        let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..Settings::default() };
-        let listener = bind(&settings, data.path(), clock.now()).await.unwrap();
-        let (port, fingerprint) = (listener.address().port(), listener.identity().fingerprint.clone());
+        let listener = bind(&settings, data.path(), clock.clone()).await.unwrap();
+        let (port, fingerprint) = (listener.address().port(), listener.certificate().borrow().fingerprint.clone());
         let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap();
-        let router = dav::router(dav).merge(files::router(files::Files { doorman, render: None }));
+        let files = files::Files { doorman, render: None, claims: dav.claims() };
+        let router = dav::router(dav).merge(files::router(files));
         serve(listener, router, &tasks);
-        Self { root, port, fingerprint, db, observations, tasks, data }
+        Self { root, port, fingerprint, db, observations, tasks, data, settings }
     }
 
     pub fn url(&self, path: &str) -> String {

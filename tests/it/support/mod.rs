@@ -6,3 +6,4 @@ pub mod ftpd;
 pub mod https;
 pub mod proxy;
 pub mod scripted;
+pub mod skip;

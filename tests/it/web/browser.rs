@@ -92,6 +92,12 @@ impl Browser {
         self.send("POST", "/window/rect", r#"{"width":500,"height":800}"#);
     }
 
+    /// Speaks to the browser's own tools, for what people do with a device and not with a page.
+    pub fn devtools(&self, command: &str, parameters: &serde_json::Value) {
+        let wish = serde_json::json!({ "cmd": command, "params": parameters });
+        self.send("POST", "/goog/cdp/execute", &wish.to_string());
+    }
+
     /// What the browser complained about.
     pub fn complaints(&self) -> Vec<serde_json::Value> {
         let problems = self.send("POST", "/se/log", r#"{"type":"browser"}"#);

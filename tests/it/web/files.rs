@@ -53,6 +53,23 @@ fn an_upload_without_scripts_names_what_it_refused() {
 }
 
 #[test]
+fn who_may_only_read_is_refused_before_the_file_is_sent() {
+    let site = Site::start();
+    let curl = Curl::signed_in(&site, "reader");
+    let local = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(local.path(), vec![b'x'; 8 << 20]).unwrap();
+    let file = format!("files=@{};filename=x", local.path().display());
+    let waits = ["--http1.1", "-H", "Expect: 100-continue", "--expect100-timeout", "15", "-w", "%{size_upload}"];
+    let refused = curl.call("/upload/", &[&waits[..], &["-F", "csrf=wrong", "-F", &file]].concat());
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    assert!(
+        refused.body.contains("not open to your account") && refused.body.ends_with("</html>0"),
+        "{}",
+        refused.body
+    );
+}
+
+#[test]
 fn names_stay_what_they_are() {
     let site = Site::start();
     let home = site.tree().join("partners/a");

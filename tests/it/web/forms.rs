@@ -3,6 +3,8 @@
 use super::browser::Browser;
 use super::site::{Curl, PASSWORD, Site};
 
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me@here";
+
 #[test]
 fn a_refused_form_keeps_no_secret() {
     let site = Site::start();
@@ -105,16 +107,61 @@ fn people_change_their_own_password_and_keys() {
     let page = curl.get("/account");
     assert!(page.status == 200 && page.body.contains("Your account") && !page.body.contains("Administrator"));
     let wrong = curl.told("/account", "/account/password", &[("old", "wrong"), ("password", "another good one")]);
-    assert!(wrong.contains("The old password is not right"), "{wrong}");
+    assert!(wrong.contains("The present password is not right"), "{wrong}");
     let short = curl.told("/account", "/account/password", &[("old", PASSWORD), ("password", "x")]);
     assert!(short.contains("note bad"), "{short}");
     let set = curl.told("/account", "/account/password", &[("old", PASSWORD), ("password", "another good one")]);
     assert!(set.contains("The new password is set"), "{set}");
     assert_eq!(other.get("/account").status, 303, "the other session goes on");
     Curl::signed_in_at(&site.base, "partner", "another good one");
-    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me@here";
-    assert!(curl.told("/account", "/account/keys", &[("key", key)]).contains("The key is added"));
-    assert!(curl.get("/account").body.contains("me@here"));
+    assert!(set.contains("No SSH key opens this account"), "{set}");
+    // A browser that was left open is not enough to come in for ever: keys ask for the password, too.
+    let present = ("old", "another good one");
+    for old in [vec![("old", "wrong")], vec![]] {
+        let fields = [vec![("key", KEY)], old].concat();
+        let refused = curl.told("/account", "/account/keys", &fields);
+        assert!(!refused.contains("The key is added") && !curl.get("/account").body.contains("me@here"), "{refused}");
+    }
+    assert!(curl.told("/account", "/account/keys", &[("key", KEY), present]).contains("The key is added"));
+    let again = curl.told("/account", "/account/password", &[present, ("password", "a third good one")]);
+    assert!(again.contains("One SSH key still opens this account"), "{again}");
+    let page = curl.get("/account").body;
+    let print = page.split("name=\"key\" value=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#43;", "+");
+    let wrong = [("key", print.as_str()), ("old", "wrong")];
+    assert!(curl.told("/account", "/account/keys/remove", &wrong).contains("nothing was changed"));
+    let right = [("key", print.as_str()), ("old", "a third good one")];
+    assert!(curl.told("/account", "/account/keys/remove", &right).contains("The key is removed"));
+    assert!(!curl.get("/account").body.contains("me@here"));
+}
+
+#[test]
+fn an_administrator_changes_the_own_secrets_with_the_present_password_only() {
+    let site = Site::start();
+    let curl = Curl::signed_in(&site, "admin");
+    let page = curl.get("/accounts/admin").body;
+    assert!(page.contains("href=\"/account\"") && !page.contains("/accounts/admin/password"), "{page}");
+    for (to, field) in [("password", ("password", "another good one")), ("keys", ("key", KEY))] {
+        let refused = curl.told("/accounts/partner", &format!("/accounts/admin/{to}"), &[field]);
+        assert!(refused.contains("changed here, with the present password"), "{refused}");
+    }
+    assert!(!curl.get("/account").body.contains("me@here"));
+    Curl::signed_in(&site, "admin");
+    curl.post("/accounts/partner", "/accounts/partner/keys", &[("key", KEY)]);
+    let set = curl.told("/accounts/partner", "/accounts/partner/password", &[("password", "another good one")]);
+    assert!(set.contains("One SSH key still opens this account"), "{set}");
+}
+
+#[test]
+fn a_form_that_holds_too_much_is_413_and_kept_by_nobody() {
+    let site = Site::start();
+    let curl = Curl::signed_in(&site, "admin");
+    let local = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(local.path(), "x".repeat(300 * 1024)).unwrap();
+    let large = format!("name@{}", local.path().display());
+    let refused = curl.call("/jobs", &["--data-urlencode", &large]);
+    assert_eq!(refused.status, 413, "{}", refused.body);
+    assert!(refused.body.contains("A form may hold 256 KiB"), "{}", refused.body);
+    assert!(refused.head.contains("cache-control: no-store"), "{}", refused.head);
 }
 
 #[test]
@@ -141,4 +188,5 @@ fn the_colours_bring_one_back_to_the_same_page() {
     }
     let found = curl.get("/audit?actor=ADMIN&action=login-succeeded").body;
     assert!(found.contains("<strong>Login succeeded</strong>"), "{found}");
+    assert!(found.contains("“admin” came in through the dashboard by password, from 127.0.0.1:"), "{found}");
 }

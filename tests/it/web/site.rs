@@ -79,16 +79,17 @@ async fn site(folder: &Path, tasks: &Tasks) -> String {
     let engine = MirrorEngine::new(db.clone(), context);
     Worker::start(jobs.clone(), Arc::new(engine), WorkerOptions::default(), tasks);
     let settings = http::Settings { listen: ([127, 0, 0, 1], 0).into(), ..http::Settings::default() };
-    let listener = http::bind(&settings, &folder.join("data"), clock.now()).await.unwrap();
+    let listener = http::bind(&settings, &folder.join("data"), clock.clone()).await.unwrap();
     let base = format!("https://localhost:{}", listener.address().port());
     let door = DoorShown { icon: "web", name: "HTTPS".into(), address: base.clone(), fingerprint: None };
     let state = WebState {
         audit: AuditLog::new(db.clone(), clock.clone()),
         sessions: Sessions::new(db.clone(), clock.clone()),
         tree: Tree::open(&folder.join("tree")).unwrap(),
-        doors: Arc::new(vec![door]),
+        doors: Arc::new(move |_| vec![door.clone()]),
         remark: None,
         peer_of: Arc::new(|e| e.get::<http::Peer>().map_or(([0, 0, 0, 0], 0).into(), |peer| peer.address)),
+        welcome: Arc::new(|e| e.get::<http::Peer>().into_iter().for_each(http::Peer::welcome)),
         stop: tasks.token(),
         tasks: tasks.clone(),
         max_upload: u64::MAX,

@@ -19,9 +19,6 @@ use crate::tree::{PartFile, Replace, SetAttributes, Stat, View};
 /// Uploads of one file at the same time, each into a part of its own; the last one closed stays.
 const RIVALS: usize = 16;
 
-/// Held from looking whether a file is still the one that was opened until it is replaced.
-static CHANGERS: Mutex<()> = Mutex::new(());
-
 /// What a umask of 022 leaves of a mode that a client asks for when it makes something.
 pub(super) const MASK: u32 = 0o755;
 
@@ -146,7 +143,7 @@ impl Worker {
         let replace = if upload.exclusive { Replace::No } else { Replace::Yes };
         let published = match &upload.base {
             None => part.publish(replace),
-            Some(base) => self.publish_changed(&mut part, &upload.path, base),
+            Some(base) => publish_changed(&mut part, base),
         };
         let end = match &published {
             Ok(_) => End::Clean,
@@ -160,22 +157,6 @@ impl Worker {
         let (account, path) = (self.context.account(), self.context.in_tree(&upload.path));
         self.context.log(&Event::DoorUploaded { door: Door::Sftp, account, path, size });
         Ok(Reply::ok())
-    }
-
-    /// Publishes a file that began as a copy of what was under the name, unless that has changed since:
-    /// the other writer's bytes are not in it.
-    fn publish_changed(&self, part: &mut PartFile, path: &RelPath, base: &str) -> io::Result<Stat> {
-        // The long part of publishing, so that the others wait for the short one only.
-        part.sync()?;
-        let _one_at_a_time = lock(&CHANGERS);
-        match self.context.view.stat_follow(path) {
-            Ok(now) if now.etag() != base => Err(io::Error::new(
-                io::ErrorKind::ResourceBusy,
-                "somebody else changed the file since it was opened: theirs stays, open it again and write anew",
-            )),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => part.publish(Replace::Yes),
-        }
     }
 
     pub(super) fn fstat(&self, handle: &[u8]) -> io::Result<Reply> {
@@ -212,6 +193,18 @@ impl Worker {
             Some(Open::Listing(_)) | None => Ok(status::bad_handle()),
         }
     }
+}
+
+/// Publishes a file that began as a copy of what was under the name, unless that has changed since:
+/// the other writer's bytes are not in it.
+fn publish_changed(part: &mut PartFile, base: &str) -> io::Result<Stat> {
+    part.publish_if(Replace::Yes, |now| match now {
+        Some(now) if now.etag() != base => Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "somebody else changed the file since it was opened: theirs stays, open it again and write anew",
+        )),
+        _ => Ok(()),
+    })
 }
 
 /// Sets attributes of a file that is still arriving.

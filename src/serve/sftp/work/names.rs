@@ -153,24 +153,34 @@ impl Worker {
 
     pub(super) fn rename(&self, from: &[u8], to: &[u8], replace: Replace) -> io::Result<Reply> {
         let (from, to) = (parse(from)?, parse(to)?);
-        if let Some(upload) = self.handles.upload_of(&from) {
-            // Still arriving: it will appear under the new name, when it is complete.
-            let taken = self.context.view.stat(&to).is_ok() || self.handles.upload_of(&to).is_some();
+        let arriving = self.handles.upload_of(&from);
+        if let Some(upload) = arriving
+            && replace == Replace::No
+            && self.handles.upload_of(&to).is_some_and(|other| !std::ptr::eq(other, upload))
+        {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        // What is under the name goes at once; what arrives for it will appear under the new one.
+        let moved = match self.context.view.rename(&from, &to, replace) {
+            Err(error) if arriving.is_some() && error.kind() == io::ErrorKind::NotFound => false,
+            done => done.map(|()| true)?,
+        };
+        if let Some(upload) = arriving {
             let upload = &mut *lock(upload);
-            if replace == Replace::No && taken {
+            if !moved && replace == Replace::No && self.context.view.stat(&to).is_ok() {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
             if let Some(part) = &mut upload.part {
                 part.retarget(&self.context.view, &to)?;
             }
-            upload.path = to;
-            upload.exclusive = replace == Replace::No;
-            return Ok(Reply::ok());
+            upload.path = to.clone();
+            upload.exclusive = !moved && replace == Replace::No;
         }
-        self.context.view.rename(&from, &to, replace)?;
-        let account = self.context.account();
-        let (from, to) = (self.context.in_tree(&from), self.context.in_tree(&to));
-        self.context.log(&Event::DoorRenamed { door: Door::Sftp, account, from, to });
+        if moved {
+            let account = self.context.account();
+            let (from, to) = (self.context.in_tree(&from), self.context.in_tree(&to));
+            self.context.log(&Event::DoorRenamed { door: Door::Sftp, account, from, to });
+        }
         Ok(Reply::ok())
     }
 

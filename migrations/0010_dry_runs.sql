@@ -5,4 +5,4 @@ DROP INDEX runs_active;
 CREATE UNIQUE INDEX runs_active ON runs (job, dry)
     WHERE state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted');
 -- What a run was about to do when it ended is looked for by every later run of its job.
-CREATE INDEX items_intended ON items (job, action) WHERE state = 'planned' AND action IN ('trash', 'make-dir');
+CREATE INDEX items_intended ON items (job, action) WHERE state = 'planned' AND action IN ('trash', 'make-dir', 'set-mode');

@@ -1,0 +1,207 @@
+//! What the events of the audit log are called on its page: the kind in a few words, what happened in a sentence.
+
+use crate::audit::{Event, LoginMethod, LoginRefusal, RunOutcome};
+use crate::model::{Access, Door, RelPath};
+use crate::web::problem::sentence;
+use crate::web::show;
+
+/// "login-succeeded" as people read it.
+pub(super) fn kind(action: &str) -> String {
+    sentence(&action.replace('-', " ")).trim_end_matches('.').to_owned()
+}
+
+/// What happened, as a sentence. A test holds every event to one.
+pub(super) fn told(event: &Event) -> String {
+    let parts = [of_the_house, of_an_account, of_a_job, of_a_run, of_a_door];
+    sentence(&parts.iter().find_map(|told| told(event)).unwrap_or_default())
+}
+
+fn of_the_house(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::ServiceStarted { version } => format!("Causeway {version} came up"),
+        Event::ServiceStopped { drained: true } => "Causeway went down in good order".to_owned(),
+        Event::ServiceStopped { drained: false } => "Causeway went down and cut off what did not end".to_owned(),
+        Event::CheckpointWritten { seq, .. } => format!("The log up to entry {seq} was sealed outside of it"),
+        Event::PeerLocked { peer, until } => format!("{peer} is locked out until {until:.0}, after too many failures"),
+        Event::Unlocked { subject } => format!("“{subject}” may try again"),
+        Event::LoginSucceeded { account, door, peer, method } => {
+            format!("“{account}” came in {} by {}, from {peer}", at(*door), by(*method))
+        }
+        Event::LoginFailed { account, door, peer, method, reason } => {
+            format!("“{account}” was turned away {} from {peer}: {}", at(*door), why(*reason, *method))
+        }
+        Event::SignedOut { account } => format!("“{account}” signed out"),
+        _ => return None,
+    })
+}
+
+fn of_an_account(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::AccountLocked { account, peer, until } => {
+            let whom = peer.as_deref().unwrap_or("addresses that it does not know");
+            format!("“{account}” is locked for {whom} until {until:.0}, after too many failures")
+        }
+        Event::AccountCreated { account, home, access, admin } => {
+            let may = match access {
+                Access::ReadOnly => "may read",
+                Access::ReadWrite => "may read and write",
+            };
+            let admin = if *admin { ", and administer" } else { "" };
+            format!("“{account}” {may} in /{}{admin}", home.display())
+        }
+        Event::AccountChanged { account, changed } => format!("“{account}”: changed {}", changed.join(", ")),
+        Event::PasswordChanged { account } => format!("“{account}” has a new password"),
+        Event::AccountRemoved { account } => format!("“{account}” is gone"),
+        Event::KeyAdded { account, fingerprint } => format!("“{account}” may come in with the key {fingerprint}"),
+        Event::KeyRemoved { account, fingerprint } => {
+            format!("“{account}” may no longer come in with the key {fingerprint}")
+        }
+        _ => return None,
+    })
+}
+
+fn of_a_job(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::EndpointCreated { endpoint, url } => format!("Endpoint {endpoint} is {url}"),
+        Event::EndpointChanged { endpoint, url, changed } => {
+            format!("Endpoint {endpoint}, {url}: changed {}", changed.join(", "))
+        }
+        Event::EndpointRemoved { endpoint, url } => format!("Endpoint {endpoint}, {url}, is gone"),
+        Event::JobCreated { job, name } => format!("Job {job} is “{name}”"),
+        Event::JobChanged { job, name, changed } => format!("Job {job}, “{name}”: changed {}", changed.join(", ")),
+        Event::JobPaused { job, name } => format!("Job {job}, “{name}”, rests"),
+        Event::JobResumed { job, name } => format!("Job {job}, “{name}”, goes on"),
+        Event::JobRemoved { job, name } => format!("Job {job}, “{name}”, is gone"),
+        Event::PartsRemoved { job, parts } => {
+            format!(
+                "What job {job}, which is gone, had half copied is gone too: {}",
+                show::plural(*parts, "file", "files")
+            )
+        }
+        Event::StartSkipped { job, active } => format!("Job {job} was not started: run {active} was still under way"),
+        _ => return None,
+    })
+}
+
+fn of_a_run(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::RunQueued { job, run, cause } => format!("Run {run} of job {job} waits for a worker ({cause})"),
+        Event::RunStarted { job, run, attempt: 1 } => format!("Run {run} of job {job} began"),
+        Event::RunStarted { job, run, attempt } => {
+            format!("Run {run} of job {job} was taken up, for the {attempt}. time")
+        }
+        Event::RunEnded { job, run, outcome, files, bytes, failed } => {
+            let files = show::plural(*files, "file", "files");
+            format!(
+                "Run {run} of job {job} {}: {files} copied, {}, {} missing",
+                ended(*outcome),
+                show::bytes(*bytes),
+                show::count(*failed)
+            )
+        }
+        Event::RunPaused { job, run } => format!("Run {run} of job {job} is to rest"),
+        Event::RunResumed { job, run } => format!("Run {run} of job {job} is to go on"),
+        Event::RunCancelled { job, run } => format!("Run {run} of job {job} is to stop"),
+        Event::FilePublished { run, path, size, sha256 } => {
+            let digest: String = sha256.to_string().chars().take(16).collect();
+            format!("Run {run} put {} in place, {}, with the SHA-256 {digest}…", named(path), show::bytes(*size))
+        }
+        Event::FileTrashed { run, path, .. } => format!("Run {run} moved {} to the trash", named(path)),
+        Event::DirMade { run, path } => format!("Run {run} made the folder {}", named(path)),
+        Event::ModeSet { run, path } => format!("Run {run} set the permission bits of {}", named(path)),
+        Event::LinkMade { run, path } => format!("Run {run} made the link {}", named(path)),
+        _ => return None,
+    })
+}
+
+fn of_a_door(event: &Event) -> Option<String> {
+    let (door, did) = match event {
+        Event::DoorUploaded { door, path, size, .. } => {
+            (door, format!("uploaded {}, {}", named(path), show::bytes(*size)))
+        }
+        Event::DoorRemoved { door, path, .. } => (door, format!("removed {}", named(path))),
+        Event::DoorRenamed { door, from, to, .. } => (door, format!("renamed {} to {}", named(from), named(to))),
+        Event::DoorCopied { door, from, to, .. } => (door, format!("copied {} to {}", named(from), named(to))),
+        Event::DoorDirMade { door, path, .. } => (door, format!("made the folder {}", named(path))),
+        Event::DoorLinked { door, path, .. } => (door, format!("made the link {}", named(path))),
+        Event::DoorAttributes { door, path, .. } => (door, format!("changed times, mode or size of {}", named(path))),
+        _ => return None,
+    };
+    Some(format!("{did} {}", at(*door)))
+}
+
+fn named(path: &RelPath) -> String {
+    format!("/{}", path.display())
+}
+
+const fn at(door: Door) -> &'static str {
+    match door {
+        Door::Sftp => "over SFTP",
+        Door::Dav => "over WebDAV",
+        Door::Files => "over HTTPS",
+        Door::Web => "through the dashboard",
+        Door::Cli => "at the command line",
+    }
+}
+
+const fn by(method: LoginMethod) -> &'static str {
+    match method {
+        LoginMethod::Password => "password",
+        LoginMethod::Key => "key",
+    }
+}
+
+const fn why(reason: LoginRefusal, method: LoginMethod) -> &'static str {
+    match (reason, method) {
+        (LoginRefusal::Unknown, _) => "there is no such account",
+        (LoginRefusal::Wrong, LoginMethod::Password) => "the password was wrong",
+        (LoginRefusal::Wrong, LoginMethod::Key) => "the account has no such key",
+        (LoginRefusal::Disabled, _) => "the account is switched off",
+        (LoginRefusal::Locked, _) => "the account was locked",
+        (LoginRefusal::NoPassword, _) => "the account has no password",
+    }
+}
+
+const fn ended(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Complete => "is complete",
+        RunOutcome::Incomplete => "ended incomplete",
+        RunOutcome::Failed => "failed",
+        RunOutcome::Cancelled => "was cancelled",
+        RunOutcome::Interrupted => "was interrupted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::audit::ACTIONS;
+    use super::*;
+
+    /// One event of a kind: whatever fields there are, serde takes those that the kind has.
+    fn sample(action: &str) -> Event {
+        let fields = json!({
+            "action": action, "version": "1.2.3", "drained": true, "account": "anna", "door": "dav",
+            "peer": "192.0.2.1:5000", "method": "password", "reason": "wrong", "until": "2026-01-02T03:04:05Z",
+            "subject": "anna", "home": "a", "access": "read-only", "admin": false, "changed": ["home", "access"],
+            "fingerprint": "SHA256:abc", "endpoint": 3, "url": "ftp://host/in", "job": 4, "name": "Nightly",
+            "run": 5, "attempt": 1, "outcome": "complete", "files": 1234, "bytes": 5_000_000, "failed": 0,
+            "cause": "schedule", "active": 6, "path": "a/b c", "size": 1500, "sha256": "ab".repeat(32),
+            "batch": "x", "from": "a/b", "to": "a/c", "seq": 7, "hash": "ef",
+        });
+        serde_json::from_value(fields).unwrap()
+    }
+
+    #[test]
+    fn every_event_is_a_sentence() {
+        for action in ACTIONS {
+            let said = told(&sample(action));
+            let names = ["account:", "door:", "job:", "path:", "true", "false", "{", "\"", "_"];
+            assert!(said.ends_with(['.', '…']) && said.contains(' '), "{action}: {said}");
+            assert!(names.iter().all(|name| !said.contains(name)), "{action}: {said}");
+        }
+        assert_eq!(told(&sample("door-renamed")), "Renamed /a/b to /a/c over WebDAV.");
+        assert_eq!(told(&sample("run-ended")), "Run 5 of job 4 is complete: 1,234 files copied, 5.0 MB, 0 missing.");
+    }
+}

@@ -1,0 +1,5 @@
+//! The whole service as it is deployed: `causeway serve`, with all its doors over one tree and one set of accounts.
+
+mod certificate;
+mod clients;
+mod entrance;
