@@ -173,12 +173,7 @@ pub(super) async fn apply(
             .await?;
         }
         Change::Confirmed { item, offset } => {
-            sqlx::query("UPDATE items SET confirmed = ?, at = ? WHERE id = ?")
-                .bind(stored(offset))
-                .bind(now)
-                .bind(item.0)
-                .execute(tx)
-                .await?;
+            confirm(tx, item, offset, now).await?;
         }
         Change::Verified { item, digest, size } => {
             sqlx::query("UPDATE items SET state = 'verified', confirmed = ?, sha256 = ?, at = ? WHERE id = ?")
@@ -217,12 +212,7 @@ pub(super) async fn apply(
             }
         }
         Change::Dropped { run, path } => {
-            sqlx::query("UPDATE items SET state = 'skipped', at = ? WHERE run = ? AND path = ? AND state = 'planned'")
-                .bind(now)
-                .bind(run.0)
-                .bind(path.as_bytes())
-                .execute(tx)
-                .await?;
+            drop_planned(tx, run, &path, now).await?;
         }
         Change::DirMade { run, file, event } => {
             end_noted(tx, run, &file.path, now).await?;
@@ -248,6 +238,26 @@ pub(super) async fn apply(
             events.push(event);
         }
     }
+    Ok(())
+}
+
+async fn confirm(tx: &mut SqliteConnection, item: ItemId, offset: u64, now: i64) -> Result<(), DbError> {
+    sqlx::query("UPDATE items SET confirmed = ?, at = ? WHERE id = ?")
+        .bind(stored(offset))
+        .bind(now)
+        .bind(item.0)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+async fn drop_planned(tx: &mut SqliteConnection, run: RunId, at: &RelPath, now: i64) -> Result<(), DbError> {
+    sqlx::query("UPDATE items SET state = 'skipped', at = ? WHERE run = ? AND path = ? AND state = 'planned'")
+        .bind(now)
+        .bind(run.0)
+        .bind(at.as_bytes())
+        .execute(tx)
+        .await?;
     Ok(())
 }
 

@@ -10,11 +10,14 @@ use crate::support::skip::not_run;
 
 const PASSWORD: &str = "correct horse battery";
 
-/// One client: how it brings the file `local` to `name`, and how it gets `name` into `local`.
+/// From a file of the client's own and a name in the served folder to the command that carries one to the other.
+type Way = Box<dyn Fn(&Path, &str) -> Command>;
+
+/// One client: how it brings a file, and how it gets one.
 struct Client {
     name: &'static str,
-    put: Box<dyn Fn(&Path, &str) -> Command>,
-    get: Box<dyn Fn(&str, &Path) -> Command>,
+    put: Way,
+    get: Way,
 }
 
 fn sh(script: String) -> Command {
@@ -58,27 +61,27 @@ fn clients(served: &Causeway, mounted: Option<PathBuf>) -> Vec<Client> {
              sftp://127.0.0.1:{sftp}"
         ))
     };
-    let (batch_get, curl_get, rclone_get, lftp_get) = (batch.clone(), curl.clone(), rclone.clone(), lftp);
+    let (batch_get, curl_get, rclone_get, lftp_get) = (batch, curl.clone(), rclone.clone(), lftp);
     let mut all = vec![
         Client {
             name: "sftp",
             put: Box::new(move |local, name| batch(format!("put -p {} drop/{name}", local.display()))),
-            get: Box::new(move |name, local| batch_get(format!("get drop/{name} {}", local.display()))),
+            get: Box::new(move |local, name| batch_get(format!("get drop/{name} {}", local.display()))),
         },
         Client {
             name: "curl",
             put: Box::new(move |local, name| curl(format!("-T {}", local.display()), name)),
-            get: Box::new(move |name, local| curl_get(format!("-o {}", local.display()), name)),
+            get: Box::new(move |local, name| curl_get(format!("-o {}", local.display()), name)),
         },
         Client {
             name: "rclone",
             put: Box::new(move |local, name| rclone(format!("copyto {} :webdav:drop/{name}", local.display()))),
-            get: Box::new(move |name, local| rclone_get(format!("copyto :webdav:drop/{name} {}", local.display()))),
+            get: Box::new(move |local, name| rclone_get(format!("copyto :webdav:drop/{name} {}", local.display()))),
         },
         Client {
             name: "lftp",
             put: Box::new(move |local, name| lftp(format!("put {} -o drop/{name}", local.display()))),
-            get: Box::new(move |name, local| lftp_get(format!("get drop/{name} -o {}", local.display()))),
+            get: Box::new(move |local, name| lftp_get(format!("get drop/{name} -o {}", local.display()))),
         },
     ];
     if let Some(mount) = mounted {
@@ -86,7 +89,7 @@ fn clients(served: &Causeway, mounted: Option<PathBuf>) -> Vec<Client> {
         all.push(Client {
             name: "davfs2",
             put: Box::new(move |local, name| sh(format!("cp {} {}/drop/{name}", local.display(), mount.display()))),
-            get: Box::new(move |name, local| sh(format!("cp {}/drop/{name} {}", there.display(), local.display()))),
+            get: Box::new(move |local, name| sh(format!("cp {}/drop/{name} {}", there.display(), local.display()))),
         });
     }
     all
@@ -153,7 +156,7 @@ fn five_clients_share_one_tree() {
         for reader in &all {
             for writer in &all {
                 let local = served.folder().join(format!("{}-reads-{}", reader.name, writer.name));
-                must(reader.name, (reader.get)(writer.name, &local));
+                must(reader.name, (reader.get)(&local, writer.name));
                 assert!(fs::read(&local).unwrap() == content(writer.name), "{} reads {}", reader.name, writer.name);
             }
         }

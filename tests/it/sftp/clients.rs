@@ -273,7 +273,7 @@ s.posix_rename('b', 'd')
 assert s.open('d').read() == b'two a' and names() == ['d']
 s._request(CMD_CLOSE, h.handle)
 assert s.open('d').read() == b'three' and names() == ['d']
-h = s.open('fresh', 'x'); h.write(b'1')
+h = s.open('fresh', 'wx'); h.write(b'1')
 s.rename('fresh', 'named')
 assert names() == ['d'], 'it is not complete yet'
 s._request(CMD_CLOSE, h.handle)
