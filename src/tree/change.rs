@@ -136,6 +136,11 @@ impl View {
     /// Those of the calls behind it; a length can be set for regular files only.
     pub fn set_attributes(&self, path: &RelPath, change: SetAttributes) -> io::Result<()> {
         self.check_write(path)?;
+        if path.is_root() && change.mode.is_some() && !self.own_files {
+            // Whoever locks the own door is locked out, and for the account that has the whole tree, everybody is.
+            let why = "the permission bits of the home folder itself cannot be changed";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
         if let Some(size) = change.size {
             self.set_size(path, size)?;
         }

@@ -31,6 +31,8 @@ pub struct Stat {
     pub dev: u64,
     /// Names that this inode has.
     pub nlink: u32,
+    /// When the inode was made; none where the file system does not say.
+    pub born: Option<Timestamp>,
 }
 
 /// Room on the file system, in bytes.
@@ -56,7 +58,7 @@ pub struct Space {
     pub read_only: bool,
 }
 
-const WANTED: StatxFlags = StatxFlags::BASIC_STATS;
+const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
 
 impl Stat {
     /// Of an open descriptor (`O_PATH` is enough).
@@ -92,6 +94,7 @@ impl Stat {
             ino: found.stx_ino,
             dev: makedev(found.stx_dev_major, found.stx_dev_minor),
             nlink: found.stx_nlink,
+            born: has_birth(found).then(|| timestamp(&found.stx_btime)).transpose()?,
         })
     }
 
@@ -107,11 +110,12 @@ impl Stat {
         self.kind == EntryKind::Dir
     }
 
-    /// A strong entity tag (RFC 9110 section 8.8.3), with its quotes: inode, size and time in
-    /// nanoseconds. Content only ever changes by publishing another inode.
+    /// A strong entity tag (RFC 9110 section 8.8.3), with its quotes: inode, its birth, size and time. Content
+    /// only ever changes by publishing another inode; its number is given again one day, its birth is not.
     #[must_use]
     pub fn etag(&self) -> String {
-        format!("\"{:x}-{:x}-{:x}\"", self.ino, self.size, self.mtime.as_nanosecond())
+        let born = self.born.unwrap_or_default().as_nanosecond();
+        format!("\"{:x}-{born:x}-{:x}-{:x}\"", self.ino, self.size, self.mtime.as_nanosecond())
     }
 
     /// The same in the words of a listing.
@@ -126,6 +130,10 @@ impl Stat {
             unique: None,
         }
     }
+}
+
+fn has_birth(found: &Statx) -> bool {
+    StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME)
 }
 
 /// Times outside jiff's calendar (years beyond ±9999) are clamped, not refused: a file with a mad

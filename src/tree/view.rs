@@ -28,7 +28,7 @@ pub struct View {
     pub(super) home: Arc<OwnedFd>,
     pub(super) prefix: RelPath,
     access: Access,
-    own_files: bool,
+    pub(super) own_files: bool,
 }
 
 impl View {

@@ -76,6 +76,7 @@ mod tests {
             ino: 1,
             dev: 1,
             nlink: 1,
+            born: None,
         };
         let now = "2026-04-01T00:00:00Z".parse().unwrap();
         assert_eq!(&line(b"a b", &stat, now)[..], b"-rwsr-xr--   1 1000     100          1234 Mar  4 05:06 a b");
