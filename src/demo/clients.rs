@@ -33,7 +33,7 @@ pub struct Line {
 }
 
 impl Clients {
-    /// Writes `known_hosts`, `rclone.conf`, `davfs2.conf` and `davfs2.secrets` into `folder`. The key that
+    /// Writes `known_hosts`, `netrc`, `rclone.conf`, `davfs2.conf` and `davfs2.secrets` into `folder`. The key that
     /// SFTP uses (`id_ed25519`) must be there already.
     ///
     /// # Errors
@@ -55,6 +55,7 @@ impl Clients {
         };
         clients.put("known_hosts", &clients.known_hosts(host_keys))?;
         clients.put("rclone.conf", &clients.rclone())?;
+        clients.put("netrc", &format!("machine localhost login {user} password {}\n", password.expose()))?;
         let secrets = std::path::absolute(folder)?.join("davfs2.secrets");
         clients.put(
             "davfs2.conf",
@@ -99,7 +100,7 @@ impl Clients {
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         let (folder, certificate) = (self.folder.display(), self.certificate.display());
-        let (user, password) = (self.user, self.password.expose());
+        let user = self.user;
         let absolute = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
         let mut lines = Vec::new();
         if let Some(sftp) = self.sftp {
@@ -115,7 +116,7 @@ impl Clients {
         lines.push(Line {
             label: "curl",
             command: format!(
-                "curl --cacert {certificate} -u {user}:{password} -O {}files/legacy/backup/warehouse-full.dump",
+                "curl --cacert {certificate} --netrc-file {folder}/netrc -O {}files/legacy/backup/warehouse-full.dump",
                 self.dashboard()
             ),
         });

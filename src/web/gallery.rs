@@ -234,6 +234,7 @@ fn job_form() -> JobFormPage {
 fn run() -> RunPage {
     let item = |path: &str, chip, fault| ItemRow {
         path: path.into(),
+        source: None,
         size: "1.2 MB".into(),
         chip,
         fault,

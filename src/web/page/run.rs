@@ -61,7 +61,10 @@ pub struct Try {
 /// One path of the run.
 #[derive(Debug, Clone)]
 pub struct ItemRow {
+    /// In the target.
     pub path: String,
+    /// Its name at the source, when that is another one.
+    pub source: Option<String>,
     pub size: String,
     pub chip: Chip,
     pub fault: Option<FaultShown>,
@@ -265,7 +268,8 @@ async fn items(
         let tried = item.attempts > 1 || item.fault.is_some() && item.attempts > 0;
         let attempts = if tried { store::attempts(&state.db, item.id).await? } else { Vec::new() };
         rows.push(ItemRow {
-            path: item.path.display().into_owned(),
+            path: item.target.display().into_owned(),
+            source: (item.path != item.target).then(|| item.path.display().into_owned()),
             size: item.size.filter(|_| item.action != Action::MakeDir).map(shown::bytes).unwrap_or_default(),
             chip: words::item_chip(item.state),
             fault: item.fault.as_ref().filter(|_| item.state != ItemState::Published).map(|f| words::fault(f, again)),

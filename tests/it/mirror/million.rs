@@ -22,8 +22,9 @@ const BATCH: usize = 1024;
 /// What the process may use, all in all, however many files there are.
 const MEMORY: u64 = 200 << 20;
 
-/// What a file more may cost: pages of the store that were not held before, but no record of its own.
-const EACH: u64 = 1 << 10;
+/// What a file more may cost, bytes: pages of the store that were not held before (they end at their bound, see the
+/// million), but no record of its own.
+const EACH: u64 = 1536;
 
 /// How many files there are to begin with, and how many then.
 const FIRST: usize = 10_000;
