@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::causeway::{Causeway, binary, command, run};
+use crate::support::ftpd::{self, Ftpd, Server};
 
 mod patience;
 mod terminal;
@@ -281,6 +282,39 @@ fn accounts_live_through_the_command_line() {
     assert!(!log.contains("correct horse"));
 }
 
+/// From the file, from the environment and from the URL, against a server that asks for it; the file wins.
+#[test]
+fn a_password_comes_from_where_it_is_told() {
+    let server = Ftpd::start(Server::Vsftpd);
+    fs::write(server.root().join("a"), "hello").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("right"), format!("{}\nmore\n", ftpd::PASSWORD)).unwrap();
+    fs::write(folder.path().join("empty"), "\n").unwrap();
+    let url = server.url();
+    let inline = url.replacen('@', &format!(":{}@", ftpd::PASSWORD), 1);
+    let wrong = url.replacen('@', ":wrong-horse@", 1);
+    for (target, source, more, variable, code) in [
+        ("file", &url, &["--password-file", "right"][..], Some("wrong-horse"), 0),
+        ("variable", &wrong, &[], Some(ftpd::PASSWORD), 0),
+        ("url", &inline, &[], None, 0),
+        ("none", &url, &[], None, 1),
+        ("wrong", &wrong, &[], None, 1),
+        ("empty", &url, &["--password-file", "empty"], None, 1),
+        ("missing", &url, &["--password-file", "nowhere"], None, 1),
+    ] {
+        let mut mirror = command(folder.path());
+        mirror.args(["mirror", source, target, "--state", "state", "--patience", "1s"]).args(more);
+        if let Some(password) = variable {
+            mirror.env("CAUSEWAY_SOURCE_PASSWORD", password);
+        }
+        let (got, stdout, stderr) = run(&mut mirror);
+        assert_eq!(got, code, "{target}: {stdout}{stderr}");
+        assert_eq!(folder.path().join(target).join("a").exists(), code == 0, "{target}");
+        let said = format!("{stdout}{stderr}");
+        assert!(!said.contains(ftpd::PASSWORD) && !said.contains("wrong-horse"), "{target}: {said}");
+    }
+}
+
 #[test]
 fn a_job_shows_what_was_set() {
     let folder = tempfile::tempdir().unwrap();
@@ -470,8 +504,13 @@ fn every_missing_path_can_be_listed() {
 #[test]
 fn serve_starts_drains_and_goes_on() {
     let mut served = Causeway::serve();
-    let banner = served.stdout();
+    let banner = served.until_printed("its SHA-256 fingerprint is ");
     assert!(banner.contains("The first account is 'admin'"), "{banner}");
+    let mut openssl = Command::new("openssl");
+    openssl.args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]).arg(served.certificate());
+    let print = run(&mut openssl).1;
+    let print = print.trim().split_once('=').unwrap().1.to_owned();
+    assert!(banner.contains(&format!("its SHA-256 fingerprint is {print}")), "{print}: {banner}");
     let health = |served: &Causeway| {
         let mut curl = Command::new("curl");
         curl.args(["-sS", "--max-time", "10", "--cacert"]).arg(served.certificate());

@@ -141,6 +141,16 @@ impl Causeway {
         String::from_utf8_lossy(&std::fs::read(self.folder.join("stdout")).unwrap_or_default()).into_owned()
     }
 
+    /// What it printed, once `text` is in it: it takes connections a moment before it prints.
+    pub fn until_printed(&self, text: &str) -> String {
+        let begin = Instant::now();
+        while !self.stdout().contains(text) {
+            assert!(begin.elapsed() < START, "'{text}' is not printed: {}", self.stdout());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.stdout()
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.folder.join("stderr")).unwrap_or_default()).into_owned()
