@@ -396,7 +396,7 @@ fn a_dry_run_prints_the_plan_and_changes_nothing() {
 }
 
 /// Runs a script of shell lines in `folder`, where it may mount what nobody else sees.
-fn with_mounts(folder: &Path, script: &str) -> (i32, String, String) {
+pub fn with_mounts(folder: &Path, script: &str) -> (i32, String, String) {
     let mut shell = command(folder);
     let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", binary().parent().unwrap().display());
     let mut unshare = Command::new("unshare");

@@ -2,4 +2,5 @@
 
 mod certificate;
 mod clients;
+mod disk;
 mod entrance;
