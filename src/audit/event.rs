@@ -165,6 +165,8 @@ pub enum Event {
     RunCancelled { job: JobId, run: RunId },
     /// A run put a verified file under its name.
     FilePublished { run: RunId, path: RelPath, size: u64, sha256: Digest },
+    /// A run took a file that lay in the target for the source's, by its size and time alone, as the job says.
+    FileAdopted { run: RunId, path: RelPath, size: u64 },
     /// A run moved a file into the trash.
     FileTrashed { run: RunId, path: RelPath, batch: String },
     /// A run made a directory.
@@ -173,6 +175,8 @@ pub enum Event {
     ModeSet { run: RunId, path: RelPath },
     /// Parts that runs of a removed job left in its target are gone.
     PartsRemoved { job: JobId, parts: u64 },
+    /// Rows of so many old runs were removed from the job store.
+    RunsForgotten { runs: u64 },
     /// A run made a symbolic link.
     LinkMade { run: RunId, path: RelPath },
     /// A client put a complete file under its name.

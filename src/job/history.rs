@@ -67,7 +67,7 @@ pub(super) async fn tidy(jobs: &Jobs) -> Result<(), JobError> {
 
 async fn prune_rows(jobs: &Jobs) -> Result<(), JobError> {
     let since = jobs.now().saturating_sub(ROWS_KEPT_FOR).unwrap_or(jiff::Timestamp::MIN);
-    while runs::remove_outdated(&jobs.db, KEPT_ROWS, since, PIECE).await? > 0 {}
+    while runs::remove_outdated(&jobs.db, KEPT_ROWS, (since, jobs.now()), PIECE).await? > 0 {}
     Ok(())
 }
 

@@ -19,6 +19,7 @@ use super::settle::{self, Clocks, Rest};
 use super::transfer::{self, Moved};
 use super::words::{Action, ItemState};
 use super::{Existing, publish};
+use crate::audit::Event;
 use crate::model::{Digest, Fault, FaultKind, Fingerprint, Phase, Precision};
 
 /// Why a try failed.
@@ -193,7 +194,9 @@ async fn keep(
         target_size: there.size,
         target_mtime: nanos(&there),
     };
-    let change = Change::Published { item: item.id, action, attempt: None, file: Box::new(file), events: Vec::new() };
+    let (run, path, size) = (engine.order.run, item.target.clone(), there.size.unwrap_or_default());
+    let events = if action == Action::Adopt { vec![Event::FileAdopted { run, path, size }] } else { Vec::new() };
+    let change = Change::Published { item: item.id, action, attempt: None, file: Box::new(file), events };
     engine.journal.put(change).await?;
     engine.progress.files_unchanged.fetch_add(1, Relaxed);
     Ok(true)

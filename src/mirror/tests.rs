@@ -303,6 +303,8 @@ async fn adopting_believes_but_says_so() {
     let summary = lab.go((1, 1), &source, &target, Policy { existing: Existing::Adopt, ..quick() }).await;
     assert!(summary.complete && !summary.verified, "{summary:?}");
     assert_eq!((summary.counts.files_adopted, summary.counts.files_published), (1, 3));
+    let adopted = "SELECT count(*) FROM audit WHERE action = 'file-adopted'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(adopted).fetch_one(lab.db.read()).await.unwrap(), 1);
     // Asking for proof later reads it.
     let proof = lab.go((1, 2), &source, &target, quick()).await;
     assert!(proof.complete && proof.verified && proof.counts.files_published == 1, "{proof:?}");

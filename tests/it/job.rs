@@ -684,6 +684,7 @@ async fn rows_of_old_runs_go_and_what_the_next_run_needs_stays() {
     tx.commit().await.unwrap();
     house.jobs.tidy().await.unwrap();
     assert_eq!(house.count("runs WHERE state = 'failed'").await, 1000);
+    assert!(house.actions().await.iter().any(|action| action == "runs-forgotten"));
     assert_eq!(house.count("runs WHERE state = 'done'").await, 1, "the last complete one");
     assert_eq!(house.count("runs WHERE state = 'skipped'").await, 12);
     assert_eq!(house.count("runs WHERE blocked_by IS NOT NULL").await, 10);

@@ -163,7 +163,7 @@ pub(in crate::job) async fn outdated(
 pub(in crate::job) async fn remove_outdated(
     db: &Db,
     keeps: usize,
-    since: Timestamp,
+    (since, now): (Timestamp, Timestamp),
     limit: usize,
 ) -> Result<usize, DbError> {
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
@@ -186,6 +186,10 @@ pub(in crate::job) async fn remove_outdated(
         for sql in ["UPDATE runs SET blocked_by = NULL WHERE blocked_by = ?", "DELETE FROM runs WHERE id = ?"] {
             sqlx::query(sql).bind(run).execute(&mut *tx).await?;
         }
+    }
+    if !old.is_empty() {
+        let runs = u64::try_from(old.len()).unwrap_or(u64::MAX);
+        append(&mut tx, now, &Actor::System, &Event::RunsForgotten { runs }).await?;
     }
     tx.commit().await?;
     Ok(old.len())

@@ -78,6 +78,9 @@ fn of_a_job(event: &Event) -> Option<String> {
                 show::plural(*parts, "file", "files")
             )
         }
+        Event::RunsForgotten { runs } => {
+            format!("The rows of {} were removed from the job store", show::plural(*runs, "old run", "old runs"))
+        }
         Event::StartSkipped { job, active } => format!("Job {job} was not started: run {active} was still under way"),
         _ => return None,
     })
@@ -105,6 +108,9 @@ fn of_a_run(event: &Event) -> Option<String> {
         Event::FilePublished { run, path, size, sha256 } => {
             let digest: String = sha256.to_string().chars().take(16).collect();
             format!("Run {run} put {} in place, {}, with the SHA-256 {digest}…", named(path), show::bytes(*size))
+        }
+        Event::FileAdopted { run, path, size } => {
+            format!("Run {run} took {} as it lay there, {}, without proof", named(path), show::bytes(*size))
         }
         Event::FileTrashed { run, path, .. } => format!("Run {run} moved {} to the trash", named(path)),
         Event::DirMade { run, path } => format!("Run {run} made the folder {}", named(path)),
@@ -188,7 +194,7 @@ mod tests {
             "fingerprint": "SHA256:abc", "endpoint": 3, "url": "ftp://host/in", "job": 4, "name": "Nightly",
             "run": 5, "attempt": 1, "outcome": "complete", "files": 1234, "bytes": 5_000_000, "failed": 0,
             "cause": "schedule", "active": 6, "path": "a/b c", "size": 1500, "sha256": "ab".repeat(32),
-            "parts": 3, "batch": "x", "from": "a/b", "to": "a/c", "seq": 7, "hash": "ef",
+            "parts": 3, "runs": 12, "batch": "x", "from": "a/b", "to": "a/c", "seq": 7, "hash": "ef",
         });
         serde_json::from_value(fields).unwrap()
     }
