@@ -212,15 +212,15 @@ pub(super) async fn apply(
             }
         }
         Change::Dropped { run, path } => {
-            drop_planned(tx, run, &path, now).await?;
+            end_noted(tx, run, &path, ItemState::Skipped, now).await?;
         }
         Change::DirMade { run, file, event } => {
-            end_noted(tx, run, &file.path, now).await?;
+            end_noted(tx, run, &file.path, ItemState::Published, now).await?;
             remember(tx, job, run, at, &file).await?;
             events.push(event);
         }
         Change::ModeSet { run, path, event } => {
-            end_noted(tx, run, &path, now).await?;
+            end_noted(tx, run, &path, ItemState::Published, now).await?;
             events.push(event);
         }
         Change::Published { item, action, attempt, file, events: mut audited } => {
@@ -251,18 +251,16 @@ async fn confirm(tx: &mut SqliteConnection, item: ItemId, offset: u64, now: i64)
     Ok(())
 }
 
-async fn drop_planned(tx: &mut SqliteConnection, run: RunId, at: &RelPath, now: i64) -> Result<(), DbError> {
-    sqlx::query("UPDATE items SET state = 'skipped', at = ? WHERE run = ? AND path = ? AND state = 'planned'")
-        .bind(now)
-        .bind(run.0)
-        .bind(at.as_bytes())
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
-async fn end_noted(tx: &mut SqliteConnection, run: RunId, at: &RelPath, now: i64) -> Result<(), DbError> {
-    sqlx::query("UPDATE items SET state = 'published', at = ? WHERE run = ? AND path = ?")
+/// Ends what was noted before the deed: it was done, or it was not and is planned anew.
+async fn end_noted(
+    tx: &mut SqliteConnection,
+    run: RunId,
+    at: &RelPath,
+    state: ItemState,
+    now: i64,
+) -> Result<(), DbError> {
+    sqlx::query("UPDATE items SET state = ?, at = ? WHERE run = ? AND path = ? AND state = 'planned'")
+        .bind(state.as_str())
         .bind(now)
         .bind(run.0)
         .bind(at.as_bytes())
