@@ -139,9 +139,9 @@ impl Visitors {
             RelPath::new(FILE).map_err(|error| Fault::new(Phase::Open, FaultKind::BadName, error.to_string()))?;
         let remote = remote::open(&self.ftp, &self.context).await?;
         let fetched = async {
-            let mut source = remote.read(&path, 0).await?;
+            let mut source = remote.read(&path, 0, None).await?;
             while source.next().await?.is_some() {}
-            source.finish().await
+            source.finish().await.map(drop)
         }
         .await;
         remote.close().await;

@@ -20,7 +20,8 @@ use super::transfer::{self, Moved};
 use super::words::{Action, ItemState};
 use super::{Existing, publish};
 use crate::audit::Event;
-use crate::model::{Digest, Fault, FaultKind, Fingerprint, Phase, Precision};
+use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Fingerprint, Phase, Precision};
+use crate::remote::Source;
 
 /// Why a try failed.
 #[derive(Debug)]
@@ -87,8 +88,8 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) ->
     } else {
         None
     };
-    let before = exact_version(engine, item, known.is_some()).await?;
-    if item.replaces && keep(engine, item, &before, known).await? {
+    let (before, open) = version(engine, item, known.is_some()).await?;
+    if open.is_none() && item.replaces && keep(engine, item, &before, known).await? {
         return Ok(());
     }
     let rest = rest(engine, item, &before);
@@ -96,7 +97,7 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) ->
         return Err(Failure::Unsettled(pause));
     }
     let ticket = engine.progress.show(&item.path, before.size);
-    let moved = transfer::transfer(engine, item, &before, &ticket, lane).await?;
+    let moved = transfer::transfer(engine, item, &before, &ticket, lane, open).await?;
     let compared = match still_the_same(engine, item, &before, &moved).await {
         // No time would show that the file was written meanwhile; its content does.
         Ok(version) if rest == Rest::Untold => read_again(engine, item, &moved, lanes).await.map(|()| version),
@@ -135,22 +136,65 @@ pub(super) fn attempt(engine: &Engine, item: &Item, started: Timestamp, from: u6
     Attempt { number: item.attempts + 1, started, ended: engine.order.clock.now(), from, bytes }
 }
 
-/// The source's version, to the second at least where the source can tell.
-async fn exact_version(engine: &Engine, item: &Item, known: bool) -> Result<Fingerprint, Failure> {
+/// The version to copy, to the second at least where the source can tell, and the file itself when it was opened to
+/// learn that.
+async fn version(
+    engine: &Engine,
+    item: &Item,
+    known: bool,
+) -> Result<(Fingerprint, Option<Box<dyn Source>>), Failure> {
     let exact = item.listed.mtime.is_some_and(|m| m.precision <= Precision::Second) && item.listed.size.is_some();
     // A file that this job published is asked for again: the listing may be wrong about its time zone.
-    if exact && !known && item.attempts == 0 {
-        return Ok(item.listed.clone());
+    let believed = exact && !known && item.attempts == 0;
+    if will_be_read(engine, item, known) {
+        let source = engine.order.source.read(&item.path, 0, item.listed.size).await.map_err(at_source)?;
+        let seen = source.opened().filter(|entry| entry.kind == EntryKind::File).map(|entry| seen(item, entry));
+        let version = match seen {
+            Some(version) => version,
+            None if believed => item.listed.clone(),
+            None => {
+                // A look may need the very connection that the source holds.
+                drop(source);
+                return Ok((look(engine, item).await?, None));
+            }
+        };
+        return Ok((version, Some(source)));
     }
-    look(engine, item).await
+    if believed {
+        return Ok((item.listed.clone(), None));
+    }
+    Ok((look(engine, item).await?, None))
 }
 
-/// What the source says now. Where it tells no time of a single file, the listing's stands.
+/// Is it clear before any look that the file will be read from its start? Then it is opened at once: a source that
+/// tells its version with it saves the question.
+fn will_be_read(engine: &Engine, item: &Item, known: bool) -> bool {
+    let policy = &engine.order.policy;
+    let kept = item.replaces && (known || policy.existing != Existing::Prove);
+    let clocks = clocks(engine);
+    item.confirmed == 0
+        && !kept
+        && engine.order.source.capabilities().read_tells
+        && settle::rest(&item.listed, Duration::ZERO, clocks, policy.settle_seconds) == Rest::Settled
+}
+
+fn clocks(engine: &Engine) -> Clocks {
+    let newest = engine.scanned.get().and_then(|scanned| scanned.newest);
+    Clocks { now: engine.order.clock.now(), newest }
+}
+
+/// Where the source tells no time of a single file, the listing's stands.
+fn seen(item: &Item, entry: &Entry) -> Fingerprint {
+    let now = entry.fingerprint();
+    Fingerprint { mtime: now.mtime.or(item.listed.mtime), ..now }
+}
+
+/// What the source says now.
 async fn look(engine: &Engine, item: &Item) -> Result<Fingerprint, Failure> {
     let found = engine.order.source.stat(&item.path).await.map_err(at_source)?;
     let gone = "the file is gone from the source since it was listed";
-    let now = found.ok_or_else(|| at_source(Fault::new(Phase::Verify, FaultKind::Missing, gone)))?.fingerprint();
-    Ok(Fingerprint { mtime: now.mtime.or(item.listed.mtime), ..now })
+    let found = found.ok_or_else(|| at_source(Fault::new(Phase::Verify, FaultKind::Missing, gone)))?;
+    Ok(seen(item, &found))
 }
 
 /// Is nothing to be moved after all? So it is when the exact time shows the version that was published and
@@ -166,7 +210,7 @@ async fn keep(
         return Ok(false);
     }
     let there = engine.order.target.stat(&item.target).await.map_err(at_target)?;
-    let Some(there) = there.filter(|entry| entry.kind == crate::model::EntryKind::File).map(|e| e.fingerprint()) else {
+    let Some(there) = there.filter(|entry| entry.kind == EntryKind::File).map(|e| e.fingerprint()) else {
         return Ok(false);
     };
     let (action, digest, proven) = match &known {
@@ -210,8 +254,7 @@ fn rest(engine: &Engine, item: &mut Item, before: &Fingerprint) -> Rest {
     let looked = item.seen.take().filter(|(version, _)| version == before).map(|(_, since)| since);
     let since = looked.or(listed).unwrap_or(now);
     item.seen = Some((before.clone(), since));
-    let clocks = Clocks { now: engine.order.clock.now(), newest: scanned.and_then(|scanned| scanned.newest) };
-    settle::rest(before, now - since, clocks, engine.order.policy.settle_seconds)
+    settle::rest(before, now - since, clocks(engine), engine.order.policy.settle_seconds)
 }
 
 /// A fault of the source after the bytes had moved.
@@ -239,7 +282,10 @@ async fn still_the_same(
 ) -> Result<Fingerprint, Failure> {
     let blame = |fault| blame(moved, fault);
     let changed = |message: &str| Fault::new(Phase::Verify, FaultKind::Changed, message);
-    let after = engine.order.source.stat(&item.path).await.map_err(blame)?;
+    let after = match &moved.after {
+        Some(told) => Some(told.clone()),
+        None => engine.order.source.stat(&item.path).await.map_err(blame)?,
+    };
     let Some(after) = after.map(|entry| entry.fingerprint()) else {
         return Err(blame(changed("the file vanished from the source while it was read")));
     };

@@ -13,7 +13,7 @@ use super::engine::{Broken, Engine};
 use super::journal::{Change, Item};
 use super::progress::Ticket;
 use super::scan::store::Side;
-use crate::model::{Digest, Fault, FaultKind, Fingerprint, JobId, Name, Phase, RelPath};
+use crate::model::{Digest, Entry, Fault, FaultKind, Fingerprint, JobId, Name, Phase, RelPath};
 use crate::remote::{Sink, Source};
 
 /// So many bytes before the confirmed offset are read again and compared.
@@ -24,12 +24,14 @@ const NOTE_EVERY: u64 = 16 * 1024 * 1024;
 const NOTE_AFTER: Duration = Duration::from_secs(1);
 
 /// All bytes are in the part.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Moved {
     pub digest: Digest,
     pub size: u64,
     /// Where reading began in this try.
     pub from: u64,
+    /// What the source said of the file after the last byte, if it said it unasked.
+    pub after: Option<Entry>,
 }
 
 /// The part's place: beside the file, named after the file, the version that is copied and the job, so that
@@ -60,6 +62,7 @@ pub(super) async fn transfer(
     version: &Fingerprint,
     ticket: &Ticket<'_>,
     lane: SemaphorePermit<'_>,
+    open: Option<Box<dyn Source>>,
 ) -> Result<Moved, Failure> {
     let part = part_path(engine.order.job, &item.target, version).map_err(at_target)?;
     if item.part.as_ref() != Some(&part) {
@@ -67,9 +70,10 @@ pub(super) async fn transfer(
         item.confirmed = 0;
         item.part = Some(part.clone());
     }
-    let Begin { hash, offset, source, sink, ahead } = match resume(engine, item, &part).await? {
+    let resumed = if open.is_some() { None } else { resume(engine, item, &part).await? };
+    let Begin { hash, offset, source, sink, ahead } = match resumed {
         Some(begin) => begin,
-        None => restart(engine, item, &part).await?,
+        None => restart(engine, item, &part, version.size, open).await?,
     };
     item.confirmed = offset;
     let noted_at = Instant::now();
@@ -87,11 +91,21 @@ async fn drop_part(engine: &Engine, item: &Item) {
     }
 }
 
-/// The target is opened first: one that cannot be written must not cost the source a transfer that is thrown away.
-async fn restart(engine: &Engine, item: &Item, part: &RelPath) -> Result<Begin, Failure> {
+/// Unless the source is open already, the target is opened first: one that cannot be written must not cost the source a
+/// transfer that is thrown away.
+async fn restart(
+    engine: &Engine,
+    item: &Item,
+    part: &RelPath,
+    size: Option<u64>,
+    open: Option<Box<dyn Source>>,
+) -> Result<Begin, Failure> {
     engine.journal.put(Change::Started { item: item.id, part: part.clone(), offset: 0 }).await?;
     let sink = engine.order.target.write(part, 0).await.map_err(at_target)?;
-    let source = engine.order.source.read(&item.path, 0).await.map_err(at_source)?;
+    let source = match open {
+        Some(source) => source,
+        None => engine.order.source.read(&item.path, 0, size).await.map_err(at_source)?,
+    };
     Ok(Begin { hash: Context::new(&SHA256), offset: 0, source, sink, ahead: Bytes::new() })
 }
 
@@ -108,7 +122,7 @@ async fn resume(engine: &Engine, item: &Item, part: &RelPath) -> Result<Option<B
         return Ok(None);
     }
     let Some((hash, tail)) = read_part(engine, part, item.confirmed).await? else { return Ok(None) };
-    let mut source = source.read(&item.path, item.confirmed - OVERLAP).await.map_err(at_source)?;
+    let mut source = source.read(&item.path, item.confirmed - OVERLAP, None).await.map_err(at_source)?;
     let mut again = Vec::with_capacity(tail.len());
     while again.len() < tail.len() {
         match source.next().await.map_err(at_source)? {
@@ -128,7 +142,7 @@ async fn resume(engine: &Engine, item: &Item, part: &RelPath) -> Result<Option<B
 
 /// Hashes the first `length` bytes of the part and keeps the last [`OVERLAP`] of them.
 async fn read_part(engine: &Engine, part: &RelPath, length: u64) -> Result<Option<(Context, Vec<u8>)>, Failure> {
-    let mut reader = engine.order.target.read(part, 0).await.map_err(at_target)?;
+    let mut reader = engine.order.target.read(part, 0, None).await.map_err(at_target)?;
     let mut hash = Context::new(&SHA256);
     let mut tail = Vec::new();
     let mut left = length;
@@ -147,7 +161,7 @@ async fn read_part(engine: &Engine, part: &RelPath, length: u64) -> Result<Optio
 
 /// SHA-256 of what the source gives out now.
 pub(super) async fn source_digest(engine: &Engine, path: &RelPath) -> Result<Digest, Fault> {
-    let mut reader = engine.order.source.read(path, 0).await?;
+    let mut reader = engine.order.source.read(path, 0, None).await?;
     let mut hash = Context::new(&SHA256);
     while let Some(bytes) = reader.next().await? {
         hash.update(&bytes);
@@ -170,7 +184,8 @@ struct Mover<'a> {
 
 /// How the reading ended.
 enum Read {
-    All(Result<(), Fault>),
+    /// To the end; what the source said then.
+    All(Result<Option<Entry>, Fault>),
     Failed(Fault),
     Stopped,
 }
@@ -197,16 +212,17 @@ impl Mover<'_> {
             let message = format!("the target holds {length} bytes of {at} that were written");
             return Err(self.blame(Side::Target, Fault::new(Phase::Finish, FaultKind::Mismatch, message)));
         }
+        let mut seen = None;
         match read {
             // vsftpd says 226 for bytes that never arrived. What did arrive is gone on with, and whether it is
             // still the same version is looked at then.
-            Read::All(Ok(())) if expected.is_some_and(|size| at < size) => {
+            Read::All(Ok(_)) if expected.is_some_and(|size| at < size) => {
                 self.confirm(length).await?;
                 let message = format!("the source ended at byte {at} of {}", expected.unwrap_or_default());
                 let fault = Fault::new(Phase::Verify, FaultKind::Mismatch, message);
                 return Err(self.blame(Side::Source, fault.bytes(at - self.from)));
             }
-            Read::All(Ok(())) => {}
+            Read::All(Ok(after)) => seen = after,
             // In FTP a missing closing reply after all bytes is the classic reset of an idle control
             // connection. The second look at the source decides; nothing is sent again.
             Read::All(Err(fault)) if expected == Some(at) && is_silence(&fault) => {
@@ -227,7 +243,7 @@ impl Mover<'_> {
         let digest = Digest::try_from(hash.as_ref())
             .map_err(|error| self.blame(Side::Target, Fault::new(Phase::Verify, FaultKind::Io, error.to_string())))?;
         self.item.confirmed = length;
-        Ok(Moved { digest, size: at, from: self.from })
+        Ok(Moved { digest, size: at, from: self.from, after: seen })
     }
 
     async fn pump(

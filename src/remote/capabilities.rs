@@ -5,6 +5,8 @@
 pub struct Capabilities {
     /// Reading may start at an offset.
     pub resume_read: bool,
+    /// A source tells the version that it reads: see [`super::Source::opened`].
+    pub read_tells: bool,
     /// Writing may start at an offset.
     pub resume_write: bool,
     /// Files can be created and changed.

@@ -63,7 +63,7 @@ async fn put(remote: &Arc<dyn Remote>, at: &RelPath, data: &[u8]) -> Result<u64,
 
 /// Reads a file from `offset` on.
 async fn get(remote: &Arc<dyn Remote>, at: &RelPath, offset: u64) -> Result<Vec<u8>, Fault> {
-    let mut source = remote.read(at, offset).await?;
+    let mut source = remote.read(at, offset, None).await?;
     let mut data = Vec::new();
     while let Some(bytes) = source.next().await? {
         data.extend_from_slice(&bytes);
@@ -264,7 +264,7 @@ async fn streaming(remote: &Arc<dyn Remote>) -> Verdict {
         works("a file can be written", put(remote, &path(format!("contract/many/{n:02}")), b"").await)?;
     }
     drop(works("a listing can be begun", remote.list(&dir).await)?);
-    drop(works("a reading can be begun", remote.read(&path("contract/file-65536"), 0).await)?);
+    drop(works("a reading can be begun", remote.read(&path("contract/file-65536"), 0, None).await)?);
     let (entries, proven) = works("a listing works after an abandoned one", list(remote, &dir).await)?;
     hold("a listing names everything", entries.len() == 40, entries.len())?;
     hold("a listing that names everything is proven", proven, proven)?;

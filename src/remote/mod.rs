@@ -39,8 +39,9 @@ pub trait Remote: Send + Sync + 'static {
     /// the last component.
     async fn stat(&self, path: &RelPath) -> Result<Option<Entry>, Fault>;
 
-    /// Starts reading the file `path` at byte `offset`.
-    async fn read(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Source>, Fault>;
+    /// Starts reading the file `path` at byte `offset`. `size` is what is known of its length: requests are fitted
+    /// to it, it is no promise.
+    async fn read(&self, path: &RelPath, offset: u64, size: Option<u64>) -> Result<Box<dyn Source>, Fault>;
 
     /// Starts writing the file `path` at byte `offset`. Offset 0 creates it or cuts it to nothing; any
     /// other offset cuts an existing file to that length first and fails when it is shorter.
@@ -146,8 +147,14 @@ pub trait Source: Send {
     /// The next bytes, never empty; `None` at the end of the data, which is not yet success.
     async fn next(&mut self) -> Result<Option<Bytes>, Fault>;
 
-    /// After the end: the other side's closing word.
-    async fn finish(self: Box<Self>) -> Result<(), Fault>;
+    /// What the other side said of the file just before it gave it out, where that came at no cost. Otherwise it
+    /// has to be asked.
+    fn opened(&self) -> Option<&Entry> {
+        None
+    }
+
+    /// After the end: the other side's closing word, and what it says of the file now, where that came at no cost.
+    async fn finish(self: Box<Self>) -> Result<Option<Entry>, Fault>;
 }
 
 /// A file being written. Dropping it without [`Sink::finish`] leaves what was confirmed.

@@ -42,7 +42,7 @@ async fn listing(remote: &dyn Remote, dir: &str) -> (BTreeMap<Vec<u8>, Entry>, C
 }
 
 async fn content(remote: &dyn Remote, name: &RelPath, offset: u64) -> Vec<u8> {
-    let mut source = remote.read(name, offset).await.unwrap();
+    let mut source = remote.read(name, offset, None).await.unwrap();
     let mut all = Vec::new();
     while let Some(bytes) = source.next().await.unwrap() {
         all.extend_from_slice(&bytes);
@@ -74,12 +74,12 @@ async fn refused(server: &Scripted, deadlines: Deadlines) -> Fault {
 
 /// Reads a whole file, up to the first fault.
 async fn try_content(remote: &dyn Remote, name: &str, offset: u64) -> Result<Vec<u8>, Fault> {
-    let mut source = remote.read(&path(name), offset).await?;
+    let mut source = remote.read(&path(name), offset, None).await?;
     let mut all = Vec::new();
     while let Some(bytes) = source.next().await? {
         all.extend_from_slice(&bytes);
     }
-    source.finish().await.map(|()| all)
+    source.finish().await.map(|_| all)
 }
 
 /// Reads a whole listing, up to the first fault.
@@ -138,7 +138,7 @@ async fn reads_and_writes(ftpd: Ftpd) {
     assert_eq!((stat.size, stat.kind), (Some(3_000_000), EntryKind::File));
     assert_eq!(stat.mtime.unwrap().precision, Precision::Second);
     assert_eq!(remote.stat(&path("a b/missing")).await.unwrap(), None);
-    let no = remote.read(&path("a b/missing"), 0).await.err().unwrap();
+    let no = remote.read(&path("a b/missing"), 0, None).await.err().unwrap();
     assert!(matches!(no.kind, FaultKind::Missing | FaultKind::Permission), "{no:?}");
 
     remote.make_dir(&path("new")).await.unwrap();

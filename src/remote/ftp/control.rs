@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{sleep_until, timeout};
 
 use super::fault;
+use super::flight::Flight;
 use super::reply::{Reply, ReplyReader};
 use crate::model::{Deadlines, Fault, FaultKind, Phase, Secret};
 use crate::net::{Stream, TlsClient};
@@ -86,15 +87,7 @@ impl Control {
     pub async fn ask(&mut self, phase: Phase, verb: &str, arg: Option<&[u8]>) -> Result<Reply, Fault> {
         self.drain(phase)?;
         self.send(phase, verb, arg).await?;
-        for _ in 0..3 {
-            let reply = self.reply(phase, self.deadlines.command).await?;
-            // The second 226 of a server that says everything twice.
-            if !matches!(reply.code, 225 | 226) {
-                return Ok(reply);
-            }
-            tracing::debug!(ftp.reply = reply.code, "skipped a stray reply");
-        }
-        Err(Fault::new(phase, FaultKind::Protocol, "the server's replies do not match the commands"))
+        self.answer(phase).await
     }
 
     /// Sends a command that must be answered by 2yz.
@@ -112,8 +105,42 @@ impl Control {
     /// [`FaultKind::BadName`] for line breaks and NUL, or the connection's failure.
     pub async fn send(&mut self, phase: Phase, verb: &str, arg: Option<&[u8]>) -> Result<(), Fault> {
         let line = encode(phase, verb, arg)?;
+        self.put(phase, verb, &[line]).await
+    }
+
+    /// Writes all commands of a flight at once. Their replies are then read one by one, in order, with
+    /// [`Control::answer`].
+    ///
+    /// # Errors
+    /// The connection's failure.
+    pub async fn launch(&mut self, phase: Phase, flight: &Flight) -> Result<(), Fault> {
+        self.put(phase, "commands", flight.lines()).await
+    }
+
+    /// The reply to one command of a flight. None of them is ever answered by 225 or 226: such a one is the second
+    /// closing reply of a server that says everything twice.
+    ///
+    /// # Errors
+    /// When the connection fails, or the replies do not match the commands.
+    pub async fn answer(&mut self, phase: Phase) -> Result<Reply, Fault> {
+        for _ in 0..3 {
+            let reply = self.reply(phase, self.deadlines.command).await?;
+            if !matches!(reply.code, 225 | 226) {
+                return Ok(reply);
+            }
+            tracing::debug!(ftp.reply = reply.code, "skipped a stray reply");
+        }
+        Err(Fault::new(phase, FaultKind::Protocol, "the server's replies do not match the commands"))
+    }
+
+    /// Inside TLS every line is a record of its own, outside all lines are one write.
+    async fn put(&mut self, phase: Phase, what: &str, lines: &[Vec<u8>]) -> Result<(), Fault> {
+        let joined = [lines.concat()];
+        let writes = if self.is_tls() { lines } else { &joined[..] };
         let written = timeout(self.deadlines.command, async {
-            self.stream.write_all(&line).await?;
+            for bytes in writes {
+                self.stream.write_all(bytes).await?;
+            }
             self.stream.flush().await
         });
         match written.await {
@@ -121,7 +148,7 @@ impl Control {
             Ok(Err(error)) => {
                 // The reason often waits unread: "421 Timeout." before the reset.
                 let said = self.drain(phase).err();
-                let broken = Fault::io(phase, &format!("lost the server while sending {verb}"), &error);
+                let broken = Fault::io(phase, &format!("lost the server while sending {what}"), &error);
                 Err(said.unwrap_or(broken).idle(self.idle()))
             }
             Err(_) => Err(self.timed_out(phase, "take the command")),
@@ -230,7 +257,7 @@ fn doing(verb: &str, arg: Option<&[u8]>) -> String {
 }
 
 /// One command line: IAC doubled (RFC 854), nothing that would end the line early.
-fn encode(phase: Phase, verb: &str, arg: Option<&[u8]>) -> Result<Vec<u8>, Fault> {
+pub(super) fn encode(phase: Phase, verb: &str, arg: Option<&[u8]>) -> Result<Vec<u8>, Fault> {
     let mut line = Vec::with_capacity(verb.len() + arg.map_or(0, <[u8]>::len) + 4);
     line.extend_from_slice(verb.as_bytes());
     if let Some(arg) = arg {

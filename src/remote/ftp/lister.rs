@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::fault;
 use super::listing::{Form, Parser, Zone};
 use super::pool::{Lease, Pool};
-use super::session::Data;
+use super::transfer::{Data, Order, end_data};
 use crate::model::{Entry, Fault, FaultKind, Phase};
 use crate::remote::{Completeness, Doubt, Lister};
 
@@ -117,8 +117,8 @@ impl FtpLister {
     /// The data ended: hears the closing reply.
     async fn close(&mut self) -> Result<(), Fault> {
         let (Some(data), Some(lease)) = (self.data.take(), self.lease.as_mut()) else { return Ok(()) };
-        let Data { mut stream, closing } = data;
-        if let Err(error) = super::session::end_data(&mut stream, self.pool.shared.deadlines().command).await {
+        let Data { mut stream, closing, .. } = data;
+        if let Err(error) = end_data(&mut stream, self.pool.shared.deadlines().command).await {
             tracing::trace!(error = %error, "ending the listing's data connection");
         }
         drop(stream);
@@ -137,7 +137,7 @@ impl FtpLister {
         }
         let Some(lease) = self.lease.as_mut() else { return Ok(false) };
         let within = self.pool.shared.deadlines().listing;
-        let data = lease.session()?.transfer(&self.pool.shared, Phase::List, "LIST", None, 0, within).await?;
+        let data = lease.session()?.transfer(&self.pool.shared, Order::plain(Phase::List, "LIST", None, within)).await?;
         self.style = Style::List;
         self.data = Some(data);
         Ok(true)
@@ -153,7 +153,7 @@ impl FtpLister {
         let Some(lease) = self.lease.as_mut() else { return Err(fault) };
         let within = self.pool.shared.deadlines().listing;
         let (verb, arg) = Style::ListAll.command();
-        let data = lease.session()?.transfer(&self.pool.shared, Phase::List, verb, arg, 0, within).await?;
+        let data = lease.session()?.transfer(&self.pool.shared, Order::plain(Phase::List, verb, arg, within)).await?;
         self.style = Style::ListAll;
         self.parser = Parser::new(Form::Lines, zone(&self.pool));
         self.data = Some(data);
@@ -281,7 +281,7 @@ async fn begin(lease: &mut Lease, pool: &Pool, dir: &[u8]) -> Result<(Style, Opt
     for step in first..=Style::Names.step() {
         let style = Style::from_step(step);
         let (verb, arg) = style.command();
-        let started = session.transfer(shared, Phase::List, verb, arg, 0, shared.deadlines().listing).await;
+        let started = session.transfer(shared, Order::plain(Phase::List, verb, arg, shared.deadlines().listing)).await;
         match started {
             Ok(data) => return Ok((style, Some(data))),
             Err(fault) if matches!(fault.evidence.code, Some(500 | 501 | 502 | 504)) && style != Style::Names => {
@@ -312,8 +312,8 @@ fn says_empty(fault: &Fault) -> bool {
 async fn shows_only_dots(lease: &mut Lease, pool: &Pool) -> Result<bool, Fault> {
     let shared = &pool.shared;
     let session = lease.session()?;
-    let Data { mut stream, closing } =
-        session.transfer(shared, Phase::List, "LIST", Some(b"-a"), 0, shared.deadlines().listing).await?;
+    let order = Order::plain(Phase::List, "LIST", Some(b"-a"), shared.deadlines().listing);
+    let Data { mut stream, closing, .. } = session.transfer(shared, order).await?;
     let mut parser = Parser::new(Form::Lines, zone(pool));
     let mut out = Vec::new();
     let mut buffer = vec![0; 8 << 10];

@@ -8,6 +8,9 @@
 pub mod control;
 pub mod fault;
 pub mod features;
+mod flight;
+mod glance;
+pub mod ladder;
 mod lister;
 pub mod listing;
 mod looks;
@@ -18,6 +21,7 @@ pub mod reply;
 pub mod session;
 mod sink;
 mod source;
+mod transfer;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8};
@@ -49,6 +53,9 @@ pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>,
         epsv_misses: AtomicU8::new(0),
         dotless: AtomicBool::new(false),
         style: AtomicU8::new(0),
+        ladder: ladder::Ladder::default(),
+        glance_fails: AtomicBool::new(false),
+        wants_pret: AtomicBool::new(false),
     });
     Ok(Arc::new(remote::FtpRemote::start(pool).await?))
 }

@@ -301,8 +301,16 @@ impl Lease {
         }
     }
 
+    /// An operation failed in the middle of a conversation: the session is closed.
+    pub fn fail(mut self, fault: &Fault) {
+        self.end = End::Failed(fault.phase, fault.kind);
+        if let Some(slot) = self.slot.as_ref().filter(|_| fault.kind == FaultKind::Limit) {
+            slot.0.learn(fault);
+        }
+    }
+
     /// An operation failed: a plain "no" leaves the session in order, everything else does not.
-    pub fn settle(mut self, fault: &Fault) {
+    pub fn settle(self, fault: &Fault) {
         let plain_no =
             fault.evidence.code.is_some_and(|code| (400..600).contains(&code) && !matches!(code, 421 | 425 | 426))
                 && !matches!(fault.kind, FaultKind::Limit | FaultKind::Tls | FaultKind::ClosedEarly)
@@ -310,10 +318,7 @@ impl Lease {
         if plain_no || fault.kind == FaultKind::BadName {
             self.give_back();
         } else {
-            self.end = End::Failed(fault.phase, fault.kind);
-            if let Some(slot) = self.slot.as_ref().filter(|_| fault.kind == FaultKind::Limit) {
-                slot.0.learn(fault);
-            }
+            self.fail(fault);
         }
     }
 }

@@ -9,13 +9,12 @@ use jiff::tz::TimeZone;
 
 use super::fault;
 use super::lister::{FtpLister, Style};
-use super::listing::{parse_facts, parse_time};
 use super::looks::{Asked, Looks};
 use super::pool::{Lease, Pool};
 use super::reply::Reply;
 use super::sink::FtpSink;
 use super::source::FtpSource;
-use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Retry, TimeSource};
+use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Retry};
 use crate::remote::{Capabilities, Lister, Remote, Sink, Source};
 
 /// An open FTP endpoint.
@@ -79,10 +78,6 @@ impl FtpRemote {
         }
     }
 
-    fn has_mlst(&self) -> bool {
-        self.pool.shared.learned.get().is_some_and(|l| l.features.mlst)
-    }
-
     /// vsftpd sets times by MDTM with a time before the name.
     fn sets_by_mdtm(&self) -> bool {
         self.pool.shared.learned.get().is_some_and(|l| l.greeting.to_ascii_lowercase().contains("vsftpd"))
@@ -92,41 +87,26 @@ impl FtpRemote {
         self.pool.shared.learned.get().is_some_and(|l| l.features.mfmt)
     }
 
-    /// One MLST where there is one: type, size and time in one round trip.
-    async fn stat_by_facts(&self, path: &RelPath, name: &Name) -> Result<Option<Entry>, Fault> {
-        let reply = ask_for(&self.pool, "MLST", &self.absolute(path), 250).await?;
-        match reply.class() {
-            2 => {
-                let facts = reply.lines.iter().filter(|line| line.contains(&b'='));
-                let found = facts.filter_map(|line| parse_facts(line.trim_ascii_start())).next();
-                match found {
-                    // proftpd calls a directory that is asked for by name "cdir".
-                    Some((raw, dots)) => {
-                        let mut entry = raw.named(name.clone());
-                        if dots {
-                            entry.kind = EntryKind::Dir;
-                        }
-                        Ok(Some(entry))
-                    }
-                    None => self.stat_by_listing(path, name).await,
+    /// One glance: type, size and time in one round trip where commands may fly together. What it does not show is
+    /// looked up in the listing of its folder, which may know better.
+    async fn glance(&self, path: &RelPath, name: &Name) -> Result<Option<Entry>, Fault> {
+        let shared = &self.pool.shared;
+        let glance = shared.glance();
+        let mut lease = self.pool.lease().await?;
+        let seen = glance.ask(&mut lease.session()?.control, &self.absolute(path), name, shared.batches()).await;
+        match seen {
+            Ok(seen) => {
+                lease.give_back();
+                match seen {
+                    Some(entry) => Ok(Some(entry)),
+                    None => self.stat_otherwise(path, name).await,
                 }
             }
-            // Also when it says that nothing is there: the listing may know better.
-            _ => self.stat_by_listing(path, name).await,
+            Err(fault) => {
+                lease.settle(&fault);
+                Err(fault)
+            }
         }
-    }
-
-    /// SIZE and MDTM for a file; anything else is looked up in the listing of its folder.
-    async fn stat_by_size(&self, path: &RelPath, name: &Name) -> Result<Option<Entry>, Fault> {
-        let full = self.absolute(path);
-        let Some(size) = size(&self.pool, &full).await? else { return self.stat_otherwise(path, name).await };
-        let reply = ask_for(&self.pool, "MDTM", &full, 213).await?;
-        if reply.class() == 4 {
-            // Not "has no time": for now it is not told.
-            return Err(fault::of_reply(Phase::Command, &format!("MDTM {}", path.display()), &reply));
-        }
-        let mtime = (reply.class() == 2).then(|| parse_time(&reply.last_text(), TimeSource::Mdtm)).flatten();
-        Ok(Some(Entry { name: name.clone(), kind: EntryKind::File, size: Some(size), mtime, mode: None, unique: None }))
     }
 
     /// No file by its size. Where listings are bare names, only going there tells a directory.
@@ -234,6 +214,7 @@ impl Remote for FtpRemote {
             set_mode: false,
             digest: features.xsha256,
             exchange: false,
+            read_tells: self.pool.shared.batches() && !self.pool.shared.glance_fails.load(Ordering::Relaxed),
             parallel: u16::try_from(self.pool.limit()).unwrap_or(u16::MAX),
         }
     }
@@ -248,15 +229,14 @@ impl Remote for FtpRemote {
             return Err(Fault::new(Phase::Command, FaultKind::Unsupported, "the root of an endpoint has no entry"));
         };
         name.check_wire().map_err(|e| Fault::new(Phase::Command, FaultKind::BadName, e.to_string()))?;
-        if self.has_mlst() {
-            Box::pin(self.stat_by_facts(path, &name)).await
-        } else {
-            Box::pin(self.stat_by_size(path, &name)).await
-        }
+        Box::pin(self.glance(path, &name)).await
     }
 
-    async fn read(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Source>, Fault> {
-        match Box::pin(FtpSource::open(Arc::clone(&self.pool), self.absolute(path), offset)).await {
+    async fn read(&self, path: &RelPath, offset: u64, size: Option<u64>) -> Result<Box<dyn Source>, Fault> {
+        let name = path.name().ok_or_else(|| {
+            Fault::new(Phase::Open, FaultKind::Unsupported, "the root of an endpoint cannot be read as a file")
+        })?;
+        match Box::pin(FtpSource::open(Arc::clone(&self.pool), self.absolute(path), name, offset, size)).await {
             Ok(source) => Ok(Box::new(source)),
             // A 550 may mean missing or forbidden: the listing of the folder knows.
             Err(fault) if fault.evidence.code == Some(550) && fault.kind == FaultKind::Permission => {

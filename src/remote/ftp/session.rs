@@ -1,29 +1,23 @@
 //! One logged-in control connection and the data connections it opens.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::time::{Duration, Instant};
-
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 
 use super::control::Control;
 use super::fault;
 use super::features::{Features, pwd_path};
-use super::passive;
+use super::flight::Flight;
+use super::glance::Glance;
+use super::ladder::{Ladder, Rung};
 use super::reply::Reply;
-use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol, Retry};
+use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol};
 use crate::net::{self, Stream, TlsClient};
 use crate::remote::Context;
 
-/// A server that says nothing for so long after the command may want the data handshake first.
-const HANDSHAKE_FIRST: Duration = Duration::from_secs(3);
-
-/// So often EPSV may lead nowhere before PASV is used from the start.
-const EPSV_MISSES: u8 = 3;
-/// How long the reason for a broken data connection may take to arrive on the control connection.
-const REASON: Duration = Duration::from_secs(2);
+/// How long the first batch may be unanswered: a server that reads one command and drops the rest never answers.
+const PROBE: Duration = Duration::from_secs(10);
 
 /// What all sessions of an endpoint share, and what was learned about the server.
 #[derive(Debug)]
@@ -44,6 +38,12 @@ pub struct Shared {
     pub dotless: AtomicBool,
     /// Which listing command works: see `lister`.
     pub style: AtomicU8,
+    /// How far commands may run ahead of replies.
+    pub ladder: Ladder,
+    /// A file that was given out had not been told of by a glance.
+    pub glance_fails: AtomicBool,
+    /// EPSV works only behind PRET.
+    pub wants_pret: AtomicBool,
 }
 
 impl Shared {
@@ -51,6 +51,18 @@ impl Shared {
     #[must_use]
     pub fn deadlines(&self) -> Deadlines {
         self.endpoint.options.deadlines
+    }
+
+    /// May commands fly together?
+    #[must_use]
+    pub fn batches(&self) -> bool {
+        self.learned.get().is_some() && self.ladder.rung() >= Rung::Batches
+    }
+
+    /// By which commands a single file is looked at.
+    #[must_use]
+    pub fn glance(&self) -> Glance {
+        if self.learned.get().is_some_and(|l| l.features.mlst) { Glance::Facts } else { Glance::Size }
     }
 }
 
@@ -70,7 +82,9 @@ pub struct Learned {
 pub struct Session {
     /// The control connection.
     pub control: Control,
-    tls: Option<TlsClient>,
+    pub(super) tls: Option<Arc<TlsClient>>,
+    /// Where the server listens for the next data connection, when that was asked ahead.
+    pub(super) ahead: Option<SocketAddr>,
     /// Where the server thinks we are, when that is known.
     pub cwd: Option<Vec<u8>>,
     /// When it was opened.
@@ -81,26 +95,28 @@ pub struct Session {
     pub phases: Vec<(Phase, Duration)>,
 }
 
-/// An open data connection.
-#[derive(Debug)]
-pub struct Data {
-    /// The bytes.
-    pub stream: Stream,
-    /// The closing reply, when the server said it before the data (early 226).
-    pub closing: Option<Reply>,
-}
-
 impl Session {
     /// Connects, secures, logs in.
     ///
     /// # Errors
     /// The first thing that did not work.
     pub async fn open(shared: &Shared) -> Result<Self, Fault> {
+        let untried = shared.ladder.is_untried();
+        match Self::enter(shared).await {
+            // The first batch surprised us: this session is lost, the next goes one by one.
+            Err(fault) if untried && fault.phase == Phase::Command && !shared.ladder.is_untried() => {
+                Self::enter(shared).await
+            }
+            entered => entered,
+        }
+    }
+
+    async fn enter(shared: &Shared) -> Result<Self, Fault> {
         let endpoint = &shared.endpoint;
         let deadlines = shared.deadlines();
         let dialled = net::dial(&endpoint.host, endpoint.port, deadlines.connect).await?;
         let mut phases = dialled.phases;
-        let tls = shared.tls.as_ref().map(TlsClient::fresh).transpose()?;
+        let tls = shared.tls.as_ref().map(TlsClient::fresh).transpose()?.map(Arc::new);
         let mut clock = Instant::now();
         let mut lap = |phases: &mut Vec<(Phase, Duration)>, phase| {
             phases.push((phase, clock.elapsed()));
@@ -126,13 +142,16 @@ impl Session {
             control.expect(Phase::Tls, "PROT", Some(b"P")).await?;
             lap(&mut phases, Phase::Tls);
         }
-        log_in(&mut control, endpoint).await?;
+        let batched = shared.batches();
+        log_in(&mut control, shared).await?;
         lap(&mut phases, Phase::Login);
-        prepare(&mut control, shared, greeting).await?;
-        lap(&mut phases, Phase::Command);
+        if !batched {
+            prepare(&mut control, shared, greeting).await?;
+            lap(&mut phases, Phase::Command);
+        }
         let home = shared.learned.get().and_then(|l| l.home.clone());
         let now = Instant::now();
-        Ok(Self { control, tls, cwd: home, opened: now, rested: now, phases })
+        Ok(Self { control, tls, ahead: None, cwd: home, opened: now, rested: now, phases })
     }
 
     /// Goes to a directory, given as the server knows it.
@@ -147,153 +166,6 @@ impl Session {
         self.control.expect(Phase::List, "CWD", Some(dir)).await?;
         self.cwd = Some(dir.to_vec());
         Ok(())
-    }
-
-    /// Starts a transfer: data connection, REST, the command, and TLS on the data connection while the
-    /// opening reply is awaited (some servers want the handshake first, most after).
-    ///
-    /// # Errors
-    /// The server's no, or a lost connection.
-    pub async fn transfer(
-        &mut self,
-        shared: &Shared,
-        phase: Phase,
-        verb: &str,
-        arg: Option<&[u8]>,
-        rest: u64,
-        within: Duration,
-    ) -> Result<Data, Fault> {
-        if shared.learned.get().is_some_and(|l| l.features.pret) {
-            let told = [verb.as_bytes(), arg.map_or(&b""[..], |_| b" "), arg.unwrap_or_default()].concat();
-            self.control.expect(phase, "PRET", Some(&told)).await?;
-        }
-        let socket = self.open_data(shared).await?;
-        if rest > 0 {
-            let reply = self.control.ask(phase, "REST", Some(rest.to_string().as_bytes())).await?;
-            if reply.code != 350 && reply.class() != 2 {
-                return Err(no_restart(shared, phase, rest, &reply));
-            }
-        }
-        self.control.drain(phase)?;
-        self.control.send(phase, verb, arg).await?;
-        let what = format!("{verb} {}", String::from_utf8_lossy(arg.unwrap_or_default()));
-        self.opening(socket, phase, what.trim_end(), within).await
-    }
-
-    async fn opening(&mut self, socket: TcpStream, phase: Phase, what: &str, within: Duration) -> Result<Data, Fault> {
-        let Some(tls) = &self.tls else {
-            let reply = self.control.reply(phase, within).await?;
-            let closing = opened(reply, phase, what)?;
-            return Ok(Data { stream: Stream::plain(socket), closing });
-        };
-        // Most servers handshake after the opening reply, some wait for it before. And a handshake for a
-        // transfer that is then refused would waste one of the few tickets of TLS 1.3.
-        let early = match self.control.reply(phase, HANDSHAKE_FIRST.min(within)).await {
-            Ok(reply) => Some(opened(reply, phase, what)?),
-            Err(fault) if fault.kind == FaultKind::Timeout => None,
-            Err(fault) => return Err(fault),
-        };
-        let handshake = self.control.deadlines.connect;
-        if let Some(closing) = early {
-            return match tls.connect(socket, handshake).await {
-                Ok(stream) => Ok(Data { stream, closing }),
-                Err(fault) => Err(self.reason(about_data(fault), what).await),
-            };
-        }
-        let hears = async { opened(self.control.reply(phase, within).await?, phase, what) };
-        let shakes = async { tls.connect(socket, handshake).await.map_err(about_data) };
-        let (stream, closing) = tokio::try_join!(shakes, hears)?;
-        Ok(Data { stream, closing })
-    }
-
-    /// The data connection broke: why, if the server says so soon ("426 …", "552 quota", "522 session reuse
-    /// required"). The session must not be used again.
-    pub async fn reason(&mut self, broken: Fault, what: &str) -> Fault {
-        match tokio::time::timeout(REASON, self.closing(None, what)).await {
-            // "426 Connection closed" only repeats what was seen.
-            Ok(Err(said)) if said.evidence.code.is_some_and(|code| code != 426) => said,
-            _ => broken,
-        }
-    }
-
-    /// EPSV, then PASV; always to the control peer's address unless told otherwise.
-    async fn open_data(&mut self, shared: &Shared) -> Result<TcpStream, Fault> {
-        let within = shared.deadlines().connect;
-        let peer = self.control.peer.ip().to_canonical();
-        let mut first = None;
-        if shared.epsv_misses.load(Ordering::Relaxed) < EPSV_MISSES {
-            let reply = self.control.ask(Phase::DataConnect, "EPSV", None).await?;
-            match passive::epsv_port(&reply).filter(|_| reply.class() == 2) {
-                Some(port) => match net::connect(SocketAddr::new(peer, port), within, Phase::DataConnect).await {
-                    Ok(stream) => return Ok(stream),
-                    Err(fault) => first = Some(fault),
-                },
-                None if reply.class() == 4 => return Err(fault::of_reply(Phase::DataConnect, "EPSV", &reply)),
-                None => first = Some(fault::of_reply(Phase::DataConnect, "EPSV", &reply)),
-            }
-        }
-        if let (IpAddr::V6(_), Some(fault)) = (peer, &first) {
-            return Err(fault.clone());
-        }
-        let reply = self.control.expect(Phase::DataConnect, "PASV", None).await?;
-        let told = passive::pasv_address(&reply).ok_or_else(|| {
-            let why = "the server's answer to PASV names no address";
-            Fault::new(Phase::DataConnect, FaultKind::Protocol, why).reply(u32::from(reply.code), &reply.text())
-        })?;
-        let target = if shared.endpoint.options.trust_pasv_address { told } else { SocketAddr::new(peer, told.port()) };
-        let stream = net::connect(target, within, Phase::DataConnect).await?;
-        let Some(fault) = first else { return Ok(stream) };
-        // A no is remembered at once; a port that did not open may have been one lost packet.
-        let step = if fault.evidence.code.is_some() { EPSV_MISSES } else { 1 };
-        let before = shared.epsv_misses.fetch_add(step, Ordering::Relaxed);
-        if before < EPSV_MISSES && before + step >= EPSV_MISSES {
-            tracing::info!(endpoint = %shared.endpoint, "EPSV does not work here, PASV does: using PASV from now on");
-        }
-        Ok(stream)
-    }
-
-    /// Waits for the closing reply of a transfer whose data ended.
-    ///
-    /// # Errors
-    /// The server's no, or its silence.
-    pub async fn closing(&mut self, early: Option<Reply>, what: &str) -> Result<Reply, Fault> {
-        let reply = match early {
-            Some(reply) => reply,
-            None => self.control.reply(Phase::Finish, self.control.deadlines.closing).await?,
-        };
-        if reply.class() == 2 { Ok(reply) } else { Err(fault::of_reply(Phase::Finish, what, &reply)) }
-    }
-}
-
-/// Ends a data connection in good order: close_notify out, their farewell (and its TLS tickets) in.
-pub async fn end_data(stream: &mut Stream, within: Duration) -> std::io::Result<()> {
-    tokio::time::timeout(within, stream.shutdown()).await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
-}
-
-/// A server that knows no REST is not asked again; from the start the file can still be had.
-fn no_restart(shared: &Shared, phase: Phase, rest: u64, reply: &Reply) -> Fault {
-    let fault = fault::of_reply(phase, &format!("cannot go on at byte {rest}"), reply);
-    if !matches!(reply.code, 500..=504) {
-        return fault;
-    }
-    if !shared.rest_fails.swap(true, Ordering::Relaxed) {
-        tracing::info!(endpoint = %shared.endpoint, "REST does not work here: broken transfers begin anew");
-    }
-    fault.retry(Retry::Now)
-}
-
-/// A data connection's trouble is that of one transfer; the next try takes a fresh session.
-fn about_data(fault: Fault) -> Fault {
-    let message = format!("data connection: {}", fault.message);
-    Fault { phase: Phase::DataConnect, retry: Retry::Now, message, ..fault }
-}
-
-/// 1yz opens; a 2yz without one is the closing reply of an empty or already sent transfer.
-fn opened(reply: Reply, phase: Phase, what: &str) -> Result<Option<Reply>, Fault> {
-    match reply.class() {
-        1 => Ok(None),
-        2 => Ok(Some(reply)),
-        _ => Err(fault::of_reply(phase, what, &reply)),
     }
 }
 
@@ -310,8 +182,11 @@ async fn greet(control: &mut Control) -> Result<String, Fault> {
     Err(Fault::new(Phase::Banner, FaultKind::Protocol, "the server greets without end"))
 }
 
-/// USER, PASS (RFC 959 section 5.4); 230 and 232 after USER need no password, 202 after PASS is fine.
-async fn log_in(control: &mut Control, endpoint: &Endpoint) -> Result<(), Fault> {
+/// USER, PASS (RFC 959 section 5.4); 230 and 232 after USER need no password, 202 after PASS is fine. Then what every
+/// session needs. Once the server is known to take batches, all of it flies together: a password that worked once
+/// is not at risk of being refused for coming early.
+async fn log_in(control: &mut Control, shared: &Shared) -> Result<(), Fault> {
+    let endpoint = &shared.endpoint;
     let (user, password) = match endpoint.user.as_str() {
         "" => ("anonymous", "anonymous@"),
         user => (user, endpoint.password.as_ref().map_or("", |p| p.expose())),
@@ -319,12 +194,32 @@ async fn log_in(control: &mut Control, endpoint: &Endpoint) -> Result<(), Fault>
     if let Some(password) = &endpoint.password {
         control.hush(password);
     }
-    let reply = control.ask(Phase::Login, "USER", Some(user.as_bytes())).await?;
-    let reply = match reply.code {
-        331 => control.ask(Phase::Login, "PASS", Some(password.as_bytes())).await?,
-        _ => reply,
-    };
-    let who = format!("cannot log in as '{user}'");
+    let (user, password) = (user.as_bytes(), password.as_bytes());
+    if !shared.batches() {
+        let reply = control.ask(Phase::Login, "USER", Some(user)).await?;
+        let reply = if reply.code == 331 { control.ask(Phase::Login, "PASS", Some(password)).await? } else { reply };
+        return welcome(user, &reply);
+    }
+    let mut flight = Flight::default();
+    flight.add(Phase::Login, "USER", Some(user))?;
+    flight.add(Phase::Login, "PASS", Some(password))?;
+    settings(&mut flight, shared)?;
+    control.launch(Phase::Login, &flight).await?;
+    let named = control.answer(Phase::Login).await?;
+    if named.class() != 2 && named.code != 331 {
+        return welcome(user, &named);
+    }
+    let reply = control.answer(Phase::Login).await?;
+    // Who needs no password may be refused for giving one.
+    if named.class() != 2 {
+        welcome(user, &reply)?;
+    }
+    hear_settings(control, shared).await
+}
+
+/// What the reply to the last word of the login means.
+fn welcome(user: &[u8], reply: &Reply) -> Result<(), Fault> {
+    let who = format!("cannot log in as '{}'", String::from_utf8_lossy(user));
     match reply.class() {
         2 => Ok(()),
         3 if reply.code == 332 => Err(Fault::new(
@@ -335,22 +230,85 @@ async fn log_in(control: &mut Control, endpoint: &Endpoint) -> Result<(), Fault>
             ),
         )
         .reply(332, &reply.text())),
-        _ => Err(fault::of_reply(Phase::Login, &who, &reply)),
+        _ => Err(fault::of_reply(Phase::Login, &who, reply)),
     }
 }
 
-/// FEAT and PWD once per endpoint, TYPE I once per session.
+/// FEAT and PWD once per endpoint, the settings once per session.
 async fn prepare(control: &mut Control, shared: &Shared, greeting: String) -> Result<(), Fault> {
     if shared.learned.get().is_none() {
-        let features = Features::of(&control.ask(Phase::Command, "FEAT", None).await?);
-        let pwd = control.ask(Phase::Command, "PWD", None).await?;
-        let home = (pwd.class() == 2).then(|| pwd_path(&pwd)).flatten();
+        let (features, home) = learn(control, shared, &greeting).await?;
         // Another session may have been faster; both learned the same.
         shared.learned.get_or_init(|| Learned { features, home, greeting });
     }
-    if shared.learned.get().is_some_and(|l| l.features.utf8) && shared.endpoint.options.charset.is_none() {
-        control.ask(Phase::Command, "OPTS", Some(b"UTF8 ON")).await?;
+    if !shared.batches() {
+        if says_utf8(shared) {
+            control.ask(Phase::Command, "OPTS", Some(b"UTF8 ON")).await?;
+        }
+        return control.expect(Phase::Command, "TYPE", Some(b"I")).await.map(drop);
     }
-    control.expect(Phase::Command, "TYPE", Some(b"I")).await?;
-    Ok(())
+    let mut flight = Flight::default();
+    settings(&mut flight, shared)?;
+    control.launch(Phase::Command, &flight).await?;
+    hear_settings(control, shared).await
+}
+
+/// FEAT and PWD. They are the probe as well: do commands that fly together come back in order?
+async fn learn(control: &mut Control, shared: &Shared, greeting: &str) -> Result<(Features, Option<Vec<u8>>), Fault> {
+    let (feat, pwd) = if shared.ladder.is_untried() {
+        let mut flight = Flight::default();
+        for verb in ["FEAT", "PWD", "NOOP"] {
+            flight.add(Phase::Command, verb, None)?;
+        }
+        control.launch(Phase::Command, &flight).await?;
+        let [feat, pwd, noop] = probe(control).await.inspect_err(|fault| {
+            shared.ladder.lost(Rung::Batches, &shared.endpoint, &fault.message);
+        })?;
+        let in_order = matches!(feat.code, 211 | 214 | 500..=599) && matches!(pwd.code, 257 | 500..=599);
+        if in_order && matches!(noop.code, 200 | 250 | 500..=599) {
+            shared.ladder.won(greeting, Features::of(&feat));
+            (feat, pwd)
+        } else {
+            shared.ladder.lost(Rung::Batches, &shared.endpoint, "answers to a batch came in another order");
+            return Err(out_of_order());
+        }
+    } else {
+        let feat = control.ask(Phase::Command, "FEAT", None).await?;
+        (feat, control.ask(Phase::Command, "PWD", None).await?)
+    };
+    let home = (pwd.class() == 2).then(|| pwd_path(&pwd)).flatten();
+    Ok((Features::of(&feat), home))
+}
+
+async fn probe(control: &mut Control) -> Result<[Reply; 3], Fault> {
+    let within = PROBE.min(control.deadlines.command);
+    Ok([
+        control.reply(Phase::Command, within).await?,
+        control.reply(Phase::Command, within).await?,
+        control.reply(Phase::Command, within).await?,
+    ])
+}
+
+fn out_of_order() -> Fault {
+    Fault::new(Phase::Command, FaultKind::Protocol, "the server's answers to a batch came in another order")
+}
+
+fn says_utf8(shared: &Shared) -> bool {
+    shared.learned.get().is_some_and(|l| l.features.utf8) && shared.endpoint.options.charset.is_none()
+}
+
+/// What every session needs.
+fn settings(flight: &mut Flight, shared: &Shared) -> Result<(), Fault> {
+    if says_utf8(shared) {
+        flight.add(Phase::Command, "OPTS", Some(b"UTF8 ON"))?;
+    }
+    flight.add(Phase::Command, "TYPE", Some(b"I"))
+}
+
+async fn hear_settings(control: &mut Control, shared: &Shared) -> Result<(), Fault> {
+    if says_utf8(shared) {
+        control.answer(Phase::Command).await?;
+    }
+    let reply = control.answer(Phase::Command).await?;
+    if reply.class() == 2 { Ok(()) } else { Err(fault::of_reply(Phase::Command, "TYPE I", &reply)) }
 }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::pool::{Lease, Pool};
-use super::session::{Data, end_data};
+use super::transfer::{Data, Order, end_data};
 use crate::model::{Fault, FaultKind, Phase};
 use crate::reliability::{Direction, End, What};
 use crate::remote::Sink;
@@ -43,7 +43,8 @@ impl FtpSink {
         let mut lease = pool.lease_for_transfer().await?;
         let started = Instant::now();
         let within = pool.shared.deadlines().command;
-        match lease.session()?.transfer(&pool.shared, Phase::Open, "STOR", Some(&path), offset, within).await {
+        let order = Order { rest: offset, ..Order::plain(Phase::Open, "STOR", Some(&path), within) };
+        match lease.session()?.transfer(&pool.shared, order).await {
             Ok(data) => Ok(Self { lease: Some(lease), pool, data: Some(data), path, offset, sent: 0, started }),
             Err(fault) => {
                 if offset == 0 {
@@ -103,7 +104,7 @@ impl Sink for FtpSink {
     }
 
     async fn finish(mut self: Box<Self>) -> Result<u64, Fault> {
-        let (Some(Data { mut stream, closing }), Some(mut lease)) = (self.data.take(), self.lease.take()) else {
+        let (Some(Data { mut stream, closing, .. }), Some(mut lease)) = (self.data.take(), self.lease.take()) else {
             return Err(Fault::new(Phase::Finish, FaultKind::Cancelled, "the transfer had failed already"));
         };
         let within = self.pool.shared.deadlines().stall;

@@ -1,6 +1,7 @@
 //! Reading a file: REST directly before RETR (RFC 3659 section 5), the closing reply as evidence.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -9,13 +10,16 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use super::pool::{Lease, Pool};
-use super::session::{Data, end_data};
-use crate::model::{Fault, FaultKind, Phase};
+use super::transfer::{Data, Look, Order, end_data};
+use crate::model::{Entry, Fault, FaultKind, Name, Phase};
 use crate::reliability::{Direction, End, What};
 use crate::remote::Source;
 
 /// What is asked of the socket at once.
 const CHUNK: usize = 128 << 10;
+/// A file up to this size fits into the server's socket buffer: it is done with it before it could mind the commands
+/// behind it.
+const SMALL: u64 = 64 << 10;
 
 /// A file being read.
 pub struct FtpSource {
@@ -23,7 +27,10 @@ pub struct FtpSource {
     pool: Arc<Pool>,
     data: Option<Data>,
     path: Vec<u8>,
+    name: Name,
     offset: u64,
+    /// How long the file is said to be.
+    size: Option<u64>,
     received: u64,
     started: Instant,
     ended: bool,
@@ -32,35 +39,50 @@ pub struct FtpSource {
 }
 
 impl FtpSource {
-    /// Asks for the file from `offset` on.
+    /// Asks for the file `name` at `path` from `offset` on; `size` is what is known of its length.
     ///
     /// # Errors
     /// The server's no, or a lost connection.
-    pub async fn open(pool: Arc<Pool>, path: Vec<u8>, offset: u64) -> Result<Self, Fault> {
+    pub async fn open(
+        pool: Arc<Pool>,
+        path: Vec<u8>,
+        name: Name,
+        offset: u64,
+        size: Option<u64>,
+    ) -> Result<Self, Fault> {
         let mut lease = pool.lease_for_transfer().await?;
         let started = Instant::now();
-        let within = pool.shared.deadlines().command;
-        let opened = lease.session()?.transfer(&pool.shared, Phase::Open, "RETR", Some(&path), offset, within).await;
+        let (received, ended, cut) = (0, false, false);
+        let mut source =
+            Self { lease: None, pool, data: None, path, name, offset, size, received, started, ended, cut };
+        let opened = lease.session()?.transfer(&source.pool.shared, source.order()).await;
         match opened {
-            Ok(data) => Ok(Self {
-                lease: Some(lease),
-                pool,
-                data: Some(data),
-                path,
-                offset,
-                received: 0,
-                started,
-                ended: false,
-                cut: false,
-            }),
+            Ok(data) => {
+                if data.looked && data.before.is_none() {
+                    source.pool.shared.glance_fails.store(true, Ordering::Relaxed);
+                }
+                source.size = data.before.as_ref().and_then(|entry| entry.size).or(size);
+                (source.lease, source.data) = (Some(lease), Some(data));
+                Ok(source)
+            }
             Err(fault) => {
-                // An unused REST would poison the next transfer of this session.
-                if offset == 0 {
+                // An unused REST would poison the next transfer of this session, and so would answers that nobody heard.
+                if offset == 0 && !source.pool.shared.batches() {
                     lease.settle(&fault);
+                } else {
+                    lease.fail(&fault);
                 }
                 Err(fault)
             }
         }
+    }
+
+    fn order(&self) -> Order<'_> {
+        let shared = &self.pool.shared;
+        let small = self.offset == 0 && self.size.is_some_and(|size| size <= SMALL);
+        let look = Some(Look { glance: shared.glance(), name: &self.name });
+        let within = shared.deadlines().command;
+        Order { rest: self.offset, look, small, ..Order::plain(Phase::Open, "RETR", Some(&self.path), within) }
     }
 
     fn record(&self, end: End) {
@@ -114,7 +136,9 @@ impl Source for FtpSource {
             return Ok(None);
         }
         let Some(data) = self.data.as_mut() else { return Ok(None) };
-        let mut buffer = BytesMut::with_capacity(CHUNK);
+        // One byte more than is left: growth shows, and the end of a small file comes with its bytes.
+        let left = self.size.map_or(u64::MAX, |size| size.saturating_sub(self.offset + self.received) + 1);
+        let mut buffer = BytesMut::with_capacity(usize::try_from(left).unwrap_or(CHUNK).clamp(512, CHUNK));
         let read = timeout(self.pool.shared.deadlines().stall, data.stream.read_buf(&mut buffer)).await;
         let empty_and_done = data.closing.is_some() && self.received == 0;
         match read {
@@ -143,8 +167,13 @@ impl Source for FtpSource {
         }
     }
 
-    async fn finish(mut self: Box<Self>) -> Result<(), Fault> {
-        let (Some(Data { mut stream, closing }), Some(mut lease)) = (self.data.take(), self.lease.take()) else {
+    fn opened(&self) -> Option<&Entry> {
+        self.data.as_ref().and_then(|data| data.before.as_ref())
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<Option<Entry>, Fault> {
+        let (Some(Data { mut stream, closing, chained, .. }), Some(mut lease)) = (self.data.take(), self.lease.take())
+        else {
             return Err(Fault::new(Phase::Finish, FaultKind::Cancelled, "the transfer had failed already"));
         };
         if !self.ended {
@@ -155,7 +184,7 @@ impl Source for FtpSource {
         }
         drop(stream);
         let heard = match lease.session() {
-            Ok(session) => session.closing(closing, "reading the file").await,
+            Ok(session) => session.conclude(&self.pool.shared, &self.order(), closing, chained).await,
             Err(fault) => Err(fault),
         };
         let silent = |fault: &Fault| {
@@ -163,18 +192,16 @@ impl Source for FtpSource {
                 && matches!(fault.kind, FaultKind::Timeout | FaultKind::Reset | FaultKind::ClosedEarly)
         };
         let verdict = match heard {
-            Ok(_) if !self.cut => {
-                lease.give_back();
-                Ok(())
-            }
-            Ok(_) => {
-                lease.give_back();
-                self.has_all().await
+            Ok(ending) => {
+                if ending.in_step {
+                    lease.give_back();
+                }
+                if self.cut { self.has_all().await.map(|()| ending.after) } else { Ok(ending.after) }
             }
             Err(fault) if silent(&fault) => {
                 tracing::info!(fault = %fault, "no closing reply after the data: checking the size instead");
                 lease.settle(&fault);
-                self.has_all().await
+                self.has_all().await.map(|()| None)
             }
             Err(fault) => {
                 lease.settle(&fault);

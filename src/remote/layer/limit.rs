@@ -63,7 +63,11 @@ impl Source for LimitedSource {
         Ok(bytes)
     }
 
-    async fn finish(self: Box<Self>) -> Result<(), Fault> {
+    fn opened(&self) -> Option<&Entry> {
+        self.inner.opened()
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Option<Entry>, Fault> {
         self.inner.finish().await
     }
 }
@@ -82,8 +86,8 @@ impl Remote for Limited {
         self.inner.stat(path).await
     }
 
-    async fn read(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Source>, Fault> {
-        let inner = self.inner.read(path, offset).await?;
+    async fn read(&self, path: &RelPath, offset: u64, size: Option<u64>) -> Result<Box<dyn Source>, Fault> {
+        let inner = self.inner.read(path, offset, size).await?;
         Ok(Box::new(LimitedSource { inner, budget: Arc::clone(&self.budget) }))
     }
 

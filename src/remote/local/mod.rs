@@ -104,6 +104,7 @@ impl Remote for Local {
             set_mode: true,
             digest: true,
             exchange: true,
+            read_tells: false,
             parallel: 16,
         }
     }
@@ -131,7 +132,7 @@ impl Remote for Local {
         Ok(found.map(|stat| stat.entry(name)))
     }
 
-    async fn read(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Source>, Fault> {
+    async fn read(&self, path: &RelPath, offset: u64, _size: Option<u64>) -> Result<Box<dyn Source>, Fault> {
         let reader = self.on(Phase::Open, path, View::open_read).await?;
         Ok(Box::new(read::LocalSource::new(path, reader, offset)))
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::CHUNK;
-use crate::model::{Fault, FaultKind, Phase, RelPath};
+use crate::model::{Entry, Fault, FaultKind, Phase, RelPath};
 use crate::remote::Source;
 use crate::tree::FileReader;
 
@@ -42,7 +42,7 @@ impl Source for LocalSource {
         Ok(Some(Bytes::from(bytes)).filter(|bytes| !bytes.is_empty()))
     }
 
-    async fn finish(self: Box<Self>) -> Result<(), Fault> {
-        Ok(())
+    async fn finish(self: Box<Self>) -> Result<Option<Entry>, Fault> {
+        Ok(None)
     }
 }

@@ -264,6 +264,7 @@ impl Remote for Memory {
             set_mode: true,
             digest: true,
             exchange: true,
+            read_tells: false,
             parallel: 4,
         }
     }
@@ -294,7 +295,7 @@ impl Remote for Memory {
         Ok(node.and_then(|node| state.entry(path, node)))
     }
 
-    async fn read(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Source>, Fault> {
+    async fn read(&self, path: &RelPath, offset: u64, _size: Option<u64>) -> Result<Box<dyn Source>, Fault> {
         let state = self.step("read", path)?;
         let node = state.nodes.get(path).filter(|node| node.kind == EntryKind::File);
         if node.is_none() {

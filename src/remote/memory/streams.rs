@@ -69,8 +69,8 @@ impl Source for MemorySource {
         Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 
-    async fn finish(self: Box<Self>) -> Result<(), Fault> {
-        self.memory.step("read-finish", &self.path).map(drop)
+    async fn finish(self: Box<Self>) -> Result<Option<Entry>, Fault> {
+        self.memory.step("read-finish", &self.path).map(|_| None)
     }
 }
 

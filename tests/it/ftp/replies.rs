@@ -139,7 +139,7 @@ async fn a_limit_met_in_a_transfer_lowers_what_is_used() {
         let server = one().once("RETR", [say(reply), Act::Close]).start().await;
         let remote = enter(&server).await;
         let before = remote.capabilities().parallel;
-        let fault = remote.read(&path("a"), 0).await.err().expect("read");
+        let fault = remote.read(&path("a"), 0, None).await.err().expect("read");
         assert_eq!((fault.kind, fault.retry), (FaultKind::Limit, Retry::Later), "{reply}: {fault:?}");
         assert!(remote.capabilities().parallel < before, "{reply}");
         assert_eq!(try_content(&*remote, "a", 0).await.unwrap(), b"content of a");
@@ -232,7 +232,7 @@ async fn bytes_of_names_are_doubled_where_telnet_would_eat_them() {
     let server = Script::new().file(b"/y\xff\xffz\xff", "odd").file(b"/\xd6\xd0\xce\xc4", "gbk").start().await;
     let remote = enter(&server).await;
     let name = causeway::model::RelPath::new(b"y\xff\xffz\xff").unwrap();
-    let mut source = remote.read(&name, 0).await.unwrap();
+    let mut source = remote.read(&name, 0, None).await.unwrap();
     assert_eq!(source.next().await.unwrap().unwrap().as_ref(), b"odd");
     assert!(server.heard().contains(&b"RETR /y\xff\xff\xff\xffz\xff\xff".to_vec()));
     let (found, completeness) = try_listing(&*remote, "").await.unwrap();

@@ -128,8 +128,8 @@ impl Source for Zeros {
         Ok((size > 0).then(|| Bytes::from(vec![0; size])))
     }
 
-    async fn finish(self: Box<Self>) -> Result<(), Fault> {
-        Ok(())
+    async fn finish(self: Box<Self>) -> Result<Option<Entry>, Fault> {
+        Ok(None)
     }
 }
 
@@ -197,7 +197,7 @@ impl Remote for Shared {
         Ok(self.0.has_dir(path).then(|| entry(name, EntryKind::Dir, None)))
     }
 
-    async fn read(&self, path: &RelPath, _: u64) -> Result<Box<dyn Source>, Fault> {
+    async fn read(&self, path: &RelPath, _: u64, _: Option<u64>) -> Result<Box<dyn Source>, Fault> {
         self.0.reads.fetch_add(1, Relaxed);
         let number = number(path).ok_or_else(|| missing(path))?;
         Ok(Box::new(Zeros(size(number))))
