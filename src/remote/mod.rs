@@ -35,6 +35,13 @@ pub trait Remote: Send + Sync + 'static {
     /// bounded memory.
     async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault>;
 
+    /// Starts reading several directories in one conversation, which costs less than one each. `None` where that is
+    /// not known to show as much as [`Remote::list`] does.
+    async fn list_together(&self, dirs: &[RelPath]) -> Result<Option<Box<dyn Together>>, Fault> {
+        let _one_by_one = dirs;
+        Ok(None)
+    }
+
     /// What `path` is now; `None` when it is certain that nothing is there. Never follows a link at
     /// the last component.
     async fn stat(&self, path: &RelPath) -> Result<Option<Entry>, Fault>;
@@ -139,6 +146,25 @@ pub trait Lister: Send {
     /// After the end: was that everything? In FTP the end of the data connection is not success; the
     /// closing reply, unparsed lines and round numbers decide.
     async fn finish(self: Box<Self>) -> Result<Completeness, Fault>;
+}
+
+/// Several directories being read, one after the other in the order they were asked for. Dropping it abandons what is
+/// left of them.
+#[async_trait]
+pub trait Together: Send {
+    /// What comes next; `None` behind the last directory.
+    async fn next(&mut self) -> Result<Option<Step>, Fault>;
+}
+
+/// A step in reading several directories.
+#[derive(Debug)]
+pub enum Step {
+    /// Entries of the directory whose turn it is.
+    Entries(Vec<Entry>),
+    /// That was all of it; the next directory follows.
+    Whole(Completeness),
+    /// It could not be read this way, whatever came of it; the next directory follows. [`Remote::list`] tells more.
+    Unclear,
 }
 
 /// A file being read. Dropping it abandons the transfer.

@@ -20,7 +20,7 @@ use super::engine::{Broken, Engine};
 use super::{MirrorError, codes, presence};
 use crate::db::DbError;
 use crate::model::{Entry, EntryKind, Fault, FaultKind, Phase, RelPath};
-use crate::remote::{Completeness, Remote};
+use crate::remote::{Completeness, Remote, Step, Together};
 
 /// Batches on their way to the store.
 const QUEUE: usize = 16;
@@ -30,6 +30,8 @@ const ROWS: usize = 4000;
 const DIRS: usize = 4096;
 /// Paths that are looked at together.
 const PAGE: i64 = 1000;
+/// Directories that are asked for in one conversation.
+const TOGETHER: usize = 64;
 
 enum Message {
     Entries(Vec<ScanRow>),
@@ -49,6 +51,8 @@ struct Found {
     dirs: Vec<Dir>,
     /// There are more; they wait in the store.
     more: bool,
+    /// These were not read after all, and want to be read alone.
+    alone: Vec<Dir>,
 }
 
 impl Found {
@@ -153,17 +157,23 @@ impl Walker<'_> {
     async fn walk(self) -> Result<(), Broken> {
         let width = usize::from(self.engine.width(self.side));
         let mut waiting = VecDeque::from([(RelPath::root(), RelPath::root())]);
+        let mut alone = Vec::new();
         let mut overflow = false;
         let mut running = FuturesUnordered::new();
         loop {
-            while running.len() < width
-                && let Some(dir) = waiting.pop_back()
-            {
-                running.push(self.read(dir));
+            while running.len() < width {
+                // Spread over the connections: the last share is no bigger than the first.
+                let share = waiting.len().div_ceil(width - running.len()).min(TOGETHER);
+                match alone.pop() {
+                    Some(dir) => running.push(self.read_all(vec![dir])),
+                    None if share > 0 => running.push(self.read_all(waiting.split_off(waiting.len() - share).into())),
+                    None => break,
+                }
             }
             if let Some(found) = running.next().await {
-                let Found { dirs, more } = found?;
+                let Found { dirs, more, alone: unread } = found?;
                 overflow |= more;
+                alone.extend(unread);
                 for dir in dirs {
                     if waiting.len() < DIRS { waiting.push_back(dir) } else { overflow = true }
                 }
@@ -195,6 +205,92 @@ impl Walker<'_> {
         self.queue.send(message).await.map_err(|_| Broken::Queue)
     }
 
+    /// Reads directories, together where the other side can. Returns the directories in them, and those that have to
+    /// be read alone.
+    async fn read_all(&self, mut dirs: Vec<Dir>) -> Result<Found, Broken> {
+        if let [only] = &mut dirs[..] {
+            return self.read(std::mem::take(only)).await;
+        }
+        let sources: Vec<_> = dirs.iter().map(|(_, source)| source.clone()).collect();
+        let mut all = Found::default();
+        match self.remote.list_together(&sources).await {
+            Ok(Some(listing)) => {
+                let mut done = 0;
+                let read = self.read_together(listing, &dirs, &mut all, &mut done);
+                if let Ok(broken) = tokio::time::timeout(self.guard.patience(), read).await {
+                    broken?;
+                }
+                // Whatever was wrong with the rest shows when each of them is read alone.
+                let rest = dirs.split_off(done.min(dirs.len()));
+                if let Some((broken_off, _)) = rest.first() {
+                    self.send(Message::Again(broken_off.clone())).await?;
+                }
+                all.alone.extend(rest);
+            }
+            Ok(None) => all.alone = dirs,
+            Err(fault) => {
+                tracing::debug!(side = self.side.word(), fault = %fault, "directories are read one by one");
+                all.alone = dirs;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Reads `dirs` in one conversation. `done` says how many of them are settled, also when this is stopped; those that
+    /// are not clear are in `all.alone`.
+    async fn read_together(
+        &self,
+        mut listing: Box<dyn Together>,
+        dirs: &[Dir],
+        all: &mut Found,
+        done: &mut usize,
+    ) -> Result<(), Broken> {
+        for dir in dirs {
+            let (mut found, mut counted, mut too_many) = (Found::default(), self.guard.listing(), false);
+            let listed = loop {
+                match listing.next().await {
+                    Ok(Some(Step::Entries(entries))) => {
+                        too_many |= counted.take(&entries).is_err();
+                        if !too_many {
+                            let rows = entries.iter().filter_map(|entry| self.row(dir, entry, &mut found)).collect();
+                            self.send(Message::Entries(rows)).await?;
+                        }
+                    }
+                    Ok(Some(Step::Whole(listed))) => break Some(listed).filter(|_| !too_many),
+                    Ok(Some(Step::Unclear)) => break None,
+                    Ok(None) => return Ok(()),
+                    Err(fault) => {
+                        tracing::debug!(side = self.side.word(), fault = %fault, "directories are read one by one");
+                        return Ok(());
+                    }
+                }
+            };
+            let Some(listed) = listed else {
+                self.send(Message::Again(dir.0.clone())).await?;
+                all.alone.push(dir.clone());
+                *done += 1;
+                continue;
+            };
+            counted.keep();
+            self.ended(dir, listed).await?;
+            all.more |= found.more;
+            for dir in found.dirs {
+                all.push(dir);
+            }
+            *done += 1;
+        }
+        Ok(())
+    }
+
+    /// All of a directory was read.
+    async fn ended(&self, dir: &Dir, listed: Completeness) -> Result<(), Broken> {
+        self.send(Message::End(dir.0.clone(), Listed::Ended(listed))).await?;
+        if self.side == Side::Source {
+            self.engine.progress.dirs_listed.fetch_add(1, Relaxed);
+        }
+        Ok(())
+    }
+
     /// Reads one directory, again when that may help. Returns the directories in it.
     async fn read(&self, dir: Dir) -> Result<Found, Broken> {
         let mut tries = 0;
@@ -204,10 +300,7 @@ impl Walker<'_> {
         });
         match read.await? {
             Ok((listed, found)) => {
-                self.send(Message::End(dir.0, Listed::Ended(listed))).await?;
-                if self.side == Side::Source {
-                    self.engine.progress.dirs_listed.fetch_add(1, Relaxed);
-                }
+                self.ended(&dir, listed).await?;
                 Ok(found)
             }
             Err(fault) if dir.0.is_root() => Err(Broken::Run(MirrorError::Root { side: self.side.word(), fault })),

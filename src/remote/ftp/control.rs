@@ -16,6 +16,15 @@ use crate::net::{Stream, TlsClient};
 /// How long a multi-line reply must be silent before another code may end it.
 const QUIET: Duration = Duration::from_secs(2);
 
+/// A piece of a reply.
+#[derive(Debug)]
+pub enum Piece {
+    /// Lines inside it.
+    Lines(Vec<Vec<u8>>),
+    /// Its end, with the lines that no piece before had.
+    End(Reply),
+}
+
 /// One control connection.
 #[derive(Debug)]
 pub struct Control {
@@ -161,33 +170,55 @@ impl Control {
     /// Time-out, loss of the connection, or something that is not FTP.
     pub async fn reply(&mut self, phase: Phase, within: Duration) -> Result<Reply, Fault> {
         let end = tokio::time::Instant::now() + within;
-        let mut buffer = [0_u8; 4096];
         loop {
             if let Some(reply) = self.pop() {
                 tracing::trace!(ftp.reply = reply.code, text = %reply.text(), "reply");
                 return Ok(reply);
             }
-            let quiet = tokio::time::Instant::now() + QUIET;
-            let got = tokio::select! {
-                got = self.stream.read(&mut buffer) => got,
-                () = sleep_until(quiet.min(end)) => {
-                    if let Some(reply) = self.reader.give_up_waiting() {
-                        return Ok(reply);
-                    }
-                    if tokio::time::Instant::now() >= end {
-                        return Err(self.timed_out(phase, "answer"));
-                    }
-                    continue;
-                }
-            };
-            match got {
-                Ok(0) => return Err(self.closed(phase)),
-                Ok(count) => self.take(phase, buffer.get(..count).unwrap_or_default())?,
-                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Err(self.closed(phase)),
-                Err(error) => {
-                    return Err(Fault::io(phase, "lost the control connection", &error).idle(self.idle()));
-                }
+            if let Some(reply) = self.hear(phase, end).await? {
+                return Ok(reply);
             }
+        }
+    }
+
+    /// Waits for the next piece of a reply: lines inside it as they come, then its end with what is left of them.
+    ///
+    /// # Errors
+    /// As [`Control::reply`]; `within` counts anew with every piece.
+    pub async fn piece(&mut self, phase: Phase, within: Duration) -> Result<Piece, Fault> {
+        let end = tokio::time::Instant::now() + within;
+        loop {
+            if let Some(reply) = self.pop() {
+                return Ok(Piece::End(reply));
+            }
+            let lines = self.reader.take_lines();
+            if !lines.is_empty() {
+                return Ok(Piece::Lines(lines));
+            }
+            if let Some(reply) = self.hear(phase, end).await? {
+                return Ok(Piece::End(reply));
+            }
+        }
+    }
+
+    /// Takes in what the server says next. A reply only when it fell silent inside one that could be over.
+    async fn hear(&mut self, phase: Phase, end: tokio::time::Instant) -> Result<Option<Reply>, Fault> {
+        let mut buffer = [0_u8; 4096];
+        let quiet = tokio::time::Instant::now() + QUIET;
+        let got = tokio::select! {
+            got = self.stream.read(&mut buffer) => got,
+            () = sleep_until(quiet.min(end)) => {
+                return match self.reader.give_up_waiting() {
+                    None if tokio::time::Instant::now() >= end => Err(self.timed_out(phase, "answer")),
+                    silent => Ok(silent),
+                };
+            }
+        };
+        match got {
+            Ok(0) => Err(self.closed(phase)),
+            Ok(count) => self.take(phase, buffer.get(..count).unwrap_or_default()).map(|()| None),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(self.closed(phase)),
+            Err(error) => Err(Fault::io(phase, "lost the control connection", &error).idle(self.idle())),
         }
     }
 

@@ -13,7 +13,7 @@ const MOST_COMMANDS: usize = 64;
 const MOST_BYTES: usize = 3 << 10;
 
 /// Command lines that are sent together.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Flight {
     lines: Vec<Vec<u8>>,
     bytes: usize,

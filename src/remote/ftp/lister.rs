@@ -10,7 +10,9 @@ use tokio::time::timeout;
 
 use super::fault;
 use super::listing::{Form, Parser, Zone};
+use super::flight::Flight;
 use super::pool::{Lease, Pool};
+use super::status::{self, Sum};
 use super::transfer::{Data, Order, end_data};
 use crate::model::{Entry, Fault, FaultKind, Phase};
 use crate::remote::{Completeness, Doubt, Lister};
@@ -69,6 +71,8 @@ pub struct FtpLister {
     refused_empty: bool,
     /// TLS ended without close_notify: anybody could have cut it.
     cut: bool,
+    /// What was shown, while it is not known whether STAT shows the same.
+    sum: Option<Sum>,
 }
 
 impl FtpLister {
@@ -83,13 +87,24 @@ impl FtpLister {
             Ok((style, data)) => {
                 let parser = if style.form() == Form::Lines { parser } else { Parser::new(style.form(), zone(&pool)) };
                 let refused_empty = data.is_none();
-                Ok(Self { lease: Some(lease), pool, data, style, parser, closing: None, refused_empty, cut: false })
+                let shared = &pool.shared;
+                let probe = style == Style::ListAll && shared.batches() && shared.status.is_untried();
+                let (closing, cut, sum) = (None, false, probe.then(Sum::new));
+                Ok(Self { lease: Some(lease), pool, data, style, parser, closing, refused_empty, cut, sum })
             }
             Err(fault) => {
                 lease.settle(&fault);
                 Err(fault)
             }
         }
+    }
+
+    /// Keeps in mind what was shown.
+    fn shown(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+        if let Some(sum) = &mut self.sum {
+            sum.add(&entries);
+        }
+        entries
     }
 
     async fn read(&mut self, out: &mut Vec<Entry>) -> Result<bool, Fault> {
@@ -122,8 +137,19 @@ impl FtpLister {
             tracing::trace!(error = %error, "ending the listing's data connection");
         }
         drop(stream);
-        let reply = lease.session()?.closing(closing, "listing").await?;
+        let session = lease.session()?;
+        let probe = self.sum.take().filter(Sum::tells);
+        if probe.is_some() {
+            let mut flight = Flight::default();
+            status::add(&mut flight)?;
+            session.control.launch(Phase::List, &flight).await?;
+        }
+        let reply = session.closing(closing, "listing").await?;
         self.closing = Some(reply.text());
+        if let Some(sum) = probe {
+            let same = status::is_same(&mut session.control, Parser::new(Form::Lines, zone(&self.pool)), &sum).await?;
+            self.pool.shared.status.settle(same);
+        }
         Ok(())
     }
 
@@ -210,9 +236,10 @@ impl Lister for FtpLister {
         while self.data.is_some() {
             match self.read(&mut out).await {
                 Ok(true) if out.is_empty() => {}
-                Ok(true) => return Ok(Some(out)),
+                Ok(true) => return Ok(Some(self.shown(out))),
                 Ok(false) => {
                     self.parser.end(&mut out);
+                    out = self.shown(out);
                     if let Err(fault) = self.close().await {
                         match self.after_refusal(fault).await {
                             Ok(()) => continue,
@@ -266,7 +293,7 @@ impl Lister for FtpLister {
     }
 }
 
-fn zone(pool: &Pool) -> Zone {
+pub(super) fn zone(pool: &Pool) -> Zone {
     Zone { now: pool.shared.ctx.clock.now(), minutes: pool.shared.endpoint.options.zone_minutes }
 }
 

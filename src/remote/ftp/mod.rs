@@ -21,6 +21,7 @@ pub mod reply;
 pub mod session;
 mod sink;
 mod source;
+mod status;
 mod transfer;
 
 use std::path::Path;
@@ -53,6 +54,7 @@ pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>,
         epsv_misses: AtomicU8::new(0),
         dotless: AtomicBool::new(false),
         style: AtomicU8::new(0),
+        status: status::Trust::default(),
         ladder: ladder::Ladder::default(),
         glance_fails: AtomicBool::new(false),
         wants_pret: AtomicBool::new(false),

@@ -14,8 +14,9 @@ use super::pool::{Lease, Pool};
 use super::reply::Reply;
 use super::sink::FtpSink;
 use super::source::FtpSource;
+use super::status::Directories;
 use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Retry};
-use crate::remote::{Capabilities, Lister, Remote, Sink, Source};
+use crate::remote::{Capabilities, Lister, Remote, Sink, Source, Together};
 
 /// An open FTP endpoint.
 #[derive(Debug)]
@@ -221,6 +222,15 @@ impl Remote for FtpRemote {
 
     async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault> {
         Ok(Box::new(Box::pin(FtpLister::open(Arc::clone(&self.pool), &self.absolute(dir))).await?))
+    }
+
+    async fn list_together(&self, dirs: &[RelPath]) -> Result<Option<Box<dyn Together>>, Fault> {
+        let shared = &self.pool.shared;
+        if dirs.len() < 2 || !shared.batches() || !shared.status.is_given() {
+            return Ok(None);
+        }
+        let dirs = dirs.iter().map(|dir| self.absolute(dir)).collect();
+        Ok(Some(Box::new(Directories::open(Arc::clone(&self.pool), dirs).await?)))
     }
 
     /// On servers without MLST a link to a file is reported as the file: SIZE follows links.

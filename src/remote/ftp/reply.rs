@@ -113,6 +113,14 @@ impl ReplyReader {
         self.ready.pop_front()
     }
 
+    /// The lines inside a reply that has not ended, as far as they came: so that a listing of a million lines need not
+    /// be kept. They are not in the reply that [`ReplyReader::pop`] gives at its end.
+    pub fn take_lines(&mut self) -> Vec<Vec<u8>> {
+        let Some(open) = &mut self.open else { return Vec::new() };
+        open.size = 0;
+        std::mem::take(&mut open.reply.lines)
+    }
+
     /// Nothing half-read is left.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -233,6 +241,19 @@ mod tests {
         assert_eq!(replies(b"226\r\n\r\n226 twice\r\n"), [(226, String::new()), (226, "twice".into())]);
         assert!(ReplyReader::default().push(b"SSH-2.0-OpenSSH\r\n").is_err());
         assert!(ReplyReader::default().push(&vec![b'2'; 100_000]).is_err());
+    }
+
+    #[test]
+    fn a_long_reply_is_taken_in_pieces() {
+        let mut reader = ReplyReader::default();
+        reader.push(b"213-Status follows:\r\n-rw-r--r-- a\r\n").unwrap();
+        assert_eq!(reader.take_lines(), [b"Status follows:".to_vec(), b"-rw-r--r-- a".to_vec()]);
+        assert!(reader.pop().is_none() && !reader.is_clean());
+        reader.push(b"-rw-r--r-- b\r\n213 End\r\n550 no\r\n").unwrap();
+        let end = reader.pop().unwrap();
+        assert_eq!((end.code, end.lines), (213, vec![b"-rw-r--r-- b".to_vec(), b"End".to_vec()]));
+        assert_eq!(reader.pop().map(|reply| reply.code), Some(550));
+        assert!(reader.is_clean());
     }
 
     #[test]

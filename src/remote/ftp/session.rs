@@ -12,6 +12,7 @@ use super::flight::Flight;
 use super::glance::Glance;
 use super::ladder::{Ladder, Rung};
 use super::reply::Reply;
+use super::status;
 use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol};
 use crate::net::{self, Stream, TlsClient};
 use crate::remote::Context;
@@ -38,6 +39,8 @@ pub struct Shared {
     pub dotless: AtomicBool,
     /// Which listing command works: see `lister`.
     pub style: AtomicU8,
+    /// Whether STAT lists as LIST does.
+    pub status: status::Trust,
     /// How far commands may run ahead of replies.
     pub ladder: Ladder,
     /// A file that was given out had not been told of by a glance.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::model::{Digest, Entry, Fault, Mtime, Name, RelPath};
-use crate::remote::{Capabilities, Lister, Remote, Sink, Source};
+use crate::remote::{Capabilities, Lister, Remote, Sink, Source, Together};
 
 /// Reads from `inner` no faster than `bytes_per_second`, however many files are read at once.
 #[must_use]
@@ -80,6 +80,10 @@ impl Remote for Limited {
 
     async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault> {
         self.inner.list(dir).await
+    }
+
+    async fn list_together(&self, dirs: &[RelPath]) -> Result<Option<Box<dyn Together>>, Fault> {
+        self.inner.list_together(dirs).await
     }
 
     async fn stat(&self, path: &RelPath) -> Result<Option<Entry>, Fault> {
