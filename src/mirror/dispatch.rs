@@ -26,7 +26,7 @@ const PAGE: i64 = 500;
 const MOST_WAITING: usize = 1000;
 
 /// Files that are verified and published while others are read; the disk syncs many at the price of one.
-const AHEAD: usize = 24;
+const AHEAD: usize = 128;
 
 /// So long a file may rest in all before it is read: a minute, the coarsest tick that is waited for, and a little more.
 const LONGEST_REST: Duration = Duration::from_secs(70);

@@ -12,8 +12,9 @@ use super::copy::{Failure, at_source, at_target};
 use super::engine::{Broken, Engine};
 use super::journal::{Change, Item};
 use super::progress::Ticket;
+use super::publish;
 use super::scan::store::Side;
-use crate::model::{Digest, Entry, Fault, FaultKind, Fingerprint, JobId, Name, Phase, RelPath};
+use crate::model::{Digest, Entry, Fault, FaultKind, Fingerprint, JobId, Mtime, Name, Phase, RelPath};
 use crate::remote::{Sink, Source};
 
 /// So many bytes before the confirmed offset are read again and compared.
@@ -32,6 +33,8 @@ pub(super) struct Moved {
     pub from: u64,
     /// What the source said of the file after the last byte, if it said it unasked.
     pub after: Option<Entry>,
+    /// The part has its permission bits and this time already.
+    pub stamped: Option<Option<Mtime>>,
 }
 
 /// The part's place: beside the file, named after the file, the version that is copied and the job, so that
@@ -78,7 +81,7 @@ pub(super) async fn transfer(
     item.confirmed = offset;
     let noted_at = Instant::now();
     let mut mover = Mover { engine, item, ticket, hash, from: offset, at: offset, noted: offset, noted_at };
-    mover.run(source, sink, ahead, version.size, lane).await
+    mover.run(source, sink, ahead, version, lane).await
 }
 
 /// The part of another version is of no use any more.
@@ -196,15 +199,19 @@ impl Mover<'_> {
         source: Box<dyn Source>,
         mut sink: Box<dyn Sink>,
         ahead: Bytes,
-        expected: Option<u64>,
+        version: &Fingerprint,
         lane: SemaphorePermit<'_>,
     ) -> Result<Moved, Failure> {
+        let expected = version.size;
         if !ahead.is_empty() {
             self.take(&mut sink, ahead).await?;
         }
         let read = self.pump(source, &mut sink, expected).await?;
         // The next file may be read while this one is made durable.
         drop(lane);
+        let mode = publish::mode(self.engine, self.item).unwrap_or(publish::FILE_MODE);
+        let whole = matches!(&read, Read::All(Ok(_)));
+        let stamped = (whole && sink.stamp(version.mtime, Some(mode))).then_some(version.mtime);
         // Also after a failure: what arrived is made safe, so that the next try goes on from here.
         let at = self.at;
         let length = sink.finish().await.map_err(|fault| self.blame(Side::Target, fault))?;
@@ -243,7 +250,7 @@ impl Mover<'_> {
         let digest = Digest::try_from(hash.as_ref())
             .map_err(|error| self.blame(Side::Target, Fault::new(Phase::Verify, FaultKind::Io, error.to_string())))?;
         self.item.confirmed = length;
-        Ok(Moved { digest, size: at, from: self.from, after: seen })
+        Ok(Moved { digest, size: at, from: self.from, after: seen, stamped })
     }
 
     async fn pump(

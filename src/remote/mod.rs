@@ -63,8 +63,8 @@ pub trait Remote: Send + Sync + 'static {
     async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault>;
 
     /// Moves `from` to `to`, where nothing may lie: a name that is taken is [`FaultKind::Exists`], and both stay
-    /// as they are.
-    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault>;
+    /// as they are. Says what lies at `to` now, where that comes at no cost.
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<Option<Entry>, Fault>;
 
     /// Lets what lies at `one` and at `other` change places in one step: nobody ever sees either name without a
     /// file, and nothing is lost whatever came there a moment ago. [`FaultKind::Missing`] when one of them is
@@ -130,7 +130,7 @@ async fn trash_by_rename<R: Remote + ?Sized>(
         };
         match remote.rename(path, &free).await {
             Err(taken) if taken.kind == FaultKind::Exists => {}
-            moved => return moved.map(|()| free),
+            moved => return moved.map(|_| free),
         }
     }
     Err(Fault::new(Phase::Publish, FaultKind::Exists, "the trash holds too many files of this name: empty it"))
@@ -191,6 +191,13 @@ pub trait Sink: Send {
 
     /// The length up to which everything is known to have arrived, without a hole.
     fn confirmed(&self) -> u64;
+
+    /// Asks that the file has this modification time and these permission bits, each when given, once it is finished.
+    /// False: they have to be set by its path, see [`Remote::set_attributes`].
+    fn stamp(&mut self, mtime: Option<Mtime>, mode: Option<u32>) -> bool {
+        let _by_path = (mtime, mode);
+        false
+    }
 
     /// All bytes are written: makes them durable where the other side can, and returns the length.
     async fn finish(self: Box<Self>) -> Result<u64, Fault>;

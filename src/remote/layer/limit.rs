@@ -107,7 +107,7 @@ impl Remote for Limited {
         self.inner.set_attributes(path, mtime, mode).await
     }
 
-    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<Option<Entry>, Fault> {
         self.inner.rename(from, to).await
     }
 
