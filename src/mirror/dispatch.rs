@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::copy::{self, Failure};
 use super::engine::{Broken, Engine};
 use super::journal::{self, Attempt, Change, Item};
+use super::pace::{Moved, Pace};
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
 use super::{MirrorError, vanished};
@@ -30,6 +31,14 @@ const AHEAD: usize = 128;
 
 /// So long a file may rest in all before it is read: a minute, the coarsest tick that is waited for, and a little more.
 const LONGEST_REST: Duration = Duration::from_secs(70);
+
+/// How often the number of connections is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Does the fault speak of more connections than the source bears?
+fn is_too_much(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::Reset | FaultKind::Refused | FaultKind::Limit)
+}
 
 /// A file on its way.
 struct Task {
@@ -49,13 +58,15 @@ struct Report {
 
 /// Moves every open item of the run.
 pub(super) async fn copy_all(engine: &Engine) -> Result<(), Broken> {
-    let width = usize::from(engine.width(Side::Source));
-    // More than there are connections: while some are made durable and published, the next are read.
-    let most = width + AHEAD;
+    let able = engine.remote(Side::Source).capabilities().parallel;
+    let pace = Pace::new(engine.order.policy.connections, able);
+    let width = usize::from(pace.width());
+    engine.progress.uses(format!("{width}"));
     let mut dispatcher = Dispatcher {
         engine,
         lanes: Arc::new(Semaphore::new(width)),
-        most,
+        granted: width,
+        pace,
         running: FuturesUnordered::new(),
         fresh: VecDeque::new(),
         after: ItemId(0),
@@ -82,8 +93,11 @@ fn lost(error: &tokio::task::JoinError) -> Broken {
 
 struct Dispatcher<'a> {
     engine: &'a Engine,
+    /// One for each connection that moves a file.
     lanes: Arc<Semaphore>,
-    most: usize,
+    /// How many there are.
+    granted: usize,
+    pace: Pace,
     running: FuturesUnordered<JoinHandle<Report>>,
     fresh: VecDeque<Item>,
     after: ItemId,
@@ -98,7 +112,8 @@ impl Dispatcher<'_> {
     async fn work(&mut self) -> Result<(), Broken> {
         loop {
             self.engine.check_stop()?;
-            while self.running.len() < self.most && !self.is_paused() {
+            self.keep_pace();
+            while self.running.len() < self.most() && !self.is_paused() {
                 let Some(task) = self.next().await? else { break };
                 self.start(task);
             }
@@ -111,8 +126,42 @@ impl Dispatcher<'_> {
                 () = self.engine.stop.cancelled() => return Err(Broken::Stopped),
                 Some(report) = self.running.next() => self.settle(report.map_err(|error| lost(&error))?).await?,
                 () = tokio::time::sleep_until(idle_until.unwrap_or_else(Instant::now)), if idle_until.is_some() => {}
+                // Big files report seldom; how many are moved at once is looked at all the same.
+                () = tokio::time::sleep(LOOK), if !self.running.is_empty() => {}
             }
         }
+    }
+
+    /// Files under way: more than there are connections, so that while some are made durable and published, the next
+    /// are read.
+    fn most(&self) -> usize {
+        self.granted + AHEAD
+    }
+
+    /// Uses as many connections as pay, and no more than the source bears.
+    fn keep_pace(&mut self) {
+        let able = self.engine.remote(Side::Source).capabilities().parallel;
+        let (now, moved) = (self.engine.elapsed(), self.moved());
+        let why = self.pace.look(now, moved, able);
+        self.follow(why);
+    }
+
+    fn follow(&mut self, why: Option<String>) {
+        if let Some(why) = why {
+            self.engine.progress.uses(why);
+        }
+        let wanted = usize::from(self.pace.width());
+        if wanted > self.granted {
+            self.lanes.add_permits(wanted - self.granted);
+            self.granted = wanted;
+        }
+        // What is in use comes back with the next look.
+        self.granted -= self.lanes.forget_permits(self.granted.saturating_sub(wanted));
+    }
+
+    fn moved(&self) -> Moved {
+        let progress = &self.engine.progress;
+        Moved { files: progress.files_done.load(Relaxed), bytes: progress.bytes_moved.load(Relaxed) }
     }
 
     fn is_paused(&self) -> bool {
@@ -124,7 +173,7 @@ impl Dispatcher<'_> {
         if self.is_paused() {
             return self.paused_until;
         }
-        if self.running.len() >= self.most {
+        if self.running.len() >= self.most() {
             return None;
         }
         self.waiting.iter().map(|(due, _)| *due).min()
@@ -187,6 +236,10 @@ impl Dispatcher<'_> {
         tracing::debug!(path = %task.item.path.display(), side = side.word(), fault = %fault, "a try failed");
         let called_missing = side == Side::Source && fault.kind == FaultKind::Missing;
         let fault = if called_missing { vanished::contradicted(&fault) } else { fault };
+        if side == Side::Source && is_too_much(&fault) {
+            let why = self.pace.cut(self.engine.elapsed(), self.moved(), &fault.message);
+            self.follow(why);
+        }
         let policy = &self.engine.order.policy;
         let chance = self.engine.chance();
         let further = task.item.confirmed > task.reached;

@@ -12,6 +12,7 @@ mod intents;
 mod journal;
 mod leftovers;
 mod names;
+mod pace;
 mod plan;
 mod planner;
 mod policy;
