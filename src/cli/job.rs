@@ -14,7 +14,7 @@ use super::args::{Format, JobAdd, JobNamed, JobVerb};
 use super::{Failure, Out, endpoint, runs};
 
 pub(super) fn jobs(store: &Store) -> Jobs {
-    Jobs::new(store.db.clone(), store.vault.clone(), store.clock.clone())
+    Jobs::new(store.db.clone(), store.vault.clone(), store.clock.clone()).with_manifests(&store.folder)
 }
 
 /// Does what was asked of jobs.

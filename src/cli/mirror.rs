@@ -38,7 +38,8 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
     let tasks = Tasks::new();
     let recorder = Recorder::start(store.db.clone(), &tasks);
     let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock))
-        .keeping(loaded.config.jobs.keep_runs);
+        .keeping(loaded.config.jobs.keep_runs)
+        .with_manifests(&store.folder);
     let context = Context { recorder, clock: Arc::clone(&store.clock), tasks: tasks.child() };
     let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context));
     let stop = CancellationToken::new();

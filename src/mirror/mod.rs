@@ -17,6 +17,7 @@ mod planner;
 mod policy;
 mod presence;
 mod progress;
+pub mod proof;
 mod publish;
 mod replace;
 mod retry;
@@ -41,6 +42,7 @@ use crate::remote::Remote;
 
 pub use leftovers::remove_parts;
 pub use policy::{Deletions, Existing, Limits, Policy};
+pub use proof::{Proving, ProvingError};
 pub use progress::{Current, Progress, Snapshot, Stage};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Summary, UnsureDir};
 pub use words::{Action, ItemState};
@@ -73,7 +75,7 @@ pub struct MirrorRun {
 pub struct PlannedStep {
     /// Path in the source.
     pub path: RelPath,
-    /// What would be done: `copy`, `replace`, `adopt`, `set-mode`, `make-dir`, `trash`, `skip`, `refuse`.
+    /// What would be done: `copy`, `replace`, `adopt`, `recheck`, `set-mode`, `make-dir`, `trash`, `skip`, `refuse`.
     pub action: &'static str,
     /// Bytes to move, when known.
     pub size: Option<u64>,

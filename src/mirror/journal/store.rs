@@ -11,10 +11,10 @@ use crate::db::{Db, DbError};
 use crate::mirror::codes;
 use crate::mirror::plan::{Kind, Known, Seen, nanos};
 use crate::mirror::scan::store::version;
-use crate::mirror::store::{digest, fault, length, path, stored, time, unreadable};
+use crate::mirror::store::{digest, fault, length, path, proof, stored, time, unreadable};
 use crate::mirror::summary::{EXAMPLES, MissingItem};
 use crate::mirror::words::{Action, ItemState};
-use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
+use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, Proof, RelPath, RunId};
 
 /// An item as the copy needs it.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub(crate) struct Item {
     pub part: Option<RelPath>,
     pub confirmed: u64,
     pub digest: Option<Digest>,
+    /// How the part was proven.
+    pub proof: Option<Proof>,
     /// Tries in all starts of this run.
     pub attempts: u32,
     /// The version at the last look, and since when it has been seen.
@@ -102,7 +104,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, run, path, target, state, action, size, mtime, mtime_precision, mtime_told, unique_fact, mode, ",
-            "part, confirmed, sha256, attempts FROM items ",
+            "part, confirmed, sha256, proof, attempts FROM items ",
             $tail
         )
     };
@@ -112,7 +114,7 @@ macro_rules! select {
 pub(crate) async fn still_open(db: &Db, run: RunId, after: ItemId, limit: i64) -> Result<Vec<Item>, DbError> {
     let rows = sqlx::query(select!(
         "WHERE run = ? AND id > ? AND kind = 0 AND state IN ('planned', 'transferring', 'verified') \
-         AND action IN ('copy', 'replace', 'adopt') ORDER BY id LIMIT ?"
+         AND action IN ('copy', 'replace', 'adopt', 'recheck') ORDER BY id LIMIT ?"
     ))
     .bind(run.0)
     .bind(after.0)
@@ -145,6 +147,7 @@ fn item(row: &SqliteRow) -> Result<Item, DbError> {
         part: row.try_get::<Option<Vec<u8>>, _>("part")?.map(|bytes| path(&bytes)).transpose()?,
         confirmed: length(row.try_get("confirmed")?)?,
         digest: digest(row.try_get("sha256")?)?,
+        proof: proof(row.try_get("proof")?)?,
         attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
         seen: None,
     })
@@ -175,12 +178,24 @@ pub(super) async fn apply(
         Change::Confirmed { item, offset } => {
             confirm(tx, item, offset, now).await?;
         }
-        Change::Verified { item, digest, size } => {
-            sqlx::query("UPDATE items SET state = 'verified', confirmed = ?, sha256 = ?, at = ? WHERE id = ?")
+        Change::Verified { item, digest, size, proof } => {
+            let sql = "UPDATE items SET state = 'verified', confirmed = ?, sha256 = ?, proof = ?, at = ? WHERE id = ?";
+            sqlx::query(sql)
                 .bind(stored(size))
                 .bind(digest.as_bytes().as_slice())
+                .bind(proof.to_string())
                 .bind(now)
                 .bind(item.0)
+                .execute(tx)
+                .await?;
+        }
+        Change::Unseen { item } => {
+            sqlx::query("UPDATE items SET unseen = 1 WHERE id = ?").bind(item.0).execute(tx).await?;
+        }
+        Change::Doubted { path } => {
+            sqlx::query("UPDATE files SET proven = 0 WHERE job = ? AND path = ?")
+                .bind(job.0)
+                .bind(path.as_bytes())
                 .execute(tx)
                 .await?;
         }
@@ -289,11 +304,12 @@ async fn end_item(
     let size = file.version.size.map(stored);
     sqlx::query(
         "UPDATE items SET state = 'published', action = ?, part = NULL, confirmed = coalesce(?, confirmed), sha256 = ?, \
-         size = coalesce(?, size), attempts = attempts + 1, at = ? WHERE id = ?",
+         proof = ?, size = coalesce(?, size), attempts = attempts + 1, at = ? WHERE id = ?",
     )
     .bind(action.as_str())
     .bind(size)
     .bind(file.digest.map(|d| d.as_bytes().to_vec()))
+    .bind(file.proof.as_ref().map(Proof::to_string))
     .bind(size)
     .bind(now)
     .bind(item.0)
@@ -429,8 +445,11 @@ pub(crate) async fn remember(
     let (listed, listed_precision, listed_told) = codes::columns(file.listed.mtime);
     sqlx::query(
         "INSERT OR REPLACE INTO files (job, path, target, kind, size, mtime, mtime_precision, mtime_told, unique_fact, \
-         listed_mtime, listed_precision, listed_told, listed_unique, sha256, proven, target_size, target_mtime, run, at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         listed_mtime, listed_precision, listed_told, listed_unique, sha256, proven, target_size, target_mtime, run, at, \
+         proof, proof_run, proof_at) \
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, coalesce(?20, old.proof), \
+         CASE WHEN ?20 IS NULL THEN old.proof_run ELSE ?18 END, CASE WHEN ?20 IS NULL THEN old.proof_at ELSE ?19 END \
+         FROM (SELECT 1) LEFT JOIN files AS old ON old.job = ?1 AND old.path = ?2",
     )
     .bind(job.0)
     .bind(file.path.as_bytes())
@@ -451,6 +470,7 @@ pub(crate) async fn remember(
     .bind(file.target_mtime)
     .bind(run.0)
     .bind(at.as_microsecond())
+    .bind(file.proof.as_ref().map(Proof::to_string))
     .execute(tx)
     .await?;
     Ok(())
@@ -706,7 +726,7 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
             ItemState::Failed => totals.failed += count,
             ItemState::Skipped => match action {
                 Action::Skip => totals.skipped += count,
-                Action::Copy | Action::Replace | Action::Adopt | Action::Keep => totals.vanished += count,
+                Action::Copy | Action::Replace | Action::Adopt | Action::Recheck | Action::Keep => totals.vanished += count,
                 Action::SetMode | Action::MakeDir | Action::Trash | Action::Refuse => {}
             },
             // A deletion that was meant and not done is no missing file.
@@ -728,7 +748,7 @@ pub(crate) async fn called_missing(
 ) -> Result<Vec<(ItemId, RelPath)>, DbError> {
     let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
         "SELECT id, path FROM items WHERE run = ? AND id > ? AND state = 'failed' AND fault_kind = 'missing' \
-         AND action IN ('copy', 'replace', 'adopt') ORDER BY id LIMIT ?",
+         AND action IN ('copy', 'replace', 'adopt', 'recheck') ORDER BY id LIMIT ?",
     )
     .bind(run.0)
     .bind(after.0)
@@ -741,7 +761,7 @@ pub(crate) async fn called_missing(
 /// The first files of the run that went away from the source before they could be copied.
 pub(crate) async fn vanished_names(db: &Db, run: RunId, limit: i64) -> Result<Vec<RelPath>, DbError> {
     let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT path FROM items WHERE run = ? AND state = 'skipped' AND action IN ('copy', 'replace', 'adopt', 'keep') \
+        "SELECT path FROM items WHERE run = ? AND state = 'skipped' AND action IN ('copy', 'replace', 'adopt', 'recheck', 'keep') \
          ORDER BY id LIMIT ?",
     )
     .bind(run.0)

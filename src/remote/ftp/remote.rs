@@ -233,6 +233,7 @@ impl Remote for FtpRemote {
             set_mtime: features.mfmt || self.sets_by_mdtm(),
             set_mode: false,
             digest: features.xsha256,
+            checksum: features.xsha256,
             exchange: false,
             parallel: u16::try_from(self.pool.limit()).unwrap_or(u16::MAX),
         }
