@@ -179,6 +179,8 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
             include: args.include,
             exclude: args.exclude,
             delete: Deletions { enabled: args.delete, ..Deletions::default() },
+            proof: args.proof.proof,
+            manifest: !args.proof.no_manifest,
             bandwidth: args.bandwidth,
             connections: args.via.connections,
             charset: args.via.charset,
