@@ -145,7 +145,9 @@ fn introduce(out: &Out, verified: &Verified, known: bool) -> Result<(), Failure>
     if known {
         return Ok(());
     }
-    out.line("whose key that is, only --key can tell: compare it with 'causeway manifest key' on the machine that signed")
+    out.line(
+        "whose key that is, only --key can tell: compare it with 'causeway manifest key' on the machine that signed",
+    )
 }
 
 fn as_json(verified: &Verified, known: bool, counts: Option<&Check>) -> String {

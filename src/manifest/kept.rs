@@ -104,9 +104,10 @@ impl Manifests {
         let mut all = self.list(Some(job))?;
         all.pop();
         let names = all.iter().filter(|kept| old(kept.run)).map(Kept::file_name);
-        let stale = self.names()?.into_iter().filter(|(name, _, written)| {
-            name.as_bytes().starts_with(b".") && now.duration_since(*written) > STALE
-        });
+        let stale = self
+            .names()?
+            .into_iter()
+            .filter(|(name, _, written)| name.as_bytes().starts_with(b".") && now.duration_since(*written) > STALE);
         let names: Vec<Vec<u8>> =
             names.map(String::into_bytes).chain(stale.map(|(name, ..)| name.as_bytes().to_vec())).collect();
         let mut gone = 0;

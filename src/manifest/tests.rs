@@ -228,8 +228,7 @@ fn a_file_in_the_place_of_a_folder_hides_what_was_below() {
 fn the_difference_of_two_manifests() {
     let (old, new) = (Lab::new(), Lab::new());
     let mut touched = entry(b"touched", b"same");
-    let before =
-        old.write(&[entry(b"changed", b"1"), entry(b"gone", b"2"), entry(b"same", b"3"), touched.clone()]);
+    let before = old.write(&[entry(b"changed", b"1"), entry(b"gone", b"2"), entry(b"same", b"3"), touched.clone()]);
     touched.mtime = None;
     let after = new.write(&[entry(b"added", b"4"), entry(b"changed", b"5"), entry(b"same", b"3"), touched]);
     let mut all = Vec::new();

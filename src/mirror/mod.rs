@@ -42,8 +42,8 @@ use crate::remote::Remote;
 
 pub use leftovers::remove_parts;
 pub use policy::{Deletions, Existing, Limits, Policy};
-pub use proof::{Proving, ProvingError};
 pub use progress::{Current, Progress, Snapshot, Stage};
+pub use proof::{Proving, ProvingError};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Summary, UnsureDir};
 pub use words::{Action, ItemState};
 

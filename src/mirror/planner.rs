@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{PlannedStep, Proving};
 use super::engine::{Broken, Engine, Facts};
 use super::journal::{self, FileRow, NewItem};
 use super::plan::{Kind, Rules, Seen, Step, decide, file_mode};
+use super::proof;
 use super::scan::store::{self as scan, Merged};
 use super::words::{Action, ItemState};
+use super::{PlannedStep, Proving};
 use crate::audit::Event;
 use crate::model::{Fault, Fingerprint, RelPath};
 
@@ -25,6 +26,7 @@ struct Decided {
 
 /// Plans everything, page by page.
 pub(super) async fn plan(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
+    proof::prepare(engine).await;
     let mut after = RelPath::root();
     loop {
         engine.check_stop()?;

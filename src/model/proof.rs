@@ -249,8 +249,7 @@ mod tests {
     #[test]
     fn proofs_come_back_from_their_words() {
         let sum = Checksum::from_hex(Algorithm::Crc32, "CBF43926").unwrap();
-        let all =
-            [Proof::Believed, Proof::Size, Proof::StreamHash, Proof::SecondRead, Proof::ServerHash(sum.clone())];
+        let all = [Proof::Believed, Proof::Size, Proof::StreamHash, Proof::SecondRead, Proof::ServerHash(sum.clone())];
         for proof in all {
             assert_eq!(proof.to_string().parse(), Ok(proof.clone()));
         }

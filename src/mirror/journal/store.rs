@@ -726,7 +726,9 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
             ItemState::Failed => totals.failed += count,
             ItemState::Skipped => match action {
                 Action::Skip => totals.skipped += count,
-                Action::Copy | Action::Replace | Action::Adopt | Action::Recheck | Action::Keep => totals.vanished += count,
+                Action::Copy | Action::Replace | Action::Adopt | Action::Recheck | Action::Keep => {
+                    totals.vanished += count
+                }
                 Action::SetMode | Action::MakeDir | Action::Trash | Action::Refuse => {}
             },
             // A deletion that was meant and not done is no missing file.

@@ -43,6 +43,16 @@ pub(super) async fn prove(
     Ok(if policy == Proving::Size { Proof::Size } else { Proof::StreamHash })
 }
 
+/// Before the plan: lets a source that does not know by itself which hashes its server tells find out, so that it is not
+/// asked for each of a million files in vain.
+pub(super) async fn prepare(engine: &Engine) {
+    if engine.order.policy.proof == Proving::ServerHash
+        && let Err(fault) = engine.order.source.checksum(&RelPath::root(), Algorithm::ALL).await
+    {
+        tracing::debug!(fault = %fault, "the root has no hash");
+    }
+}
+
 /// Reads the file a second time: was it the same all along?
 async fn second_read(engine: &Engine, item: &Item, moved: &Moved, lanes: &Semaphore) -> Result<(), Failure> {
     let _lane = lanes.acquire().await.map_err(|_| Broken::Stopped)?;

@@ -8,6 +8,7 @@
 pub mod control;
 pub mod fault;
 pub mod features;
+pub mod hashes;
 mod lister;
 pub mod listing;
 mod looks;

@@ -11,11 +11,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use super::{Capabilities, Hasher, Lister, Remote, Sink, Source};
-use crate::model::{Algorithm, Checksum, Digest, Endpoint, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Scope};
+use crate::model::{
+    Algorithm, Checksum, Digest, Endpoint, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Scope,
+};
 use crate::task;
 use crate::tree::{FileReader, PartFile, Replace, SetAttributes, Tree, View, file};
+use async_trait::async_trait;
 
 /// Bytes per read from the disk.
 const CHUNK: usize = 256 * 1024;

@@ -14,7 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Capabilities, Completeness, Doubt, Hasher, Lister, Remote, Sink, Source};
 use crate::model::{
-    Algorithm, Checksum, Clock, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Phase, Precision, RelPath, TimeSource,
+    Algorithm, Checksum, Clock, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Phase, Precision, RelPath,
+    TimeSource,
 };
 
 use streams::{MemoryLister, MemorySink, MemorySource};
