@@ -89,7 +89,7 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) ->
         None
     };
     let before = exact_version(engine, item, known.is_some()).await?;
-    if item.replaces && keep(engine, item, &before, known, lanes).await? {
+    if item.replaces && keep(engine, item, &before, known).await? {
         return Ok(());
     }
     let rest = rest(engine, item, &before);
@@ -160,7 +160,6 @@ async fn keep(
     item: &Item,
     before: &Fingerprint,
     known: Option<(Known, Option<Digest>)>,
-    lanes: &Semaphore,
 ) -> Result<bool, Failure> {
     let policy = &engine.order.policy;
     if known.is_none() && policy.existing == Existing::Prove {
@@ -175,7 +174,7 @@ async fn keep(
             if !same || (!known.proven && policy.existing == Existing::Prove) {
                 return Ok(false);
             }
-            match proof::recheck(engine, item, *digest, lanes).await? {
+            match proof::recheck(engine, item, *digest).await? {
                 Recheck::Other => return Ok(false),
                 Recheck::Same(digest, proof) => {
                     events.extend(proof::settle(engine, item, &entry).await?);
