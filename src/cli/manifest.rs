@@ -12,6 +12,7 @@ use crate::tree::file;
 
 use super::args::{KeptVerb, ManifestDiff, ManifestStore, ManifestVerify};
 use super::job::{find, jobs};
+use super::summary::files;
 use super::{Failure, Out, output, with_causes};
 
 /// A public key is a line.
@@ -94,7 +95,7 @@ fn told(out: &Out, written: &Written) -> Result<(), Failure> {
         let value = json!({ "file": file, "files": totals.files, "bytes": totals.bytes, "sha256": sha256, "key": key.to_string() });
         return out.value(&value);
     }
-    out.line(format!("{}: {} files, {}", path.display(), totals.files, output::bytes(totals.bytes)))?;
+    out.line(format!("{}: {}, {}", path.display(), files(totals.files), output::bytes(totals.bytes)))?;
     out.line(format!("signed by {key}"))
 }
 
@@ -140,7 +141,7 @@ fn introduce(out: &Out, verified: &Verified, known: bool) -> Result<(), Failure>
     let verdict = verdict.as_ref().and_then(|word| word.as_str()).unwrap_or_default();
     out.line(format!("run {} of '{}', {verdict}, written {:.0}", header.run, header.job_name, header.written))?;
     out.line(format!("{} → {}", header.source, header.target))?;
-    out.line(format!("{} files, {}, proven by {}", totals.files, output::bytes(totals.bytes), header.proof))?;
+    out.line(format!("{}, {}, proof wanted: {}", files(totals.files), output::bytes(totals.bytes), header.proof))?;
     out.line(format!("the signature is right: {}", verified.key))?;
     if known {
         return Ok(());
@@ -179,7 +180,7 @@ fn finding_line(finding: &Finding) -> String {
 }
 
 fn sum(counts: &Check) -> String {
-    let mut parts = vec![format!("{} files are as the manifest says", counts.equal)];
+    let mut parts = vec![format!("{} as the manifest says", files(counts.equal))];
     for (count, what) in [
         (counts.only_size, "have the right size, and no known content"),
         (counts.missing, "missing"),

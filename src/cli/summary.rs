@@ -106,7 +106,7 @@ pub(super) fn notes(out: &Out, summary: &Summary) -> Result<(), Failure> {
     summary.notes.iter().try_for_each(|note| out.line(format!("note: {note}")))
 }
 
-fn files(count: u64) -> String {
+pub(super) fn files(count: u64) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 

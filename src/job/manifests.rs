@@ -95,7 +95,9 @@ async fn write_if_changed(
         return Ok(());
     }
     let job = jobs.get(run.job).await?;
-    write(jobs, manifests, &Actor::Job(run.job), header(jobs, &job, run, policy, summary)).await.map(drop)
+    // As it was claimed it does not know yet when it began.
+    let run = jobs.run(run.id).await?;
+    write(jobs, manifests, &Actor::Job(run.job), header(jobs, &job, &run, policy, summary)).await.map(drop)
 }
 
 /// Page by page: neither the files nor the text are ever in memory as a whole.

@@ -96,6 +96,7 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
             "stay here".to_owned()
         },
     ));
+    facts.push(("Proof", words::proving(policy.proof)));
     let connections = policy.connections.unwrap_or(job.source.endpoint.options.connections);
     facts.push(("Connections", connections.to_string()));
     facts.push((
