@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::support::causeway::{Causeway, binary, command, run};
 use crate::support::ftpd::{self, Ftpd, Server};
 
+mod manifest;
 mod patience;
 mod terminal;
 
