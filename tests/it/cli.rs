@@ -47,6 +47,9 @@ fn every_command_has_help_with_its_options() {
         &["account"],
         &["account", "key"],
         &["audit"],
+        &["manifest"],
+        &["manifest", "verify"],
+        &["manifest", "diff"],
         &["audit", "verify"],
         &["check"],
     ] {

@@ -74,11 +74,13 @@ pub(crate) async fn rechecked(db: &Db, run: RunId) -> Result<Rechecked, DbError>
 /// # Errors
 /// When the store cannot be read.
 pub async fn changed_files(db: &Db, run: RunId) -> Result<bool, DbError> {
-    let found: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM items WHERE run = ? AND state = 'published' AND kind = 0 LIMIT 1")
-            .bind(run.0)
-            .fetch_optional(db.read())
-            .await?;
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM items WHERE run = ? AND state = 'published' AND kind = 0 AND (action IN ('copy', 'replace', \
+         'adopt', 'trash') OR (action = 'keep' AND proof IS NOT NULL)) LIMIT 1",
+    )
+    .bind(run.0)
+    .fetch_optional(db.read())
+    .await?;
     Ok(found.is_some())
 }
 
