@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::mirror::Proving;
 use crate::model::Deadlines;
 
 /// Takes an organisation off FTP: mirrors legacy trees with proof, serves them over SFTP, WebDAV and
@@ -29,7 +30,8 @@ Examples:
   causeway audit verify                          was the record changed?
 
 Every command has its own --help. Exit codes: 0 all is well, 1 it is not (the last line says why),
-2 the command line was not understood, 3 everything is there but not all of it was verified.";
+2 the command line was not understood, 3 everything is there but not all of it was verified.
+'manifest verify' and 'manifest diff' have exit codes of their own: see their --help.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -46,6 +48,9 @@ pub enum Verb {
     /// Executions of jobs.
     #[command(subcommand)]
     Run(RunVerb),
+    /// Signed lists of what a target holds and how it was proven; verify and diff work offline.
+    #[command(subcommand)]
+    Manifest(ManifestVerb),
     /// Who may come in.
     #[command(subcommand)]
     Account(AccountVerb),
@@ -111,6 +116,9 @@ pub struct MirrorArgs {
     /// (they are not verified, so the exit code is 3).
     #[arg(long)]
     pub adopt: bool,
+    /// What is proven.
+    #[command(flatten)]
+    pub proof: ProofArgs,
     /// Most bytes a second, for example 2MiB.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub bandwidth: Option<u64>,
@@ -129,6 +137,20 @@ pub struct MirrorArgs {
     /// How the answer is written.
     #[command(flatten)]
     pub format: Format,
+}
+
+/// What has to be proven of files.
+#[derive(Debug, Args)]
+pub struct ProofArgs {
+    /// How content is proven: size (as many bytes as the source says; not called verified, so 'mirror' ends with 3),
+    /// stream-hash (SHA-256 of what arrived), second-read (the source is read twice, unchanged files too),
+    /// server-hash (compared with the server's own hash where it tells one, of unchanged files too), or
+    /// sampling=PERCENT (second-read for a fixed share of the files).
+    #[arg(long, value_name = "HOW", default_value_t)]
+    pub proof: Proving,
+    /// Write no signed manifest after runs that change something.
+    #[arg(long)]
+    pub no_manifest: bool,
 }
 
 /// How a source is spoken to.
@@ -253,6 +275,9 @@ pub struct JobAdd {
     /// Move what is gone from the source into the trash.
     #[arg(long)]
     pub delete: bool,
+    /// What is proven.
+    #[command(flatten)]
+    pub proof: ProofArgs,
     /// Most bytes a second, for example 2MiB.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub bandwidth: Option<u64>,
@@ -325,6 +350,105 @@ pub struct RunList {
 pub struct RunNamed {
     /// Its number.
     pub run: i64,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Commands of `manifest`.
+#[derive(Debug, Subcommand)]
+pub enum ManifestVerb {
+    /// What needs the store.
+    #[command(flatten)]
+    Kept(KeptVerb),
+    /// Is a manifest what was signed, and does a tree hold exactly what it says? Needs no store.
+    Verify(ManifestVerify),
+    /// What changed between two manifests? Needs no store.
+    Diff(ManifestDiff),
+}
+
+/// Commands of `manifest` that need the store.
+#[derive(Debug, Subcommand)]
+pub enum KeptVerb {
+    /// The public key by which others know this installation's manifests.
+    Key(ManifestStore),
+    /// The manifests that are kept.
+    List {
+        /// Only those of this job (name or number).
+        #[arg(long)]
+        job: Option<String>,
+        /// Where they are.
+        #[command(flatten)]
+        store: ManifestStore,
+    },
+    /// Write the manifest of the last run that changed anything, or of one that changed nothing since.
+    Write {
+        /// The run's number.
+        run: i64,
+        /// Where they are.
+        #[command(flatten)]
+        store: ManifestStore,
+    },
+}
+
+/// Where manifests are kept.
+#[derive(Debug, Args)]
+pub struct ManifestStore {
+    /// The journal of 'causeway mirror', when it is not in the data folder.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+impl KeptVerb {
+    /// Which store.
+    #[must_use]
+    pub const fn store(&self) -> &ManifestStore {
+        match self {
+            Self::Key(store) | Self::List { store, .. } | Self::Write { store, .. } => store,
+        }
+    }
+}
+
+/// Options of `manifest verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 the signature is right and, with --tree, the tree holds exactly what the manifest says;
+1 the tree does not (each missing, extra and different file is named); 2 the manifest cannot be believed
+(damaged, cut off, signed by another key) or could not be read.
+Examples:
+  causeway manifest verify job-1-run-7.jsonl --key ed25519:5f2b…
+  causeway manifest verify job-1-run-7.jsonl --tree /srv/new
+Without --key the signature only shows that nothing was changed since somebody signed it.")]
+pub struct ManifestVerify {
+    /// The manifest.
+    pub file: PathBuf,
+    /// Compare this folder with it: every file's size and SHA-256.
+    #[arg(long, value_name = "DIR")]
+    pub tree: Option<PathBuf>,
+    /// The public key that must have signed it, or a file with it; see 'causeway manifest key'.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Options of `manifest diff`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 both say the same, 1 they do not, 2 one of them cannot be believed or read.
+Lines begin with + (added), - (removed), ~ (another content) or t (only another time).")]
+pub struct ManifestDiff {
+    /// The earlier one.
+    pub before: PathBuf,
+    /// The later one.
+    pub after: PathBuf,
+    /// The public key that must have signed both, or a file with it.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
     /// How the answer is written.
     #[command(flatten)]
     pub format: Format,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::app::{Store, operator};
 use crate::config::{Config, Environment, MIRROR_PASSWORDS};
 use crate::job::{EndpointRef, Job, JobRow, Jobs, NewEndpoint, NewJob, Run, RunFilter, Schedule, Zone};
+use crate::mirror::proof::store as proofs;
 use crate::mirror::{Deletions, Policy};
 use crate::model::{Endpoint, EndpointOptions, JobId, Protocol};
 
@@ -14,7 +15,7 @@ use super::args::{Format, JobAdd, JobNamed, JobVerb};
 use super::{Failure, Out, endpoint, runs};
 
 pub(super) fn jobs(store: &Store) -> Jobs {
-    Jobs::new(store.db.clone(), store.vault.clone(), store.clock.clone())
+    Jobs::new(store.db.clone(), store.vault.clone(), store.clock.clone()).with_manifests(&store.folder)
 }
 
 /// Does what was asked of jobs.
@@ -28,7 +29,7 @@ pub(super) async fn run(
     match verb {
         JobVerb::List(format) => list(&jobs, format).await,
         JobVerb::Add(args) => add(*args, &jobs, config, environment).await,
-        JobVerb::Show(args) => show(&jobs, &args).await,
+        JobVerb::Show(args) => show(&jobs, store, &args).await,
         JobVerb::Pause(args) => {
             let job = find(&jobs, &args.job).await?;
             jobs.pause(&operator(), job.id).await?;
@@ -137,13 +138,15 @@ fn row_json(row: &JobRow) -> Value {
     value
 }
 
-async fn show(jobs: &Jobs, args: &JobNamed) -> Result<(), Failure> {
+async fn show(jobs: &Jobs, store: &Store, args: &JobNamed) -> Result<(), Failure> {
     let out = Out::new(args.format.json);
     let job = find(jobs, &args.job).await?;
     let found = jobs.runs(&RunFilter { job: Some(job.id), limit: 10, ..RunFilter::default() }).await?;
+    let proven = proofs::of_job(&store.db, job.id).await?;
     if out.json() {
         let mut value = job_json(&job);
         if let Some(fields) = value.as_object_mut() {
+            fields.insert("proven".to_owned(), json!(proven));
             fields.insert("runs".to_owned(), json!(found));
         }
         return out.value(&value);
@@ -154,8 +157,13 @@ async fn show(jobs: &Jobs, args: &JobNamed) -> Result<(), Failure> {
     for at in jobs.next_starts(&job, 3) {
         out.line(format!("  next {}", job.zone.show(at)))?;
     }
+    out.line(format!("content is proven by {}", job.policy.proof))?;
     for setting in settings(&job) {
         out.line(format!("  {setting}"))?;
+    }
+    if !proven.is_empty() {
+        let parts: Vec<_> = proven.iter().map(|(how, count)| format!("{count} by {how}")).collect();
+        out.line(format!("files here are proven: {}", parts.join(", ")))?;
     }
     runs::print(&out, &found)
 }
@@ -179,6 +187,8 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
             include: args.include,
             exclude: args.exclude,
             delete: Deletions { enabled: args.delete, ..Deletions::default() },
+            proof: args.proof.proof,
+            manifest: !args.proof.no_manifest,
             bandwidth: args.bandwidth,
             connections: args.via.connections,
             charset: args.via.charset,

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{Signals, Store, operator};
 use crate::config::{Environment, Loaded, MIRROR_PASSWORDS, Origin};
 use crate::job::{Engine, Jobs, MirrorEngine, OnceEnd, OnceRequest, RunState, run_once};
+use crate::manifest::Kept;
 use crate::mirror::{Deletions, Existing, PlannedStep, Policy, Progress};
 use crate::model::Endpoint;
 use crate::reliability::Recorder;
@@ -38,7 +39,8 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
     let tasks = Tasks::new();
     let recorder = Recorder::start(store.db.clone(), &tasks);
     let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock))
-        .keeping(loaded.config.jobs.keep_runs);
+        .keeping(loaded.config.jobs.keep_runs)
+        .with_manifests(&store.folder);
     let context = Context { recorder, clock: Arc::clone(&store.clock), tasks: tasks.child() };
     let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context));
     let stop = CancellationToken::new();
@@ -57,7 +59,11 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
         None => Ok(()),
     };
     let told = match end {
-        Ok(end) => Failure::judge(verdict(&args, &end), printed.and_then(|()| tell(&out, &end, elsewhere.as_deref()))),
+        Ok(end) => {
+            let manifest = manifest(&jobs, &end).await;
+            let told = printed.and_then(|()| tell(&out, &end, elsewhere.as_deref(), manifest.as_ref()));
+            Failure::judge(verdict(&args, &end), told)
+        }
         Err(error) => Err(Failure::new(error.to_string())),
     };
     if !tasks.drain(GOODBYE).await {
@@ -95,6 +101,8 @@ fn policy(args: &MirrorArgs) -> Policy {
         include: args.include.clone(),
         exclude: args.exclude.clone(),
         delete,
+        proof: args.proof.proof,
+        manifest: !args.proof.no_manifest,
         existing: if args.adopt { Existing::Adopt } else { Existing::Prove },
         dry_run: args.dry_run,
         bandwidth: args.bandwidth,
@@ -138,13 +146,23 @@ fn print_step(step: &PlannedStep, json: bool) -> Result<(), Failure> {
     output::raw(format!("{:<8} {}{size}{why}\n", step.action, step.path.display()).as_bytes())
 }
 
-fn tell(out: &Out, end: &OnceEnd, state: Option<&Path>) -> Result<(), Failure> {
+/// The manifest that tells what the target holds now.
+async fn manifest(jobs: &Jobs, end: &OnceEnd) -> Option<Kept> {
+    let found = async { jobs.manifest_of(&jobs.run(end.run).await?).await };
+    found.await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the manifests cannot be listed");
+        None
+    })
+}
+
+fn tell(out: &Out, end: &OnceEnd, state: Option<&Path>, manifest: Option<&Kept>) -> Result<(), Failure> {
     if out.json() {
         let failure = end.failure.as_ref().map(ToString::to_string);
         // One line, also after the lines of a plan.
         let value = json!({
             "run": end.run, "state": end.state, "taken-up": end.taken_up,
             "summary": end.summary, "failure": failure,
+            "manifest": manifest.map(|kept| kept.path.to_string_lossy()),
         });
         out.line(value.to_string())?;
     } else {
@@ -153,6 +171,13 @@ fn tell(out: &Out, end: &OnceEnd, state: Option<&Path>) -> Result<(), Failure> {
         }
         if let Some(found) = &end.summary {
             summary::print(out, found, state)?;
+        }
+        match manifest {
+            Some(kept) if kept.run == end.run => out.line(format!("manifest: {}", kept.path.display()))?,
+            Some(kept) => {
+                out.line(format!("manifest: {} (of run {}, nothing changed since)", kept.path.display(), kept.run))?;
+            }
+            None => {}
         }
     }
     Ok(())

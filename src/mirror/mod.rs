@@ -18,6 +18,7 @@ mod planner;
 mod policy;
 mod presence;
 mod progress;
+pub mod proof;
 mod publish;
 mod replace;
 mod retry;
@@ -44,6 +45,7 @@ use crate::remote::Remote;
 pub use leftovers::remove_parts;
 pub use policy::{Deletions, Existing, Limits, Policy};
 pub use progress::{Current, Progress, Snapshot, Stage};
+pub use proof::{Proving, ProvingError};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Summary, UnsureDir};
 pub use words::{Action, ItemState};
 
@@ -75,7 +77,7 @@ pub struct MirrorRun {
 pub struct PlannedStep {
     /// Path in the source.
     pub path: RelPath,
-    /// What would be done: `copy`, `replace`, `adopt`, `set-mode`, `make-dir`, `trash`, `skip`, `refuse`.
+    /// What would be done: `copy`, `replace`, `adopt`, `recheck`, `set-mode`, `make-dir`, `trash`, `skip`, `refuse`.
     pub action: &'static str,
     /// Bytes to move, when known.
     pub size: Option<u64>,

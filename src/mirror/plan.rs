@@ -83,6 +83,8 @@ pub(super) struct Rules {
     pub existing: Existing,
     /// The policy wants the source's permission bits, and the target can have them.
     pub keep_mode: bool,
+    /// The policy does not believe an unchanged size and time of this file.
+    pub recheck: bool,
     pub run: RunId,
 }
 
@@ -121,7 +123,7 @@ pub(super) fn decide(seen: &Seen, known: Option<&Known>, there: Option<&There>, 
 }
 
 fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules) -> Step {
-    let Rules { existing, keep_mode, run } = rules;
+    let Rules { existing, keep_mode, recheck, run } = rules;
     let Some(there) = there else { return Step::Do(Action::Copy, None) };
     if there.kind != Kind::File {
         return in_the_way("something that is not a file lies where the file belongs");
@@ -132,6 +134,7 @@ fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules)
             Step::Do(Action::Replace, None)
         }
         Some(known) if known.run == run => Step::DoneBefore,
+        Some(_) if recheck => Step::Do(Action::Recheck, None),
         // A mode that one side does not tell is no difference.
         Some(_) => match (seen.mode.filter(|_| keep_mode).map(file_mode), there.mode) {
             (Some(wanted), Some(mode)) if wanted != mode & MODE_MASK => Step::Do(Action::SetMode, None),
@@ -219,7 +222,7 @@ mod tests {
     }
 
     fn rules(existing: Existing, run: i64) -> Rules {
-        Rules { existing, keep_mode: true, run: RunId(run) }
+        Rules { existing, keep_mode: true, recheck: false, run: RunId(run) }
     }
 
     #[test]
@@ -235,6 +238,11 @@ mod tests {
         assert_eq!(step(&with(Some(0o640)), Some(&known), Some(&untold)), Step::Unchanged);
         let off = Rules { keep_mode: false, ..rules(Existing::Prove, 2) };
         assert_eq!(decide(&with(Some(0o640)), Some(&known), Some(&there(&old)), off), Step::Unchanged);
+        let doubting = Rules { recheck: true, ..rules(Existing::Prove, 2) };
+        assert_eq!(
+            decide(&with(Some(0o640)), Some(&known), Some(&there(&old)), doubting),
+            Step::Do(Action::Recheck, None)
+        );
         let changed = Seen { mode: Some(0o640), ..seen(&new) };
         assert_eq!(step(&changed, Some(&known), Some(&there(&old))), Step::Do(Action::Replace, None));
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::PlannedStep;
 use super::engine::{Broken, Engine, Facts};
 use super::journal::{self, FileRow, NewItem};
 use super::plan::{Kind, Rules, Seen, Step, decide, file_mode};
+use super::proof;
 use super::scan::store::{self as scan, Merged};
 use super::words::{Action, ItemState};
+use super::{PlannedStep, Proving};
 use crate::audit::Event;
 use crate::model::{Fault, Fingerprint, RelPath};
 
@@ -25,6 +26,7 @@ struct Decided {
 
 /// Plans everything, page by page.
 pub(super) async fn plan(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
+    proof::prepare(engine).await;
     let mut after = RelPath::root();
     loop {
         engine.check_stop()?;
@@ -46,7 +48,10 @@ fn judge(engine: &Engine, facts: &mut Facts, merged: Merged) -> Option<Decided> 
     counts.files_seen += u64::from(seen.kind == Kind::File);
     let policy = &engine.order.policy;
     let keep_mode = policy.keep_mode && engine.order.target.capabilities().set_mode;
-    let rules = Rules { existing: policy.existing, keep_mode, run: engine.order.run };
+    // A server that tells no hashes is not asked for each of a million files.
+    let able = policy.proof != Proving::ServerHash || engine.order.source.capabilities().checksum;
+    let recheck = able && policy.proof.rechecks(&seen.path);
+    let rules = Rules { existing: policy.existing, keep_mode, recheck, run: engine.order.run };
     let step = decide(&seen, known.as_ref(), there.as_ref(), rules);
     if matches!(step, Step::Unchanged | Step::Do(Action::SetMode, _)) {
         counts.files_unchanged += 1;
@@ -67,7 +72,7 @@ fn judge(engine: &Engine, facts: &mut Facts, merged: Merged) -> Option<Decided> 
         Action::Refuse => {
             engine.progress.files_failed.fetch_add(1, Relaxed);
         }
-        Action::Copy | Action::Replace | Action::Adopt => {
+        Action::Copy | Action::Replace | Action::Adopt | Action::Recheck => {
             engine.progress.files_planned.fetch_add(1, Relaxed);
             engine.progress.bytes_planned.fetch_add(seen.version.size.unwrap_or(0), Relaxed);
         }
@@ -160,6 +165,7 @@ pub(super) fn dir_row(path: &RelPath, target: &RelPath) -> FileRow {
         listed: Fingerprint::default(),
         digest: None,
         proven: true,
+        proof: None,
         target_size: None,
         target_mtime: None,
     }

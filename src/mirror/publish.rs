@@ -12,7 +12,7 @@ use super::replace;
 use super::transfer::part_path;
 use super::words::{Action, ItemState};
 use crate::audit::Event;
-use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Fingerprint, Name, Phase, RelPath, RunId};
+use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Fingerprint, Name, Phase, Proof, RelPath, RunId};
 use crate::remote::TRASH;
 
 /// Permission bits of files whose source tells none.
@@ -158,8 +158,10 @@ async fn note(
         let message = "the published file does not have the size that was verified";
         return Err(at_target(Fault::new(Phase::Publish, FaultKind::Mismatch, message)));
     }
-    let published = Event::FilePublished { run: engine.order.run, path: item.target.clone(), size, sha256: digest };
-    let events = vec![published];
+    // Verified by a start of this run that did not say how yet.
+    let proof = item.proof.clone().unwrap_or(Proof::StreamHash);
+    let (run, path) = (engine.order.run, item.target.clone());
+    let events = vec![Event::FilePublished { run, path, size, sha256: digest, proof: Some(proof.clone()) }];
     let file = FileRow {
         path: item.path.clone(),
         target: item.target.clone(),
@@ -168,6 +170,7 @@ async fn note(
         listed: item.listed.clone(),
         digest: Some(digest),
         proven: true,
+        proof: Some(proof),
         target_size: there.size,
         target_mtime: nanos(&there),
     };

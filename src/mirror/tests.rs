@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 mod foreign;
 mod limits;
 mod place;
+mod proof;
 mod review;
 mod settle;
 

@@ -10,6 +10,7 @@ mod fault;
 mod fingerprint;
 mod id;
 mod path;
+mod proof;
 mod scope;
 mod secret;
 
@@ -23,5 +24,6 @@ pub use fault::{Evidence, Fault, FaultKind, Phase, Retry};
 pub use fingerprint::Fingerprint;
 pub use id::{AccountId, EndpointId, ItemId, JobId, RunId};
 pub use path::{Name, NameError, RESERVED_PREFIX, RelPath};
+pub use proof::{Algorithm, Checksum, ChecksumError, Proof, ProofParseError};
 pub use scope::{Access, Scope};
 pub use secret::Secret;

@@ -7,6 +7,7 @@
 mod capabilities;
 pub mod contract;
 pub mod ftp;
+mod hash;
 pub mod layer;
 mod listing;
 pub mod local;
@@ -16,9 +17,10 @@ mod open;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::model::{Digest, Entry, Fault, FaultKind, Mtime, Name, NameError, Phase, RelPath};
+use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Mtime, Name, NameError, Phase, RelPath};
 
 pub use capabilities::Capabilities;
+pub use hash::Hasher;
 pub use listing::{Completeness, Doubt};
 pub use open::{Context, can_read, can_write, open, open_or_create, open_or_imagine};
 
@@ -57,6 +59,15 @@ pub trait Remote: Send + Sync + 'static {
     /// SHA-256 of the content, when the other side can tell without sending the file; `None` when it
     /// cannot.
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault>;
+
+    /// The first of `wanted` that the other side can tell of the content without sending the file; `None` when it
+    /// can tell none of them, which costs nothing where that is known beforehand.
+    async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {
+        if !wanted.contains(&Algorithm::Sha256) {
+            return Ok(None);
+        }
+        Ok(self.digest(path).await?.map(Checksum::from))
+    }
 
     /// Sets modification time and permission bits of a file or directory, each when given. What the
     /// other side cannot keep is said by [`Capabilities`], not by a fault.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::support::causeway::{Causeway, binary, command, run};
 use crate::support::ftpd::{self, Ftpd, Server};
 
+mod manifest;
 mod patience;
 mod terminal;
 
@@ -46,6 +47,9 @@ fn every_command_has_help_with_its_options() {
         &["account"],
         &["account", "key"],
         &["audit"],
+        &["manifest"],
+        &["manifest", "verify"],
+        &["manifest", "diff"],
         &["audit", "verify"],
         &["check"],
     ] {

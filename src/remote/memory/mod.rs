@@ -12,8 +12,11 @@ use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Capabilities, Completeness, Doubt, Lister, Remote, Sink, Source};
-use crate::model::{Clock, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Phase, Precision, RelPath, TimeSource};
+use super::{Capabilities, Completeness, Doubt, Hasher, Lister, Remote, Sink, Source};
+use crate::model::{
+    Algorithm, Checksum, Clock, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Phase, Precision, RelPath,
+    TimeSource,
+};
 
 use streams::{MemoryLister, MemorySink, MemorySource};
 
@@ -50,6 +53,10 @@ pub struct Script {
     /// What is written by somebody else gets the time of this clock, which goes wrong by so much; none = each file
     /// gets a time of long ago.
     pub clock: Option<(Arc<dyn Clock>, SignedDuration)>,
+    /// The hashes that it tells of its files.
+    pub hashes: Vec<Algorithm>,
+    /// Files of which it tells the hashes of this content.
+    pub told_content: BTreeMap<RelPath, Vec<u8>>,
     /// Bytes per chunk.
     pub chunk: usize,
 }
@@ -71,6 +78,8 @@ impl Default for Script {
             ignores_offset: false,
             precision: Some(Precision::Second),
             clock: None,
+            hashes: Algorithm::ALL.to_vec(),
+            told_content: BTreeMap::new(),
             chunk: 64 * 1024,
         }
     }
@@ -263,6 +272,7 @@ impl Remote for Memory {
             set_mtime: true,
             set_mode: true,
             digest: true,
+            checksum: !self.state().script.hashes.is_empty(),
             exchange: true,
             read_tells: false,
             parallel: 4,
@@ -331,6 +341,17 @@ impl Remote for Memory {
         let state = self.step("digest", path)?;
         let node = state.nodes.get(path).ok_or_else(|| missing(Phase::Verify, path))?;
         Ok(Digest::try_from(digest(&SHA256, &node.data).as_ref()).ok())
+    }
+
+    async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {
+        let state = self.step("checksum", path)?;
+        let node = state.nodes.get(path).ok_or_else(|| missing(Phase::Verify, path))?;
+        let Some(algorithm) = wanted.iter().find(|wanted| state.script.hashes.contains(wanted)) else {
+            return Ok(None);
+        };
+        let mut hasher = Hasher::new(*algorithm);
+        hasher.update(state.script.told_content.get(path).unwrap_or(&node.data));
+        Ok(hasher.finish().ok())
     }
 
     async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault> {

@@ -96,6 +96,7 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
             "stay here".to_owned()
         },
     ));
+    facts.push(("Proof", words::proving(policy.proof)));
     let connections = policy.connections.or(job.source.endpoint.options.connections);
     facts.push(("Connections", connections.map_or_else(|| "as many as pay".to_owned(), |most| most.to_string())));
     facts.push((

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::jobs;
 use crate::job::{EndpointRef, Job, JobError, NewEndpoint, NewJob, Schedule, Zone};
-use crate::mirror::{Deletions, Policy};
+use crate::mirror::{Deletions, Policy, Proving, ProvingError};
 use crate::model::{DeadlinesError, Endpoint, JobId, Protocol, RelPath, Secret};
 use crate::remote::{can_read, can_write};
 use crate::tree::Tree;
@@ -40,6 +40,10 @@ pub struct JobForm {
     pub exclude: String,
     pub deletions: String,
     pub deletion_cap: String,
+    pub proof: String,
+    pub sample: String,
+    #[serde(deserialize_with = "super::ticked")]
+    pub no_manifest: bool,
     pub connections: String,
     pub bandwidth: String,
     #[serde(deserialize_with = "super::ticked")]
@@ -66,6 +70,9 @@ impl Default for JobForm {
             exclude: String::new(),
             deletions: "keep".to_owned(),
             deletion_cap: Deletions::default().max_files.to_string(),
+            proof: Proving::default().to_string(),
+            sample: "5".to_owned(),
+            no_manifest: false,
             connections: String::new(),
             bandwidth: String::new(),
             dry_run: false,
@@ -87,6 +94,26 @@ pub(in crate::web) const SCHEDULES: &[Choice] = &[
     Choice { value: "cron", label: "Again and again", hint: "By a cron expression." },
 ];
 
+pub(in crate::web) const PROOFS: &[Choice] = &[
+    Choice {
+        value: "stream-hash",
+        label: "SHA-256 of what arrives",
+        hint: "Kept with every file. Unchanged size and time are believed.",
+    },
+    Choice {
+        value: "server-hash",
+        label: "The server's own hash",
+        hint: "Compared where the server tells one, of unchanged files too.",
+    },
+    Choice {
+        value: "second-read",
+        label: "Read twice",
+        hint: "Every file in every run, unchanged ones too: the surest, and the slowest.",
+    },
+    Choice { value: "sampling", label: "Read a sample twice", hint: "Always the same share of the files." },
+    Choice { value: "size", label: "Size only", hint: "Nothing is called verified." },
+];
+
 #[derive(Template)]
 #[template(path = "job_form.html")]
 pub(in crate::web) struct JobFormPage {
@@ -100,6 +127,7 @@ pub(in crate::web) struct JobFormPage {
     /// A password was typed, and is not sent back.
     pub forgot: bool,
     pub schedules: &'static [Choice],
+    pub proofs: &'static [Choice],
     pub form: JobForm,
 }
 
@@ -174,6 +202,7 @@ fn render(visitor: &Visitor, id: Option<JobId>, mut form: JobForm, problems: Pro
         target_hint: TARGET_HINT.to_owned(),
         problems,
         schedules: SCHEDULES,
+        proofs: PROOFS,
         form,
     })
 }
@@ -314,6 +343,8 @@ fn policy(form: &JobForm, old: Option<&Job>) -> Result<Policy, Wrong> {
     Ok(Policy {
         include: lines(&form.include),
         exclude: lines(&form.exclude),
+        proof: proof(form)?,
+        manifest: !form.no_manifest,
         delete: Deletions { enabled: form.deletions == "trash", max_files, ..base.delete.clone() },
         dry_run: form.dry_run,
         bandwidth: number::<u64>(&form.bandwidth, "bandwidth", "the bandwidth")?
@@ -323,6 +354,22 @@ fn policy(form: &JobForm, old: Option<&Job>) -> Result<Policy, Wrong> {
         charset: text(&form.charset),
         ..base
     })
+}
+
+fn proof(form: &JobForm) -> Result<Proving, Wrong> {
+    let (text, field) = match form.proof.as_str() {
+        "sampling" => (format!("sampling={}", form.sample.trim()), "sample"),
+        other => (other.to_owned(), "proof"),
+    };
+    text.parse().map_err(|error: ProvingError| (field, format!("proof: {error}")))
+}
+
+/// The way of proving, and the share of a sample, as the form shows them.
+fn of_proof(proof: Proving) -> (String, String) {
+    match proof {
+        Proving::Sampling(percent) => ("sampling".to_owned(), percent.to_string()),
+        other => (other.to_string(), JobForm::default().sample),
+    }
 }
 
 fn text(field: &str) -> Option<String> {
@@ -353,6 +400,7 @@ fn of_schedule(job: &Job) -> (String, String) {
 fn of_job(job: &Job, tree: &Tree) -> JobForm {
     let (policy, options) = (&job.policy, &job.source.endpoint.options);
     let (at, at_zone) = of_schedule(job);
+    let (proof, sample) = of_proof(policy.proof);
     let (schedule, cron) = match &job.schedule {
         Schedule::Manual => ("manual", String::new()),
         Schedule::Once { .. } => ("once", String::new()),
@@ -380,6 +428,9 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         exclude: policy.exclude.join("\n"),
         deletions: if policy.delete.enabled { "trash" } else { "keep" }.to_owned(),
         deletion_cap: policy.delete.max_files.to_string(),
+        proof,
+        sample,
+        no_manifest: !policy.manifest,
         connections: policy.connections.or(options.connections).map(|most| most.to_string()).unwrap_or_default(),
         bandwidth: policy.bandwidth.map(|rate| (rate / 1000).to_string()).unwrap_or_default(),
         dry_run: policy.dry_run,
