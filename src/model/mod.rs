@@ -12,6 +12,7 @@ mod id;
 mod path;
 mod scope;
 mod secret;
+mod zone;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use deadlines::{Deadlines, DeadlinesError};
@@ -22,6 +23,7 @@ pub use entry::{Entry, EntryKind, Mtime, Precision, TimeSource};
 pub use fault::{Evidence, Fault, FaultKind, Phase, Retry};
 pub use fingerprint::Fingerprint;
 pub use id::{AccountId, EndpointId, ItemId, JobId, RunId};
-pub use path::{Name, NameError, RESERVED_PREFIX, RelPath};
+pub use path::{Name, NameError, RESERVED_PREFIX, RelPath, display_bytes};
 pub use scope::{Access, Scope};
 pub use secret::Secret;
+pub use zone::{ServerZone, ServerZoneError};

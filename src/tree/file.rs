@@ -11,13 +11,21 @@ use rustix::io::Errno;
 
 use super::{FileReader, Replace};
 
+/// Opens a regular file to be read in pieces.
+///
+/// # Errors
+/// Those of opening; what is no regular file is refused.
+pub fn open(path: &Path) -> io::Result<FileReader> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    FileReader::new(openat(CWD, path, flags, Mode::empty())?)
+}
+
 /// Reads a whole regular file of at most `max` bytes.
 ///
 /// # Errors
 /// Those of opening and reading; [`io::ErrorKind::FileTooLarge`] when it is longer.
 pub fn read_small(path: &Path, max: usize) -> io::Result<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let reader = FileReader::new(openat(CWD, path, flags, Mode::empty())?)?;
+    let reader = open(path)?;
     let mut bytes = vec![0; max.saturating_add(1).min(usize::try_from(reader.len()).unwrap_or(max).saturating_add(1))];
     let got = reader.read_at(&mut bytes, 0)?;
     if got > max {

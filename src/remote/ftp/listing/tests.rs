@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::remote::Doubt;
 
 fn zone() -> Zone {
-    Zone { now: date::test_now(), minutes: 0 }
+    Zone::new(date::test_now(), &ServerZone::default())
 }
 
 fn run(form: Form, text: &[u8]) -> (Vec<Entry>, Tally) {
@@ -36,7 +37,7 @@ fn unix_lines_of_every_kind() {
         ("-rw-r--r-- 1 a b 17 2024-05-06 07:08 x", "x", 17, "2024-05-06T07:08:00Z"),
         ("-rw-r--r-- 1 a b 17 2024-05-06 07:08:09.12 +0200 x", "x", 17, "2024-05-06T05:08:09Z"),
         ("-rw-r--r-- 1 a b 17 May  6 07:08:09 2024 x", "x", 17, "2024-05-06T07:08:09Z"),
-        ("-rw-r--r-- 1 May 6 17 Feb 29 2024  lead", " lead", 17, "2024-02-29T00:00:00Z"),
+        ("-rw-r--r-- 1 May 6 17 Feb 29  2024  lead", " lead", 17, "2024-02-29T00:00:00Z"),
         ("-rw-r--r-- 1 a b 5000000000 May 6 2024 big -> name", "big -> name", 5_000_000_000, "2024-05-06T00:00:00Z"),
         ("  1234 8 -rw-r--r-- 1 a b 17 May 6 2024 2024-01-01 00:00", "2024-01-01 00:00", 17, "2024-05-06T00:00:00Z"),
     ] {
@@ -124,7 +125,6 @@ proptest! {
         let cut = cut.min(text.len());
         let mut parser = Parser::new(Form::Lines, zone());
         let mut out = Vec::new();
-        parser.voted = true;
         parser.push(&text[..cut], &mut out);
         parser.push(&text[cut..], &mut out);
         parser.end(&mut out);
@@ -150,8 +150,8 @@ proptest! {
 #[test]
 fn the_tail_of_an_overlong_line_is_no_line() {
     let tail = b"-rw-r--r-- 1 a b 17 May  6  2024 ghost\n-rw-r--r-- 1 a b 17 May  6  2024 real\n";
-    let text = [vec![b'x'; MAX_LINE + 10], tail.to_vec()].concat();
-    for cut in [1, 100, MAX_LINE + 5, MAX_LINE + 10, MAX_LINE + 20, text.len()] {
+    let text = [vec![b'x'; parser::MAX_LINE + 10], tail.to_vec()].concat();
+    for cut in [1, 100, parser::MAX_LINE + 5, parser::MAX_LINE + 10, parser::MAX_LINE + 20, text.len()] {
         let mut parser = Parser::new(Form::Lines, zone());
         let mut out = Vec::new();
         parser.push(&text[..cut], &mut out);
