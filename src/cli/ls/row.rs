@@ -84,10 +84,10 @@ impl<'a> Row<'a> {
             },
         );
         let Self { kind, format, .. } = self;
-        let name = self.name.escape_debug();
+        let name = visible(&self.name);
         text.push_str(&format!("{kind:<8}{size:>14}  {time:<20}  {format:<12}  {name}"));
         if let Some(target) = &self.target {
-            text.push_str(&format!(" -> {}", target.escape_debug()));
+            text.push_str(&format!(" -> {}", visible(target)));
         }
         text.push('\n');
     }
@@ -100,7 +100,15 @@ pub fn unparsed(line: &[u8], why: Option<&str>, json: bool, text: &mut String) {
         return;
     }
     let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-    text.push_str(&format!("?? not understood{why}: {}\n", String::from_utf8_lossy(line).escape_debug()));
+    text.push_str(&format!("?? not understood{why}: {}\n", visible(&crate::model::display_bytes(line))));
+}
+
+/// Nothing in a name moves the cursor or turns the direction of the line.
+fn visible(text: &str) -> String {
+    let is_hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().flat_map(|c| if is_hidden(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
 
 fn push_json(value: &impl Serialize, text: &mut String) {

@@ -195,7 +195,7 @@ fn units(words: &[Word<'_>]) -> Vec<Unit> {
 fn is_mark(bytes: &[u8]) -> bool {
     match std::str::from_utf8(bytes) {
         Ok(text) => matches!(text, "年" | "月" | "日" | "년" | "월" | "일"),
-        Err(_) => bytes.len() <= 3,
+        Err(_) => bytes.len() <= 3 && !bytes.iter().any(u8::is_ascii_digit),
     }
 }
 

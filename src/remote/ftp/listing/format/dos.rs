@@ -3,6 +3,7 @@
 
 use super::super::words::{after, after_blanks, marked_number, words};
 use super::super::{Raw, Zone, date};
+use super::unix;
 use crate::model::{EntryKind, Mtime};
 
 /// IIS fills with blanks up to here, so that blanks at the start of a name can be told.
@@ -10,16 +11,28 @@ const NAME_COLUMN: usize = 39;
 
 /// Does this line prove that the day comes before the month? (No month is above 12; dots are European.)
 pub fn is_day_first(line: &[u8]) -> bool {
-    words(line).iter().take(8).any(|word| {
-        let text = word.text();
-        let Some(mark) = text.chars().find(|c| matches!(c, '-' | '/' | '.')) else { return false };
-        let parts = text.split(mark).collect::<Vec<_>>();
-        let [day, month, year] = parts.as_slice() else { return false };
-        date::any_year(year).is_some()
-            && date::number(day, 31).is_some()
-            && date::number(month, 12).is_some()
-            && (mark == '.' || date::number(day, 12).is_none())
-    })
+    let words = words(line);
+    // Where dates stand in the formats that write them in numbers; never so far that a name is looked at.
+    let places = match words.first() {
+        Some(first) if unix::is_modes(first.bytes) => 2..7,
+        Some(first) if first.bytes.first().is_some_and(u8::is_ascii_digit) => 0..1,
+        _ => 2..3,
+    };
+    words
+        .get(places.start..places.end.min(words.len()))
+        .unwrap_or_default()
+        .iter()
+        .any(|word| proves_day_first(word.text()))
+}
+
+fn proves_day_first(text: &str) -> bool {
+    let Some(mark) = text.chars().find(|c| matches!(c, '-' | '/' | '.')) else { return false };
+    let parts = text.split(mark).collect::<Vec<_>>();
+    let [day, month, year] = parts.as_slice() else { return false };
+    date::any_year(year).is_some()
+        && date::number(day, 31).is_some()
+        && date::number(month, 12).is_some()
+        && (mark == '.' || date::number(day, 12).is_none())
 }
 
 /// The line as an entry; `None` when it is not of this kind.

@@ -192,6 +192,7 @@ const HEADERS: &[(&[&str], Format)] = &[
     (&["name", "prompt", "size", "ttr"], Format::Pds),
     (&["jobname", "jobid"], Format::Jes),
     (&["file", "code", "eof"], Format::NonStop),
+    (&["size", "date", "time", "name"], Format::VxWorks),
 ];
 
 fn begins_with(line: &[u8], wanted: &[&str]) -> bool {
@@ -248,7 +249,8 @@ const TOTALS: &[&str] = &[
 
 /// Lines that name nothing and say nothing against the listing.
 fn is_noise(line: &[u8], format: Format) -> bool {
-    if Format::of_header(line).is_some() || line == b".:" {
+    // Names of columns, a rule below them, the folder itself as the heading of what follows.
+    if Format::of_header(line).is_some() || line.iter().all(|b| b"-= ".contains(b)) || line == b".:" {
         return true;
     }
     let text = String::from_utf8_lossy(line.get(..400).unwrap_or(line)).to_lowercase();

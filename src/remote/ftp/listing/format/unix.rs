@@ -160,6 +160,8 @@ fn without_date(line: &[u8]) -> Option<Raw> {
         date::clock(rest.get(at..).unwrap_or_default()).is_some()
             || super::super::months::month(word.bytes).is_some()
             || word.bytes.len() == 4 && date::any_year(word.text()).is_some()
+            || word.bytes.len() <= 2 && word.number().is_some()
+            || word.bytes.first().is_some_and(u8::is_ascii_digit) && !word.bytes.is_ascii()
     });
     let mark = *modes.bytes.first()?;
     let (name, kind) = kind_of(mark, after(line, size.end).filter(|_| !dated)?, Some(bytes));
@@ -188,9 +190,11 @@ pub fn kind_of(mark: u8, name: &[u8], size: Option<u64>) -> (Vec<u8>, EntryKind)
 }
 
 /// `name -> target`: a link's size is the length of its target, which tells the right arrow when either
-/// side contains one; else the last.
+/// side contains one; else the last that leaves a name, which holds no slash.
 fn link(text: &[u8], size: Option<u64>) -> (Vec<u8>, EntryKind) {
-    let arrows = text.windows(4).enumerate().filter(|(_, w)| *w == b" -> ").map(|(at, _)| at).collect::<Vec<_>>();
+    let arrows = text.windows(4).enumerate().filter(|(_, w)| *w == b" -> ").map(|(at, _)| at);
+    let is_name = |at: &usize| !text.get(..*at).unwrap_or_default().contains(&b'/');
+    let arrows = arrows.filter(is_name).collect::<Vec<_>>();
     let fits = |at: &&usize| size == Some(text.len().saturating_sub(**at + 4) as u64);
     let Some(at) = arrows.iter().find(fits).or(arrows.last()) else {
         // The server may not read where it points to, but writes the arrow.
