@@ -45,8 +45,11 @@ fn piped(listing: &[u8], arguments: &[&str]) -> String {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(listing).unwrap();
+    // Beside the reading: the answer is longer than a pipe.
+    let (mut stdin, listing) = (child.stdin.take().unwrap(), listing.to_vec());
+    let writer = std::thread::spawn(move || stdin.write_all(&listing).unwrap());
     let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
