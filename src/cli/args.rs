@@ -118,6 +118,10 @@ pub struct MirrorArgs {
     /// Most bytes a second, for example 2MiB.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub bandwidth: Option<u64>,
+    /// The zone of the source's clock, which its listings show: minutes ahead of UTC, or a name such as Europe/Berlin
+    /// [default: UTC].
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub zone: Option<ServerZone>,
     /// How the source is spoken to.
     #[command(flatten)]
     pub via: Via,
@@ -141,7 +145,7 @@ pub struct Via {
     /// Most connections at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub connections: Option<u16>,
-    /// Character set of the source's names, for example gbk or windows-1252.
+    /// Character set of the names, for example gbk or windows-1252; for `ls` also auto.
     #[arg(long, value_name = "NAME")]
     pub charset: Option<String>,
     /// Read the source's password from this file.
@@ -295,6 +299,10 @@ pub struct JobAdd {
     /// The IANA time zone of --cron.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub zone: String,
+    /// The zone of the source's clock, which its listings show: minutes ahead of UTC, or a name such as Europe/Berlin
+    /// [default: UTC].
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub server_zone: Option<ServerZone>,
     /// Once, at this instant, for example 2027-01-31T22:00:00Z.
     #[arg(long, value_name = "TIME", group = "when")]
     pub at: Option<String>,

@@ -1,5 +1,6 @@
 //! The shared vocabulary: pure types, no I/O, no async. Every other shelf speaks in these words.
 
+pub mod charset;
 mod clock;
 mod deadlines;
 mod digest;

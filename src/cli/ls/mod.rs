@@ -11,6 +11,7 @@ use std::time::Duration;
 use encoding_rs::Encoding;
 
 use crate::config::{Environment, Loaded, MIRROR_PASSWORDS};
+use crate::model::charset::{Evidence, Guess, Verdict};
 use crate::model::{Clock, Entry, RelPath, ServerZone, SystemClock};
 use crate::reliability::Recorder;
 use crate::remote::ftp::listing::{Form, Zone};
@@ -22,14 +23,21 @@ use super::{Failure, endpoint, output, summary};
 
 use row::Row;
 
+/// The word for a character set that is to be found out.
+const AUTO: &str = "auto";
+/// So many rows wait for the character set to be found out; then those decide.
+const MOST_HELD: usize = 100_000;
 /// How long connections may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Lists one folder, or reads a listing that was saved.
-pub(super) async fn run(args: LsArgs, _loaded: Loaded, environment: &Environment) -> Result<(), Failure> {
+pub(super) async fn run(mut args: LsArgs, _loaded: Loaded, environment: &Environment) -> Result<(), Failure> {
+    // What is found out here is no option of the server's.
+    let detected = args.via.charset.take_if(|label| label.eq_ignore_ascii_case(AUTO)).map(|_| Evidence::default());
     let charset = args.via.charset.as_deref().map(endpoint::charset).transpose()?;
     let zone = args.zone.unwrap_or_default();
-    let shown = Shown { json: args.format.json, charset, zone: zone.clone(), tally: Tally::default() };
+    let held = detected.map(Held::new);
+    let shown = Shown { json: args.format.json, charset, zone: zone.clone(), held, tally: Tally::default() };
     let saved = args.file.as_deref().or(args.url.as_deref().filter(|url| *url == "-").map(Path::new));
     if let Some(path) = saved {
         let now = args.now.unwrap_or_else(|| SystemClock.now());
@@ -78,7 +86,29 @@ struct Shown {
     charset: Option<&'static Encoding>,
     /// The clock in which people read times.
     zone: ServerZone,
+    /// What waits until the character set is found out.
+    held: Option<Held>,
     tally: Tally,
+}
+
+/// Rows that wait for the character set that they are to be shown in.
+struct Held {
+    evidence: Evidence,
+    rows: Vec<Waiting>,
+    /// What it was found to be, once that was decided.
+    verdict: Option<Verdict>,
+}
+
+/// A row that waits.
+enum Waiting {
+    Entry(Entry, String),
+    Unparsed(Vec<u8>, Option<String>),
+}
+
+impl Held {
+    const fn new(evidence: Evidence) -> Self {
+        Self { evidence, rows: Vec::new(), verdict: None }
+    }
 }
 
 impl Shown {
@@ -96,7 +126,9 @@ impl Shown {
                 break;
             }
         }
-        // The end may bring more lines, and no entry.
+        let mut text = String::new();
+        self.release(&mut text);
+        output::raw(text.as_bytes())?;
         let completeness = lister.finish().await?;
         self.end(&completeness)
     }
@@ -109,37 +141,75 @@ impl Shown {
             match reading {
                 Reading::Entries { format, count } => {
                     for entry in entries.by_ref().take(count) {
-                        self.entry(&entry, format, &mut text);
+                        self.entry(entry, format, &mut text);
                     }
                 }
                 Reading::Unparsed { line, why } => {
                     self.tally.unparsed += 1;
-                    row::unparsed(&line, why.as_deref(), self.json, &mut text);
+                    self.unparsed(line, why, &mut text);
                 }
                 Reading::MoreUnparsed(count) => self.tally.unparsed += count,
             }
         }
         for entry in entries {
-            self.entry(&entry, otherwise, &mut text);
+            self.entry(entry, otherwise, &mut text);
         }
         output::raw(text.as_bytes())
     }
 
-    fn entry(&mut self, entry: &Entry, format: &str, text: &mut String) {
+    fn entry(&mut self, entry: Entry, format: &str, text: &mut String) {
         match self.tally.formats.get_mut(format) {
             Some(count) => *count += 1,
             None => drop(self.tally.formats.insert(format.to_owned(), 1)),
         }
-        let row = Row::new(entry, format, self.charset);
+        let Some(held) = self.held.as_mut().filter(|held| held.verdict.is_none()) else {
+            return self.row(&entry, format, text);
+        };
+        held.evidence.add(entry.name.as_bytes());
+        held.rows.push(Waiting::Entry(entry, format.to_owned()));
+        if held.rows.len() >= MOST_HELD {
+            self.release(text);
+        }
+    }
+
+    fn unparsed(&mut self, line: Vec<u8>, why: Option<String>, text: &mut String) {
+        match self.held.as_mut().filter(|held| held.verdict.is_none()) {
+            Some(held) => held.rows.push(Waiting::Unparsed(line, why)),
+            None => row::unparsed(&line, why.as_deref(), self.json, text),
+        }
+    }
+
+    /// The character set is decided by what was seen; what waited is shown.
+    fn release(&mut self, text: &mut String) {
+        let Some(held) = self.held.as_mut().filter(|held| held.verdict.is_none()) else { return };
+        let verdict = held.evidence.verdict();
+        held.verdict = Some(verdict);
+        let rows = std::mem::take(&mut held.rows);
+        if let Verdict::Legacy { guess, .. } = verdict {
+            self.charset = Some(guess.charset);
+        }
+        for waiting in rows {
+            match waiting {
+                Waiting::Entry(entry, format) => self.row(&entry, &format, text),
+                Waiting::Unparsed(line, why) => row::unparsed(&line, why.as_deref(), self.json, text),
+            }
+        }
+    }
+
+    fn row(&self, entry: &Entry, format: &str, text: &mut String) {
+        // Beside names that are not UTF-8 there may be some that are.
+        let is_utf8 = self.held.is_some() && std::str::from_utf8(entry.name.as_bytes()).is_ok();
+        let row = Row::new(entry, format, self.charset.filter(|_| !is_utf8));
         if self.json { row.json(text) } else { row.table(&self.zone, text) }
     }
 
     /// The formats, the doubts, the verdict: below the table, or beside the JSON.
     fn end(&self, completeness: &Completeness) -> Result<(), Failure> {
-        let verdict = verdict(completeness);
+        let charset = self.held.as_ref().and_then(|held| held.verdict).map(about_charset);
         if self.json {
+            aside(charset.as_slice());
             if !completeness.is_proven() {
-                aside(&verdict);
+                aside(&verdict(completeness));
             }
             return Ok(());
         }
@@ -153,11 +223,32 @@ impl Shown {
             text.push_str(&format!("; {} lines not understood", self.tally.unparsed));
         }
         text.push('\n');
-        for line in verdict {
+        for line in charset.into_iter().chain(verdict(completeness)) {
             text.push_str(&line);
             text.push('\n');
         }
         output::raw(text.as_bytes())
+    }
+}
+
+/// What the names are in, and what speaks for it.
+fn about_charset(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Ascii => "names: plain ASCII, the same in every character set".to_owned(),
+        Verdict::Utf8 { proven: true } => "names: UTF-8".to_owned(),
+        Verdict::Utf8 { proven: false } => {
+            "names: UTF-8, or something else that looks like it: too few to tell".to_owned()
+        }
+        Verdict::Legacy { guess, utf8 } => {
+            let Guess { charset, fits, names, agreeing, .. } = guess;
+            let sure = if guess.is_sure() { "" } else { ", which is not sure: name the right one with --charset" };
+            let mixed = if utf8 > 0 { format!("; {utf8} other names are UTF-8") } else { String::new() };
+            format!(
+                "names: {}{sure} ({fits} of {names} names fit, {agreeing} of {} parts of them agree){mixed}",
+                charset.name(),
+                Guess::PARTS
+            )
+        }
     }
 }
 

@@ -101,6 +101,42 @@ fn a_zone_a_character_set_and_the_present_are_taken() {
     assert!(table.ends_with("\ncomplete: every line of the saved listing was understood\n"), "{table}");
 }
 
+/// Names in a character set, as `ls -l` shows them.
+fn listing_in(charset: &'static encoding_rs::Encoding, names: &[&str]) -> Vec<u8> {
+    let mut listing = Vec::new();
+    for name in names {
+        listing.extend_from_slice(b"-rw-r--r-- 1 a b 1 Nov  2 10:59 ");
+        listing.extend_from_slice(&charset.encode(name).0);
+        listing.push(b'\n');
+    }
+    listing
+}
+
+#[test]
+fn the_character_set_is_found_out_and_previewed() {
+    let names = ["财务报表2024.xls", "会议纪要.doc", "照片", "合同扫描件.pdf"];
+    let mut listing = listing_in(encoding_rs::GBK, &names);
+    listing.extend(listing_in(encoding_rs::UTF_8, &["中文 in UTF-8"]));
+    listing.extend_from_slice(b"surprise\n");
+    let rows = lines(&piped(&listing, &["-", "--json", "--charset", "auto", "--now", NOW]));
+    let shown: Vec<_> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
+    assert_eq!(shown, [&names[..], &["中文 in UTF-8"]].concat());
+    assert!(rows[5].get("unparsed_hex").is_some(), "in the order of the listing: {rows:?}");
+    let table = piped(&listing, &["-", "--charset", "auto", "--now", NOW]);
+    assert!(
+        table.contains("names: GBK (4 of 4 names fit, 8 of 8 parts of them agree); 1 other names are UTF-8"),
+        "{table}"
+    );
+    // One name is not enough to be sure; the bytes stay what they are, and a person may say better.
+    let one = listing_in(encoding_rs::SHIFT_JIS, &["写真"]);
+    let table = piped(&one, &["-", "--charset", "auto", "--now", NOW]);
+    assert!(table.contains("not sure: name the right one with --charset"), "{table}");
+    let rows = lines(&piped(&one, &["-", "--json", "--charset", "shift_jis", "--now", NOW]));
+    assert_eq!((&rows[0]["name"], &rows[0]["name_hex"]), (&"写真".into(), &"8eca905e".into()));
+    let table = piped(&listing_in(encoding_rs::UTF_8, &["中文名"]), &["-", "--charset", "auto", "--now", NOW]);
+    assert!(table.contains("\nnames: UTF-8\n"), "{table}");
+}
+
 #[test]
 fn a_saved_listing_is_read_to_its_last_byte() {
     // Without a line end; and many times what votes, with a late surprise.
