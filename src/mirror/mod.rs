@@ -22,6 +22,7 @@ mod replace;
 mod retry;
 mod scan;
 mod settle;
+mod shift;
 pub mod store;
 mod summary;
 mod transfer;

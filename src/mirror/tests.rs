@@ -10,6 +10,7 @@ mod limits;
 mod place;
 mod review;
 mod settle;
+mod shift;
 
 use super::store::{self, ItemFilter};
 use super::{Deletions, Ended, Existing, ItemState, MirrorRun, Policy, Progress, Summary, run};
