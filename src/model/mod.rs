@@ -13,7 +13,7 @@ mod id;
 mod path;
 mod scope;
 mod secret;
-mod zone;
+pub mod zone;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use deadlines::{Deadlines, DeadlinesError};

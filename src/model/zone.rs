@@ -1,5 +1,7 @@
 //! The zone of a clock face that somebody else reads times from: minutes, or a name with rules.
 
+mod learn;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,6 +9,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use learn::{Learned, Pair, Unclear, learn};
 
 /// Further than this no zone is from UTC; minutes.
 const FARTHEST: i32 = 18 * 60;

@@ -1,5 +1,6 @@
 //! `causeway ls`: how a listing is read, entry by entry.
 
+mod clock;
 mod row;
 mod saved;
 
@@ -37,12 +38,19 @@ pub(super) async fn run(mut args: LsArgs, _loaded: Loaded, environment: &Environ
     let charset = args.via.charset.as_deref().map(endpoint::charset).transpose()?;
     let zone = args.zone.unwrap_or_default();
     let held = detected.map(Held::new);
-    let shown = Shown { json: args.format.json, charset, zone: zone.clone(), held, tally: Tally::default() };
+    let shown = Shown {
+        json: args.format.json,
+        charset,
+        zone: zone.clone(),
+        held,
+        sample: clock::Sample::default(),
+        tally: Tally::default(),
+    };
     let saved = args.file.as_deref().or(args.url.as_deref().filter(|url| *url == "-").map(Path::new));
     if let Some(path) = saved {
         let now = args.now.unwrap_or_else(|| SystemClock.now());
         let lister = saved::Saved::open(path, args.form.unwrap_or(Form::Lines), Zone::new(now, &zone))?;
-        return shown.show(Box::new(lister), "unknown").await;
+        return shown.show(Box::new(lister), "unknown", None).await;
     }
     let url = args.url.as_deref().unwrap_or_default();
     if args.form.is_some() || args.now.is_some() {
@@ -65,7 +73,7 @@ pub(super) async fn run(mut args: LsArgs, _loaded: Loaded, environment: &Environ
 
 async fn list(remote: &dyn Remote, shown: Shown, protocol: &str) -> Result<(), Failure> {
     let result = match remote.list(&RelPath::root()).await {
-        Ok(lister) => shown.show(lister, protocol).await,
+        Ok(lister) => shown.show(lister, protocol, Some(remote)).await,
         Err(fault) => Err(fault.into()),
     };
     remote.close().await;
@@ -88,6 +96,7 @@ struct Shown {
     zone: ServerZone,
     /// What waits until the character set is found out.
     held: Option<Held>,
+    sample: clock::Sample,
     tally: Tally,
 }
 
@@ -113,7 +122,13 @@ impl Held {
 
 impl Shown {
     /// Shows everything that `lister` gives, batch by batch; `otherwise` is the format of what does not come as text.
-    async fn show(mut self, mut lister: Box<dyn Lister>, otherwise: &str) -> Result<(), Failure> {
+    /// People are told about the clock of `remote`, too.
+    async fn show(
+        mut self,
+        mut lister: Box<dyn Lister>,
+        otherwise: &str,
+        remote: Option<&dyn Remote>,
+    ) -> Result<(), Failure> {
         if !self.json {
             output::raw(row::head(&self.zone).as_bytes())?;
         }
@@ -130,7 +145,11 @@ impl Shown {
         self.release(&mut text);
         output::raw(text.as_bytes())?;
         let completeness = lister.finish().await?;
-        self.end(&completeness)
+        let clock = match remote.filter(|_| !self.json) {
+            Some(remote) => self.sample.ask(remote, &self.zone).await,
+            None => None,
+        };
+        self.end(&completeness, clock)
     }
 
     /// Entries and lines in the order of the listing.
@@ -162,6 +181,7 @@ impl Shown {
             Some(count) => *count += 1,
             None => drop(self.tally.formats.insert(format.to_owned(), 1)),
         }
+        self.sample.add(&entry, &self.zone);
         let Some(held) = self.held.as_mut().filter(|held| held.verdict.is_none()) else {
             return self.row(&entry, format, text);
         };
@@ -204,7 +224,7 @@ impl Shown {
     }
 
     /// The formats, the doubts, the verdict: below the table, or beside the JSON.
-    fn end(&self, completeness: &Completeness) -> Result<(), Failure> {
+    fn end(&self, completeness: &Completeness, clock: Option<String>) -> Result<(), Failure> {
         let charset = self.held.as_ref().and_then(|held| held.verdict).map(about_charset);
         if self.json {
             aside(charset.as_slice());
@@ -223,7 +243,7 @@ impl Shown {
             text.push_str(&format!("; {} lines not understood", self.tally.unparsed));
         }
         text.push('\n');
-        for line in charset.into_iter().chain(verdict(completeness)) {
+        for line in charset.into_iter().chain(clock).chain(verdict(completeness)) {
             text.push_str(&line);
             text.push('\n');
         }

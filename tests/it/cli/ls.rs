@@ -198,3 +198,19 @@ fn the_servers_and_this_machine_are_listed_live() {
         assert!(stdout.contains("\ncomplete: "), "{server:?}: {stdout}");
     }
 }
+
+#[test]
+fn the_clock_of_the_listing_is_checked_against_exact_times() {
+    let ftpd = Ftpd::start(Server::Vsftpd);
+    let now = std::time::SystemTime::now();
+    for days in 1..=10 {
+        let file = fs::File::create(ftpd.root().join(format!("{days} days old"))).unwrap();
+        file.set_modified(now - std::time::Duration::from_secs(days * 86_400)).unwrap();
+    }
+    ftpd.own();
+    let (_, stdout, _) = ls(&[&ftpd.url()]);
+    assert!(stdout.contains("\nclock: of zone UTC, as the exact times of "), "{stdout}");
+    let (_, stdout, _) = ls(&[&ftpd.url(), "--zone", "-90"]);
+    assert!(stdout.contains("\nclock: not of zone -90; by the exact times of "), "{stdout}");
+    assert!(stdout.contains("it is of zone UTC: use --zone UTC\n"), "{stdout}");
+}
