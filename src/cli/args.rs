@@ -145,7 +145,7 @@ pub struct Via {
     /// Most connections at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub connections: Option<u16>,
-    /// Character set of the names, for example gbk or windows-1252; for `ls` also auto.
+    /// Character set of the names, for example gbk or windows-1252, or auto to find it out for each folder.
     #[arg(long, value_name = "NAME")]
     pub charset: Option<String>,
     /// Read the source's password from this file.

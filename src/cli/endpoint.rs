@@ -44,7 +44,8 @@ pub(super) fn read(
 }
 
 fn options(via: &Via) -> Result<EndpointOptions, Failure> {
-    via.charset.as_deref().map(charset).transpose()?;
+    let named = via.charset.as_deref().filter(|label| !label.eq_ignore_ascii_case("auto"));
+    named.map(charset).transpose()?;
     let usual = EndpointOptions::default();
     Ok(EndpointOptions {
         connections: via.connections.unwrap_or(usual.connections),
@@ -63,7 +64,9 @@ fn options(via: &Via) -> Result<EndpointOptions, Failure> {
 /// When nobody knows it.
 pub(super) fn charset(label: &str) -> Result<&'static Encoding, Failure> {
     Encoding::for_label(label.as_bytes()).ok_or_else(|| {
-        Failure::new(format!("'{label}' is no known character set: write for example gbk, shift_jis or windows-1252"))
+        Failure::new(format!(
+            "'{label}' is no known character set: write for example gbk, shift_jis, windows-1252 or auto"
+        ))
     })
 }
 

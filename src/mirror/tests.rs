@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+mod charset;
 mod foreign;
 mod limits;
 mod place;
