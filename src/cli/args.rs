@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::mirror::Proving;
-use crate::model::Deadlines;
+use crate::model::{Deadlines, ServerZone};
+use crate::remote::ftp::listing::{Form, Format as ListFormat};
 
 /// Takes an organisation off FTP: mirrors legacy trees with proof, serves them over SFTP, WebDAV and
 /// HTTPS, schedules the work and keeps a tamper-evident record.
@@ -25,6 +26,7 @@ Examples:
   causeway demo                                  see everything at work on this machine
   causeway check                                 is the configuration right?
   causeway serve                                 serve the tree and run the jobs
+  causeway ls ftp://anna@old.example/pub         how is its listing read?
   causeway mirror ftp://anna@old.example/pub ./pub   copy a tree once, with proof
   causeway job add nightly ftp://old.example/ legacy --cron '0 2 * * *' --zone Europe/Berlin
   causeway audit verify                          was the record changed?
@@ -42,6 +44,8 @@ pub enum Verb {
     Serve,
     /// Copy a tree once; exit code 0 only if everything is there and verified.
     Mirror(Box<MirrorArgs>),
+    /// Show how a server's listing of a folder is read, line by line.
+    Ls(Box<LsArgs>),
     /// Migration jobs: what to copy, and when.
     #[command(subcommand)]
     Job(JobVerb),
@@ -122,6 +126,10 @@ pub struct MirrorArgs {
     /// Most bytes a second, for example 2MiB.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub bandwidth: Option<u64>,
+    /// The zone of the source's clock, which its listings show: minutes ahead of UTC, or a name such as Europe/Berlin
+    /// [default: UTC].
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub zone: Option<ServerZone>,
     /// How the source is spoken to.
     #[command(flatten)]
     pub via: Via,
@@ -159,7 +167,7 @@ pub struct Via {
     /// Most connections at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub connections: Option<u16>,
-    /// Character set of the source's names, for example gbk or windows-1252.
+    /// Character set of the names, for example gbk or windows-1252, or auto to find it out for each folder.
     #[arg(long, value_name = "NAME")]
     pub charset: Option<String>,
     /// Read the source's password from this file.
@@ -178,6 +186,59 @@ pub struct Via {
     /// banner=15, command=30, stall=60, closing=60, listing=600.
     #[arg(long, value_name = "CLASS=SECONDS,…")]
     pub deadlines: Option<Deadlines>,
+}
+
+/// Options of `ls`.
+#[derive(Debug, Args)]
+#[command(after_help = LS_HELP)]
+pub struct LsArgs {
+    /// The folder: ftp://, ftp+tls://, ftps://, or a folder of this machine; '-' reads a saved listing from standard
+    /// input.
+    #[arg(value_name = "URL", required_unless_present = "file")]
+    pub url: Option<String>,
+    /// Read a listing that was saved as it came, instead of asking a server ('-' is standard input).
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    pub file: Option<PathBuf>,
+    /// What wrote the saved listing: mlsd, nlst, or the format of a LIST such as unix, dos, vms, mvs-pds [default: found
+    /// out].
+    #[arg(long = "as", value_name = "FORMAT", value_parser = form)]
+    pub form: Option<Form>,
+    /// The present for a saved listing, for years that are not written, for example 2024-05-06T07:08:09Z [default: now].
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub now: Option<jiff::Timestamp>,
+    /// The zone of the server's clock, which its listings show: minutes ahead of UTC, or a name such as Europe/Berlin
+    /// [default: UTC].
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub zone: Option<ServerZone>,
+    /// How the server is spoken to.
+    #[command(flatten)]
+    pub via: Via,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+const LS_HELP: &str = "\
+Examples:
+  causeway ls ftp://anna@old.example/pub
+  causeway ls ftp://old.example/berlin --zone Europe/Berlin --charset windows-1252
+  causeway ls --file listing.txt --now 2019-03-31T12:00:00Z --json
+
+Nothing is changed, here or there. Behind the entries come the formats that were recognised, the lines that were not
+understood, and whether the listing is known to be complete. With --json each entry is one object on a line of its own, in
+the order of the listing, and each line that was not understood is {\"unparsed_hex\": …}; doubts go to standard error.";
+
+fn form(text: &str) -> Result<Form, String> {
+    let names = || ListFormat::ALL.iter().map(|format| format.as_str()).collect::<Vec<_>>().join(", ");
+    match text {
+        "mlsd" => Ok(Form::Facts),
+        "nlst" => Ok(Form::Names),
+        text => ListFormat::of_name(text).map(Form::Known).ok_or_else(|| format!("known are nlst, {}", names())),
+    }
+}
+
+fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|_| "write for example 2024-05-06T07:08:09Z".to_owned())
 }
 
 const MIRROR_HELP: &str = "\
@@ -260,6 +321,10 @@ pub struct JobAdd {
     /// The IANA time zone of --cron.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub zone: String,
+    /// The zone of the source's clock, which its listings show: minutes ahead of UTC, or a name such as Europe/Berlin
+    /// [default: UTC].
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub server_zone: Option<ServerZone>,
     /// Once, at this instant, for example 2027-01-31T22:00:00Z.
     #[arg(long, value_name = "TIME", group = "when")]
     pub at: Option<String>,

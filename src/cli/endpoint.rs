@@ -2,6 +2,8 @@
 
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use encoding_rs::Encoding;
+
 use crate::model::{Endpoint, EndpointOptions, Protocol, Secret};
 
 use super::args::Via;
@@ -42,12 +44,8 @@ pub(super) fn read(
 }
 
 fn options(via: &Via) -> Result<EndpointOptions, Failure> {
-    if let Some(label) = &via.charset
-        && encoding_rs::Encoding::for_label(label.as_bytes()).is_none()
-    {
-        let text = format!("'{label}' is no known character set: write for example gbk, shift_jis or windows-1252");
-        return Err(Failure::new(text));
-    }
+    let named = via.charset.as_deref().filter(|label| !label.eq_ignore_ascii_case("auto"));
+    named.map(charset).transpose()?;
     let usual = EndpointOptions::default();
     Ok(EndpointOptions {
         connections: via.connections.or(usual.connections),
@@ -57,6 +55,18 @@ fn options(via: &Via) -> Result<EndpointOptions, Failure> {
         insecure: via.insecure,
         deadlines: via.deadlines.unwrap_or_default(),
         ..usual
+    })
+}
+
+/// The character set of a label.
+///
+/// # Errors
+/// When nobody knows it.
+pub(super) fn charset(label: &str) -> Result<&'static Encoding, Failure> {
+    Encoding::for_label(label.as_bytes()).ok_or_else(|| {
+        Failure::new(format!(
+            "'{label}' is no known character set: write for example gbk, shift_jis, windows-1252 or auto"
+        ))
     })
 }
 

@@ -178,7 +178,8 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
         (None, None, false) => Schedule::Manual,
     };
     let variable = environment.secret(MIRROR_PASSWORDS[0]);
-    let source = endpoint::absolute(endpoint::read(&args.source, "source", Some(&args.via), variable, true)?)?;
+    let mut source = endpoint::absolute(endpoint::read(&args.source, "source", Some(&args.via), variable, true)?)?;
+    source.options.zone = args.server_zone.unwrap_or_default();
     let new = NewJob {
         name: args.name,
         source: EndpointRef::Inline(NewEndpoint::unnamed(source)),

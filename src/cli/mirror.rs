@@ -75,8 +75,10 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
 
 fn endpoints(args: &MirrorArgs, environment: &Environment) -> Result<(Endpoint, Endpoint), Failure> {
     let [source_variable, target_variable] = MIRROR_PASSWORDS;
-    let source = endpoint::read(&args.source, "source", Some(&args.via), environment.secret(source_variable), true)?;
+    let mut source =
+        endpoint::read(&args.source, "source", Some(&args.via), environment.secret(source_variable), true)?;
     let target = endpoint::read(&args.target, "target", None, environment.secret(target_variable), true)?;
+    source.options.zone = args.zone.clone().unwrap_or_default();
     Ok((endpoint::absolute(source)?, endpoint::absolute(target)?))
 }
 

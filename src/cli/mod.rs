@@ -7,6 +7,7 @@ mod audit;
 mod check;
 mod endpoint;
 mod job;
+mod ls;
 mod manifest;
 mod mirror;
 mod output;
@@ -97,6 +98,7 @@ told_by_their_own_words!(
     crate::job::JobError,
     crate::job::ScheduleError,
     telemetry::TelemetryError,
+    crate::model::Fault,
     crate::account::AccountError,
     crate::audit::CheckpointParseError,
     crate::db::DbError,
@@ -161,6 +163,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             let loaded = load(named, &environment)?;
             Box::pin(mirror::run(*args, &loaded, &environment)).await
         }
+        Verb::Ls(args) => Box::pin(ls::run(*args, load(named, &environment)?, &environment)).await,
         Verb::Job(verb) => {
             let config = load(named, &environment)?.config;
             let store = store(&config).await?;

@@ -110,7 +110,8 @@ pub(super) fn files(count: u64) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
-fn doubt(doubt: &Doubt) -> String {
+/// A doubt as a sentence without its end.
+pub(super) fn doubt(doubt: &Doubt) -> String {
     match doubt {
         Doubt::Unparsed { count, first } => {
             format!("{count} lines of the listing were not understood, first '{first}'")

@@ -21,6 +21,7 @@ const FILES: &[(&str, &str)] = migrations![
     "0008_dav_bounds.sql",
     "0009_runs.sql",
     "0010_dry_runs.sql",
+    "0012_charsets.sql",
     "0013_proof.sql"
 ];
 

@@ -1,6 +1,7 @@
 //! Brings a target into line with a source: lists both, plans, copies, verifies, publishes, and keeps a
 //! journal so that a run that dies at any instant goes on where it was.
 
+mod charset;
 mod codes;
 mod copy;
 mod delete;
@@ -24,6 +25,7 @@ mod replace;
 mod retry;
 mod scan;
 mod settle;
+mod shift;
 pub mod store;
 mod stripes;
 mod summary;

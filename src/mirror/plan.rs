@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Existing;
 use super::words::Action;
+use super::{Existing, shift};
 use crate::model::{Fault, FaultKind, Fingerprint, Phase, Precision, RelPath, RunId};
 
 /// The kinds of things, as plan and store tell them apart.
@@ -86,6 +86,8 @@ pub(super) struct Rules {
     /// The policy does not believe an unchanged size and time of this file.
     pub recheck: bool,
     pub run: RunId,
+    /// By how much the clock that the source's listings show was moved since the last run.
+    pub shift: Option<SignedDuration>,
 }
 
 /// The owner can always read and write what was mirrored; set-user-id and the like are never carried over.
@@ -123,14 +125,14 @@ pub(super) fn decide(seen: &Seen, known: Option<&Known>, there: Option<&There>, 
 }
 
 fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules) -> Step {
-    let Rules { existing, keep_mode, recheck, run } = rules;
+    let Rules { existing, keep_mode, recheck, run, shift } = rules;
     let Some(there) = there else { return Step::Do(Action::Copy, None) };
     if there.kind != Kind::File {
         return in_the_way("something that is not a file lies where the file belongs");
     }
     match known {
         Some(known) if !known.is_there(&there.version) => Step::Do(Action::Replace, changed_there()),
-        Some(known) if !unchanged(seen, known) || (!known.proven && existing == Existing::Prove) => {
+        Some(known) if !unchanged(seen, known, shift) || (!known.proven && existing == Existing::Prove) => {
             Step::Do(Action::Replace, None)
         }
         Some(known) if known.run == run => Step::DoneBefore,
@@ -152,9 +154,10 @@ fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules)
 }
 
 /// Does the listing show the version that was published? Like is compared with like (listing with
-/// listing): the zone of a listing that is off does not make every file look changed.
-fn unchanged(seen: &Seen, known: &Known) -> bool {
-    surely_same(&seen.version, &known.listed, known.at)
+/// listing): the zone of a listing that is off does not make every file look changed, nor does its clock that moved.
+fn unchanged(seen: &Seen, known: &Known, shift: Option<SignedDuration>) -> bool {
+    let moved = shift.and_then(|by| shift::back(&seen.version, by));
+    surely_same(moved.as_ref().unwrap_or(&seen.version), &known.listed, known.at)
 }
 
 /// Do both name one version, so surely that nothing needs to be read? A time must say so: where none is told,
@@ -222,7 +225,7 @@ mod tests {
     }
 
     fn rules(existing: Existing, run: i64) -> Rules {
-        Rules { existing, keep_mode: true, recheck: false, run: RunId(run) }
+        Rules { existing, keep_mode: true, recheck: false, run: RunId(run), shift: None }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Policy {
     /// Files copied side by side; none = as many as the source bears.
     pub connections: Option<u16>,
     /// The character set of the source's names (an Encoding Standard label such as `gbk`): names become
-    /// UTF-8 in the target. None = the bytes are kept. Normally copied from the source's endpoint.
+    /// UTF-8 in the target. `auto` = found out for each folder and remembered. None = the bytes are kept. Normally copied from the source's endpoint.
     pub charset: Option<String>,
     /// Keep permission bits where the source tells them.
     pub keep_mode: bool,

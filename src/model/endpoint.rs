@@ -5,7 +5,7 @@ use std::fmt;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::{Deadlines, Secret};
+use super::{Deadlines, Secret, ServerZone};
 
 /// What is spoken to an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -100,8 +100,9 @@ pub struct EndpointOptions {
     pub insecure: bool,
     /// Use the address that PASV announces instead of the control peer's.
     pub trust_pasv_address: bool,
-    /// Minutes that the server's listing times are ahead of UTC.
-    pub zone_minutes: i16,
+    /// The zone of the clock that the server's listings show.
+    #[serde(alias = "zone-minutes")]
+    pub zone: ServerZone,
     /// A file that holds a private SSH key.
     pub key_file: Option<String>,
     /// How long each kind of wait may take.
@@ -117,7 +118,7 @@ impl Default for EndpointOptions {
             ca_file: None,
             insecure: false,
             trust_pasv_address: false,
-            zone_minutes: 0,
+            zone: ServerZone::default(),
             key_file: None,
             deadlines: Deadlines::default(),
         }

@@ -1,5 +1,6 @@
 //! The shared vocabulary: pure types, no I/O, no async. Every other shelf speaks in these words.
 
+pub mod charset;
 mod clock;
 mod deadlines;
 mod digest;
@@ -13,6 +14,7 @@ mod path;
 mod proof;
 mod scope;
 mod secret;
+pub mod zone;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use deadlines::{Deadlines, DeadlinesError};
@@ -23,7 +25,8 @@ pub use entry::{Entry, EntryKind, Mtime, Precision, TimeSource};
 pub use fault::{Evidence, Fault, FaultKind, Phase, Retry};
 pub use fingerprint::Fingerprint;
 pub use id::{AccountId, EndpointId, ItemId, JobId, RunId};
-pub use path::{Name, NameError, RESERVED_PREFIX, RelPath};
+pub use path::{Name, NameError, RESERVED_PREFIX, RelPath, display_bytes};
 pub use proof::{Algorithm, Checksum, ChecksumError, Proof, ProofParseError};
 pub use scope::{Access, Scope};
 pub use secret::Secret;
+pub use zone::{ServerZone, ServerZoneError};

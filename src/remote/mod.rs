@@ -21,7 +21,7 @@ use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Mtime, 
 
 pub use capabilities::Capabilities;
 pub use hash::Hasher;
-pub use listing::{Completeness, Doubt};
+pub use listing::{Completeness, Doubt, Reading};
 pub use open::{Context, can_read, can_write, open, open_or_create, open_or_imagine};
 
 /// The folder at the root of a target that keeps what was replaced or removed, one folder per batch.
@@ -153,6 +153,13 @@ pub trait Lister: Send {
     /// The next batch of entries in the order of the listing; `None` at the end. `.` and `..` are
     /// never among them.
     async fn next(&mut self) -> Result<Option<Vec<Entry>>, Fault>;
+
+    /// How what came since the last call was written, in the order of the listing, where it comes as text that had
+    /// to be understood; its [`Reading::Entries`] count the entries that [`Lister::next`] gave out. Nothing is lost
+    /// by not asking.
+    fn readings(&mut self) -> Vec<Reading> {
+        Vec::new()
+    }
 
     /// After the end: was that everything? In FTP the end of the data connection is not success; the
     /// closing reply, unparsed lines and round numbers decide.

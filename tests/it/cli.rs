@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::support::causeway::{Causeway, binary, command, run};
 use crate::support::ftpd::{self, Ftpd, Server};
 
+mod ls;
 mod manifest;
 mod patience;
 mod terminal;
@@ -40,6 +41,7 @@ fn every_command_has_help_with_its_options() {
         &[][..],
         &["demo"],
         &["serve"],
+        &["ls"],
         &["mirror"],
         &["job"],
         &["job", "add"],

@@ -50,6 +50,9 @@ pub struct Script {
     pub ignores_offset: bool,
     /// How exact times are told; none = no time is told at all.
     pub precision: Option<Precision>,
+    /// Listings tell times to the minute, by a clock that is so far ahead of UTC, as LIST does; a question still tells
+    /// them exactly.
+    pub listed_ahead: Option<SignedDuration>,
     /// What is written by somebody else gets the time of this clock, which goes wrong by so much; none = each file
     /// gets a time of long ago.
     pub clock: Option<(Arc<dyn Clock>, SignedDuration)>,
@@ -77,6 +80,7 @@ impl Default for Script {
             cut: BTreeMap::new(),
             ignores_offset: false,
             precision: Some(Precision::Second),
+            listed_ahead: None,
             clock: None,
             hashes: Algorithm::ALL.to_vec(),
             told_content: BTreeMap::new(),
@@ -252,6 +256,19 @@ impl State {
         Some(Entry { name, kind: node.kind.clone(), size, mtime, mode: Some(node.mode), unique: None })
     }
 
+    /// The entry as a listing has it.
+    fn listed(&self, entry: Entry) -> Entry {
+        let by_its_clock = |ahead: SignedDuration, mtime: Mtime| {
+            let at = floor(mtime.at.saturating_add(ahead).unwrap_or(mtime.at), Precision::Minute);
+            Mtime { at, precision: Precision::Minute, source: TimeSource::List }
+        };
+        let mtime = entry.mtime.map(|mtime| match self.script.listed_ahead {
+            Some(ahead) => by_its_clock(ahead, mtime),
+            None => mtime,
+        });
+        Entry { mtime, ..entry }
+    }
+
     fn is_dir(&self, path: &RelPath) -> bool {
         path.is_root() || self.nodes.get(path).is_some_and(|node| node.kind == EntryKind::Dir)
     }
@@ -292,6 +309,7 @@ impl Remote for Memory {
             .iter()
             .filter(|(path, _)| path.parent().as_ref() == Some(dir) && !path.is_reserved())
             .filter_map(|(path, node)| state.entry(path, node))
+            .map(|entry| state.listed(entry))
             .collect();
         let doubts = state.script.doubtful.get(dir).cloned().into_iter().collect();
         let verdict = Completeness::from_doubts(doubts, "memory tells all");
