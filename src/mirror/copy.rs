@@ -138,11 +138,7 @@ pub(super) fn attempt(engine: &Engine, item: &Item, started: Timestamp, from: u6
 
 /// The version to copy, to the second at least where the source can tell, and the file itself when it was opened to
 /// learn that.
-async fn version(
-    engine: &Engine,
-    item: &Item,
-    known: bool,
-) -> Result<(Fingerprint, Option<Box<dyn Source>>), Failure> {
+async fn version(engine: &Engine, item: &Item, known: bool) -> Result<(Fingerprint, Option<Box<dyn Source>>), Failure> {
     let exact = item.listed.mtime.is_some_and(|m| m.precision <= Precision::Second) && item.listed.size.is_some();
     // A file that this job published is asked for again: the listing may be wrong about its time zone.
     let believed = exact && !known && item.attempts == 0;

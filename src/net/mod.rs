@@ -1,9 +1,10 @@
-//! Connections: dialling with a time for every phase, TLS as a client, counted bytes, and permits for
-//! those who connect to us.
+//! Connections: dialling with a time for every phase, TLS as a client, counted bytes, permits for those
+//! who connect to us, and the packets of SFTP, which we speak in both roles.
 
 pub mod admit;
 pub mod dial;
 mod entrance;
+pub mod sftp;
 mod stream;
 pub mod tls;
 

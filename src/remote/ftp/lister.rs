@@ -9,8 +9,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use super::fault;
-use super::listing::{Form, Parser, Zone};
 use super::flight::Flight;
+use super::listing::{Form, Parser, Zone};
 use super::pool::{Lease, Pool};
 use super::status::{self, Sum};
 use super::transfer::{Data, Order, end_data};
@@ -163,7 +163,8 @@ impl FtpLister {
         }
         let Some(lease) = self.lease.as_mut() else { return Ok(false) };
         let within = self.pool.shared.deadlines().listing;
-        let data = lease.session()?.transfer(&self.pool.shared, Order::plain(Phase::List, "LIST", None, within)).await?;
+        let data =
+            lease.session()?.transfer(&self.pool.shared, Order::plain(Phase::List, "LIST", None, within)).await?;
         self.style = Style::List;
         self.data = Some(data);
         Ok(true)

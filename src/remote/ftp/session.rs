@@ -1,8 +1,8 @@
 //! One logged-in control connection and the data connections it opens.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::control::Control;

@@ -67,7 +67,8 @@ impl Sum {
     pub fn add(&mut self, entries: &[Entry]) {
         for entry in entries {
             self.count += 1;
-            let what = (entry.name.as_bytes(), entry.size, entry.mtime.map(|mtime| mtime.at), format!("{:?}", entry.kind));
+            let what =
+                (entry.name.as_bytes(), entry.size, entry.mtime.map(|mtime| mtime.at), format!("{:?}", entry.kind));
             self.sum = self.sum.wrapping_add(self.hasher.hash_one(what));
         }
     }

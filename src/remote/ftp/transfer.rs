@@ -451,4 +451,3 @@ fn opened(reply: Reply, phase: Phase, what: &str) -> Result<Option<Reply>, Fault
         _ => Err(fault::of_reply(phase, what, &reply)),
     }
 }
-
