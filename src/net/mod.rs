@@ -5,11 +5,13 @@ pub mod admit;
 pub mod dial;
 mod entrance;
 pub mod sftp;
+mod ssh;
 mod stream;
 pub mod tls;
 
 pub use admit::AdmissionLimits;
 pub use dial::{Dialled, connect, dial};
 pub use entrance::{Entrance, Place};
+pub use ssh::SshStream;
 pub use stream::Stream;
 pub use tls::{TlsClient, Trust};

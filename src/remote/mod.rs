@@ -12,6 +12,7 @@ mod listing;
 pub mod local;
 pub mod memory;
 mod open;
+mod sftp;
 
 use async_trait::async_trait;
 use bytes::Bytes;

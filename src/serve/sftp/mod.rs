@@ -16,7 +16,6 @@ mod longname;
 mod session;
 mod settings;
 mod status;
-mod stream;
 mod work;
 
 pub use host_keys::{HostKey, HostKeyError};
