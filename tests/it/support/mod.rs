@@ -7,3 +7,4 @@ pub mod https;
 pub mod proxy;
 pub mod scripted;
 pub mod skip;
+pub mod sshd;
