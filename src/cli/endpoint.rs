@@ -50,7 +50,7 @@ fn options(via: &Via) -> Result<EndpointOptions, Failure> {
     }
     let usual = EndpointOptions::default();
     Ok(EndpointOptions {
-        connections: via.connections.unwrap_or(usual.connections),
+        connections: via.connections.or(usual.connections),
         charset: via.charset.clone(),
         pin: via.pin.clone(),
         ca_file: via.ca_file.as_ref().map(|path| path.display().to_string()),

@@ -101,6 +101,9 @@ fn words(now: &Snapshot) -> String {
     if now.files_failed > 0 {
         words.push_str(&format!(", {} failed", now.files_failed));
     }
+    if let Some((at_once, _)) = now.connections.as_ref().and_then(|why| why.split_once(':')) {
+        words.push_str(&format!(", {at_once} at once"));
+    }
     if let Some(trouble) = &now.waits_for {
         words.push_str(&format!(", waits: {trouble}"));
     }

@@ -103,7 +103,7 @@ fn source(plan: &Plan, legacy: SocketAddr, password: &Secret) -> Endpoint {
         password: Some(password.clone()),
         root: plan.folder.as_bytes().to_vec(),
         options: EndpointOptions {
-            connections: 4,
+            connections: Some(4),
             charset: plan.charset.map(str::to_owned),
             ..EndpointOptions::default()
         },

@@ -1,7 +1,7 @@
 //! Hands files to copies: how many at once, which is tried again and when, and when the other side as a
 //! whole is left alone. All state is here, in one place; the decisions are those of `retry`.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::copy::{self, Failure};
 use super::engine::{Broken, Engine};
 use super::journal::{self, Attempt, Change, Item};
+use super::pace::{Moved, Pace};
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
 use super::{MirrorError, vanished};
@@ -26,10 +27,21 @@ const PAGE: i64 = 500;
 const MOST_WAITING: usize = 1000;
 
 /// Files that are verified and published while others are read; the disk syncs many at the price of one.
-const AHEAD: usize = 24;
+const AHEAD: usize = 128;
 
 /// So long a file may rest in all before it is read: a minute, the coarsest tick that is waited for, and a little more.
 const LONGEST_REST: Duration = Duration::from_secs(70);
+
+/// From this size on a file is big: its bytes take longer than its round trips.
+const BIG: u64 = 4 << 20;
+
+/// How often the number of connections is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Does the fault speak of more connections than the source bears?
+fn is_too_much(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::Reset | FaultKind::Refused | FaultKind::Limit)
+}
 
 /// A file on its way.
 struct Task {
@@ -41,6 +53,12 @@ struct Task {
     rested: Duration,
 }
 
+impl Task {
+    fn is_big(&self) -> bool {
+        self.item.listed.size.is_some_and(|size| size >= BIG)
+    }
+}
+
 struct Report {
     task: Task,
     started: jiff::Timestamp,
@@ -49,15 +67,21 @@ struct Report {
 
 /// Moves every open item of the run.
 pub(super) async fn copy_all(engine: &Engine) -> Result<(), Broken> {
-    let width = usize::from(engine.width(Side::Source));
-    // More than there are connections: while some are made durable and published, the next are read.
-    let most = width + AHEAD;
+    let big = journal::biggest_open(&engine.order.db, engine.order.run, BIG, PAGE).await?;
+    let able = engine.remote(Side::Source).capabilities().parallel;
+    let pace = Pace::new(engine.order.policy.connections, able);
+    let width = usize::from(pace.width());
+    engine.progress.uses(format!("{width}"));
     let mut dispatcher = Dispatcher {
         engine,
         lanes: Arc::new(Semaphore::new(width)),
-        most,
+        granted: width,
+        pace,
         running: FuturesUnordered::new(),
         fresh: VecDeque::new(),
+        singled_out: big.iter().map(|item| item.id).collect(),
+        big: big.into(),
+        big_running: 0,
         after: ItemId(0),
         all_read: false,
         waiting: Vec::new(),
@@ -82,10 +106,20 @@ fn lost(error: &tokio::task::JoinError) -> Broken {
 
 struct Dispatcher<'a> {
     engine: &'a Engine,
+    /// One for each connection that moves a file.
     lanes: Arc<Semaphore>,
-    most: usize,
+    /// How many there are.
+    granted: usize,
+    pace: Pace,
     running: FuturesUnordered<JoinHandle<Report>>,
     fresh: VecDeque<Item>,
+    /// The biggest of all, the biggest first: what takes longest must not come last.
+    big: VecDeque<Item>,
+    /// Those that are or were in `big`.
+    singled_out: HashSet<ItemId>,
+    /// Big ones under way. Small ones take the other half of the connections: they wait for the road, the big ones
+    /// fill it.
+    big_running: usize,
     after: ItemId,
     all_read: bool,
     waiting: Vec<(Instant, Task)>,
@@ -98,7 +132,8 @@ impl Dispatcher<'_> {
     async fn work(&mut self) -> Result<(), Broken> {
         loop {
             self.engine.check_stop()?;
-            while self.running.len() < self.most && !self.is_paused() {
+            self.keep_pace();
+            while self.running.len() < self.most() && !self.is_paused() {
                 let Some(task) = self.next().await? else { break };
                 self.start(task);
             }
@@ -111,8 +146,42 @@ impl Dispatcher<'_> {
                 () = self.engine.stop.cancelled() => return Err(Broken::Stopped),
                 Some(report) = self.running.next() => self.settle(report.map_err(|error| lost(&error))?).await?,
                 () = tokio::time::sleep_until(idle_until.unwrap_or_else(Instant::now)), if idle_until.is_some() => {}
+                // Big files report seldom; how many are moved at once is looked at all the same.
+                () = tokio::time::sleep(LOOK), if !self.running.is_empty() => {}
             }
         }
+    }
+
+    /// Files under way: more than there are connections, so that while some are made durable and published, the next
+    /// are read.
+    fn most(&self) -> usize {
+        self.granted + AHEAD
+    }
+
+    /// Uses as many connections as pay, and no more than the source bears.
+    fn keep_pace(&mut self) {
+        let able = self.engine.remote(Side::Source).capabilities().parallel;
+        let (now, moved) = (self.engine.elapsed(), self.moved());
+        let why = self.pace.look(now, moved, able);
+        self.follow(why);
+    }
+
+    fn follow(&mut self, why: Option<String>) {
+        if let Some(why) = why {
+            self.engine.progress.uses(why);
+        }
+        let wanted = usize::from(self.pace.width());
+        if wanted > self.granted {
+            self.lanes.add_permits(wanted - self.granted);
+            self.granted = wanted;
+        }
+        // What is in use comes back with the next look.
+        self.granted -= self.lanes.forget_permits(self.granted.saturating_sub(wanted));
+    }
+
+    fn moved(&self) -> Moved {
+        let progress = &self.engine.progress;
+        Moved { files: progress.files_done.load(Relaxed), bytes: progress.bytes_moved.load(Relaxed) }
     }
 
     fn is_paused(&self) -> bool {
@@ -124,7 +193,7 @@ impl Dispatcher<'_> {
         if self.is_paused() {
             return self.paused_until;
         }
-        if self.running.len() >= self.most {
+        if self.running.len() >= self.most() {
             return None;
         }
         self.waiting.iter().map(|(due, _)| *due).min()
@@ -145,20 +214,23 @@ impl Dispatcher<'_> {
                 Some(last) => self.after = last.id,
                 None => self.all_read = true,
             }
-            self.fresh.extend(page);
+            self.fresh.extend(page.into_iter().filter(|item| !self.singled_out.contains(&item.id)));
+            // A whole page may have been singled out.
+            if self.fresh.is_empty() && !self.all_read {
+                return Box::pin(self.next()).await;
+            }
         }
-        Ok(self.fresh.pop_front().map(|item| Task {
-            reached: item.confirmed,
-            item,
-            history: History::default(),
-            rested: Duration::ZERO,
-        }))
+        let share = self.granted.div_ceil(2);
+        let next = if self.big_running < share || self.fresh.is_empty() { self.big.pop_front() } else { None };
+        let next = next.or_else(|| self.fresh.pop_front());
+        Ok(next.map(|item| Task { reached: item.confirmed, item, history: History::default(), rested: Duration::ZERO }))
     }
 
     fn start(&mut self, mut task: Task) {
         let (engine, lanes) = (self.engine.clone(), Arc::clone(&self.lanes));
         let started = engine.order.clock.now();
         let tasks = engine.tasks.clone();
+        self.big_running += usize::from(task.is_big());
         self.running.push(tasks.spawn("copy of a file", async move {
             let result = tokio::select! {
                 result = copy::copy(&engine, &mut task.item, &lanes) => result,
@@ -171,6 +243,7 @@ impl Dispatcher<'_> {
 
     async fn settle(&mut self, report: Report) -> Result<(), Broken> {
         let Report { mut task, started, result } = report;
+        self.big_running -= usize::from(task.is_big());
         let failure = match result {
             Ok(()) => {
                 self.health.iter_mut().for_each(Health::worked);
@@ -187,6 +260,10 @@ impl Dispatcher<'_> {
         tracing::debug!(path = %task.item.path.display(), side = side.word(), fault = %fault, "a try failed");
         let called_missing = side == Side::Source && fault.kind == FaultKind::Missing;
         let fault = if called_missing { vanished::contradicted(&fault) } else { fault };
+        if side == Side::Source && is_too_much(&fault) {
+            let why = self.pace.cut(self.engine.elapsed(), self.moved(), &fault.message);
+            self.follow(why);
+        }
         let policy = &self.engine.order.policy;
         let chance = self.engine.chance();
         let further = task.item.confirmed > task.reached;

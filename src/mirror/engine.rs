@@ -73,7 +73,7 @@ impl Engine {
     pub(super) fn width(&self, side: Side) -> u16 {
         let able = self.remote(side).capabilities().parallel;
         let wanted = match side {
-            Side::Source => self.order.policy.connections.unwrap_or(able),
+            Side::Source => self.order.policy.connections.unwrap_or(READERS),
             Side::Target => able,
         };
         wanted.min(able).clamp(1, MOST_WIDTH)
@@ -168,6 +168,8 @@ pub(super) struct Scanned {
     pub newest: Option<Timestamp>,
 }
 
+/// Directories that are read side by side when nobody chose a number.
+const READERS: u16 = 8;
 /// More side by side helps nobody.
 const MOST_WIDTH: u16 = 64;
 

@@ -45,6 +45,7 @@ macro_rules! counters {
             tickets: AtomicU64,
             rate: Mutex<Rate>,
             waits_for: Mutex<Option<String>>,
+            connections: Mutex<Option<String>>,
             plan: Option<mpsc::Sender<PlannedStep>>,
         }
 
@@ -61,6 +62,8 @@ macro_rules! counters {
             pub current: Vec<Current>,
             /// The run can do nothing until this is over (no room in the target, a side out of reach); for people.
             pub waits_for: Option<String>,
+            /// How many connections move files now, and why so many; for people.
+            pub connections: Option<String>,
         }
 
         impl Progress {
@@ -74,6 +77,7 @@ macro_rules! counters {
                     tickets: AtomicU64::new(0),
                     rate: Mutex::new(Rate::default()),
                     waits_for: Mutex::default(),
+                    connections: Mutex::default(),
                     plan: None,
                 }
             }
@@ -87,6 +91,7 @@ macro_rules! counters {
                     rate: self.rate(),
                     current: self.current(),
                     waits_for: self.waits_for.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+                    connections: self.connections.lock().unwrap_or_else(PoisonError::into_inner).clone(),
                 }
             }
         }
@@ -203,6 +208,12 @@ impl Progress {
         if waits_for.replace(fault.to_string()).is_none() {
             tracing::warn!(fault = %fault, "the run waits until this is over");
         }
+    }
+
+    /// So many connections move files, for this reason.
+    pub(super) fn uses(&self, connections: String) {
+        tracing::debug!(connections, "files at once");
+        *self.connections.lock().unwrap_or_else(PoisonError::into_inner) = Some(connections);
     }
 
     /// Something worked again, or nobody waits any more.

@@ -12,13 +12,19 @@ use super::replace;
 use super::transfer::part_path;
 use super::words::{Action, ItemState};
 use crate::audit::Event;
-use crate::model::{Digest, EntryKind, Fault, FaultKind, Fingerprint, Name, Phase, RelPath, RunId};
+use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Fingerprint, Name, Phase, RelPath, RunId};
 use crate::remote::TRASH;
 
 /// Permission bits of files whose source tells none.
-const FILE_MODE: u32 = 0o644;
+pub(super) const FILE_MODE: u32 = 0o644;
 
-/// Publishes the part of `item`, which holds `size` bytes with `digest` of the source's `version`.
+/// Permission bits that the source tells, where they are kept.
+pub(super) fn mode(engine: &Engine, item: &Item) -> Option<u32> {
+    item.mode.filter(|_| engine.order.policy.keep_mode).map(file_mode)
+}
+
+/// Publishes the part of `item`, which holds `size` bytes with `digest` of the source's `version`, and has its time and
+/// permission bits when it is `stamped`.
 pub(super) async fn publish(
     engine: &Engine,
     item: &mut Item,
@@ -26,18 +32,26 @@ pub(super) async fn publish(
     digest: Digest,
     size: u64,
     attempt: Attempt,
+    stamped: bool,
 ) -> Result<(), Failure> {
     let target = &engine.order.target;
     let part = item.part.clone().ok_or_else(|| at_target(no_part()))?;
-    let mode = item.mode.filter(|_| engine.order.policy.keep_mode).map(file_mode);
-    target.set_attributes(&part, version.mtime, Some(mode.unwrap_or(FILE_MODE))).await.map_err(at_target)?;
+    let mode = mode(engine, item);
+    if !stamped {
+        target.set_attributes(&part, version.mtime, Some(mode.unwrap_or(FILE_MODE))).await.map_err(at_target)?;
+    }
     // Whatever a look shows may be otherwise a moment later: every step either is done on what was seen, or
-    // changes nothing and is followed by another look.
-    for _ in 0..replace::MOST_TURNS {
-        let done = match look(engine, item, digest, size).await? {
+    // changes nothing and is followed by another look. Where nothing lay when the target was read, the rename looks.
+    for turn in 0..replace::MOST_TURNS {
+        let place = if turn == 0 && !item.replaces { Place::Free } else { look(engine, item, digest, size).await? };
+        let mut there = None;
+        let done = match place {
             Place::Free => match target.rename(&part, &item.target).await {
                 Err(taken) if taken.kind == FaultKind::Exists => false,
-                renamed => renamed.map(|()| true).map_err(at_target)?,
+                renamed => {
+                    there = renamed.map_err(at_target)?;
+                    true
+                }
             },
             Place::Same => {
                 target.set_attributes(&item.target, version.mtime, mode).await.map_err(at_target)?;
@@ -47,7 +61,7 @@ pub(super) async fn publish(
             Place::Taken => replace::replace(engine, item, &part).await?,
         };
         if done {
-            return note(engine, item, version, digest, size, Some(attempt)).await;
+            return note(engine, item, version, (digest, size), Some(attempt), there).await;
         }
     }
     Err(at_target(replace::contested()))
@@ -78,13 +92,13 @@ pub(super) async fn take_up(engine: &Engine, item: &mut Item, started: Timestamp
         && target.digest(part).await.map_err(at_target)? == Some(digest)
     {
         let attempt = copy::attempt(engine, item, started, size, 0);
-        publish(engine, item, &version, digest, size, attempt).await?;
+        publish(engine, item, &version, digest, size, attempt, false).await?;
         return Ok(true);
     }
     if holds(target.stat(&item.target).await.map_err(at_target)?)
         && target.digest(&item.target).await.map_err(at_target)? == Some(digest)
     {
-        note(engine, item, &version, digest, size, None).await?;
+        note(engine, item, &version, (digest, size), None, None).await?;
         return Ok(true);
     }
     Ok(false)
@@ -131,12 +145,15 @@ async fn note(
     engine: &Engine,
     item: &Item,
     version: &Fingerprint,
-    digest: Digest,
-    size: u64,
+    (digest, size): (Digest, u64),
     attempt: Option<Attempt>,
+    there: Option<Entry>,
 ) -> Result<(), Failure> {
-    let there = engine.order.target.stat(&item.target).await.map_err(at_target)?.map(|entry| entry.fingerprint());
-    let there = there.unwrap_or_default();
+    let there = match there {
+        Some(there) => Some(there),
+        None => engine.order.target.stat(&item.target).await.map_err(at_target)?,
+    };
+    let there = there.map(|entry| entry.fingerprint()).unwrap_or_default();
     if there.size != Some(size) {
         let message = "the published file does not have the size that was verified";
         return Err(at_target(Fault::new(Phase::Publish, FaultKind::Mismatch, message)));

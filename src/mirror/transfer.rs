@@ -1,19 +1,22 @@
 //! Moves the bytes of one file into its part.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::copy::{Failure, at_source, at_target};
 use super::engine::{Broken, Engine};
 use super::journal::{Change, Item};
 use super::progress::Ticket;
+use super::publish;
 use super::scan::store::Side;
-use crate::model::{Digest, Entry, Fault, FaultKind, Fingerprint, JobId, Name, Phase, RelPath};
+use super::stripes;
+use crate::model::{Digest, Entry, Fault, FaultKind, Fingerprint, JobId, Mtime, Name, Phase, RelPath};
 use crate::remote::{Sink, Source};
 
 /// So many bytes before the confirmed offset are read again and compared.
@@ -32,6 +35,8 @@ pub(super) struct Moved {
     pub from: u64,
     /// What the source said of the file after the last byte, if it said it unasked.
     pub after: Option<Entry>,
+    /// The part has its permission bits and this time already.
+    pub stamped: Option<Option<Mtime>>,
 }
 
 /// The part's place: beside the file, named after the file, the version that is copied and the job, so that
@@ -61,7 +66,7 @@ pub(super) async fn transfer(
     item: &mut Item,
     version: &Fingerprint,
     ticket: &Ticket<'_>,
-    lane: SemaphorePermit<'_>,
+    (lane, lanes): (SemaphorePermit<'_>, &Arc<Semaphore>),
     open: Option<Box<dyn Source>>,
 ) -> Result<Moved, Failure> {
     let part = part_path(engine.order.job, &item.target, version).map_err(at_target)?;
@@ -75,10 +80,29 @@ pub(super) async fn transfer(
         Some(begin) => begin,
         None => restart(engine, item, &part, version.size, open).await?,
     };
+    // Bytes that were read ahead are given out first.
+    let source = spread(engine, item, version, source, offset + ahead.len() as u64, lanes);
     item.confirmed = offset;
     let noted_at = Instant::now();
     let mut mover = Mover { engine, item, ticket, hash, from: offset, at: offset, noted: offset, noted_at };
-    mover.run(source, sink, ahead, version.size, lane).await
+    mover.run(source, sink, ahead, version, lane).await
+}
+
+/// A big file may be read over several connections.
+fn spread(
+    engine: &Engine,
+    item: &Item,
+    version: &Fingerprint,
+    source: Box<dyn Source>,
+    at: u64,
+    lanes: &Arc<Semaphore>,
+) -> Box<dyn Source> {
+    let remote = Arc::clone(&engine.order.source);
+    let size = version.size.filter(|size| *size >= stripes::MIN_SIZE && remote.capabilities().resume_read);
+    let Some(size) = size else { return source };
+    let (path, version, tasks) = (item.path.clone(), version.clone(), engine.tasks.clone());
+    let plan = stripes::Plan { remote, path, version, size, lanes: Arc::clone(lanes), tasks };
+    Box::new(stripes::Striped::new(plan, source, at))
 }
 
 /// The part of another version is of no use any more.
@@ -196,15 +220,19 @@ impl Mover<'_> {
         source: Box<dyn Source>,
         mut sink: Box<dyn Sink>,
         ahead: Bytes,
-        expected: Option<u64>,
+        version: &Fingerprint,
         lane: SemaphorePermit<'_>,
     ) -> Result<Moved, Failure> {
+        let expected = version.size;
         if !ahead.is_empty() {
             self.take(&mut sink, ahead).await?;
         }
         let read = self.pump(source, &mut sink, expected).await?;
         // The next file may be read while this one is made durable.
         drop(lane);
+        let mode = publish::mode(self.engine, self.item).unwrap_or(publish::FILE_MODE);
+        let whole = matches!(&read, Read::All(Ok(_)));
+        let stamped = (whole && sink.stamp(version.mtime, Some(mode))).then_some(version.mtime);
         // Also after a failure: what arrived is made safe, so that the next try goes on from here.
         let at = self.at;
         let length = sink.finish().await.map_err(|fault| self.blame(Side::Target, fault))?;
@@ -243,7 +271,7 @@ impl Mover<'_> {
         let digest = Digest::try_from(hash.as_ref())
             .map_err(|error| self.blame(Side::Target, Fault::new(Phase::Verify, FaultKind::Io, error.to_string())))?;
         self.item.confirmed = length;
-        Ok(Moved { digest, size: at, from: self.from, after: seen })
+        Ok(Moved { digest, size: at, from: self.from, after: seen, stamped })
     }
 
     async fn pump(

@@ -87,8 +87,9 @@ impl fmt::Display for Protocol {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EndpointOptions {
-    /// Most connections at once; lowered by itself when the server says "too many".
-    pub connections: u16,
+    /// Most connections at once; none = as many as pay. Lowered by itself when the server says "too many".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u16>,
     /// The character set of names (an Encoding Standard label such as `gbk`); none = keep the bytes.
     pub charset: Option<String>,
     /// SHA-256 of the one certificate to accept, hexadecimal, instead of the public roots. SFTP: of the one host key,
@@ -113,7 +114,7 @@ pub struct EndpointOptions {
 impl Default for EndpointOptions {
     fn default() -> Self {
         Self {
-            connections: 8,
+            connections: None,
             charset: None,
             pin: None,
             ca_file: None,

@@ -64,8 +64,8 @@ pub trait Remote: Send + Sync + 'static {
     async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault>;
 
     /// Moves `from` to `to`, where nothing may lie: a name that is taken is [`FaultKind::Exists`], and both stay
-    /// as they are.
-    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault>;
+    /// as they are. Says what lies at `to` now, where that comes at no cost.
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<Option<Entry>, Fault>;
 
     /// Lets what lies at `one` and at `other` change places in one step: nobody ever sees either name without a
     /// file, and nothing is lost whatever came there a moment ago. [`FaultKind::Missing`] when one of them is
@@ -131,7 +131,7 @@ async fn trash_by_rename<R: Remote + ?Sized>(
         };
         match remote.rename(path, &free).await {
             Err(taken) if taken.kind == FaultKind::Exists => {}
-            moved => return moved.map(|()| free),
+            moved => return moved.map(|_| free),
         }
     }
     Err(Fault::new(Phase::Publish, FaultKind::Exists, "the trash holds too many files of this name: empty it"))
@@ -180,6 +180,9 @@ pub trait Source: Send {
         None
     }
 
+    /// Enough was read: ends the transfer in good order where that is cheaper than dropping it.
+    async fn stop(self: Box<Self>) {}
+
     /// After the end: the other side's closing word, and what it says of the file now, where that came at no cost.
     async fn finish(self: Box<Self>) -> Result<Option<Entry>, Fault>;
 }
@@ -192,6 +195,13 @@ pub trait Sink: Send {
 
     /// The length up to which everything is known to have arrived, without a hole.
     fn confirmed(&self) -> u64;
+
+    /// Asks that the file has this modification time and these permission bits, each when given, once it is finished.
+    /// False: they have to be set by its path, see [`Remote::set_attributes`].
+    fn stamp(&mut self, mtime: Option<Mtime>, mode: Option<u32>) -> bool {
+        let _by_path = (mtime, mode);
+        false
+    }
 
     /// All bytes are written: makes them durable where the other side can, and returns the length.
     async fn finish(self: Box<Self>) -> Result<u64, Fault>;

@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, linkat, mkdirat, renameat, 
 use rustix::io::Errno;
 
 use super::resolve::{Step, open_beneath, outside, parent_of, readable, reserved, steps};
-use super::{Replace, SetAttributes, View, turn};
+use super::{Replace, SetAttributes, Stat, View, turn};
 use crate::model::{EntryKind, Name, RelPath};
 
 impl View {
@@ -74,15 +74,26 @@ impl View {
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] under [`Replace::No`], and those of `renameat2(2)`.
     pub fn rename(&self, from: &RelPath, to: &RelPath, replace: Replace) -> io::Result<()> {
+        self.rename_and_look(from, to, replace).map(drop)
+    }
+
+    /// As [`View::rename`], and says what lies at `to` now, if that can be seen.
+    ///
+    /// # Errors
+    /// As [`View::rename`].
+    pub fn rename_and_look(&self, from: &RelPath, to: &RelPath, replace: Replace) -> io::Result<Option<Stat>> {
         self.check_write(from)?;
         self.check_write(to)?;
         let (from_dir, from_name) = parent_of(&*self.home, from)?;
+        if let Some(to_name) = to.name().filter(|_| from.parent() == to.parent()) {
+            let _turn = turn::at(&from_dir)?;
+            move_to((&from_dir, &from_name), (&from_dir, &to_name), replace)?;
+            return Ok(Stat::at(&from_dir, &to_name).ok());
+        }
         let (to_dir, to_name) = parent_of(&*self.home, to)?;
         let _turn = turn::at_both(&from_dir, &to_dir)?;
-        match replace {
-            Replace::Yes => Ok(renameat(&from_dir, from_name.as_os_str(), &to_dir, to_name.as_os_str())?),
-            Replace::No => Ok(rename_to_free((&from_dir, &from_name), (&to_dir, &to_name))?),
-        }
+        move_to((&from_dir, &from_name), (&to_dir, &to_name), replace)?;
+        Ok(Stat::at(&to_dir, &to_name).ok())
     }
 
     /// Lets two names change places in one step; links are moved, not followed.
@@ -227,6 +238,17 @@ impl View {
 
 /// Moves a name to one that must be free. Some file systems (NFS, some in user space) know no such rename: there a
 /// file gets a second name first, which fails on a name that is taken just as surely.
+fn move_to(
+    (from_dir, from): (impl AsFd, &Name),
+    (to_dir, to): (impl AsFd, &Name),
+    replace: Replace,
+) -> rustix::io::Result<()> {
+    match replace {
+        Replace::Yes => renameat(from_dir, from.as_os_str(), to_dir, to.as_os_str()),
+        Replace::No => rename_to_free((from_dir, from), (to_dir, to)),
+    }
+}
+
 pub(super) fn rename_to_free(
     (from_dir, from): (impl AsFd, &Name),
     (to_dir, to): (impl AsFd, &Name),

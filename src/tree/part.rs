@@ -21,6 +21,9 @@ use crate::model::{Name, RESERVED_PREFIX, RelPath};
 /// Mirror jobs name theirs differently: a sweep must not take those.
 pub(super) const PART: &[u8] = b".causeway-upload-";
 
+/// From so many files on the file system is synced as a whole.
+const TOGETHER: usize = 3;
+
 /// A file that is being written. Nobody sees it before [`PartFile::publish`].
 #[derive(Debug)]
 pub struct PartFile {
@@ -153,6 +156,34 @@ impl PartFile {
     /// Those of `fsync(2)`: [`io::ErrorKind::StorageFull`] may come this late.
     pub fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(&self.fd)?)
+    }
+
+    /// Makes what was written to several parts survive a power cut: by one sync of their file system when they are
+    /// many. One answer each.
+    ///
+    /// # Errors
+    /// Those of `fsync(2)` and `syncfs(2)`.
+    pub fn sync_together(parts: &[Self]) -> Vec<io::Result<()>> {
+        let whole_system = parts.first().filter(|_| parts.len() >= TOGETHER).filter(|first| {
+            let home = first.stat().map(|stat| stat.dev).ok();
+            home.is_some() && parts.iter().all(|part| part.stat().map(|stat| stat.dev).ok() == home)
+        });
+        // What the file system as a whole says may be about somebody else's file: then each is asked.
+        match whole_system.map(|part| rustix::fs::syncfs(&part.fd)) {
+            Some(Ok(())) => parts.iter().map(|_| Ok(())).collect(),
+            Some(Err(_)) | None => parts.iter().map(Self::sync).collect(),
+        }
+    }
+
+    /// Gives the part itself a time and permission bits, for engines that rename their parts.
+    ///
+    /// # Errors
+    /// Those of `fchmod(2)` and `utimensat(2)`.
+    pub fn stamp(&self, mtime: Option<jiff::Timestamp>, mode: Option<u32>) -> io::Result<()> {
+        if let Some(mode) = mode {
+            rustix::fs::fchmod(&self.fd, Mode::from_raw_mode(mode & 0o7777))?;
+        }
+        SetAttributes { mtime, ..SetAttributes::default() }.apply_open(&self.fd)
     }
 
     /// Sets what the published file will have. Times must be set after the last write.

@@ -63,6 +63,7 @@ fn live(percent: Option<u64>) -> LiveRun {
         rate: Some("24 MB/s".into()),
         left: Some("about 2 min left".into()),
         failed: Some("3 failed".into()),
+        pace: Some("16: 8 were faster than half as many".into()),
         trouble: None,
         now: vec![
             "incoming/2026/11/invoices <final> & signed.pdf".into(),

@@ -40,6 +40,8 @@ pub struct LiveRun {
     pub left: Option<String>,
     /// "3 failed".
     pub failed: Option<String>,
+    /// Files at once, and why so many.
+    pub pace: Option<String>,
     /// What it waits for while it can do nothing.
     pub trouble: Option<String>,
     /// What is being copied at this moment.
@@ -102,6 +104,7 @@ fn shown(run: &Run, job: &str, seen: &Snapshot) -> LiveRun {
         left: (knows && rate > 0 && left > 0)
             .then(|| format!("about {} left", show::span(Duration::from_secs((left / rate).max(1))))),
         failed: (seen.files_failed > 0).then(|| format!("{} failed", show::count(seen.files_failed))),
+        pace: seen.connections.clone().filter(|_| !waits),
         trouble: seen.waits_for.clone(),
         now: seen.current.iter().take(4).map(|c| c.path.clone()).collect(),
     }

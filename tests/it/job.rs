@@ -651,7 +651,7 @@ async fn jobs_on_one_address_keep_their_own_trust_and_password() {
 
     // Edited without a password: two share the endpoint, so this one gets its own, with the password it had.
     let edited = with("same", |e| {
-        e.options.connections = 2;
+        e.options.connections = Some(2);
         e.password = None;
     });
     house.jobs.update(&Actor::System, same.id, &edited).await.unwrap();
@@ -659,7 +659,7 @@ async fn jobs_on_one_address_keep_their_own_trust_and_password() {
     assert!(edited.source.id != before.id && edited.source.has_password);
     assert_eq!(house.jobs.get(careful).await.unwrap().source, before);
     // And when nobody else uses it, it is changed where it is.
-    let again = with("same", |e| e.options.connections = 3);
+    let again = with("same", |e| e.options.connections = Some(3));
     house.jobs.update(&Actor::System, same.id, &again).await.unwrap();
     assert_eq!(house.jobs.get(same.id).await.unwrap().source.id, edited.source.id);
 }

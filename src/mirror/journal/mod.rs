@@ -1,11 +1,13 @@
 //! The journal's writer: many changes in one transaction, together with their audit entries, so that ten
 //! thousand small files do not wait for ten thousand commits.
 
+mod lots;
 mod store;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use self::lots::Lot;
 use super::engine::Broken;
 use super::plan::Kind;
 use super::words::Action;
@@ -14,9 +16,9 @@ use crate::db::{Db, DbError};
 use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
 
 pub(super) use store::{
-    Candidate, Intent, Item, NewItem, bury, called_missing, candidates, count_paths, file_known, forget_all, intended,
-    leftover_parts, missing_examples, parts_of, plan_items, publishing, remember, still_open, sweep_tombstones, totals,
-    unbury, unlink_parts, vanished_names,
+    Candidate, Intent, Item, NewItem, biggest_open, bury, called_missing, candidates, count_paths, file_known,
+    forget_all, intended, leftover_parts, missing_examples, parts_of, plan_items, publishing, remember, still_open,
+    sweep_tombstones, totals, unbury, unlink_parts, vanished_names,
 };
 
 /// Changes that may wait; more make those wait who bring them.
@@ -145,6 +147,19 @@ struct Writer {
     clock: std::sync::Arc<dyn crate::model::Clock>,
 }
 
+impl Writer {
+    async fn store(
+        &self,
+        tx: &mut sqlx::SqliteConnection,
+        at: Timestamp,
+        mut lot: Lot,
+        events: &mut Vec<Event>,
+    ) -> Result<(), DbError> {
+        events.append(&mut lot.events);
+        lots::store::apply(tx, self.job, self.run, at, &lot).await
+    }
+}
+
 async fn write(writer: Writer, mut queue: mpsc::Receiver<Message>) -> Result<(), DbError> {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, BATCH).await > 0 {
@@ -152,12 +167,19 @@ async fn write(writer: Writer, mut queue: mpsc::Receiver<Message>) -> Result<(),
         let mut events = Vec::new();
         let mut answers = Vec::new();
         let mut tx = writer.db.write().await?;
+        let mut lot = Lot::default();
         for message in batch.drain(..) {
-            if let Some(change) = message.change {
-                store::apply(&mut tx, writer.job, writer.run, at, change, &mut events).await?;
+            if let Some(change) = message.change
+                && let Err(next) = lot.take(change)
+            {
+                writer.store(&mut tx, at, std::mem::take(&mut lot), &mut events).await?;
+                if let Err(single) = lot.take(*next) {
+                    store::apply(&mut tx, writer.job, writer.run, at, *single, &mut events).await?;
+                }
             }
             answers.extend(message.answer);
         }
+        writer.store(&mut tx, at, lot, &mut events).await?;
         if !events.is_empty() {
             crate::audit::append_many(&mut tx, at, &writer.actor, &events).await?;
         }

@@ -1,10 +1,12 @@
 //! The journal in the tables `items`, `attempts`, `files` and `tombstones`.
 
 use jiff::Timestamp;
+use sqlx::query_builder::Separated;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use tokio::time::Instant;
 
+use super::lots::{self, Lot};
 use super::{Attempt, Change, FileRow};
 use crate::audit::Event;
 use crate::db::{Db, DbError};
@@ -56,17 +58,18 @@ pub(crate) async fn plan_items(
     at: Timestamp,
     items: &[NewItem<'_>],
 ) -> Result<(), DbError> {
-    for item in items {
-        let version = &item.seen.version;
-        let (mtime, precision, told) = codes::columns(version.mtime);
+    for rows in lots::store::chunks(items) {
         // Bytes that an earlier run of the job left in a part are worth as much as our own.
-        sqlx::query(
+        let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO items (job, run, path, target, kind, action, state, size, mtime, mtime_precision, mtime_told, \
              unique_fact, mode, fault_kind, fault, at, part, confirmed) \
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, old.part, coalesce(old.confirmed, 0) \
-             FROM (SELECT 1) LEFT JOIN (SELECT part, confirmed FROM items WHERE job = ?1 AND path = ?3 AND part IS NOT NULL \
-             AND state IN ('transferring', 'verified', 'failed') AND run <> ?2 ORDER BY id DESC LIMIT 1) AS old \
-             WHERE true ON CONFLICT (run, path) DO UPDATE SET \
+             SELECT new.*, old.part, coalesce(old.confirmed, 0) FROM (",
+        );
+        query.push_values(rows, |mut row, item| bind(&mut row, job, run, at, item));
+        query.push(
+            ") AS new LEFT JOIN items AS old ON old.id = (SELECT max(id) FROM items WHERE job = new.column1 \
+             AND path = new.column3 AND part IS NOT NULL AND state IN ('transferring', 'verified', 'failed') \
+             AND run <> new.column2) WHERE true ON CONFLICT (run, path) DO UPDATE SET \
              state = CASE WHEN excluded.state = 'planned' AND items.state IN ('transferring', 'verified') \
                      AND items.size IS excluded.size AND items.mtime IS excluded.mtime \
                      THEN items.state ELSE excluded.state END, \
@@ -75,27 +78,31 @@ pub(crate) async fn plan_items(
              unique_fact = excluded.unique_fact, mode = excluded.mode, \
              fault_kind = coalesce(excluded.fault_kind, items.fault_kind), fault = coalesce(excluded.fault, items.fault), \
              at = excluded.at",
-        )
-        .bind(job.0)
-        .bind(run.0)
-        .bind(item.seen.path.as_bytes())
-        .bind(item.seen.target.as_bytes())
-        .bind(codes::kind_number(item.seen.kind))
-        .bind(item.action.as_str())
-        .bind(item.state.as_str())
-        .bind(version.size.map(stored))
-        .bind(mtime)
-        .bind(precision)
-        .bind(told)
-        .bind(version.unique.as_deref())
-        .bind(item.seen.mode.map(i64::from))
-        .bind(item.fault.map(|f| f.kind.as_str()))
-        .bind(item.fault.and_then(|f| serde_json::to_string(f).ok()))
-        .bind(at.as_microsecond())
-        .execute(&mut *tx)
-        .await?;
+        );
+        query.build().execute(&mut *tx).await?;
     }
     Ok(())
+}
+
+fn bind(row: &mut Separated<'_, Sqlite, &'static str>, job: JobId, run: RunId, at: Timestamp, item: &NewItem<'_>) {
+    let version = &item.seen.version;
+    let (mtime, precision, told) = codes::columns(version.mtime);
+    row.push_bind(job.0)
+        .push_bind(run.0)
+        .push_bind(item.seen.path.as_bytes().to_vec())
+        .push_bind(item.seen.target.as_bytes().to_vec())
+        .push_bind(codes::kind_number(item.seen.kind))
+        .push_bind(item.action.as_str())
+        .push_bind(item.state.as_str())
+        .push_bind(version.size.map(stored))
+        .push_bind(mtime)
+        .push_bind(precision)
+        .push_bind(told)
+        .push_bind(version.unique.clone())
+        .push_bind(item.seen.mode.map(i64::from))
+        .push_bind(item.fault.map(|f| f.kind.as_str()))
+        .push_bind(item.fault.and_then(|f| serde_json::to_string(f).ok()))
+        .push_bind(at.as_microsecond());
 }
 
 macro_rules! select {
@@ -116,6 +123,20 @@ pub(crate) async fn still_open(db: &Db, run: RunId, after: ItemId, limit: i64) -
     ))
     .bind(run.0)
     .bind(after.0)
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.iter().map(item).collect()
+}
+
+/// The biggest files to move, of at least `least` bytes, the biggest first.
+pub(crate) async fn biggest_open(db: &Db, run: RunId, least: u64, limit: i64) -> Result<Vec<Item>, DbError> {
+    let rows = sqlx::query(select!(
+        "WHERE run = ? AND size >= ? AND kind = 0 AND state IN ('planned', 'transferring', 'verified') \
+         AND action IN ('copy', 'replace', 'adopt') ORDER BY size DESC, id LIMIT ?"
+    ))
+    .bind(run.0)
+    .bind(stored(least))
     .bind(limit)
     .fetch_all(db.read())
     .await?;
@@ -161,28 +182,16 @@ pub(super) async fn apply(
 ) -> Result<(), DbError> {
     let now = at.as_microsecond();
     match change {
-        Change::Started { item, part, offset } => {
-            sqlx::query(
-                "UPDATE items SET state = 'transferring', part = ?, confirmed = ?, sha256 = NULL, at = ? WHERE id = ?",
-            )
-            .bind(part.as_bytes())
-            .bind(stored(offset))
-            .bind(now)
-            .bind(item.0)
-            .execute(tx)
-            .await?;
-        }
-        Change::Confirmed { item, offset } => {
-            confirm(tx, item, offset, now).await?;
-        }
-        Change::Verified { item, digest, size } => {
-            sqlx::query("UPDATE items SET state = 'verified', confirmed = ?, sha256 = ?, at = ? WHERE id = ?")
-                .bind(stored(size))
-                .bind(digest.as_bytes().as_slice())
-                .bind(now)
-                .bind(item.0)
-                .execute(tx)
-                .await?;
+        step @ (Change::Started { .. }
+        | Change::Confirmed { .. }
+        | Change::Verified { .. }
+        | Change::Published { .. }) => {
+            let mut lot = Lot::default();
+            // A lot that is empty takes every step.
+            if lot.take(step).is_ok() {
+                events.append(&mut lot.events);
+                lots::store::apply(tx, job, run, at, &lot).await?;
+            }
         }
         Change::Replacing { item } => set_state(tx, item, ItemState::Publishing, now).await?,
         Change::PutAway { item, event } => {
@@ -223,14 +232,6 @@ pub(super) async fn apply(
             end_noted(tx, run, &path, ItemState::Published, now).await?;
             events.push(event);
         }
-        Change::Published { item, action, attempt, file, events: mut audited } => {
-            if let Some(attempt) = attempt {
-                add_attempt(tx, item, &attempt, None, None).await?;
-            }
-            end_item(tx, item, action, &file, now).await?;
-            remember(tx, job, run, at, &file).await?;
-            events.append(&mut audited);
-        }
         Change::Trashed { job, run, path, target, is_dir, event } => {
             let kind = if is_dir { Kind::Dir } else { Kind::File };
             note_trash(tx, (job, run), (&path, &target, kind), ItemState::Published, now).await?;
@@ -238,16 +239,6 @@ pub(super) async fn apply(
             events.push(event);
         }
     }
-    Ok(())
-}
-
-async fn confirm(tx: &mut SqliteConnection, item: ItemId, offset: u64, now: i64) -> Result<(), DbError> {
-    sqlx::query("UPDATE items SET confirmed = ?, at = ? WHERE id = ?")
-        .bind(stored(offset))
-        .bind(now)
-        .bind(item.0)
-        .execute(tx)
-        .await?;
     Ok(())
 }
 
@@ -276,29 +267,6 @@ async fn set_state(tx: &mut SqliteConnection, item: ItemId, state: ItemState, no
         .bind(item.0)
         .execute(tx)
         .await?;
-    Ok(())
-}
-
-async fn end_item(
-    tx: &mut SqliteConnection,
-    item: ItemId,
-    action: Action,
-    file: &FileRow,
-    now: i64,
-) -> Result<(), DbError> {
-    let size = file.version.size.map(stored);
-    sqlx::query(
-        "UPDATE items SET state = 'published', action = ?, part = NULL, confirmed = coalesce(?, confirmed), sha256 = ?, \
-         size = coalesce(?, size), attempts = attempts + 1, at = ? WHERE id = ?",
-    )
-    .bind(action.as_str())
-    .bind(size)
-    .bind(file.digest.map(|d| d.as_bytes().to_vec()))
-    .bind(size)
-    .bind(now)
-    .bind(item.0)
-    .execute(tx)
-    .await?;
     Ok(())
 }
 

@@ -16,6 +16,9 @@ const ASK_AFTER: Duration = Duration::from_secs(15);
 /// After a limit was met, one connection more is tried again so much later.
 const RAISE_AFTER: Duration = Duration::from_secs(300);
 
+/// More connections take somebody who chose the number.
+const MOST_UNASKED: u16 = 32;
+
 /// Hands out sessions.
 #[derive(Debug)]
 pub struct Pool {
@@ -42,6 +45,11 @@ impl State {
         self.limit = self.limit.min(self.open.saturating_sub(1)).max(1);
         self.lowered = Some(Instant::now());
     }
+}
+
+/// How many connections the endpoint may have at all.
+fn most(shared: &Shared) -> usize {
+    usize::from(shared.endpoint.options.connections.unwrap_or(MOST_UNASKED).max(1))
 }
 
 /// What a session is for.
@@ -101,7 +109,7 @@ impl Pool {
     /// No connection yet.
     #[must_use]
     pub fn new(shared: Shared) -> Arc<Self> {
-        let limit = usize::from(shared.endpoint.options.connections.max(1));
+        let limit = most(&shared);
         let state = State { idle: Vec::new(), open: 0, limit, lowered: None, commands_waiting: 0, refused: None };
         Arc::new(Self { shared, state: Mutex::new(state), freed: Notify::new() })
     }
@@ -183,7 +191,7 @@ impl Pool {
         if let Some(session) = state.idle.pop() {
             return Ok(Next::Reuse(Box::new(session), Slot(Arc::clone(self))));
         }
-        let most = usize::from(self.shared.endpoint.options.connections.max(1));
+        let most = most(&self.shared);
         if state.limit < most && state.lowered.is_some_and(|at| at.elapsed() > RAISE_AFTER) {
             state.limit += 1;
             state.lowered = Some(Instant::now());

@@ -284,7 +284,7 @@ impl Remote for FtpRemote {
 
     /// RNTO (RFC 959 section 4.1.3) replaces what lies there on most servers and cannot be told not to: the look
     /// before it is all that can be done, and a file that appears in between is lost.
-    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<Option<Entry>, Fault> {
         if self.stat(to).await?.is_some() {
             return Err(Fault::new(Phase::Publish, FaultKind::Exists, format!("{} is there already", to.display())));
         }
@@ -302,7 +302,7 @@ impl Remote for FtpRemote {
         match done.await {
             Ok(()) => {
                 lease.give_back();
-                Ok(())
+                Ok(None)
             }
             Err(fault) => {
                 lease.settle(&fault);

@@ -67,6 +67,10 @@ impl Source for LimitedSource {
         self.inner.opened()
     }
 
+    async fn stop(self: Box<Self>) {
+        self.inner.stop().await;
+    }
+
     async fn finish(self: Box<Self>) -> Result<Option<Entry>, Fault> {
         self.inner.finish().await
     }
@@ -107,7 +111,7 @@ impl Remote for Limited {
         self.inner.set_attributes(path, mtime, mode).await
     }
 
-    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<Option<Entry>, Fault> {
         self.inner.rename(from, to).await
     }
 

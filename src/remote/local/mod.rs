@@ -1,5 +1,6 @@
 //! A folder of this machine, through `tree::View`: raw byte names, nothing leaves the folder.
 
+mod durable;
 mod fault;
 mod list;
 mod read;
@@ -15,7 +16,7 @@ use async_trait::async_trait;
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::{Capabilities, Lister, Remote, Sink, Source};
-use crate::model::{Digest, Endpoint, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Scope};
+use crate::model::{Digest, Endpoint, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Scope};
 use crate::task;
 use crate::tree::{FileReader, PartFile, Replace, SetAttributes, Tree, View, file};
 
@@ -28,6 +29,7 @@ const PROBE: &[u8] = b".causeway-part-probe";
 #[derive(Debug, Clone)]
 pub struct Local {
     view: View,
+    syncs: Arc<durable::Syncs>,
 }
 
 /// Opens the folder of a local endpoint, making it first when `create` says so.
@@ -66,7 +68,7 @@ impl Local {
     /// What `view` shows, as a remote.
     #[must_use]
     pub fn new(view: &View) -> Self {
-        Self { view: view.with_own_files() }
+        Self { view: view.with_own_files(), syncs: Arc::default() }
     }
 
     /// Runs file work for one path off the async threads and translates what goes wrong.
@@ -138,8 +140,13 @@ impl Remote for Local {
     }
 
     async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault> {
-        let part = self.on(Phase::Open, path, move |view, path| write::open(view, path, offset)).await?;
-        Ok(Box::new(write::LocalSink::new(path, part, offset)))
+        let place = if offset == 0 {
+            write::Place::Unopened(self.view.clone())
+        } else {
+            let opened = self.on(Phase::Open, path, move |view, path| write::open(view, path, offset));
+            write::Place::Open(opened.await?)
+        };
+        Ok(Box::new(write::LocalSink::new(path, place, offset, Arc::clone(&self.syncs))))
     }
 
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
@@ -151,9 +158,10 @@ impl Remote for Local {
         self.on(Phase::Publish, path, move |view, path| view.set_attributes(path, change)).await
     }
 
-    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<Option<Entry>, Fault> {
         let from = from.clone();
-        self.on(Phase::Publish, to, move |view, to| view.rename(&from, to, Replace::No)).await
+        let stat = self.on(Phase::Publish, to, move |view, to| view.rename_and_look(&from, to, Replace::No)).await?;
+        Ok(to.name().zip(stat).map(|(name, stat)| stat.entry(name)))
     }
 
     async fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<(), Fault> {

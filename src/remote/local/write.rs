@@ -1,13 +1,16 @@
 //! Writing a file of this machine where it lies (a part; its rename is the mirror's).
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::model::{Fault, FaultKind, Phase, RelPath};
+use super::durable::Syncs;
+use crate::model::{Fault, Mtime, Phase, RelPath};
 use crate::remote::Sink;
 use crate::tree::{PartFile, SetAttributes, View};
 
@@ -37,10 +40,22 @@ pub(super) fn open(view: &View, path: &RelPath, offset: u64) -> io::Result<PartF
     Ok(part)
 }
 
+/// Where the bytes go.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Made when the first bytes are written: a small file costs one hop to the blocking threads.
+    Unopened(View),
+    Open(PartFile),
+    /// Writing failed.
+    Lost,
+}
+
 /// A file being written.
 pub(super) struct LocalSink {
     path: RelPath,
-    part: Option<PartFile>,
+    place: Place,
+    syncs: Arc<Syncs>,
+    stamp: Option<(Option<Timestamp>, Option<u32>)>,
     gathered: BytesMut,
     written: u64,
     synced: u64,
@@ -48,30 +63,38 @@ pub(super) struct LocalSink {
 }
 
 impl LocalSink {
-    pub(super) fn new(path: &RelPath, part: PartFile, offset: u64) -> Self {
-        let (gathered, synced_at) = (BytesMut::new(), Instant::now());
-        Self { path: path.clone(), part: Some(part), gathered, written: offset, synced: offset, synced_at }
+    pub(super) fn new(path: &RelPath, place: Place, offset: u64, syncs: Arc<Syncs>) -> Self {
+        let (gathered, synced_at, stamp) = (BytesMut::new(), Instant::now(), None);
+        Self { path: path.clone(), place, syncs, stamp, gathered, written: offset, synced: offset, synced_at }
     }
 
-    async fn flush(&mut self, sync: bool) -> Result<(), Fault> {
-        let lost = || Fault::new(Phase::Transfer, FaultKind::Io, "writing failed before: open the file again");
-        let part = self.part.take().ok_or_else(lost)?;
+    async fn flush(&mut self, finish: bool) -> Result<(), Fault> {
         let (data, at) = (self.gathered.split().freeze(), self.written);
         let end = at + u64::try_from(data.len()).unwrap_or(u64::MAX);
-        let sync = sync || end - self.synced >= SYNC_EVERY || self.is_due();
+        let stamp = self.stamp.filter(|_| finish);
+        let (place, path) = (std::mem::replace(&mut self.place, Place::Lost), self.path.clone());
         let translate = |error: &io::Error| super::fault::at(Phase::Transfer, &self.path, error);
         let part = super::run(Phase::Transfer, translate, move || {
+            let part = match place {
+                Place::Unopened(view) => open(&view, &path, 0)?,
+                Place::Open(part) => part,
+                Place::Lost => return Err(io::Error::other("writing failed before: open the file again")),
+            };
             part.write_at(&data, at)?;
-            if sync {
-                part.sync()?;
+            if let Some((mtime, mode)) = stamp {
+                part.stamp(mtime, mode)?;
             }
             Ok(part)
         })
         .await?;
-        self.part = Some(part);
         self.written = end;
-        if sync {
+        if finish || end - self.synced >= SYNC_EVERY || self.is_due() {
+            let (part, synced) = self.syncs.sync(part).await;
+            synced.map_err(|error| super::fault::at(Phase::Transfer, &self.path, &error))?;
+            self.place = part.map_or(Place::Lost, Place::Open);
             (self.synced, self.synced_at) = (end, Instant::now());
+        } else {
+            self.place = Place::Open(part);
         }
         Ok(())
     }
@@ -90,6 +113,11 @@ impl Sink for LocalSink {
 
     fn confirmed(&self) -> u64 {
         self.synced
+    }
+
+    fn stamp(&mut self, mtime: Option<Mtime>, mode: Option<u32>) -> bool {
+        self.stamp = Some((mtime.map(|mtime| mtime.at), mode));
+        true
     }
 
     async fn finish(mut self: Box<Self>) -> Result<u64, Fault> {

@@ -341,7 +341,7 @@ impl Remote for Memory {
         state.answer()
     }
 
-    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<Option<Entry>, Fault> {
         let mut state = self.step("rename", to)?;
         state.need_parent(to)?;
         if state.nodes.contains_key(to) {
@@ -356,7 +356,7 @@ impl Remote for Memory {
             }
         }
         state.nodes.insert(to.clone(), node);
-        state.answer()
+        state.answer().map(|()| None)
     }
 
     async fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<(), Fault> {

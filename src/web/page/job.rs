@@ -96,8 +96,8 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
             "stay here".to_owned()
         },
     ));
-    let connections = policy.connections.unwrap_or(job.source.endpoint.options.connections);
-    facts.push(("Connections", connections.to_string()));
+    let connections = policy.connections.or(job.source.endpoint.options.connections);
+    facts.push(("Connections", connections.map_or_else(|| "as many as pay".to_owned(), |most| most.to_string())));
     facts.push((
         "Bandwidth",
         policy.bandwidth.map_or_else(|| "no limit".to_owned(), |rate| format!("at most {}", shown::rate(rate))),

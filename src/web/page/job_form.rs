@@ -66,7 +66,7 @@ impl Default for JobForm {
             exclude: String::new(),
             deletions: "keep".to_owned(),
             deletion_cap: Deletions::default().max_files.to_string(),
-            connections: "8".to_owned(),
+            connections: String::new(),
             bandwidth: String::new(),
             dry_run: false,
         }
@@ -252,7 +252,7 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
     endpoint.options.deadlines =
         form.deadlines.parse().map_err(|e: DeadlinesError| ("deadlines", format!("deadlines: {e}")))?;
     if let Some(connections) = number(&form.connections, "connections", "connections")? {
-        endpoint.options.connections = connections;
+        endpoint.options.connections = Some(connections);
     }
     Ok(endpoint)
 }
@@ -380,7 +380,7 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         exclude: policy.exclude.join("\n"),
         deletions: if policy.delete.enabled { "trash" } else { "keep" }.to_owned(),
         deletion_cap: policy.delete.max_files.to_string(),
-        connections: policy.connections.unwrap_or(options.connections).to_string(),
+        connections: policy.connections.or(options.connections).map(|most| most.to_string()).unwrap_or_default(),
         bandwidth: policy.bandwidth.map(|rate| (rate / 1000).to_string()).unwrap_or_default(),
         dry_run: policy.dry_run,
     }

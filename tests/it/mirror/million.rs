@@ -215,12 +215,12 @@ impl Remote for Shared {
         Ok(())
     }
 
-    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<Option<Entry>, Fault> {
         let length = self.0.parts.lock().unwrap().remove(from).ok_or_else(|| missing(from))?;
         let number = number(to).ok_or_else(|| missing(to))?;
         assert_eq!(length, size(number));
         self.0.has.as_ref().expect("only the target is written").lock().unwrap().0[number] = true;
-        Ok(())
+        Ok(None)
     }
 
     async fn remove_file(&self, path: &RelPath) -> Result<(), Fault> {

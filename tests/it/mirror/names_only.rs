@@ -16,7 +16,7 @@ async fn names_only(dirs: usize) -> Scripted {
 async fn mirrored(connections: u16, dirs: usize) {
     let server = names_only(dirs).await;
     let mut endpoint = server.endpoint();
-    endpoint.options.connections = connections;
+    endpoint.options.connections = Some(connections);
     let lab = Lab::new().await;
     let policy = Policy { exclude: vec!["*.tmp".into()], settle_seconds: 0, ..Policy::default() };
     let work = lab.mirror(&endpoint, 1, policy);

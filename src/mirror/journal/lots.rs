@@ -1,0 +1,90 @@
+//! Many small changes of different items as few statements: each statement is a journey to the database's thread and
+//! back, which costs more than the row that it brings.
+//!
+//! Changes of one item keep their order, those of different items do not mind each other. So a batch is cut into
+//! *lots*: within one, every item goes through its steps at most once and in the order of their ranks, and the lot can
+//! be stored step by step instead of item by item.
+
+pub(super) mod store;
+
+use std::collections::HashMap;
+
+use super::{Attempt, Change, FileRow};
+use crate::audit::Event;
+use crate::mirror::words::Action;
+use crate::model::{Digest, ItemId, RelPath};
+
+/// Changes that are stored together, by step.
+#[derive(Debug, Default)]
+pub(super) struct Lot {
+    pub started: Vec<(ItemId, RelPath, u64)>,
+    pub confirmed: Vec<(ItemId, u64)>,
+    pub verified: Vec<(ItemId, Digest, u64)>,
+    pub published: Vec<Published>,
+    pub events: Vec<Event>,
+    reached: HashMap<ItemId, u8>,
+}
+
+/// An item under its name.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub item: ItemId,
+    pub action: Action,
+    pub attempt: Option<Attempt>,
+    pub file: Box<FileRow>,
+}
+
+impl Lot {
+    /// Takes a change, or gives it back when it has to come after everything that is in here.
+    pub(super) fn take(&mut self, change: Change) -> Result<(), Box<Change>> {
+        let (item, rank) = match &change {
+            Change::Started { item, .. } => (*item, 1),
+            Change::Confirmed { item, .. } => (*item, 2),
+            Change::Verified { item, .. } => (*item, 3),
+            Change::Published { item, .. } => (*item, 4),
+            _ => return Err(Box::new(change)),
+        };
+        if self.reached.get(&item).is_some_and(|reached| *reached >= rank) {
+            return Err(Box::new(change));
+        }
+        self.reached.insert(item, rank);
+        match change {
+            Change::Started { item, part, offset } => self.started.push((item, part, offset)),
+            Change::Confirmed { item, offset } => self.confirmed.push((item, offset)),
+            Change::Verified { item, digest, size } => self.verified.push((item, digest, size)),
+            Change::Published { item, action, attempt, file, mut events } => {
+                self.published.push(Published { item, action, attempt, file });
+                self.events.append(&mut events);
+            }
+            other => return Err(Box::new(other)),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn confirmed(item: i64, offset: u64) -> Change {
+        Change::Confirmed { item: ItemId(item), offset }
+    }
+
+    fn started(item: i64) -> Change {
+        Change::Started { item: ItemId(item), part: RelPath::root(), offset: 0 }
+    }
+
+    #[test]
+    fn an_item_never_goes_back_within_a_lot() {
+        let mut lot = Lot::default();
+        for change in [started(1), started(2), confirmed(1, 5), confirmed(2, 6)] {
+            lot.take(change).unwrap();
+        }
+        // Neither the same step twice nor an earlier one: what was said later must win.
+        assert!(lot.take(confirmed(1, 7)).is_err());
+        assert!(lot.take(started(2)).is_err());
+        assert!(lot.take(Change::Replacing { item: ItemId(3) }).is_err());
+        lot.take(started(3)).unwrap();
+        assert_eq!((lot.started.len(), lot.confirmed.len()), (3, 2));
+    }
+}
