@@ -13,14 +13,14 @@ use russh::{Channel as SshChannel, ChannelMsg, Disconnect};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::algorithms;
 use super::channel::{Channel, unwelcome};
 use super::fault;
-use super::host_key::{Judge, Witness};
+use super::host_key::{Judge, Trust, Witness};
 use super::login::Login;
 use super::shared::Shared;
 use super::window::SAFE_REQUEST;
-use crate::model::{Fault, FaultKind, Phase};
+use super::{HostKey, algorithms};
+use crate::model::{Endpoint, Fault, FaultKind, Phase};
 use crate::net::sftp::{Answer, Extension, MAX_DATA, Request};
 use crate::net::{Dialled, SshStream, dial};
 use crate::reliability::{End, What};
@@ -37,8 +37,8 @@ pub(super) struct Features {
     pub(super) check_file: bool,
     /// `limits@openssh.com`.
     limits: bool,
-    /// RENAME is known never to replace.
-    pub(super) gentle_rename: bool,
+    /// OpenSSH or Causeway: RENAME never replaces, and requests are done in the order in which they come.
+    pub(super) well_known: bool,
     /// Another Causeway: it keeps some names to itself.
     pub(super) causeway: bool,
 }
@@ -89,10 +89,10 @@ impl Connection {
         let Dialled { stream, phases, .. } = dial(&endpoint.host, endpoint.port, deadlines.connect).await?;
         let mut steps = Steps { phases, last: Instant::now() };
         let mut stream = SshStream::new(stream, cut.clone());
-        let software = greeting(shared, &mut stream).await?;
+        let software = greeting(endpoint, &mut stream).await?;
         steps.done(Phase::Banner);
         let witness = Witness::default();
-        let mut ssh = handshake(shared, stream, &witness).await?;
+        let mut ssh = handshake(endpoint, shared.trust, stream, &witness).await?;
         steps.done(Phase::Tls);
         let login = Login::new(&mut ssh, endpoint).run();
         within(deadlines.command, Phase::Login, "the login", login).await.map_err(|fault| known(&witness, fault))?;
@@ -183,8 +183,7 @@ impl Features {
             fsync: has("fsync@openssh.com"),
             check_file: has("check-file"),
             limits: has("limits@openssh.com"),
-            // Both link, then unlink.
-            gentle_rename: is("OpenSSH") || is("Causeway"),
+            well_known: is("OpenSSH") || is("Causeway"),
             causeway: is("Causeway"),
         }
     }
@@ -198,9 +197,23 @@ fn bounded(limit: u64) -> usize {
     }
 }
 
+/// The key that a server shows, without logging in.
+pub(super) async fn host_key(endpoint: &Endpoint) -> Result<HostKey, Fault> {
+    let cut = CancellationToken::new();
+    let _guard = cut.clone().drop_guard();
+    let dialled = dial(&endpoint.host, endpoint.port, endpoint.options.deadlines.connect).await?;
+    let mut stream = SshStream::new(dialled.stream, cut);
+    greeting(endpoint, &mut stream).await?;
+    let witness = Witness::default();
+    // It ends with a refusal, whatever the key is.
+    let refused = handshake(endpoint, Trust::Nobody, stream, &witness).await.err();
+    let none = || Fault::new(Phase::Tls, FaultKind::Protocol, "the server showed no host key");
+    witness.key().ok_or_else(|| refused.unwrap_or_else(none))
+}
+
 /// What the server calls itself.
-async fn greeting(shared: &Shared, stream: &mut SshStream) -> Result<String, Fault> {
-    let (host, deadline) = (&shared.endpoint.host, shared.deadlines().banner);
+async fn greeting(endpoint: &Endpoint, stream: &mut SshStream) -> Result<String, Fault> {
+    let (host, deadline) = (&endpoint.host, endpoint.options.deadlines.banner);
     let heard = timeout(deadline, stream.greeting()).await.map_err(|_| {
         let why = format!("{host} says nothing within {} s: is it an SSH server?", deadline.as_secs());
         Fault::new(Phase::Banner, FaultKind::Timeout, why)
@@ -219,9 +232,14 @@ async fn greeting(shared: &Shared, stream: &mut SshStream) -> Result<String, Fau
     Err(Fault::new(Phase::Banner, kind, format!("{host} does not greet as an SSH server: it says “{said}”")))
 }
 
-async fn handshake(shared: &Shared, stream: SshStream, witness: &Witness) -> Result<Handle<Judge>, Fault> {
-    let (host, deadline) = (&shared.endpoint.host, shared.deadlines().connect);
-    let judge = Judge { trust: shared.trust, witness: witness.clone() };
+async fn handshake(
+    endpoint: &Endpoint,
+    trust: Trust,
+    stream: SshStream,
+    witness: &Witness,
+) -> Result<Handle<Judge>, Fault> {
+    let (host, deadline) = (&endpoint.host, endpoint.options.deadlines.connect);
+    let judge = Judge { trust, witness: witness.clone() };
     let what = format!("the SSH handshake with {host}");
     let connected = async {
         connect_stream(Arc::new(algorithms::config()), stream, judge)
@@ -230,7 +248,7 @@ async fn handshake(shared: &Shared, stream: SshStream, witness: &Witness) -> Res
     };
     within(deadline, Phase::Tls, &what, connected)
         .await
-        .map_err(|fault| witness.refusal(host, shared.trust).unwrap_or_else(|| known(witness, fault)))
+        .map_err(|fault| witness.refusal(host, trust).unwrap_or_else(|| known(witness, fault)))
 }
 
 /// `subsystem` of RFC 4254, section 6.5.

@@ -9,7 +9,7 @@ use russh::Names;
 use russh::client::{DisconnectReason, Handler, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 
-use super::fault;
+use super::{HostKey, fault};
 use crate::model::{Fault, FaultKind, Phase};
 
 /// How a host key is judged.
@@ -83,6 +83,12 @@ impl Witness {
     /// What was agreed on.
     pub(super) fn negotiated(&self) -> Option<Negotiated> {
         self.with(|seen| seen.names.clone())
+    }
+
+    /// The key that the server showed.
+    pub(super) fn key(&self) -> Option<HostKey> {
+        let (print, algorithm) = self.with(|seen| seen.key.clone())?;
+        Some(HostKey { fingerprint: shown(&print), algorithm })
     }
 
     /// The sentence about a key that is not trusted; none when no key was the reason.

@@ -26,6 +26,23 @@ use std::sync::Arc;
 use crate::model::{Endpoint, Fault};
 use crate::remote::{Context, Remote};
 
+/// A server's host key, as people compare it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostKey {
+    /// `SHA256:…`, as `ssh-keygen -l` shows it.
+    pub fingerprint: String,
+    /// Such as `ssh-ed25519`.
+    pub algorithm: String,
+}
+
+/// The host key that the server of `endpoint` shows now. Nothing else is said to it.
+///
+/// # Errors
+/// What the connection failed of.
+pub async fn host_key(endpoint: &Endpoint) -> Result<HostKey, Fault> {
+    connection::host_key(endpoint).await
+}
+
 /// Opens an SFTP endpoint: one login, so that a wrong host, host key, password or folder shows at once. A root that is
 /// missing is made where `create` says so.
 ///

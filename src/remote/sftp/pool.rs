@@ -9,6 +9,8 @@ use super::shared::Shared;
 use crate::model::{Fault, FaultKind};
 use crate::reliability::{End, What};
 
+/// More connections take somebody who chose the number: one carries many files, and costs the server a process.
+const MOST_UNASKED: u16 = 4;
 /// A connection with so many requests on their way is busy.
 const BUSY: usize = 16;
 /// After a limit was met, one connection more is tried again so much later.
@@ -34,9 +36,14 @@ struct State {
     refused: Option<Fault>,
 }
 
+/// How many connections the endpoint may have at all.
+fn most(shared: &Shared) -> usize {
+    usize::from(shared.endpoint.options.connections.unwrap_or(MOST_UNASKED).max(1))
+}
+
 impl Pool {
     pub(super) fn new(shared: Arc<Shared>) -> Arc<Self> {
-        let limit = usize::from(shared.endpoint.options.connections.max(1));
+        let limit = most(&shared);
         let state = State { open: Vec::new(), limit, lowered: None, growing: false, closed: false, refused: None };
         Arc::new(Self { shared, state: Mutex::new(state), dialling: tokio::sync::Mutex::new(()) })
     }
@@ -120,7 +127,7 @@ impl Pool {
 
     fn may_grow(&self) -> bool {
         let mut state = self.lock();
-        let most = usize::from(self.shared.endpoint.options.connections.max(1));
+        let most = most(&self.shared);
         if state.limit < most && state.lowered.is_some_and(|at| at.elapsed() > RAISE_AFTER) {
             state.limit += 1;
             state.lowered = Some(Instant::now());

@@ -222,16 +222,28 @@ impl Remote for SftpRemote {
 
     /// SSH_FXP_RENAME (section 6.5) must fail when the name is taken, and OpenSSH and Causeway do that in one step
     /// (they link, then unlink). Of other servers some replace: there the look before it is all that can be done.
-    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), Fault> {
+    async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<Option<Entry>, Fault> {
         let connection = self.pool.connection().await?;
-        if !connection.features.gentle_rename && self.stat(to).await?.is_some() {
+        let (well_known, within) = (connection.features.well_known, self.within());
+        if !well_known && self.stat(to).await?.is_some() {
             return Err(taken(to));
         }
         let what = format!("renaming {} to {}", from.display(), to.display());
         let request = Request::Rename { from: self.names.absolute(from), to: self.names.absolute(to) };
-        match self.order(Phase::Publish, &what, request).await {
+        let look = Request::Lstat { path: self.names.absolute(to) };
+        let done = async {
+            let renamed = connection.channel.send(request, within).await?;
+            // Where the order holds, the look flies along.
+            let looked = if well_known { Some(connection.channel.send(look, within).await?) } else { None };
+            renamed.wait(within).await?.done(Phase::Publish, &what)?;
+            Ok(match looked {
+                Some(looked) => looked.wait(within).await?.attributes(Phase::Publish, &what).ok(),
+                None => None,
+            })
+        };
+        match done.await.map_err(|fault| within_phase(Phase::Publish, fault)) {
             Err(fault) => Err(self.why_not(from, to, fault).await),
-            Ok(()) => Ok(()),
+            Ok(there) => Ok(to.name().zip(there).map(|(name, there)| entry(name, &there))),
         }
     }
 

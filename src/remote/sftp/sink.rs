@@ -17,7 +17,7 @@ use super::remote::within_phase;
 use super::shared::Shared;
 use super::source::stalled;
 use super::window::Window;
-use crate::model::{Fault, FaultKind, Phase};
+use crate::model::{Fault, FaultKind, Mtime, Phase};
 use crate::net::sftp::{Answer, Attributes, Extension, KIND, REGULAR, Request};
 use crate::reliability::{Direction, End, What};
 use crate::remote::Sink;
@@ -43,6 +43,8 @@ pub(super) struct SftpSink {
     connection: Arc<Connection>,
     what: String,
     handle: Option<Handle>,
+    /// What the file is to have once it is finished: its time and mode.
+    stamp: Attributes,
     window: Window,
     gathered: BytesMut,
     sent: VecDeque<Sent>,
@@ -79,6 +81,7 @@ impl SftpSink {
             connection,
             what,
             handle,
+            stamp: Attributes::default(),
             window,
             gathered: BytesMut::new(),
             sent: VecDeque::new(),
@@ -205,17 +208,27 @@ impl SftpSink {
         Ok(())
     }
 
-    /// FSYNC, FSTAT and CLOSE in one flight; the length is what the server says.
+    /// FSETSTAT, FSYNC, FSTAT and CLOSE in one flight; the length is what the server says.
     async fn conclude(&mut self) -> Result<u64, Fault> {
         let within = self.shared.deadlines().closing;
         let handle = self.handle.take().ok_or_else(over)?;
         let (id, channel) = (handle.id(), &self.connection.channel);
+        let stamped = match self.stamp == Attributes::default() {
+            true => None,
+            false => {
+                let request = Request::Fsetstat { handle: id.clone(), attributes: self.stamp };
+                Some(channel.send(request, within).await?)
+            }
+        };
         let synced = match self.connection.features.fsync {
             true => Some(channel.send(Request::Extended(Extension::Fsync { handle: id.clone() }), within).await?),
             false => None,
         };
         let looked = channel.send(Request::Fstat { handle: id }, within).await?;
         let closed = channel.send(handle.close(), within).await?;
+        if let Some(stamped) = stamped {
+            stamped.wait(within).await?.done(Phase::Finish, &self.what)?;
+        }
         if let Some(synced) = synced {
             synced.wait(within).await?.done(Phase::Finish, &self.what)?;
         }
@@ -332,6 +345,16 @@ impl Sink for SftpSink {
 
     fn confirmed(&self) -> u64 {
         if self.connection.features.fsync { self.durable } else { self.arrived }
+    }
+
+    /// Where the server is known to set both. Elsewhere it is done by the path, which learns what the server lacks.
+    fn stamp(&mut self, mtime: Option<Mtime>, mode: Option<u32>) -> bool {
+        let able = self.connection.features.well_known;
+        if able {
+            let times = mtime.map(|mtime| Attributes::seconds(mtime.at)).map(|at| (at, at));
+            self.stamp = Attributes { permissions: mode.map(|mode| mode & 0o7777), times, ..Attributes::default() };
+        }
+        able
     }
 
     async fn finish(mut self: Box<Self>) -> Result<u64, Fault> {

@@ -6,5 +6,6 @@ pub mod ftpd;
 pub mod https;
 pub mod proxy;
 pub mod scripted;
+pub mod odd_sftp;
 pub mod skip;
 pub mod sshd;
