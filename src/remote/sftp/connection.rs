@@ -3,8 +3,9 @@
 //! One channel a connection: requests of any number of files share it. More channels would only give an OpenSSH
 //! server more processes; where one connection is not enough, a second one brings a cipher and a TCP flow of its own.
 
+use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -51,6 +52,7 @@ pub(super) struct Connection {
     /// The longest READ and WRITE that the server takes.
     pub(super) max_read: usize,
     pub(super) max_write: usize,
+    files: AtomicUsize,
     ssh: Session,
     closing: Arc<AtomicBool>,
 }
@@ -60,6 +62,31 @@ struct Session(Handle<Judge>);
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Session")
+    }
+}
+
+/// A file's place on a connection; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Seat(Arc<Connection>);
+
+impl Seat {
+    pub(super) fn take(connection: Arc<Connection>) -> Self {
+        connection.files.fetch_add(1, Ordering::Relaxed);
+        Self(connection)
+    }
+}
+
+impl Deref for Seat {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.files.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -136,7 +163,12 @@ impl Connection {
             (max_read, max_write) = (bounded(*read), bounded(*write));
         }
         let closing = Arc::new(AtomicBool::new(false));
-        Ok(Self { channel, features, max_read, max_write, ssh: Session(ssh), closing })
+        Ok(Self { channel, features, max_read, max_write, files: AtomicUsize::new(0), ssh: Session(ssh), closing })
+    }
+
+    /// How many files are moved over it.
+    pub(super) fn files(&self) -> usize {
+        self.files.load(Ordering::Relaxed)
     }
 
     /// Records the connection when it ends.

@@ -4,15 +4,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::connection::Connection;
+use super::connection::{Connection, Seat};
 use super::shared::Shared;
 use crate::model::{Fault, FaultKind};
 use crate::reliability::{End, What};
 
 /// More connections take somebody who chose the number: one carries many files, and costs the server a process.
 const MOST_UNASKED: u16 = 4;
-/// A connection with so many requests on their way is busy.
+/// A connection with so many requests on their way is busy,
 const BUSY: usize = 16;
+/// and so is one with so many files.
+const CROWDED: usize = 8;
 /// After a limit was met, one connection more is tried again so much later.
 const RAISE_AFTER: Duration = Duration::from_secs(300);
 
@@ -82,13 +84,13 @@ impl Pool {
         }
     }
 
-    /// A connection for moving a file. When all are busy, one more is opened beside it, for the next file.
+    /// A place on a connection for moving a file. When all are busy, one more is opened beside it, for the next file.
     ///
     /// # Errors
     /// As [`Pool::connection`].
-    pub(super) async fn connection_for_file(self: &Arc<Self>) -> Result<Arc<Connection>, Fault> {
-        let connection = self.connection().await?;
-        if connection.channel.load() >= BUSY && self.may_grow() {
+    pub(super) async fn connection_for_file(self: &Arc<Self>) -> Result<Seat, Fault> {
+        let seat = Seat::take(self.connection().await?);
+        if (seat.channel.load() >= BUSY || seat.files() > CROWDED) && self.may_grow() {
             let pool = Arc::clone(self);
             self.shared.ctx.tasks.spawn("one more sftp connection", async move {
                 let _turn = pool.dialling.lock().await;
@@ -103,7 +105,7 @@ impl Pool {
                 }
             });
         }
-        Ok(connection)
+        Ok(seat)
     }
 
     /// Ends all of them in good order.
@@ -122,7 +124,7 @@ impl Pool {
             return Err(refused.clone());
         }
         state.open.retain(|connection| connection.channel.broken().is_none());
-        Ok(state.open.iter().min_by_key(|connection| connection.channel.load()).cloned())
+        Ok(state.open.iter().min_by_key(|connection| (connection.files(), connection.channel.load())).cloned())
     }
 
     fn may_grow(&self) -> bool {

@@ -12,7 +12,7 @@ use russh_sftp::protocol::OpenFlags;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::channel::{Asked, Channel, Expect as _, Handle};
-use super::connection::Connection;
+use super::connection::Seat;
 use super::remote::within_phase;
 use super::shared::Shared;
 use super::source::stalled;
@@ -40,7 +40,7 @@ struct Sent {
 /// A file being written.
 pub(super) struct SftpSink {
     shared: Arc<Shared>,
-    connection: Arc<Connection>,
+    connection: Seat,
     what: String,
     handle: Option<Handle>,
     /// What the file is to have once it is finished: its time and mode.
@@ -66,7 +66,7 @@ impl SftpSink {
     /// Opens `path` cut to `offset`; a new file gets `mode`.
     pub(super) async fn open(
         shared: Arc<Shared>,
-        connection: Arc<Connection>,
+        connection: Seat,
         path: Bytes,
         what: String,
         (offset, mode): (u64, u32),

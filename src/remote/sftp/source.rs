@@ -11,7 +11,7 @@ use russh_sftp::protocol::OpenFlags;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::channel::{Asked, Expect as _, Handle};
-use super::connection::Connection;
+use super::connection::{Connection, Seat};
 use super::entry::entry;
 use super::remote::within_phase;
 use super::shared::Shared;
@@ -32,7 +32,7 @@ struct Wanted {
 /// A file being read.
 pub(super) struct SftpSource {
     shared: Arc<Shared>,
-    connection: Arc<Connection>,
+    connection: Seat,
     path: Bytes,
     name: Name,
     what: String,
@@ -52,7 +52,7 @@ impl SftpSource {
     /// Looks at the name and opens it in one flight: what is no regular file is not read, and no link is followed.
     pub(super) async fn open(
         shared: Arc<Shared>,
-        connection: Arc<Connection>,
+        connection: Seat,
         path: Bytes,
         name: Name,
         offset: u64,

@@ -87,7 +87,8 @@ async fn a_big_file_goes_both_ways_and_is_recorded() {
         What::Connection { setup: Some(_), phases, end: End::Clean, .. } => Some(phases.clone()),
         _ => None,
     });
-    let phases: Vec<_> = connection.unwrap_or_else(|| panic!("{whats:?}")).into_iter().map(|(phase, _)| phase).collect();
+    let phases: Vec<_> =
+        connection.unwrap_or_else(|| panic!("{whats:?}")).into_iter().map(|(phase, _)| phase).collect();
     assert_eq!(phases, [Phase::Resolve, Phase::Connect, Phase::Banner, Phase::Tls, Phase::Login, Phase::Command]);
 }
 
@@ -123,7 +124,9 @@ async fn a_listing_tells_links_and_what_it_cannot_know() {
     assert!(whole.is_proven());
     let kinds: Vec<_> = entries.iter().map(|e| (e.name.display().into_owned(), e.kind.clone())).collect();
     let link = |to: &str| EntryKind::Symlink(Some(to.as_bytes().to_vec()));
-    for (name, kind) in [("file", EntryKind::File), ("link", link("file")), ("out", link("/etc")), ("sub", EntryKind::Dir)] {
+    for (name, kind) in
+        [("file", EntryKind::File), ("link", link("file")), ("out", link("/etc")), ("sub", EntryKind::Dir)]
+    {
         assert!(kinds.contains(&(name.to_owned(), kind)), "{name}: {kinds:?}");
     }
     assert_eq!(remote.stat(&path("link")).await.unwrap().unwrap().kind, link("file"));
