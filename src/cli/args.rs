@@ -96,9 +96,9 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 #[command(after_help = MIRROR_HELP)]
 pub struct MirrorArgs {
-    /// Where from: ftp://, ftp+tls:// (explicit TLS), ftps:// (implicit TLS), or a folder.
+    /// Where from: ftp://, ftp+tls:// (explicit TLS), ftps:// (implicit TLS), sftp://, or a folder.
     pub source: String,
-    /// Where to: a folder.
+    /// Where to: a folder, or sftp://.
     pub target: String,
     /// Only what matches this glob (as in .gitignore); may be repeated.
     #[arg(long, value_name = "GLOB")]
@@ -133,6 +133,9 @@ pub struct MirrorArgs {
     /// How the source is spoken to.
     #[command(flatten)]
     pub via: Via,
+    /// How the target is spoken to.
+    #[command(flatten)]
+    pub toward: Toward,
     /// How long the source or target may be out of reach before giving up, for example 5m.
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub patience: Option<u32>,
@@ -176,12 +179,15 @@ pub struct Via {
     /// Certificates (PEM) to trust beside the system's.
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// Accept only the certificate with this SHA-256, in hexadecimal.
+    /// Accept only the certificate with this SHA-256, in hexadecimal; of an SFTP server the host key, as SHA256:… too.
     #[arg(long, value_name = "SHA256", conflicts_with = "insecure")]
     pub pin: Option<String>,
-    /// Accept any certificate.
+    /// Accept any certificate or host key.
     #[arg(long)]
     pub insecure: bool,
+    /// Log in to the source with this SSH private key; its passphrase comes from where a password would.
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
     /// Seconds that each kind of wait may take, where the defaults do not suit the server: connect=10,
     /// banner=15, command=30, stall=60, closing=60, listing=600.
     #[arg(long, value_name = "CLASS=SECONDS,…")]
@@ -241,13 +247,54 @@ fn moment(text: &str) -> Result<jiff::Timestamp, String> {
     text.parse().map_err(|_| "write for example 2024-05-06T07:08:09Z".to_owned())
 }
 
+/// How a target is spoken to.
+#[derive(Debug, Args)]
+pub struct Toward {
+    /// Most connections at once to the target; one SFTP connection carries many files.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub target_connections: Option<u16>,
+    /// Read the target's password from this file.
+    #[arg(long, value_name = "FILE")]
+    pub target_password_file: Option<PathBuf>,
+    /// Accept only the target's host key with this SHA-256, as 'ssh-keygen -l' shows it.
+    #[arg(long, value_name = "SHA256", conflicts_with = "target_insecure")]
+    pub target_pin: Option<String>,
+    /// Accept any host key of the target.
+    #[arg(long)]
+    pub target_insecure: bool,
+    /// Log in to the target with this SSH private key; its passphrase comes from where a password would.
+    #[arg(long, value_name = "FILE")]
+    pub target_identity: Option<PathBuf>,
+    /// As --deadlines, for the target.
+    #[arg(long, value_name = "CLASS=SECONDS,…")]
+    pub target_deadlines: Option<Deadlines>,
+}
+
+impl From<&Toward> for Via {
+    fn from(toward: &Toward) -> Self {
+        Self {
+            connections: toward.target_connections,
+            charset: None,
+            password_file: toward.target_password_file.clone(),
+            ca_file: None,
+            pin: toward.target_pin.clone(),
+            insecure: toward.target_insecure,
+            identity: toward.target_identity.clone(),
+            deadlines: toward.target_deadlines,
+        }
+    }
+}
+
 const MIRROR_HELP: &str = "\
 Examples:
   causeway mirror ftp://anna@old.example/pub ./pub
+  causeway mirror ftp://anna@old.example/pub sftp://ops@new.example//srv/pub --target-identity ~/.ssh/id_ed25519
   causeway mirror ftp+tls://anna@old.example//srv/data /srv/data --exclude '*.tmp' --exclude '/cache/'
   causeway mirror ftp://old.example/beijing ./beijing --charset gbk --dry-run
 
-The password comes from --password-file, from CAUSEWAY_SOURCE_PASSWORD, from the URL, or is asked for.
+The password comes from --password-file, from CAUSEWAY_SOURCE_PASSWORD, from the URL, or is asked for; that of the
+target from --target-password-file or CAUSEWAY_TARGET_PASSWORD. SFTP logs in by the key file, else by the keys of the
+SSH agent (SSH_AUTH_SOCK), else by the password. A host key that is not pinned is shown and asked about once.
 In a URL everybody on this machine can see it in the list of processes.
 Run it again to go on after an interruption, or to copy only what changed.";
 
@@ -306,14 +353,14 @@ pub struct JobNamed {
 Examples:
   causeway job add nightly ftp://anna@old.example/pub legacy --cron '0 2 * * *' --zone Europe/Berlin
   causeway job add once ftp://old.example/ legacy --now
-The target is a folder of the served tree, or an absolute path. Without --cron, --at or --now the job
+The target is a folder of the served tree, an absolute path, or an sftp:// address. Without --cron, --at or --now the job
 waits for 'causeway job run'.")]
 pub struct JobAdd {
     /// A name for it.
     pub name: String,
     /// Where from.
     pub source: String,
-    /// Where to: a folder of the served tree, or an absolute path.
+    /// Where to: a folder of the served tree, an absolute path, or sftp://.
     pub target: String,
     /// Minute, hour, day, month, weekday.
     #[arg(long, value_name = "CRON", group = "when")]
@@ -349,6 +396,9 @@ pub struct JobAdd {
     /// How the source is spoken to.
     #[command(flatten)]
     pub via: Via,
+    /// How the target is spoken to.
+    #[command(flatten)]
+    pub toward: Toward,
     /// How the answer is written.
     #[command(flatten)]
     pub format: Format,

@@ -9,9 +9,9 @@ use crate::config::{Config, Environment, MIRROR_PASSWORDS};
 use crate::job::{EndpointRef, Job, JobRow, Jobs, NewEndpoint, NewJob, Run, RunFilter, Schedule, Zone};
 use crate::mirror::proof::store as proofs;
 use crate::mirror::{Deletions, Policy};
-use crate::model::{Endpoint, EndpointOptions, JobId, Protocol};
+use crate::model::{Endpoint, EndpointOptions, JobId, Protocol, Secret};
 
-use super::args::{Format, JobAdd, JobNamed, JobVerb};
+use super::args::{Format, JobAdd, JobNamed, JobVerb, Via};
 use super::{Failure, Out, endpoint, runs};
 
 pub(super) fn jobs(store: &Store) -> Jobs {
@@ -110,6 +110,7 @@ fn job_json(job: &Job) -> Value {
         "next-start": job.next_start,
         "policy": job.policy,
         "options": job.source.endpoint.options,
+        "target-options": job.target.endpoint.options,
     })
 }
 
@@ -119,7 +120,10 @@ fn settings(job: &Job) -> Vec<String> {
     let options = changed(json!(job.source.endpoint.options), json!(EndpointOptions::default()));
     // Both know the connections and the character set; the policy's word counts.
     let all: BTreeMap<String, Value> = options.chain(policy).collect();
-    all.iter()
+    let target = changed(json!(job.target.endpoint.options), json!(EndpointOptions::default()));
+    let target = target.map(|(name, value)| (format!("target {name}"), value));
+    all.into_iter()
+        .chain(target)
         .map(|(name, value)| format!("{name}: {}", value.as_str().map_or(value.to_string(), str::to_owned)))
         .collect()
 }
@@ -178,12 +182,14 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
         (None, None, false) => Schedule::Manual,
     };
     let variable = environment.secret(MIRROR_PASSWORDS[0]);
-    let mut source = endpoint::absolute(endpoint::read(&args.source, "source", Some(&args.via), variable, true)?)?;
-    source.options.zone = args.server_zone.unwrap_or_default();
+    // Whoever serves has another agent, or none.
+    let mut source = endpoint::absolute(endpoint::read(&args.source, "source", &args.via, variable, None)?)?;
+    source.options.zone = args.server_zone.clone().unwrap_or_default();
+    let target = target(&args, config, environment.secret(MIRROR_PASSWORDS[1]))?;
     let new = NewJob {
         name: args.name,
         source: EndpointRef::Inline(NewEndpoint::unnamed(source)),
-        target: EndpointRef::Inline(NewEndpoint::unnamed(target(&args.target, config)?)),
+        target: EndpointRef::Inline(NewEndpoint::unnamed(target)),
         policy: Policy {
             include: args.include,
             exclude: args.exclude,
@@ -207,8 +213,9 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
 }
 
 /// A folder of the served tree, unless it is absolute or a URL.
-fn target(text: &str, config: &Config) -> Result<Endpoint, Failure> {
-    let endpoint = Endpoint::parse(text).map_err(|error| Failure::new(format!("the target: {error}")))?;
+fn target(args: &JobAdd, config: &Config, variable: Option<Secret>) -> Result<Endpoint, Failure> {
+    let text = args.target.as_str();
+    let endpoint = endpoint::read(text, "target", &Via::from(&args.toward), variable, None)?;
     if endpoint.protocol != Protocol::Local || text.starts_with('/') {
         return Ok(endpoint);
     }

@@ -18,9 +18,9 @@ use crate::reliability::Recorder;
 use crate::remote::Context;
 use crate::task::Tasks;
 
-use super::args::MirrorArgs;
+use super::args::{MirrorArgs, Via};
 use super::progress::Shower;
-use super::{Failure, Out, endpoint, output, summary};
+use super::{Failure, Out, endpoint, host_key, output, summary};
 
 /// How long connections may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ const PLAN_QUEUE: usize = 256;
 /// Copies, and tells how it went.
 pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environment) -> Result<(), Failure> {
     let out = Out::new(args.format.json);
-    let (source, target) = endpoints(&args, environment)?;
+    let (mut source, mut target) = endpoints(&args, environment)?;
     let folder = state_folder(&args, loaded, environment)?;
     let store = Store::open_at(&folder).await?;
     // Where a person finds this journal again, from whatever folder.
@@ -41,6 +41,8 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
     let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock))
         .keeping(loaded.config.jobs.keep_runs)
         .with_manifests(&store.folder);
+    host_key::know(&jobs, &mut source).await?;
+    host_key::know(&jobs, &mut target).await?;
     let context = Context { recorder, clock: Arc::clone(&store.clock), tasks: tasks.child() };
     let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context));
     let stop = CancellationToken::new();
@@ -75,9 +77,10 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
 
 fn endpoints(args: &MirrorArgs, environment: &Environment) -> Result<(Endpoint, Endpoint), Failure> {
     let [source_variable, target_variable] = MIRROR_PASSWORDS;
-    let mut source =
-        endpoint::read(&args.source, "source", Some(&args.via), environment.secret(source_variable), true)?;
-    let target = endpoint::read(&args.target, "target", None, environment.secret(target_variable), true)?;
+    let agent = environment.ssh_agent();
+    let (from, to) = (environment.secret(source_variable), environment.secret(target_variable));
+    let mut source = endpoint::read(&args.source, "source", &args.via, from, agent.clone())?;
+    let target = endpoint::read(&args.target, "target", &Via::from(&args.toward), to, agent)?;
     source.options.zone = args.zone.clone().unwrap_or_default();
     Ok((endpoint::absolute(source)?, endpoint::absolute(target)?))
 }

@@ -6,6 +6,7 @@ mod args;
 mod audit;
 mod check;
 mod endpoint;
+mod host_key;
 mod job;
 mod ls;
 mod manifest;

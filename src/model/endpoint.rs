@@ -92,7 +92,8 @@ pub struct EndpointOptions {
     pub connections: Option<u16>,
     /// The character set of names (an Encoding Standard label such as `gbk`); none = keep the bytes.
     pub charset: Option<String>,
-    /// SHA-256 of the one certificate or host key to accept, hexadecimal, instead of the public roots.
+    /// SHA-256 of the one certificate to accept, hexadecimal, instead of the public roots. SFTP: of the one host key,
+    /// also as `SHA256:…`, and there is no other way to trust one.
     pub pin: Option<String>,
     /// A file of PEM certificates to trust beside the system's.
     pub ca_file: Option<String>,
@@ -103,8 +104,10 @@ pub struct EndpointOptions {
     /// The zone of the clock that the server's listings show.
     #[serde(alias = "zone-minutes")]
     pub zone: ServerZone,
-    /// A file that holds a private SSH key.
+    /// A file that holds a private SSH key; the password is its passphrase, when it has one.
     pub key_file: Option<String>,
+    /// The socket of an SSH agent, whose keys are offered when there is no `key-file`.
+    pub agent: Option<String>,
     /// How long each kind of wait may take.
     pub deadlines: Deadlines,
 }
@@ -120,6 +123,7 @@ impl Default for EndpointOptions {
             trust_pasv_address: false,
             zone: ServerZone::default(),
             key_file: None,
+            agent: None,
             deadlines: Deadlines::default(),
         }
     }

@@ -13,8 +13,10 @@ mod listing;
 pub mod local;
 pub mod memory;
 mod open;
+mod sftp;
 
 use async_trait::async_trait;
+use aws_lc_rs::digest::{Context as Hash, SHA256};
 use bytes::Bytes;
 
 use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Mtime, Name, NameError, Phase, RelPath};
@@ -23,6 +25,7 @@ pub use capabilities::Capabilities;
 pub use hash::Hasher;
 pub use listing::{Completeness, Doubt, Reading};
 pub use open::{Context, can_read, can_write, open, open_or_create, open_or_imagine};
+pub use sftp::{HostKey, host_key};
 
 /// The folder at the root of a target that keeps what was replaced or removed, one folder per batch.
 pub const TRASH: &[u8] = b".causeway-trash";
@@ -108,6 +111,32 @@ pub trait Remote: Send + Sync + 'static {
 
     /// Ends every connection in good order.
     async fn close(&self);
+}
+
+/// SHA-256 of the content of `path`: told by the other side where it can, read back where it cannot.
+///
+/// # Errors
+/// As [`Remote::digest`] and [`Remote::read`]; [`FaultKind::Missing`] when nothing is there.
+pub async fn digest_of(remote: &dyn Remote, path: &RelPath) -> Result<Digest, Fault> {
+    if let Some(digest) = remote.digest(path).await? {
+        return Ok(digest);
+    }
+    read_digest(remote, path).await
+}
+
+/// SHA-256 of what `path` gives out now.
+///
+/// # Errors
+/// As [`Remote::read`].
+pub async fn read_digest(remote: &dyn Remote, path: &RelPath) -> Result<Digest, Fault> {
+    let mut reader = remote.read(path, 0, None).await?;
+    let mut hash = Hash::new(&SHA256);
+    while let Some(bytes) = reader.next().await? {
+        hash.update(&bytes);
+    }
+    reader.finish().await?;
+    let hash = hash.finish();
+    Digest::try_from(hash.as_ref()).map_err(|error| Fault::new(Phase::Verify, FaultKind::Io, error.to_string()))
 }
 
 /// How many times a name may come into one trash batch.

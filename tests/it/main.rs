@@ -29,6 +29,7 @@ mod job;
 mod mirror;
 mod service;
 mod sftp;
+mod sftp_remote;
 mod shelves;
 mod strangers;
 mod web;

@@ -57,7 +57,7 @@ pub(super) async fn run(mut args: LsArgs, _loaded: Loaded, environment: &Environ
         return Err(Failure::new("--as and --now are for a saved listing: name it with --file"));
     }
     let [variable, _] = MIRROR_PASSWORDS;
-    let mut endpoint = endpoint::read(url, "folder", Some(&args.via), environment.secret(variable), true)?;
+    let mut endpoint = endpoint::read(url, "folder", &args.via, environment.secret(variable), environment.ssh_agent())?;
     endpoint.options.zone = zone;
     let tasks = Tasks::new();
     let context = Context { recorder: Recorder::discard(), clock: Arc::new(SystemClock), tasks: tasks.child() };

@@ -27,10 +27,16 @@ pub struct JobForm {
     pub source_password: String,
     pub charset: String,
     pub pin: String,
+    pub key_file: String,
     pub deadlines: String,
     #[serde(deserialize_with = "super::ticked")]
     pub insecure: bool,
     pub target: String,
+    pub target_password: String,
+    pub target_pin: String,
+    pub target_key_file: String,
+    #[serde(deserialize_with = "super::ticked")]
+    pub target_insecure: bool,
     pub schedule: String,
     pub cron: String,
     pub zone: String,
@@ -58,9 +64,14 @@ impl Default for JobForm {
             source_password: String::new(),
             charset: String::new(),
             pin: String::new(),
+            key_file: String::new(),
             deadlines: String::new(),
             insecure: false,
             target: String::new(),
+            target_password: String::new(),
+            target_pin: String::new(),
+            target_key_file: String::new(),
+            target_insecure: false,
             schedule: "manual".to_owned(),
             cron: String::new(),
             zone: "UTC".to_owned(),
@@ -131,7 +142,8 @@ pub(in crate::web) struct JobFormPage {
     pub form: JobForm,
 }
 
-const TARGET_HINT: &str = "A folder of the served tree, such as partners/drop, or an absolute path of this machine.";
+const TARGET_HINT: &str =
+    "A folder of the served tree, such as partners/drop, an absolute path of this machine, or sftp://user@host/folder.";
 
 /// `GET /jobs/new`.
 pub(in crate::web) async fn add(Asks(visitor): Asks) -> Result<Response, Problem> {
@@ -188,8 +200,10 @@ fn render(visitor: &Visitor, id: Option<JobId>, mut form: JobForm, problems: Pro
     // A password that was typed goes in, never out again.
     let source = without_password(&form.source);
     let target = without_password(&form.target);
-    let forgot = !form.source_password.is_empty() || source != form.source || target != form.target;
-    (form.source, form.target, form.source_password) = (source, target, String::new());
+    let typed = !form.source_password.is_empty() || !form.target_password.is_empty();
+    let forgot = typed || source != form.source || target != form.target;
+    (form.source, form.target) = (source, target);
+    (form.source_password, form.target_password) = (String::new(), String::new());
     let title = if id.is_some() { "Edit the job" } else { "New job" };
     let told = if problems.is_empty() { title.to_owned() } else { format!("Error: {title}") };
     super::html(&JobFormPage {
@@ -245,7 +259,7 @@ fn read(form: &JobForm, old: Option<&Job>, state: &WebState) -> Result<NewJob, P
         keep(("name", "the job needs a name".to_owned()));
     }
     let source = source(form, old).map_err(&mut keep);
-    let target = target(&form.target, &state.tree).map_err(|e| keep(("target", format!("copy to: {e}"))));
+    let target = target(form, old, &state.tree).map_err(&mut keep);
     let timing = timing(form, old, state).map_err(&mut keep);
     let policy = policy(form, old).map_err(&mut keep);
     match (source, target, timing, policy) {
@@ -267,8 +281,9 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
     let mut endpoint = Endpoint::parse(form.source.trim()).map_err(|e| wrong(e.to_string()))?;
     if !can_read(endpoint.protocol) {
         let protocol = endpoint.protocol;
-        return Err(wrong(format!("{protocol}:// cannot be read yet: use ftp, ftp+tls, ftps or a path")));
+        return Err(wrong(format!("{protocol}:// cannot be read yet: use ftp, ftp+tls, ftps, sftp or a path")));
     }
+    check_user(&endpoint).map_err(wrong)?;
     if let Some(job) = old {
         endpoint.options = job.source.endpoint.options.clone();
     }
@@ -276,7 +291,8 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
         endpoint.password = Some(Secret::new(form.source_password.as_str()));
     }
     endpoint.options.charset = text(&form.charset);
-    endpoint.options.pin = text(&form.pin).map(|pin| pin.replace(':', "").to_ascii_lowercase());
+    endpoint.options.pin = pin(&form.pin);
+    endpoint.options.key_file = text(&form.key_file);
     endpoint.options.insecure = form.insecure;
     endpoint.options.deadlines =
         form.deadlines.parse().map_err(|e: DeadlinesError| ("deadlines", format!("deadlines: {e}")))?;
@@ -286,13 +302,46 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
     Ok(endpoint)
 }
 
+/// Nobody comes into an SFTP server without a name.
+fn check_user(endpoint: &Endpoint) -> Result<(), String> {
+    let nameless = endpoint.protocol == Protocol::Sftp && endpoint.user.is_empty();
+    if nameless { Err("SFTP needs a user: write sftp://user@host/folder".to_owned()) } else { Ok(()) }
+}
+
+/// A fingerprint as `ssh-keygen` writes it is kept as it is; the other form is hexadecimal.
+fn pin(typed: &str) -> Option<String> {
+    text(typed).map(|pin| if pin.starts_with("SHA256:") { pin } else { pin.replace(':', "").to_ascii_lowercase() })
+}
+
+fn target(form: &JobForm, old: Option<&Job>, tree: &Tree) -> Result<Endpoint, Wrong> {
+    let mut endpoint = place(&form.target, tree).map_err(|why| ("target", format!("copy to: {why}")))?;
+    if endpoint.protocol == Protocol::Local {
+        return Ok(endpoint);
+    }
+    check_user(&endpoint).map_err(|why| ("target", format!("copy to: {why}")))?;
+    if let Some(job) = old.filter(|job| job.target.endpoint.protocol == endpoint.protocol) {
+        endpoint.options = job.target.endpoint.options.clone();
+    }
+    if !form.target_password.is_empty() {
+        endpoint.password = Some(Secret::new(form.target_password.as_str()));
+    }
+    endpoint.options.pin = pin(&form.target_pin);
+    endpoint.options.key_file = text(&form.target_key_file);
+    endpoint.options.insecure = form.target_insecure;
+    Ok(endpoint)
+}
+
 /// A relative path lies in the served tree.
-fn target(place: &str, tree: &Tree) -> Result<Endpoint, String> {
+fn place(place: &str, tree: &Tree) -> Result<Endpoint, String> {
     let place = place.trim();
     if place.contains("://") || place.starts_with('/') {
         let endpoint = Endpoint::parse(place).map_err(|e| e.to_string())?;
-        let here = can_write(endpoint.protocol);
-        return if here { Ok(endpoint) } else { Err("only folders of this machine can be written yet".to_owned()) };
+        let protocol = endpoint.protocol;
+        return if can_write(protocol) {
+            Ok(endpoint)
+        } else {
+            Err(format!("{protocol}:// cannot be written: use a folder of this machine or sftp"))
+        };
     }
     if place == "the whole tree" {
         return Ok(local(tree, &RelPath::root()));
@@ -399,6 +448,7 @@ fn of_schedule(job: &Job) -> (String, String) {
 
 fn of_job(job: &Job, tree: &Tree) -> JobForm {
     let (policy, options) = (&job.policy, &job.source.endpoint.options);
+    let toward = &job.target.endpoint.options;
     let (at, at_zone) = of_schedule(job);
     let (proof, sample) = of_proof(policy.proof);
     let (schedule, cron) = match &job.schedule {
@@ -416,9 +466,14 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         source_password: String::new(),
         charset: policy.charset.clone().or_else(|| options.charset.clone()).unwrap_or_default(),
         pin: options.pin.clone().unwrap_or_default(),
+        key_file: options.key_file.clone().unwrap_or_default(),
         deadlines: options.deadlines.to_string(),
         insecure: options.insecure,
         target,
+        target_password: String::new(),
+        target_pin: toward.pin.clone().unwrap_or_default(),
+        target_key_file: toward.key_file.clone().unwrap_or_default(),
+        target_insecure: toward.insecure,
         schedule: schedule.to_owned(),
         cron,
         zone: job.zone.name().to_owned(),

@@ -4,6 +4,8 @@
 pub mod causeway;
 pub mod ftpd;
 pub mod https;
+pub mod odd_sftp;
 pub mod proxy;
 pub mod scripted;
 pub mod skip;
+pub mod sshd;

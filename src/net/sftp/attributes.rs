@@ -1,16 +1,22 @@
 //! ATTRS, section 5 of the draft.
 
+use super::read::{Fields, Malformed};
 use bytes::{BufMut, BytesMut};
 use jiff::Timestamp;
-
-use super::read::{Fields, Malformed};
-use crate::tree::{SetAttributes, Stat};
-
 const SIZE: u32 = 0x1;
 const UIDGID: u32 = 0x2;
 const PERMISSIONS: u32 = 0x4;
 const ACMODTIME: u32 = 0x8;
 const EXTENDED: u32 = 0x8000_0000;
+
+/// The bits of [`Attributes::permissions`] that say what kind of file it is, as in POSIX,
+pub const KIND: u32 = 0o170_000;
+/// their value for a regular file,
+pub const REGULAR: u32 = 0o100_000;
+/// for a directory,
+pub const DIRECTORY: u32 = 0o040_000;
+/// and for a symbolic link.
+pub const LINK: u32 = 0o120_000;
 
 /// A file's attributes as they go over the wire; what is absent was not said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,31 +81,9 @@ impl Attributes {
         }
     }
 
-    /// What the client asks to be set.
+    /// A time as version 3 has it. It knows the years 1970 to 2106; what lies outside becomes the nearest of them.
     #[must_use]
-    pub fn change(&self) -> SetAttributes {
-        let at = |second: u32| Timestamp::from_second(i64::from(second)).ok();
-        SetAttributes {
-            mode: self.permissions,
-            atime: self.times.and_then(|(atime, _)| at(atime)),
-            mtime: self.times.and_then(|(_, mtime)| at(mtime)),
-            size: self.size,
-        }
+    pub fn seconds(at: Timestamp) -> u32 {
+        u32::try_from(at.as_second().max(0)).unwrap_or(u32::MAX)
     }
-}
-
-impl From<&Stat> for Attributes {
-    fn from(stat: &Stat) -> Self {
-        Self {
-            size: Some(stat.size),
-            owner: Some((stat.uid, stat.gid)),
-            permissions: Some(stat.mode),
-            times: Some((seconds(stat.atime), seconds(stat.mtime))),
-        }
-    }
-}
-
-/// Version 3 knows the years 1970 to 2106; what lies outside becomes the nearest of them.
-fn seconds(at: Timestamp) -> u32 {
-    u32::try_from(at.as_second().max(0)).unwrap_or(u32::MAX)
 }

@@ -1,11 +1,13 @@
 //! Requests, section 6 of the draft.
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use russh_sftp::protocol::OpenFlags;
 
+use super::VERSION;
 use super::attributes::Attributes;
 use super::extension::Extension;
 use super::read::{Fields, Malformed};
+use super::reply::{close, put_bytes};
 
 /// A request and the number that its answer must bear.
 #[derive(Debug, Clone)]
@@ -105,6 +107,16 @@ impl Packet {
         Ok(Self { id, request })
     }
 
+    /// Appends the whole packet, with its length field.
+    pub fn write(&self, out: &mut BytesMut) {
+        let start = out.len();
+        out.put_u32(0);
+        out.put_u8(self.request.kind());
+        out.put_u32(if matches!(self.request, Request::Init) { VERSION } else { self.id });
+        self.request.write(out);
+        close(out, start);
+    }
+
     /// How much memory it holds while it waits.
     #[must_use]
     pub fn cost(&self) -> usize {
@@ -115,6 +127,78 @@ impl Packet {
             Request::Rename { from, to } => FIXED + from.len() + to.len(),
             // The others are as long as a path or two; a kilobyte is a fair guess for all of them.
             _ => FIXED + 1024,
+        }
+    }
+}
+
+impl Request {
+    /// The number of its type.
+    const fn kind(&self) -> u8 {
+        match self {
+            Self::Init => 1,
+            Self::Open { .. } => 3,
+            Self::Close { .. } => 4,
+            Self::Read { .. } => 5,
+            Self::Write { .. } => 6,
+            Self::Lstat { .. } => 7,
+            Self::Fstat { .. } => 8,
+            Self::Setstat { .. } => 9,
+            Self::Fsetstat { .. } => 10,
+            Self::Opendir { .. } => 11,
+            Self::Readdir { .. } => 12,
+            Self::Remove { .. } => 13,
+            Self::Mkdir { .. } => 14,
+            Self::Rmdir { .. } => 15,
+            Self::Realpath { .. } => 16,
+            Self::Stat { .. } => 17,
+            Self::Rename { .. } => 18,
+            Self::Readlink { .. } => 19,
+            Self::Symlink { .. } => 20,
+            Self::Extended(_) => 200,
+            Self::Unknown(kind) => *kind,
+        }
+    }
+
+    /// Its fields, behind the number.
+    fn write(&self, out: &mut BytesMut) {
+        match self {
+            Self::Init | Self::Unknown(_) => {}
+            Self::Open { path, flags, attributes } => {
+                put_bytes(out, path);
+                out.put_u32(flags.bits());
+                attributes.write(out);
+            }
+            Self::Read { handle, offset, length } => {
+                put_bytes(out, handle);
+                out.put_u64(*offset);
+                out.put_u32(*length);
+            }
+            Self::Write { handle, offset, data } => {
+                put_bytes(out, handle);
+                out.put_u64(*offset);
+                put_bytes(out, data);
+            }
+            Self::Close { handle: bytes }
+            | Self::Fstat { handle: bytes }
+            | Self::Readdir { handle: bytes }
+            | Self::Lstat { path: bytes }
+            | Self::Opendir { path: bytes }
+            | Self::Remove { path: bytes }
+            | Self::Rmdir { path: bytes }
+            | Self::Realpath { path: bytes }
+            | Self::Stat { path: bytes }
+            | Self::Readlink { path: bytes } => put_bytes(out, bytes),
+            Self::Setstat { path: bytes, attributes }
+            | Self::Fsetstat { handle: bytes, attributes }
+            | Self::Mkdir { path: bytes, attributes } => {
+                put_bytes(out, bytes);
+                attributes.write(out);
+            }
+            Self::Rename { from: one, to: other } | Self::Symlink { target: one, path: other } => {
+                put_bytes(out, one);
+                put_bytes(out, other);
+            }
+            Self::Extended(extension) => extension.write(out),
         }
     }
 }

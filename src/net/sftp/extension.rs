@@ -1,9 +1,10 @@
 //! EXTENDED requests, mostly those of OpenSSH's PROTOCOL file, section 4.
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::attributes::Attributes;
 use super::read::{Fields, Malformed};
+use super::reply::put_bytes;
 
 /// What is announced in VERSION, with the version of each.
 pub(super) const ANNOUNCED: &[(&str, &str)] = &[
@@ -43,6 +44,9 @@ pub enum Extension {
     CopyData { from: Bytes, from_offset: u64, length: u64, to: Bytes, to_offset: u64 },
     /// Where somebody's files begin.
     HomeDirectory,
+    /// Digests of a part of a file (draft-ietf-secsh-filexfer-extensions-00, section 3). Length 0 = to the end,
+    /// block 0 = one digest of all of it.
+    CheckFile { path: Bytes, algorithms: Bytes, offset: u64, length: u64, block: u32 },
     /// Something that nobody announced.
     Unknown { name: Bytes },
 }
@@ -67,7 +71,65 @@ impl Extension {
                 to_offset: fields.u64()?,
             },
             b"home-directory" => Self::HomeDirectory,
+            b"check-file-name" => Self::CheckFile {
+                path: fields.bytes()?,
+                algorithms: fields.bytes()?,
+                offset: fields.u64()?,
+                length: fields.u64()?,
+                block: fields.u32()?,
+            },
             _ => Self::Unknown { name },
         })
+    }
+
+    /// The name that it is asked for by.
+    fn name(&self) -> &[u8] {
+        match self {
+            Self::PosixRename { .. } => b"posix-rename@openssh.com",
+            Self::StatVfs { .. } => b"statvfs@openssh.com",
+            Self::FstatVfs { .. } => b"fstatvfs@openssh.com",
+            Self::HardLink { .. } => b"hardlink@openssh.com",
+            Self::Fsync { .. } => b"fsync@openssh.com",
+            Self::Lsetstat { .. } => b"lsetstat@openssh.com",
+            Self::Limits => b"limits@openssh.com",
+            Self::ExpandPath { .. } => b"expand-path@openssh.com",
+            Self::CopyData { .. } => b"copy-data",
+            Self::HomeDirectory => b"home-directory",
+            Self::CheckFile { .. } => b"check-file-name",
+            Self::Unknown { name } => name,
+        }
+    }
+
+    pub(super) fn write(&self, out: &mut BytesMut) {
+        put_bytes(out, self.name());
+        match self {
+            Self::Limits | Self::HomeDirectory | Self::Unknown { .. } => {}
+            Self::PosixRename { from, to } | Self::HardLink { from, to } => {
+                put_bytes(out, from);
+                put_bytes(out, to);
+            }
+            Self::StatVfs { path: bytes }
+            | Self::ExpandPath { path: bytes }
+            | Self::FstatVfs { handle: bytes }
+            | Self::Fsync { handle: bytes } => put_bytes(out, bytes),
+            Self::Lsetstat { path, attributes } => {
+                put_bytes(out, path);
+                attributes.write(out);
+            }
+            Self::CopyData { from, from_offset, length, to, to_offset } => {
+                put_bytes(out, from);
+                out.put_u64(*from_offset);
+                out.put_u64(*length);
+                put_bytes(out, to);
+                out.put_u64(*to_offset);
+            }
+            Self::CheckFile { path, algorithms, offset, length, block } => {
+                put_bytes(out, path);
+                put_bytes(out, algorithms);
+                out.put_u64(*offset);
+                out.put_u64(*length);
+                out.put_u32(*block);
+            }
+        }
     }
 }

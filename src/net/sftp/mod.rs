@@ -1,7 +1,11 @@
 //! The packets of SFTP version 3 (draft-ietf-secsh-filexfer-02): pure, byte-clean, bounded.
 //!
-//! Names and handles are bytes. A name in GBK or one that is no text at all passes unchanged.
+//! Names and handles are bytes. A name in GBK or one that is no text at all passes unchanged. Both sides of the
+//! protocol are here, each packet written and read by one description: our door reads [`Request`]s and writes
+//! [`Reply`]s, our client writes requests and reads [`Answer`]s. So the packets stand on the shelf above both, beside
+//! the other things that are said over a connection.
 
+mod answer;
 mod attributes;
 mod extension;
 mod frame;
@@ -12,11 +16,12 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use attributes::Attributes;
+pub use answer::Answer;
+pub use attributes::{Attributes, DIRECTORY, KIND, LINK, REGULAR};
 pub use extension::Extension;
 pub use frame::Frames;
 pub use read::Malformed;
-pub use reply::{Reply, data_header};
+pub use reply::{NameLine, Reply, data_header};
 pub use request::{Packet, Request};
 
 /// The version that is spoken.

@@ -28,6 +28,15 @@ impl Fields {
         Self { rest, kind }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// What is left of the packet.
+    pub(super) fn rest(self) -> Bytes {
+        self.rest
+    }
+
     fn short(&self) -> Malformed {
         Malformed::Short(self.kind)
     }

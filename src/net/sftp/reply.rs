@@ -6,15 +6,14 @@ use russh_sftp::protocol::StatusCode;
 use super::attributes::Attributes;
 use super::extension::ANNOUNCED;
 use super::{MAX_DATA, MAX_HANDLES, MAX_PACKET, VERSION};
-use crate::tree::Space;
 
-const FXP_VERSION: u8 = 2;
-const FXP_STATUS: u8 = 101;
-const FXP_HANDLE: u8 = 102;
-const FXP_DATA: u8 = 103;
-const FXP_NAME: u8 = 104;
-const FXP_ATTRS: u8 = 105;
-const FXP_EXTENDED_REPLY: u8 = 201;
+pub(super) const FXP_VERSION: u8 = 2;
+pub(super) const FXP_STATUS: u8 = 101;
+pub(super) const FXP_HANDLE: u8 = 102;
+pub(super) const FXP_DATA: u8 = 103;
+pub(super) const FXP_NAME: u8 = 104;
+pub(super) const FXP_ATTRS: u8 = 105;
+pub(super) const FXP_EXTENDED_REPLY: u8 = 201;
 
 /// One name of an answer: raw bytes, the line that `ls -l` would show, attributes.
 #[derive(Debug, Clone)]
@@ -41,10 +40,8 @@ pub enum Reply {
     Names(Vec<NameLine>),
     /// Attributes.
     Attributes(Attributes),
-    /// Room on the file system.
-    Space(Space),
-    /// The sizes that this server takes.
-    Limits,
+    /// The numbers that an extension was asked for.
+    Numbers(Vec<u64>),
 }
 
 impl Reply {
@@ -52,6 +49,13 @@ impl Reply {
     #[must_use]
     pub fn ok() -> Self {
         Self::Status { code: StatusCode::Ok, text: String::new() }
+    }
+
+    /// The sizes that this side takes: `limits@openssh.com`.
+    #[must_use]
+    pub fn limits() -> Self {
+        let limits = [MAX_PACKET, MAX_DATA, MAX_DATA, MAX_HANDLES];
+        Self::Numbers(limits.map(|limit| u64::try_from(limit).unwrap_or(u64::MAX)).to_vec())
     }
 
     /// One path, as REALPATH and READLINK answer.
@@ -102,21 +106,22 @@ impl Reply {
                 head(out, FXP_ATTRS, id);
                 attributes.write(out);
             }
-            Self::Space(space) => {
+            Self::Numbers(numbers) => {
                 head(out, FXP_EXTENDED_REPLY, id);
-                put_space(out, space);
-            }
-            Self::Limits => {
-                head(out, FXP_EXTENDED_REPLY, id);
-                for limit in [MAX_PACKET, MAX_DATA, MAX_DATA, MAX_HANDLES] {
-                    out.put_u64(u64::try_from(limit).unwrap_or(u64::MAX));
+                for number in numbers {
+                    out.put_u64(*number);
                 }
             }
         }
-        let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
-        if let Some(field) = out.get_mut(start..start + 4) {
-            field.copy_from_slice(&length.to_be_bytes());
-        }
+        close(out, start);
+    }
+}
+
+/// Fills in the length field of the packet that begins at `start`.
+pub(super) fn close(out: &mut BytesMut, start: usize) {
+    let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
+    if let Some(field) = out.get_mut(start..start + 4) {
+        field.copy_from_slice(&length.to_be_bytes());
     }
 }
 
@@ -139,28 +144,7 @@ fn head(out: &mut BytesMut, kind: u8, id: u32) {
     out.put_u32(id);
 }
 
-fn put_bytes(out: &mut BytesMut, bytes: &[u8]) {
+pub(super) fn put_bytes(out: &mut BytesMut, bytes: &[u8]) {
     out.put_u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
     out.put_slice(bytes);
-}
-
-/// `statvfs@openssh.com`: block size, fragment size, blocks (all, free, available), inodes (same),
-/// identity, flags (1 = read-only, 2 = no set-user-id), longest name.
-fn put_space(out: &mut BytesMut, space: &Space) {
-    let block = space.block.max(1);
-    for value in [
-        block,
-        block,
-        space.total / block,
-        space.free / block,
-        space.available / block,
-        space.files,
-        space.files_free,
-        space.files_free,
-        space.id,
-        2 | u64::from(space.read_only),
-        space.name_max,
-    ] {
-        out.put_u64(value);
-    }
 }
