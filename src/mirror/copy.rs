@@ -4,6 +4,7 @@
 //! A file that changes while it is read is never published. A part is gone on with only from where it was
 //! confirmed, after its last bytes were read from the source again and compared.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ pub(super) fn at_target(fault: Fault) -> Failure {
 }
 
 /// Brings one file to the target. `item` is kept up to date with what is confirmed.
-pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) -> Result<(), Failure> {
+pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Arc<Semaphore>) -> Result<(), Failure> {
     let started = engine.order.clock.now();
     if matches!(item.state, ItemState::Verified | ItemState::Publishing) {
         if publish::take_up(engine, item, started).await? {
@@ -97,7 +98,7 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Semaphore) ->
         return Err(Failure::Unsettled(pause));
     }
     let ticket = engine.progress.show(&item.path, before.size);
-    let moved = transfer::transfer(engine, item, &before, &ticket, lane, open).await?;
+    let moved = transfer::transfer(engine, item, &before, &ticket, (lane, lanes), open).await?;
     let compared = match still_the_same(engine, item, &before, &moved).await {
         // No time would show that the file was written meanwhile; its content does.
         Ok(version) if rest == Rest::Untold => read_again(engine, item, &moved, lanes).await.map(|()| version),

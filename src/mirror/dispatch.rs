@@ -1,7 +1,7 @@
 //! Hands files to copies: how many at once, which is tried again and when, and when the other side as a
 //! whole is left alone. All state is here, in one place; the decisions are those of `retry`.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -32,6 +32,9 @@ const AHEAD: usize = 128;
 /// So long a file may rest in all before it is read: a minute, the coarsest tick that is waited for, and a little more.
 const LONGEST_REST: Duration = Duration::from_secs(70);
 
+/// From this size on a file is big: its bytes take longer than its round trips.
+const BIG: u64 = 4 << 20;
+
 /// How often the number of connections is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -50,6 +53,12 @@ struct Task {
     rested: Duration,
 }
 
+impl Task {
+    fn is_big(&self) -> bool {
+        self.item.listed.size.is_some_and(|size| size >= BIG)
+    }
+}
+
 struct Report {
     task: Task,
     started: jiff::Timestamp,
@@ -58,6 +67,7 @@ struct Report {
 
 /// Moves every open item of the run.
 pub(super) async fn copy_all(engine: &Engine) -> Result<(), Broken> {
+    let big = journal::biggest_open(&engine.order.db, engine.order.run, BIG, PAGE).await?;
     let able = engine.remote(Side::Source).capabilities().parallel;
     let pace = Pace::new(engine.order.policy.connections, able);
     let width = usize::from(pace.width());
@@ -69,6 +79,9 @@ pub(super) async fn copy_all(engine: &Engine) -> Result<(), Broken> {
         pace,
         running: FuturesUnordered::new(),
         fresh: VecDeque::new(),
+        singled_out: big.iter().map(|item| item.id).collect(),
+        big: big.into(),
+        big_running: 0,
         after: ItemId(0),
         all_read: false,
         waiting: Vec::new(),
@@ -100,6 +113,13 @@ struct Dispatcher<'a> {
     pace: Pace,
     running: FuturesUnordered<JoinHandle<Report>>,
     fresh: VecDeque<Item>,
+    /// The biggest of all, the biggest first: what takes longest must not come last.
+    big: VecDeque<Item>,
+    /// Those that are or were in `big`.
+    singled_out: HashSet<ItemId>,
+    /// Big ones under way. Small ones take the other half of the connections: they wait for the road, the big ones
+    /// fill it.
+    big_running: usize,
     after: ItemId,
     all_read: bool,
     waiting: Vec<(Instant, Task)>,
@@ -194,20 +214,23 @@ impl Dispatcher<'_> {
                 Some(last) => self.after = last.id,
                 None => self.all_read = true,
             }
-            self.fresh.extend(page);
+            self.fresh.extend(page.into_iter().filter(|item| !self.singled_out.contains(&item.id)));
+            // A whole page may have been singled out.
+            if self.fresh.is_empty() && !self.all_read {
+                return Box::pin(self.next()).await;
+            }
         }
-        Ok(self.fresh.pop_front().map(|item| Task {
-            reached: item.confirmed,
-            item,
-            history: History::default(),
-            rested: Duration::ZERO,
-        }))
+        let share = self.granted.div_ceil(2);
+        let next = if self.big_running < share || self.fresh.is_empty() { self.big.pop_front() } else { None };
+        let next = next.or_else(|| self.fresh.pop_front());
+        Ok(next.map(|item| Task { reached: item.confirmed, item, history: History::default(), rested: Duration::ZERO }))
     }
 
     fn start(&mut self, mut task: Task) {
         let (engine, lanes) = (self.engine.clone(), Arc::clone(&self.lanes));
         let started = engine.order.clock.now();
         let tasks = engine.tasks.clone();
+        self.big_running += usize::from(task.is_big());
         self.running.push(tasks.spawn("copy of a file", async move {
             let result = tokio::select! {
                 result = copy::copy(&engine, &mut task.item, &lanes) => result,
@@ -220,6 +243,7 @@ impl Dispatcher<'_> {
 
     async fn settle(&mut self, report: Report) -> Result<(), Broken> {
         let Report { mut task, started, result } = report;
+        self.big_running -= usize::from(task.is_big());
         let failure = match result {
             Ok(()) => {
                 self.health.iter_mut().for_each(Health::worked);

@@ -24,6 +24,7 @@ mod retry;
 mod scan;
 mod settle;
 pub mod store;
+mod stripes;
 mod summary;
 mod transfer;
 mod vanished;

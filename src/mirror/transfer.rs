@@ -1,11 +1,12 @@
 //! Moves the bytes of one file into its part.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::copy::{Failure, at_source, at_target};
@@ -14,6 +15,7 @@ use super::journal::{Change, Item};
 use super::progress::Ticket;
 use super::publish;
 use super::scan::store::Side;
+use super::stripes;
 use crate::model::{Digest, Entry, Fault, FaultKind, Fingerprint, JobId, Mtime, Name, Phase, RelPath};
 use crate::remote::{Sink, Source};
 
@@ -64,7 +66,7 @@ pub(super) async fn transfer(
     item: &mut Item,
     version: &Fingerprint,
     ticket: &Ticket<'_>,
-    lane: SemaphorePermit<'_>,
+    (lane, lanes): (SemaphorePermit<'_>, &Arc<Semaphore>),
     open: Option<Box<dyn Source>>,
 ) -> Result<Moved, Failure> {
     let part = part_path(engine.order.job, &item.target, version).map_err(at_target)?;
@@ -78,10 +80,29 @@ pub(super) async fn transfer(
         Some(begin) => begin,
         None => restart(engine, item, &part, version.size, open).await?,
     };
+    // Bytes that were read ahead are given out first.
+    let source = spread(engine, item, version, source, offset + ahead.len() as u64, lanes);
     item.confirmed = offset;
     let noted_at = Instant::now();
     let mut mover = Mover { engine, item, ticket, hash, from: offset, at: offset, noted: offset, noted_at };
     mover.run(source, sink, ahead, version, lane).await
+}
+
+/// A big file may be read over several connections.
+fn spread(
+    engine: &Engine,
+    item: &Item,
+    version: &Fingerprint,
+    source: Box<dyn Source>,
+    at: u64,
+    lanes: &Arc<Semaphore>,
+) -> Box<dyn Source> {
+    let remote = Arc::clone(&engine.order.source);
+    let size = version.size.filter(|size| *size >= stripes::MIN_SIZE && remote.capabilities().resume_read);
+    let Some(size) = size else { return source };
+    let (path, version, tasks) = (item.path.clone(), version.clone(), engine.tasks.clone());
+    let plan = stripes::Plan { remote, path, version, size, lanes: Arc::clone(lanes), tasks };
+    Box::new(stripes::Striped::new(plan, source, at))
 }
 
 /// The part of another version is of no use any more.

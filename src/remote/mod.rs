@@ -179,6 +179,9 @@ pub trait Source: Send {
         None
     }
 
+    /// Enough was read: ends the transfer in good order where that is cheaper than dropping it.
+    async fn stop(self: Box<Self>) {}
+
     /// After the end: the other side's closing word, and what it says of the file now, where that came at no cost.
     async fn finish(self: Box<Self>) -> Result<Option<Entry>, Fault>;
 }

@@ -16,9 +16,9 @@ use crate::db::{Db, DbError};
 use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
 
 pub(super) use store::{
-    Candidate, Intent, Item, NewItem, bury, called_missing, candidates, count_paths, file_known, forget_all, intended,
-    leftover_parts, missing_examples, parts_of, plan_items, publishing, remember, still_open, sweep_tombstones, totals,
-    unbury, unlink_parts, vanished_names,
+    Candidate, Intent, Item, NewItem, biggest_open, bury, called_missing, candidates, count_paths, file_known,
+    forget_all, intended, leftover_parts, missing_examples, parts_of, plan_items, publishing, remember, still_open,
+    sweep_tombstones, totals, unbury, unlink_parts, vanished_names,
 };
 
 /// Changes that may wait; more make those wait who bring them.

@@ -129,6 +129,20 @@ pub(crate) async fn still_open(db: &Db, run: RunId, after: ItemId, limit: i64) -
     rows.iter().map(item).collect()
 }
 
+/// The biggest files to move, of at least `least` bytes, the biggest first.
+pub(crate) async fn biggest_open(db: &Db, run: RunId, least: u64, limit: i64) -> Result<Vec<Item>, DbError> {
+    let rows = sqlx::query(select!(
+        "WHERE run = ? AND size >= ? AND kind = 0 AND state IN ('planned', 'transferring', 'verified') \
+         AND action IN ('copy', 'replace', 'adopt') ORDER BY size DESC, id LIMIT ?"
+    ))
+    .bind(run.0)
+    .bind(stored(least))
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.iter().map(item).collect()
+}
+
 /// Files of any run of the job whose part was about to change places when the process died.
 pub(crate) async fn publishing(db: &Db, job: JobId) -> Result<Vec<Item>, DbError> {
     let rows = sqlx::query(select!("WHERE job = ? AND part IS NOT NULL AND state = 'publishing' ORDER BY id"))

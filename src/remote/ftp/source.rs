@@ -21,6 +21,9 @@ const CHUNK: usize = 128 << 10;
 /// behind it.
 const SMALL: u64 = 64 << 10;
 
+/// How long the closing reply to a transfer that we broke off may take.
+const STOP: Duration = Duration::from_secs(5);
+
 /// A file being read.
 pub struct FtpSource {
     lease: Option<Lease>,
@@ -32,6 +35,7 @@ pub struct FtpSource {
     /// How long the file is said to be.
     size: Option<u64>,
     received: u64,
+    buffer: BytesMut,
     started: Instant,
     ended: bool,
     /// TLS ended without close_notify: anybody could have cut it.
@@ -52,9 +56,9 @@ impl FtpSource {
     ) -> Result<Self, Fault> {
         let mut lease = pool.lease_for_transfer().await?;
         let started = Instant::now();
-        let (received, ended, cut) = (0, false, false);
+        let (received, buffer, ended, cut) = (0, BytesMut::new(), false, false);
         let mut source =
-            Self { lease: None, pool, data: None, path, name, offset, size, received, started, ended, cut };
+            Self { lease: None, pool, data: None, path, name, offset, size, received, buffer, started, ended, cut };
         let opened = lease.session()?.transfer(&source.pool.shared, source.order()).await;
         match opened {
             Ok(data) => {
@@ -138,8 +142,12 @@ impl Source for FtpSource {
         let Some(data) = self.data.as_mut() else { return Ok(None) };
         // One byte more than is left: growth shows, and the end of a small file comes with its bytes.
         let left = self.size.map_or(u64::MAX, |size| size.saturating_sub(self.offset + self.received) + 1);
-        let mut buffer = BytesMut::with_capacity(usize::try_from(left).unwrap_or(CHUNK).clamp(512, CHUNK));
-        let read = timeout(self.pool.shared.deadlines().stall, data.stream.read_buf(&mut buffer)).await;
+        let wanted = usize::try_from(left).unwrap_or(CHUNK).clamp(512, CHUNK);
+        // What is given out shares its memory with what comes next: many small reads cost no more than one.
+        if self.buffer.capacity() < wanted.min(CHUNK / 4) {
+            self.buffer.reserve(wanted);
+        }
+        let read = timeout(self.pool.shared.deadlines().stall, data.stream.read_buf(&mut self.buffer)).await;
         let empty_and_done = data.closing.is_some() && self.received == 0;
         match read {
             Ok(Ok(0)) => {
@@ -148,7 +156,7 @@ impl Source for FtpSource {
             }
             Ok(Ok(count)) => {
                 self.received += count as u64;
-                Ok(Some(buffer.freeze()))
+                Ok(Some(self.buffer.split().freeze()))
             }
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
                 (self.ended, self.cut) = (true, true);
@@ -169,6 +177,24 @@ impl Source for FtpSource {
 
     fn opened(&self) -> Option<&Entry> {
         self.data.as_ref().and_then(|data| data.before.as_ref())
+    }
+
+    /// The data connection is closed in the middle; the server says 426 or something like it within a round trip, and
+    /// the session is as good as before.
+    async fn stop(mut self: Box<Self>) {
+        let (Some(data), Some(mut lease)) = (self.data.take(), self.lease.take()) else { return };
+        if data.chained.is_some() || data.closing.is_some() {
+            return;
+        }
+        drop(data);
+        let Ok(session) = lease.session() else { return };
+        let heard = session.control.reply(Phase::Finish, STOP).await;
+        self.record(End::Clean);
+        match heard {
+            Ok(reply) if reply.code != 421 && matches!(reply.class(), 2 | 4 | 5) => lease.give_back(),
+            Ok(_) => {}
+            Err(fault) => lease.fail(&fault),
+        }
     }
 
     async fn finish(mut self: Box<Self>) -> Result<Option<Entry>, Fault> {

@@ -67,6 +67,10 @@ impl Source for LimitedSource {
         self.inner.opened()
     }
 
+    async fn stop(self: Box<Self>) {
+        self.inner.stop().await;
+    }
+
     async fn finish(self: Box<Self>) -> Result<Option<Entry>, Fault> {
         self.inner.finish().await
     }

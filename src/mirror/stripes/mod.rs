@@ -1,0 +1,270 @@
+//! One big file, read in pieces over several connections, given out in order.
+//!
+//! Whoever reads sees one [`Source`]: hashing, writing, resuming and verifying need not know. The pieces lie in memory
+//! until it is their turn, so together they are bounded. Every piece is of the version that was asked for, or the whole
+//! reading fails: a file that is replaced meanwhile is never spliced.
+
+mod steer;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use self::steer::Steer;
+use crate::model::{Entry, EntryKind, Fault, FaultKind, Fingerprint, Phase, RelPath, Retry};
+use crate::remote::{Remote, Source};
+use crate::task::Tasks;
+
+/// Smaller files are read in one piece.
+pub(super) const MIN_SIZE: u64 = 32 << 20;
+/// All pieces that wait for their turn together.
+const MEMORY: u64 = 64 << 20;
+/// Bounds of one piece: less costs more round trips than it brings.
+const PIECE: std::ops::RangeInclusive<u64> = 2 << 20..=8 << 20;
+/// A piece that broke off is gone on with so often before the whole reading fails.
+const TRIES: u32 = 3;
+
+/// What is read, and over what.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub remote: Arc<dyn Remote>,
+    pub path: RelPath,
+    pub version: Fingerprint,
+    pub size: u64,
+    /// Connections that may be used besides the one that there is.
+    pub lanes: Arc<Semaphore>,
+    pub tasks: Tasks,
+}
+
+/// A piece on its way.
+enum Piece {
+    /// Read as it is given out, up to `end` or to the end of the file.
+    Direct { source: Box<dyn Source>, end: Option<u64> },
+    /// Read ahead.
+    Ahead { bytes: mpsc::UnboundedReceiver<Result<Word, Fault>>, task: JoinHandle<()> },
+}
+
+/// What a piece says.
+enum Word {
+    Bytes(Bytes),
+    /// The file ended; what the other side says of it now.
+    End(Option<Entry>),
+}
+
+/// A file in pieces.
+pub(super) struct Striped {
+    plan: Plan,
+    pieces: VecDeque<Piece>,
+    /// Given out up to here.
+    at: u64,
+    /// Asked for up to here; beyond only a direct piece without an end goes.
+    asked: u64,
+    begun: Instant,
+    /// Bytes that came over all connections.
+    came: Arc<AtomicU64>,
+    steer: Steer,
+    ended: Option<Option<Entry>>,
+}
+
+impl Striped {
+    /// Goes on with `source`, which is open at `offset`.
+    pub(super) fn new(plan: Plan, source: Box<dyn Source>, offset: u64) -> Self {
+        let asked = plan.size;
+        Self {
+            plan,
+            pieces: VecDeque::from([Piece::Direct { source, end: None }]),
+            at: offset,
+            asked,
+            begun: Instant::now(),
+            came: Arc::default(),
+            steer: Steer::new(),
+            ended: None,
+        }
+    }
+
+    fn length(&self) -> u64 {
+        let share = MEMORY / u64::try_from(self.steer.want()).unwrap_or(u64::MAX);
+        share.clamp(*PIECE.start(), *PIECE.end())
+    }
+
+    /// Begins pieces, as many as pay and as there are connections for.
+    fn spread(&mut self) {
+        self.steer.look(self.begun.elapsed(), self.came.load(Relaxed), self.pieces.len());
+        while self.steer.want() > 1 && self.pieces.len() < self.steer.want() {
+            let length = self.length();
+            // What the first one reads is bounded when the second begins.
+            if let [Piece::Direct { end: end @ None, .. }] = self.pieces.make_contiguous() {
+                if self.plan.size.saturating_sub(self.at) < 3 * length {
+                    return;
+                }
+                self.asked = self.at + length;
+                *end = Some(self.asked);
+            }
+            if self.asked >= self.plan.size {
+                return;
+            }
+            // The connection of the copy itself is used by a direct piece, or free for one that is read ahead.
+            let own = !self.pieces.iter().any(|piece| matches!(piece, Piece::Direct { .. }));
+            let spare = own && self.pieces.is_empty();
+            let lane = Arc::clone(&self.plan.lanes).try_acquire_owned().ok();
+            if lane.is_none() && !spare {
+                return;
+            }
+            let end = (self.asked + length).min(self.plan.size);
+            self.pieces.push_back(ahead(self.plan.clone(), Arc::clone(&self.came), (self.asked, end), lane));
+            self.asked = end;
+        }
+    }
+
+    /// One flow again, to the end of the file.
+    async fn alone(&mut self) -> Result<(), Fault> {
+        let source = open(&self.plan, self.at).await?;
+        self.pieces.push_back(Piece::Direct { source, end: None });
+        self.asked = self.plan.size;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Source for Striped {
+    async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        loop {
+            if self.ended.is_some() {
+                return Ok(None);
+            }
+            self.spread();
+            let Some(piece) = self.pieces.front_mut() else {
+                self.alone().await?;
+                continue;
+            };
+            match piece {
+                Piece::Direct { source, end } => {
+                    let left = end.map(|end| end - self.at);
+                    if left == Some(0) {
+                        if let Some(Piece::Direct { source, .. }) = self.pieces.pop_front() {
+                            source.stop().await;
+                        }
+                        continue;
+                    }
+                    let Some(mut bytes) = source.next().await? else {
+                        let Some(Piece::Direct { source, .. }) = self.pieces.pop_front() else { continue };
+                        self.ended = Some(source.finish().await?);
+                        continue;
+                    };
+                    if let Some(left) = left.and_then(|left| usize::try_from(left).ok()) {
+                        bytes.truncate(left);
+                    }
+                    self.at += length_of(&bytes);
+                    self.came.fetch_add(length_of(&bytes), Relaxed);
+                    return Ok(Some(bytes));
+                }
+                Piece::Ahead { bytes, .. } => match bytes.recv().await {
+                    Some(Ok(Word::Bytes(bytes))) => {
+                        self.at += length_of(&bytes);
+                        return Ok(Some(bytes));
+                    }
+                    Some(Ok(Word::End(entry))) => self.ended = Some(entry),
+                    Some(Err(fault)) => return Err(fault),
+                    None => drop(self.pieces.pop_front()),
+                },
+            }
+        }
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<Option<Entry>, Fault> {
+        self.ended
+            .take()
+            .ok_or_else(|| Fault::new(Phase::Finish, FaultKind::Cancelled, "the file was not read to its end"))
+    }
+}
+
+impl Drop for Striped {
+    fn drop(&mut self) {
+        for piece in &self.pieces {
+            if let Piece::Ahead { task, .. } = piece {
+                task.abort();
+            }
+        }
+    }
+}
+
+fn length_of(bytes: &Bytes) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// Begins to read from `start` to `end`, holding `lane`.
+fn ahead(plan: Plan, came: Arc<AtomicU64>, (start, end): (u64, u64), lane: Option<OwnedSemaphorePermit>) -> Piece {
+    let (words, bytes) = mpsc::unbounded_channel();
+    let tasks = plan.tasks.clone();
+    let task = tasks.spawn("piece of a file", async move {
+        let _lane = lane;
+        let mut at = start;
+        let mut tries = 0;
+        while let Err(fault) = read(&plan, &mut at, end, &came, &words).await {
+            tries += 1;
+            if tries == TRIES || fault.retry != Retry::Now {
+                // Nobody listens any more when the reading was given up.
+                words.send(Err(fault)).ok();
+                return;
+            }
+            tracing::debug!(path = %plan.path.display(), at, fault = %fault, "a piece is gone on with");
+        }
+    });
+    Piece::Ahead { bytes, task }
+}
+
+/// Reads up to `end` and says it, `at` is how far it came.
+async fn read(
+    plan: &Plan,
+    at: &mut u64,
+    end: u64,
+    came: &AtomicU64,
+    words: &mpsc::UnboundedSender<Result<Word, Fault>>,
+) -> Result<(), Fault> {
+    let mut source = open(plan, *at).await?;
+    while *at < end {
+        let Some(mut bytes) = source.next().await? else { break };
+        bytes.truncate(usize::try_from(end - *at).unwrap_or(usize::MAX));
+        *at += length_of(&bytes);
+        came.fetch_add(length_of(&bytes), Relaxed);
+        words.send(Ok(Word::Bytes(bytes))).ok();
+    }
+    if *at < end {
+        let message = format!("the file ended at byte {at}, its listing says {}", plan.size);
+        return Err(Fault::new(Phase::Transfer, FaultKind::Changed, message));
+    }
+    if end < plan.size {
+        source.stop().await;
+        return Ok(());
+    }
+    // The last piece: nothing may come behind it.
+    if source.next().await?.is_some() {
+        let message = "the source sends more bytes than the file had: it grew while it was read";
+        return Err(Fault::new(Phase::Transfer, FaultKind::Changed, message));
+    }
+    let entry = source.finish().await?;
+    words.send(Ok(Word::End(entry))).ok();
+    Ok(())
+}
+
+/// Opens the version that is wanted at `offset`.
+async fn open(plan: &Plan, offset: u64) -> Result<Box<dyn Source>, Fault> {
+    let source = plan.remote.read(&plan.path, offset, Some(plan.size)).await?;
+    let other = source.opened().is_some_and(|entry| {
+        let now = entry.fingerprint();
+        let later = now.mtime.zip(plan.version.mtime).is_some_and(|(now, then)| !now.agrees(&then));
+        entry.kind != EntryKind::File || now.size.is_some_and(|size| size != plan.size) || later
+    });
+    if other {
+        return Err(Fault::new(Phase::Open, FaultKind::Changed, "the file changed in the source while it was read"));
+    }
+    Ok(source)
+}
