@@ -57,10 +57,12 @@ fn pause(first: Duration, step: u32, chance: f64) -> Duration {
     full.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0)
 }
 
-/// Does the fault speak about the other side as a whole rather than about one item?
+/// Does the fault speak about the other side as a whole rather than about one item? A closed data port is that of a
+/// server or a firewall, whatever was to come through it.
 pub(super) fn concerns_endpoint(fault: &Fault) -> bool {
     matches!(fault.phase, Phase::Resolve | Phase::Connect | Phase::Banner | Phase::Tls | Phase::Login)
         || matches!(fault.kind, FaultKind::Limit | FaultKind::Auth | FaultKind::DiskFull)
+        || (fault.phase, fault.kind) == (Phase::DataConnect, FaultKind::Refused)
 }
 
 /// What to do when a side as a whole fails.
@@ -136,6 +138,12 @@ mod tests {
     #[test]
     fn never_means_never() {
         assert_eq!(History::default().failed(&fault(FaultKind::Permission), true, 5, 0.0), Verdict::GiveUp);
+    }
+
+    #[test]
+    fn closed_data_ports_are_waited_for_as_a_closed_server_is() {
+        assert!(concerns_endpoint(&Fault::new(Phase::DataConnect, FaultKind::Refused, "x")));
+        assert!(!concerns_endpoint(&Fault::new(Phase::Open, FaultKind::Refused, "425")));
     }
 
     #[test]

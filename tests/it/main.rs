@@ -26,6 +26,7 @@ mod demo;
 mod files;
 mod ftp;
 mod job;
+mod link;
 mod mirror;
 mod service;
 mod sftp;
