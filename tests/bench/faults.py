@@ -5,6 +5,7 @@ Each tool runs in a lab of its own, all at once: the link is slow (8 Mbit/s), so
 import concurrent.futures
 import dataclasses
 import os
+import pathlib
 import threading
 import time
 
@@ -16,7 +17,7 @@ import trees
 
 # Beside the clean time and the fault's own, what we allow ourselves.
 GRACE = 60
-# What is allowed to the peers, who may need several of their own time-outs.
+# What is allowed to the peers unless told otherwise: they may need several of their own time-outs.
 PATIENCE = 300
 CONNECTIONS = 4
 
@@ -73,59 +74,73 @@ class Forest:
         return cls(trees.faulty(many, files, total), trees.single(one, max(1_000_000, round(31_000_000 * scale))))
 
 
-def run(chosen, names, lab, program, scale):
+@dataclasses.dataclass
+class Setting:
+    """What is the same for all faults."""
+
+    lab: pathlib.Path
+    program: pathlib.Path
+    tools: list
+    scale: float
+    # Seconds that a peer has.
+    patience: float
+
+
+def run(chosen, setting):
     """Rows for the page: for each fault, and first of all without one, what each tool did."""
-    forest = Forest.make(lab, scale)
+    forest = Forest.make(setting.lab, setting.scale)
     clean = {"many": {}, "one": {}}
-    rows = [row(CLEAN, forest, names, lab, program, clean)]
+    rows = [row(CLEAN, forest, setting, clean)]
     singles = [fault for fault in chosen if fault.single_rate]
     if singles:
         slow = dataclasses.replace(CLEAN, text="no fault, one long file", single_rate=singles[0].single_rate)
-        rows.append(row(slow, forest, names, lab, program, clean))
-    return rows + [row(fault, forest, names, lab, program, clean) for fault in chosen]
+        rows.append(row(slow, forest, setting, clean))
+    return rows + [row(fault, forest, setting, clean) for fault in chosen]
 
 
-def row(fault, forest, names, lab, program, clean):
+def row(fault, forest, setting, clean):
     """One fault for all tools at once."""
     matrix.say(fault.text)
     times = clean["one" if fault.single_rate else "many"]
-    with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
-        works = {tool: pool.submit(one, fault, forest, tool, lab, program, times.get(tool)) for tool in names}
+    limits = {tool: allowed(fault, tool, times.get(tool), setting.patience) for tool in setting.tools}
+    with concurrent.futures.ThreadPoolExecutor(len(limits)) as pool:
+        works = {tool: pool.submit(one, fault, forest, tool, setting, limit) for tool, limit in limits.items()}
         runs = {tool: work.result() for tool, work in works.items()}
     if fault.name == CLEAN.name:
-        times.update({tool: run.seconds for tool, run in runs.items()})
+        times.update({tool: run.seconds for tool, (run, _) in runs.items()})
     cells = {}
-    for tool, run in runs.items():
-        cells[tool] = {**dataclasses.asdict(run), "state": state(run), "allowed": allowed(fault, tool, times.get(tool))}
+    for tool, (run, hits) in runs.items():
+        cells[tool] = {**dataclasses.asdict(run), "state": state(run), "allowed": limits[tool], "hits": hits}
         matrix.say(f"  {tool:8} {cells[tool]['state']}")
     return {"name": fault.name, "fault": fault.text, "tools": cells}
 
 
-def allowed(fault, tool, clean):
+def allowed(fault, tool, clean, patience):
     """Seconds until a run counts as failed."""
     if tool == "causeway" and clean and fault.name != CLEAN.name:
         return clean + fault.seconds + GRACE
-    return PATIENCE
+    return patience
 
 
-def one(fault, forest, tool, lab, program, clean):
-    """One tool through one fault."""
+def one(fault, forest, tool, setting, limit):
+    """One tool through one fault: how it went, and how many flows each rule hit."""
     tree = forest.one if fault.single_rate else forest.many
     link = dataclasses.replace(links.FAULTY, rate=fault.single_rate or links.FAULTY.rate)
-    scratch = measure.folder(lab, f"{fault.name}-{'one' if fault.single_rate else 'many'}-{tool}")
+    scratch = measure.folder(setting.lab, f"{fault.name}-{'one' if fault.single_rate else 'many'}-{tool}")
     target, home = measure.folder(scratch, "copy"), measure.folder(scratch, "home")
     with links.Lab(link) as net, links.Server(net, tree.root, fault.server) as server:
-        ask = tools.Ask(net, target, home, fault.connections, program=program)
+        ask = tools.Ask(net, target, home, fault.connections, program=setting.program)
         for rule in fault.rules:
             net.ask("fault", *rule.split())
         over = threading.Event()
         trouble = threading.Thread(target=strike, args=(fault, net, server, over), daemon=True)
         trouble.start()
-        done = measure.run(tools.order(tool, ask), net, allowed(fault, tool, clean))
+        done = measure.run(tools.order(tool, ask), net, limit)
         over.set()
         trouble.join()
         done.copy = trees.compare(tree, target)
-    return done
+        hits = net.stat()["rule_hits"]
+    return done, hits
 
 
 def strike(fault, net, server, over):

@@ -188,7 +188,8 @@ class Server:
     def start(self):
         command = self.net.command("s", [VSFTPD, self.conf])
         # A group of its own, so that its sessions can be ended with it.
-        self.process = subprocess.Popen(command, start_new_session=True)
+        self.process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL)
         probe = (
             "import socket, sys\n"
             "with socket.create_connection((sys.argv[1], int(sys.argv[2])), 2) as one: sys.exit(one.recv(3) != b'220')"

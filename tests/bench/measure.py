@@ -58,6 +58,17 @@ class Progress:
         return trees.arrived(self.tree, self.target) / max(self.tree.files, 1)
 
 
+# Processes that are measured now, on any thread.
+RUNNING = set()
+
+
+def end_all():
+    """Ends what is measured now: whoever ends the benchmark ends what it started."""
+    for pid in list(RUNNING):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+
+
 def run(order, net, limit, progress=None):
     """Runs `order` (command, environment) at the client's end of `net`, for at most `limit` seconds."""
     command, environment = order
@@ -72,12 +83,16 @@ def run(order, net, limit, progress=None):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    RUNNING.add(process.pid)
     watch = Watch(process, begin, limit, progress)
     watch.start()
-    _, status, usage = os.wait4(process.pid, 0)
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    finally:
+        watch.end()
+    RUNNING.discard(process.pid)
     seconds = time.monotonic() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
-    watch.end()
     done = Run(seconds, usage.ru_utime + usage.ru_stime, watch.memory, process.returncode, watch.cut)
     stat = net.stat()
     if stat:

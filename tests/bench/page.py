@@ -122,7 +122,7 @@ def fault_table(result):
         return
     tools = list(rows[0]["tools"])
     yield "<h2>Faults</h2><p class=soft>20 ms RTT, 8 Mbit/s. Ours is given its clean time, the fault's own and 60 s; "
-    yield f"the peers {faults.PATIENCE} s.</p><div class=wide><table><tr><th class=word>fault</th>"
+    yield f"the peers {text(result['limit'])} s.</p><div class=wide><table><tr><th class=word>fault</th>"
     yield from (f"<th class=word>{text(tool)}</th>" for tool in tools)
     yield "</tr>"
     for row in rows:

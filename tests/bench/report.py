@@ -35,7 +35,12 @@ def in_order(table):
     """As they ran, but the phases of one tree and link below each other."""
     groups = list(dict.fromkeys((cell.tree, cell.link) for cell in table))
     phases = list(PHASES)
-    return sorted(table.items(), key=lambda item: (groups.index((item[0].tree, item[0].link)), phases.index(item[0].phase)))
+
+    def place(item):
+        cell, _ = item
+        return groups.index((cell.tree, cell.link)), phases.index(cell.phase)
+
+    return sorted(table.items(), key=place)
 
 
 def row(cell, run, ours, size):

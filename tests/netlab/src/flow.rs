@@ -196,15 +196,15 @@ impl Table {
     }
 
     fn judge_opening(&mut self, now: Instant, from: Side, control: bool, segment: &Segment) -> Option<Verdict> {
-        let (controls, others) = (self.control.live, self.data.live);
+        let (live_control, live_data) = (self.control.live, self.data.live);
         for rule in &mut self.rules {
             if !rule.class.covers(control, segment.target.port()) || !rule.is_active(now, from) || !rule.has_left() {
                 continue;
             }
             let live = match rule.class {
-                Class::Control => controls,
-                Class::Data => others,
-                Class::Any | Class::Port(_) => controls + others,
+                Class::Control => live_control,
+                Class::Data => live_data,
+                Class::Any | Class::Port(_) => live_control + live_data,
             };
             let answer = match rule.effect {
                 Effect::Refuse => Answer::Reset,
