@@ -25,6 +25,10 @@ th { color: var(--soft); font-weight: 500; } .word { text-align: left; }
 td.says { text-align: left; white-space: normal; min-width: 12rem; }
 tr.ours td { color: var(--ours); font-weight: 600; }
 td.bar { min-width: 8rem; background: linear-gradient(to right, var(--bar) var(--share), transparent var(--share)); }
+.soft { font-weight: 400; }
+@media (max-width: 40rem) { .targets th { display: none; } .targets tr { display: block; padding: .6rem 0;
+  border-bottom: 1px solid var(--line); } .targets td { display: block; text-align: left; border: 0; padding: .1rem 0; }
+  .targets td[data-is]::before { content: attr(data-is) " "; color: var(--soft); } }
 .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; }
 """
 
@@ -47,21 +51,24 @@ def head(result):
     machine = result["machine"]
     tools = "; ".join(f"{tool}: {said}" for tool, said in result["tools"].items())
     trees = "".join(f"<p class=soft>{text(size['text'])}</p>" for size in result["sizes"].values())
+    shrunk = ""
+    if result["scale"] != 1:
+        shrunk = f"<p class=bad>The trees are shrunk to {result['scale']} of their size: they meet no target.</p>"
     killed = f"<p>{text(result['killed']['sentence'])}</p>" if result.get("killed") else ""
     return (
         f"<h1>Mirroring an FTP tree</h1><p>{text(result['when'])}, {text(machine['cpus'])} processors, "
         f"{text(machine['memory_gib'])} GiB, Linux {text(machine['kernel'])}. Server: vsftpd. Medians of "
         f"{text(result['repeat'])}; all in one run, in turn. ~ is projected from the steady rate of a run that was cut "
         f"at {text(result['limit'])} s. Every copy was compared with its source byte by byte.</p>"
-        f"<p class=soft>{text(tools)}</p>{trees}{killed}"
+        f"<p class=soft>{text(tools)}</p>{trees}{shrunk}{killed}"
     )
 
 
 def targets(result):
     if not result["targets"]:
         return
-    yield "<h2>Targets</h2><div class=wide><table><tr><th class=word>what</th><th class=word>where</th><th>target</th>"
-    yield "<th>measured</th><th class=word>state</th></tr>"
+    yield "<h2>Targets</h2><div class=wide><table class=targets><tr><th class=word>what</th><th class=word>where</th>"
+    yield "<th>target</th><th>measured</th><th class=word>state</th></tr>"
     for one in result["targets"]:
         missed = one["state"].startswith("missed")
         style = "bad" if missed else "good" if one["state"] == "met" else "soft"
@@ -71,7 +78,7 @@ def targets(result):
             reason = f"<br><span class=soft>{text(reason)}</span>"
         yield (
             f"<tr><td class=says>{text(one['text'])}</td><td class=word>{text(one['tree'])}, {text(one['link'])}</td>"
-            f"<td>{value(one, one['value'])}</td><td>{value(one, one['measured'])}</td>"
+            f"<td data-is=target>{value(one, one['value'])}</td><td data-is=measured>{value(one, one['measured'])}</td>"
             f"<td class='says {style}'>{text(one['state'])}{reason}</td></tr>"
         )
     yield "</table></div>"
@@ -109,8 +116,9 @@ def line(row, slowest):
             cells.append(f"<td class=bar style='--share: {share:.1f}%'>{text(row[key])}</td>")
         elif key == "copy":
             said = row[key]
-            fine = said.startswith("equal") and "exit" not in said
-            cells.append(f"<td class='says{'' if fine or not said else ' bad'}'>{text(said)}</td>")
+            fine = not said or said.startswith("equal") and "exit" not in said
+            style = "" if fine else " soft" if row["measured"]["cut"] else " bad"
+            cells.append(f"<td class='says{style}'>{text(said)}</td>")
         else:
             cells.append(f"<td{' class=word' if key == 'tool' else ''}>{text(row[key])}</td>")
     return f"<tr{' class=ours' if row['tool'] == 'causeway' else ''}>{''.join(cells)}</tr>"
