@@ -107,10 +107,12 @@ def row(fault, forest, setting, clean):
         works = {tool: pool.submit(one, fault, forest, tool, setting, limit) for tool, limit in limits.items()}
         runs = {tool: work.result() for tool, work in works.items()}
     if fault.name == CLEAN.name:
-        times.update({tool: run.seconds for tool, (run, _) in runs.items()})
+        times.update({tool: run.seconds for tool, (run, *_) in runs.items()})
     cells = {}
-    for tool, (run, hits) in runs.items():
+    for tool, (run, hits, words) in runs.items():
         cells[tool] = {**dataclasses.asdict(run), "state": state(run), "allowed": limits[tool], "hits": hits}
+        if not is_good(cells[tool]):
+            cells[tool]["words"] = words
         matrix.say(f"  {tool:8} {cells[tool]['state']}")
     return {"name": fault.name, "fault": fault.text, "tools": cells}
 
@@ -123,7 +125,7 @@ def allowed(fault, tool, clean, patience):
 
 
 def one(fault, forest, tool, setting, limit):
-    """One tool through one fault: how it went, and how many flows each rule hit."""
+    """One tool through one fault: how it went, how many flows each rule hit, and what the tool said last."""
     tree = forest.one if fault.single_rate else forest.many
     link = dataclasses.replace(links.FAULTY, rate=fault.single_rate or links.FAULTY.rate)
     scratch = measure.folder(setting.lab, f"{fault.name}-{'one' if fault.single_rate else 'many'}-{tool}")
@@ -135,12 +137,12 @@ def one(fault, forest, tool, setting, limit):
         over = threading.Event()
         trouble = threading.Thread(target=strike, args=(fault, net, server, over), daemon=True)
         trouble.start()
-        done = measure.run(tools.order(tool, ask), net, limit)
+        done = measure.run(tools.order(tool, ask), net, limit, words=scratch / "words")
         over.set()
         trouble.join()
         done.copy = trees.compare(tree, target)
         hits = net.stat()["rule_hits"]
-    return done, hits
+    return done, hits, measure.last_words(scratch / "words")
 
 
 def strike(fault, net, server, over):

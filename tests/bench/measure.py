@@ -69,20 +69,22 @@ def end_all():
             os.killpg(pid, signal.SIGKILL)
 
 
-def run(order, net, limit, progress=None):
-    """Runs `order` (command, environment) at the client's end of `net`, for at most `limit` seconds."""
+def run(order, net, limit, progress=None, words=os.devnull):
+    """Runs `order` (command, environment) at the client's end of `net`, for at most `limit` seconds. What it says goes
+    into the file `words`."""
     command, environment = order
     if net.stat() is not None:
         net.stat(reset=True)
     begin = time.monotonic()
-    process = subprocess.Popen(
-        net.command("c", [str(word) for word in command]),
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with open(words, "wb") as said:
+        process = subprocess.Popen(
+            net.command("c", [str(word) for word in command]),
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
     RUNNING.add(process.pid)
     watch = Watch(process, begin, limit, progress)
     watch.start()
@@ -161,6 +163,11 @@ def median(runs):
         if other.lied or (other.copy and not other.copy.startswith("equal")):
             middle.copy, middle.exit, middle.cut = other.copy, other.exit, other.cut
     return middle
+
+
+def last_words(path, most=2000):
+    """The end of what a tool said, for whoever asks why it failed."""
+    return pathlib.Path(path).read_bytes()[-most:].decode(errors="replace")
 
 
 def folder(lab, name):
