@@ -20,6 +20,7 @@
 mod support;
 
 mod audit;
+mod bench;
 mod cli;
 mod dav;
 mod demo;
