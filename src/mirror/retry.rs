@@ -13,6 +13,8 @@ const LONG: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 /// A full disk or quota gets no room by waiting unless somebody makes it: so long is waited for it at most.
 const ROOM: Duration = Duration::from_secs(30);
+/// The longest pause before closed data ports are tried again: asking costs a round trip on a connection that is open.
+const PORTS: Duration = Duration::from_secs(2);
 /// Tries of one item in one run, even when each brings it a little further.
 const MOST_TRIES: u32 = 200;
 
@@ -57,10 +59,16 @@ fn pause(first: Duration, step: u32, chance: f64) -> Duration {
     full.mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0)
 }
 
-/// Does the fault speak about the other side as a whole rather than about one item?
+/// Does the fault speak about the other side as a whole rather than about one item? A closed data port is that of a
+/// server or a firewall, whatever was to come through it.
 pub(super) fn concerns_endpoint(fault: &Fault) -> bool {
     matches!(fault.phase, Phase::Resolve | Phase::Connect | Phase::Banner | Phase::Tls | Phase::Login)
         || matches!(fault.kind, FaultKind::Limit | FaultKind::Auth | FaultKind::DiskFull)
+        || finds_ports_closed(fault)
+}
+
+fn finds_ports_closed(fault: &Fault) -> bool {
+    (fault.phase, fault.kind) == (Phase::DataConnect, FaultKind::Refused)
 }
 
 /// What to do when a side as a whole fails.
@@ -106,7 +114,8 @@ impl Health {
         if !paused {
             self.failures += 1;
         }
-        Outage::Pause(pause(LONG, self.failures.saturating_sub(1), chance))
+        let longest = if finds_ports_closed(fault) { PORTS } else { LONGEST };
+        Outage::Pause(pause(LONG, self.failures.saturating_sub(1), chance).min(longest))
     }
 }
 
@@ -136,6 +145,16 @@ mod tests {
     #[test]
     fn never_means_never() {
         assert_eq!(History::default().failed(&fault(FaultKind::Permission), true, 5, 0.0), Verdict::GiveUp);
+    }
+
+    #[test]
+    fn closed_data_ports_are_waited_for_as_a_closed_server_is() {
+        assert!(!concerns_endpoint(&Fault::new(Phase::Open, FaultKind::Refused, "425")));
+        let closed = Fault::new(Phase::DataConnect, FaultKind::Refused, "x");
+        assert!(concerns_endpoint(&closed));
+        let mut health = Health::default();
+        let last = (0..20).map(|_| health.failed(&closed, Duration::ZERO, false, LONGEST, 1.0)).last();
+        assert_eq!(last, Some(Outage::Pause(PORTS)), "twenty of them are no reason to be away for minutes");
     }
 
     #[test]

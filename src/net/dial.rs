@@ -7,13 +7,35 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::model::{Fault, FaultKind, Phase};
 
 /// An address gets this head start before the next one is tried beside it (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
+
+/// What fits through every tunnel that is in use: PPPoE, VPNs in VPNs, and IPv6 at its least.
+const SHORT: u32 = 1200;
+/// So long a connection is silent before it is asked for a sign of life: a NAT that forgets after 20 s hears of it.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+/// So long after a question that was not answered comes the next.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// After so many questions without an answer the peer is gone.
+const QUESTIONS: u32 = 6;
+/// What was sent and not acknowledged for so long is lost with its connection (RFC 5482).
+const USER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long the TCP segments of a connection may be, both ways (RFC 9293, section 3.7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Segments {
+    /// As long as the interfaces at both ends bear.
+    #[default]
+    Full,
+    /// At most 1,200 bytes: comes through where long packets are lost on the way and nobody is told (a path-MTU
+    /// black hole, RFC 2923 section 2.1). Costs some 3 % of the throughput elsewhere.
+    Short,
+}
 
 /// A connection and how long each phase of getting it took.
 #[derive(Debug)]
@@ -32,11 +54,19 @@ pub struct Dialled {
 /// # Errors
 /// A fault of [`Phase::Resolve`] or [`Phase::Connect`].
 pub async fn dial(host: &str, port: u16, within: Duration) -> Result<Dialled, Fault> {
+    dial_with(host, port, within, Segments::Full).await
+}
+
+/// As [`dial`], with segments of a chosen length.
+///
+/// # Errors
+/// As [`dial`].
+pub async fn dial_with(host: &str, port: u16, within: Duration, segments: Segments) -> Result<Dialled, Fault> {
     let started = Instant::now();
     let addresses = resolve(host, port, within).await?;
     let resolved = started.elapsed();
     let started = Instant::now();
-    let stream = match timeout(within, race(&addresses)).await {
+    let stream = match timeout(within, race(&addresses, segments)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             let what = format!("cannot connect to {host} port {port}, check that the server runs there");
@@ -65,8 +95,13 @@ pub async fn dial(host: &str, port: u16, within: Duration) -> Result<Dialled, Fa
 ///
 /// # Errors
 /// A fault of `phase`.
-pub async fn connect(address: SocketAddr, within: Duration, phase: Phase) -> Result<TcpStream, Fault> {
-    match timeout(within, TcpStream::connect(address)).await {
+pub async fn connect(
+    address: SocketAddr,
+    within: Duration,
+    phase: Phase,
+    segments: Segments,
+) -> Result<TcpStream, Fault> {
+    match timeout(within, open(address, segments)).await {
         Ok(Ok(stream)) => {
             tune(&stream);
             Ok(stream)
@@ -94,12 +129,12 @@ async fn resolve(host: &str, port: u16, within: Duration) -> Result<Vec<SocketAd
 
 /// Tries the addresses in their order, each a head start after the one before, and keeps the first that
 /// connects. The last error counts when none does.
-async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+async fn race(addresses: &[SocketAddr], segments: Segments) -> io::Result<TcpStream> {
     let mut waiting = addresses.iter();
     let mut running = FuturesUnordered::new();
     let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "no address to connect to");
     if let Some(first) = waiting.next() {
-        running.push(TcpStream::connect(*first));
+        running.push(open(*first, segments));
     }
     while !running.is_empty() {
         tokio::select! {
@@ -107,31 +142,40 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
                 Ok(stream) => return Ok(stream),
                 Err(error) => {
                     last = error;
-                    running.extend(waiting.next().map(|a| TcpStream::connect(*a)));
+                    running.extend(waiting.next().map(|a| open(*a, segments)));
                 }
             },
             () = sleep(HEAD_START), if waiting.len() > 0 => {
-                running.extend(waiting.next().map(|a| TcpStream::connect(*a)));
+                running.extend(waiting.next().map(|a| open(*a, segments)));
             }
         }
     }
     Err(last)
 }
 
+/// Connects. The length of segments is agreed on in the first packets, so it is set before them.
+async fn open(address: SocketAddr, segments: Segments) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if segments == Segments::Short {
+        note_refusal(SockRef::from(&socket).set_tcp_mss(SHORT));
+    }
+    socket.connect(address).await
+}
+
 /// A NAT that forgets after 20 s hears from us every 10 s, and a peer that is gone is noticed within a
-/// minute. Best effort: a socket without these options still works.
+/// minute.
 fn tune(stream: &TcpStream) {
     let socket = SockRef::from(stream);
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(10)).with_interval(Duration::from_secs(10)).with_retries(5);
-    for set in [
-        socket.set_tcp_nodelay(true),
-        socket.set_tcp_keepalive(&keepalive),
-        socket.set_tcp_user_timeout(Some(Duration::from_secs(60))),
-    ] {
-        if let Err(error) = set {
-            tracing::debug!(error = %error, "a socket option was refused");
-        }
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(ASK_AGAIN).with_retries(QUESTIONS);
+    note_refusal(socket.set_tcp_nodelay(true));
+    note_refusal(socket.set_tcp_keepalive(&keepalive));
+    note_refusal(socket.set_tcp_user_timeout(Some(USER_TIMEOUT)));
+}
+
+/// Best effort: a socket without an option still works.
+fn note_refusal(set: io::Result<()>) {
+    if let Err(error) = set {
+        tracing::debug!(error = %error, "a socket option was refused");
     }
 }
 
@@ -144,12 +188,34 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let dialled = dial("127.0.0.1", address.port(), Duration::from_secs(5)).await.unwrap().stream;
-        let data = connect(address, Duration::from_secs(5), Phase::DataConnect).await.unwrap();
+        let data = connect(address, Duration::from_secs(5), Phase::DataConnect, Segments::Full).await.unwrap();
         for stream in [&dialled, &data] {
             let socket = SockRef::from(stream);
             assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
             assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(10));
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(5));
+            assert_eq!(socket.tcp_keepalive_retries().unwrap(), 6);
             assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(60)));
+        }
+    }
+
+    /// What the kernel may send in one segment, on either end, once both have agreed.
+    #[tokio::test]
+    async fn short_segments_are_agreed_on_by_both_ends() {
+        let within = Duration::from_secs(5);
+        for bind in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = tokio::net::TcpListener::bind(bind).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            for (segments, most) in [(Segments::Short, 1200), (Segments::Full, u32::MAX)] {
+                let data = connect(address, within, Phase::DataConnect, segments).await.unwrap();
+                let (accepted, _) = listener.accept().await.unwrap();
+                let dialled = dial_with(&address.ip().to_string(), address.port(), within, segments).await.unwrap();
+                for stream in [&data, &accepted, &dialled.stream] {
+                    let length = SockRef::from(stream).tcp_mss().unwrap();
+                    assert!(length <= most && (most == 1200 || length > 1400), "{segments:?}: {length}");
+                }
+                listener.accept().await.unwrap();
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ mod stream;
 pub mod tls;
 
 pub use admit::AdmissionLimits;
-pub use dial::{Dialled, connect, dial};
+pub use dial::{Dialled, Segments, connect, dial, dial_with};
 pub use entrance::{Entrance, Place};
 pub use ssh::SshStream;
 pub use stream::Stream;

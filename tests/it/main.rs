@@ -20,12 +20,14 @@
 mod support;
 
 mod audit;
+mod bench;
 mod cli;
 mod dav;
 mod demo;
 mod files;
 mod ftp;
 mod job;
+mod link;
 mod mirror;
 mod service;
 mod sftp;

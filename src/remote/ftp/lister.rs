@@ -109,13 +109,17 @@ impl FtpLister {
 
     async fn read(&mut self, out: &mut Vec<Entry>) -> Result<bool, Fault> {
         let Some(data) = &mut self.data else { return Ok(false) };
-        let within = match self.parser.tally().is_silent() {
-            true => self.pool.shared.deadlines().listing,
-            false => self.pool.shared.deadlines().stall,
-        };
+        let shared = &self.pool.shared;
+        let silent = self.parser.tally().is_silent();
+        let within = if silent { shared.first_byte(shared.deadlines().listing) } else { shared.deadlines().stall };
         let mut buffer = vec![0; 64 << 10];
         match timeout(within, data.stream.read(&mut buffer)).await {
-            Err(_) => Err(Fault::new(Phase::List, FaultKind::Stalled, "the listing stopped coming")),
+            Err(_) => {
+                if silent {
+                    shared.nothing_came();
+                }
+                Err(Fault::new(Phase::List, FaultKind::Stalled, "the listing stopped coming"))
+            }
             Ok(Ok(0)) => Ok(false),
             Ok(Ok(count)) => {
                 self.parser.push(buffer.get(..count).unwrap_or_default(), out);
@@ -147,7 +151,13 @@ impl FtpLister {
         let reply = session.closing(closing, "listing").await?;
         self.closing = Some(reply.text());
         if let Some(sum) = probe {
-            let same = status::is_same(&mut session.control, Parser::new(Form::Lines, zone(&self.pool)), &sum).await?;
+            let same = status::is_same(
+                &self.pool.shared,
+                &mut session.control,
+                Parser::new(Form::Lines, zone(&self.pool)),
+                &sum,
+            )
+            .await?;
             self.pool.shared.status.settle(same);
         }
         Ok(())

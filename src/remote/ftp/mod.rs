@@ -59,6 +59,7 @@ pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>,
         ladder: ladder::Ladder::default(),
         glance_fails: AtomicBool::new(false),
         wants_pret: AtomicBool::new(false),
+        short_segments: AtomicBool::new(false),
     });
     Ok(Arc::new(remote::FtpRemote::start(pool).await?))
 }

@@ -235,7 +235,7 @@ impl Pool {
     /// Is the rested session still good? If not it is dropped without a word: nothing was lost with it.
     async fn wake(self: &Arc<Self>, mut session: Box<Session>, slot: Slot) -> Option<Lease> {
         let rested = session.rested.elapsed();
-        if rested > MAX_REST {
+        if rested > MAX_REST || session.segments != self.shared.segments() {
             self.observe(&session, End::Clean);
             session.control.quit().await;
             return None;

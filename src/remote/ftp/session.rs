@@ -1,7 +1,7 @@
 //! One logged-in control connection and the data connections it opens.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,14 @@ use super::ladder::{Ladder, Rung};
 use super::reply::Reply;
 use super::status;
 use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol};
-use crate::net::{self, Stream, TlsClient};
+use crate::net::{self, Segments, Stream, TlsClient};
 use crate::remote::Context;
 
 /// How long the first batch may be unanswered: a server that reads one command and drops the rest never answers.
 const PROBE: Duration = Duration::from_secs(10);
+/// How long the first byte of an answer may take before short segments were tried. A server that is only slow
+/// loses one answer by it.
+const FIRST_BYTE: Duration = Duration::from_secs(15);
 
 /// What all sessions of an endpoint share, and what was learned about the server.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub struct Shared {
     pub glance_fails: AtomicBool,
     /// EPSV works only behind PRET.
     pub wants_pret: AtomicBool,
+    /// A connection opened and then no byte came: long packets may be lost on the way.
+    pub short_segments: AtomicBool,
 }
 
 impl Shared {
@@ -60,6 +65,29 @@ impl Shared {
     #[must_use]
     pub fn batches(&self) -> bool {
         self.learned.get().is_some() && self.ladder.rung() >= Rung::Batches
+    }
+
+    /// How long the segments of new connections may be.
+    #[must_use]
+    pub fn segments(&self) -> Segments {
+        if self.short_segments.load(Ordering::Relaxed) { Segments::Short } else { Segments::Full }
+    }
+
+    /// How long the first byte of an answer may take that may take `usual`.
+    #[must_use]
+    pub fn first_byte(&self, usual: Duration) -> Duration {
+        if self.segments() == Segments::Full { usual.min(FIRST_BYTE) } else { usual }
+    }
+
+    /// A server accepted a connection and began to answer, and no byte came. Small packets come through and large
+    /// ones do not where a path is narrower than its ends and nobody says so.
+    pub fn nothing_came(&self) {
+        if !self.short_segments.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                endpoint = %self.endpoint,
+                "a connection opened and no byte came: from now on packets are kept short, in case long ones are lost on the way"
+            );
+        }
     }
 
     /// By which commands a single file is looked at.
@@ -96,6 +124,8 @@ pub struct Session {
     pub rested: Instant,
     /// How long its set-up took, by phase.
     pub phases: Vec<(Phase, Duration)>,
+    /// What its control connection was opened with.
+    pub segments: Segments,
 }
 
 impl Session {
@@ -110,6 +140,11 @@ impl Session {
             Err(fault) if untried && fault.phase == Phase::Command && !shared.ladder.is_untried() => {
                 Self::enter(shared).await
             }
+            // A certificate is longer than a packet.
+            Err(fault) if fault.phase == Phase::Tls && fault.kind == FaultKind::Timeout => {
+                shared.nothing_came();
+                Err(fault)
+            }
             entered => entered,
         }
     }
@@ -117,7 +152,8 @@ impl Session {
     async fn enter(shared: &Shared) -> Result<Self, Fault> {
         let endpoint = &shared.endpoint;
         let deadlines = shared.deadlines();
-        let dialled = net::dial(&endpoint.host, endpoint.port, deadlines.connect).await?;
+        let segments = shared.segments();
+        let dialled = net::dial_with(&endpoint.host, endpoint.port, deadlines.connect, segments).await?;
         let mut phases = dialled.phases;
         let tls = shared.tls.as_ref().map(TlsClient::fresh).transpose()?.map(Arc::new);
         let mut clock = Instant::now();
@@ -154,7 +190,7 @@ impl Session {
         }
         let home = shared.learned.get().and_then(|l| l.home.clone());
         let now = Instant::now();
-        Ok(Self { control, tls, ahead: None, cwd: home, opened: now, rested: now, phases })
+        Ok(Self { control, tls, ahead: None, cwd: home, opened: now, rested: now, phases, segments })
     }
 
     /// Goes to a directory, given as the server knows it.

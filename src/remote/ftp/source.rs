@@ -147,7 +147,10 @@ impl Source for FtpSource {
         if self.buffer.capacity() < wanted.min(CHUNK / 4) {
             self.buffer.reserve(wanted);
         }
-        let read = timeout(self.pool.shared.deadlines().stall, data.stream.read_buf(&mut self.buffer)).await;
+        let shared = &self.pool.shared;
+        let stall = shared.deadlines().stall;
+        let within = if self.received == 0 { shared.first_byte(stall) } else { stall };
+        let read = timeout(within, data.stream.read_buf(&mut self.buffer)).await;
         let empty_and_done = data.closing.is_some() && self.received == 0;
         match read {
             Ok(Ok(0)) => {
@@ -169,7 +172,10 @@ impl Source for FtpSource {
             }
             Ok(Err(error)) => Err(self.fail(Fault::io(Phase::Transfer, "lost the data connection", &error)).await),
             Err(_) => {
-                let why = format!("no byte came for {} s", self.pool.shared.deadlines().stall.as_secs());
+                if self.received == 0 {
+                    shared.nothing_came();
+                }
+                let why = format!("no byte came for {} s", within.as_secs());
                 Err(self.fail(Fault::new(Phase::Transfer, FaultKind::Stalled, why)).await)
             }
         }

@@ -19,6 +19,7 @@ use super::flight::Flight;
 use super::lister::zone;
 use super::listing::{Form, Parser};
 use super::pool::{Lease, Pool};
+use super::session::Shared;
 use crate::model::{Deadlines, Entry, Fault, FaultKind, Phase};
 use crate::remote::{Completeness, Step, Together};
 
@@ -85,12 +86,12 @@ pub fn add(flight: &mut Flight) -> Result<(), Fault> {
 }
 
 /// Hears the probe behind a listing that showed `sum`: is it the same?
-pub async fn is_same(control: &mut Control, parser: Parser, sum: &Sum) -> Result<bool, Fault> {
+pub async fn is_same(shared: &Shared, control: &mut Control, parser: Parser, sum: &Sum) -> Result<bool, Fault> {
     let mut again = Sum { count: 0, sum: 0, hasher: sum.hasher.clone() };
     let mut answer = Answer::new(parser);
     loop {
         let mut entries = Vec::new();
-        let end = answer.piece(control, &mut entries).await?;
+        let end = answer.piece(shared, control, &mut entries).await?;
         again.add(&entries);
         if let Some(whole) = end {
             return Ok(whole.is_some() && (again.count, again.sum) == (sum.count, sum.sum));
@@ -113,11 +114,18 @@ impl Answer {
     /// The next piece. Some at the end: how complete it is, or nothing when that is unclear.
     async fn piece(
         &mut self,
+        shared: &Shared,
         control: &mut Control,
         out: &mut Vec<Entry>,
     ) -> Result<Option<Option<Completeness>>, Fault> {
         let Deadlines { stall, listing, .. } = control.deadlines;
-        match control.piece(Phase::List, if self.begun { stall } else { listing }).await? {
+        let within = if self.begun { stall } else { shared.first_byte(listing) };
+        let heard = control.piece(Phase::List, within).await.inspect_err(|fault| {
+            if fault.kind == FaultKind::Timeout && !self.begun {
+                shared.nothing_came();
+            }
+        });
+        match heard? {
             Piece::Lines(lines) => {
                 self.lines(lines, out);
                 Ok(None)
@@ -225,7 +233,7 @@ impl Directories {
                 }
             };
             let mut entries = Vec::new();
-            let end = answer.piece(&mut session.control, &mut entries).await?;
+            let end = answer.piece(&self.pool.shared, &mut session.control, &mut entries).await?;
             if self.closed {
                 // The answer is about the directory before.
                 entries.clear();

@@ -250,7 +250,7 @@ impl Session {
                     let closing = opened(reply, phase, &what)?;
                     return match tls.connect(socket, handshake).await {
                         Ok(stream) => Ok((stream, closing)),
-                        Err(fault) => Err(self.reason(about_data(fault), &what).await),
+                        Err(fault) => Err(self.reason(about_data(shared, fault), &what).await),
                     };
                 }
                 Err(fault) if fault.kind == FaultKind::Timeout => {}
@@ -259,7 +259,8 @@ impl Session {
         }
         // The server's no says more than the handshake that it broke off.
         let hears = Box::pin(async { opened(self.control.reply(phase, within).await?, phase, &what) });
-        let shakes = Box::pin(async { tls.connect(socket, handshake).await.map_err(about_data) });
+        let shakes =
+            Box::pin(async { tls.connect(socket, handshake).await.map_err(|fault| about_data(shared, fault)) });
         let (heard, shaken) = match select(hears, shakes).await {
             Either::Left((heard, shakes)) => (heard?, shakes.await),
             Either::Right((shaken, hears)) => (hears.await?, shaken),
@@ -284,7 +285,7 @@ impl Session {
     async fn open_data(&mut self, shared: &Shared, order: &Order<'_>) -> Result<TcpStream, Fault> {
         let within = shared.deadlines().connect;
         if let Some(address) = self.ahead.take() {
-            match net::connect(address, within, Phase::DataConnect).await {
+            match net::connect(address, within, Phase::DataConnect, shared.segments()).await {
                 Ok(stream) => return Ok(stream),
                 // It may have waited too long. A fresh one tells.
                 Err(fault) => tracing::debug!(fault = %fault, "the data port that was asked for ahead is closed"),
@@ -301,7 +302,7 @@ impl Session {
                 reply = self.control.ask(Phase::DataConnect, "EPSV", None).await?;
             }
             match self.address(shared, &reply) {
-                Some(address) => match net::connect(address, within, Phase::DataConnect).await {
+                Some(address) => match net::connect(address, within, Phase::DataConnect, shared.segments()).await {
                     Ok(stream) => return Ok(stream),
                     Err(fault) => first = Some(fault),
                 },
@@ -317,7 +318,7 @@ impl Session {
             let why = "the server's answer to PASV names no address";
             Fault::new(Phase::DataConnect, FaultKind::Protocol, why).reply(u32::from(reply.code), &reply.text())
         })?;
-        let stream = net::connect(address, within, Phase::DataConnect).await?;
+        let stream = net::connect(address, within, Phase::DataConnect, shared.segments()).await?;
         if let Some(fault) = first {
             missed_epsv(shared, &fault);
         }
@@ -438,7 +439,11 @@ fn no_restart(shared: &Shared, phase: Phase, rest: u64, reply: &Reply) -> Fault 
 }
 
 /// A data connection's trouble is that of one transfer; the next try takes a fresh session.
-fn about_data(fault: Fault) -> Fault {
+fn about_data(shared: &Shared, fault: Fault) -> Fault {
+    // A certificate is longer than a packet.
+    if fault.kind == FaultKind::Timeout {
+        shared.nothing_came();
+    }
     let message = format!("data connection: {}", fault.message);
     Fault { phase: Phase::DataConnect, retry: Retry::Now, message, ..fault }
 }

@@ -4,6 +4,7 @@
 pub mod causeway;
 pub mod ftpd;
 pub mod https;
+pub mod link;
 pub mod odd_sftp;
 pub mod proxy;
 pub mod scripted;
