@@ -46,6 +46,7 @@ pub mod tree;
 
 // shelf: records
 pub mod audit;
+pub mod manifest;
 pub mod reliability;
 
 // shelf: capabilities

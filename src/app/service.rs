@@ -139,6 +139,7 @@ impl Service {
         let recorder = Recorder::start(store.db.clone(), &records);
         let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock))
             .keeping(config.jobs.keep_runs)
+            .with_manifests(&store.folder)
             .keeping_out_of(&store.folder, &config.tree);
 
         // Every port is taken before the first client is let in: an error here leaves nothing behind.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Access, Digest, Door, EndpointId, JobId, RelPath, RunId};
+use crate::model::{Access, Digest, Door, EndpointId, JobId, Proof, RelPath, RunId};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -164,11 +164,20 @@ pub enum Event {
     /// A person asked a run to stop.
     RunCancelled { job: JobId, run: RunId },
     /// A run put a verified file under its name.
-    FilePublished { run: RunId, path: RelPath, size: u64, sha256: Digest },
+    FilePublished {
+        run: RunId,
+        path: RelPath,
+        size: u64,
+        sha256: Digest,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Proof>,
+    },
     /// A run took a file that lay in the target for the source's, by its size and time alone, as the job says.
     FileAdopted { run: RunId, path: RelPath, size: u64 },
     /// A run moved a file into the trash.
     FileTrashed { run: RunId, path: RelPath, batch: String },
+    /// What the target holds after a run was written down and signed.
+    ManifestWritten { job: JobId, run: RunId, files: u64, bytes: u64, sha256: String, key: String },
     /// A run made a directory.
     DirMade { run: RunId, path: RelPath },
     /// A run gave a file the permission bits that it has in the source; its content was there.

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::Deadlines;
+use crate::mirror::Proving;
+use crate::model::{Deadlines, ServerZone};
+use crate::remote::ftp::listing::{Form, Format as ListFormat};
 
 /// Takes an organisation off FTP: mirrors legacy trees with proof, serves them over SFTP, WebDAV and
 /// HTTPS, schedules the work and keeps a tamper-evident record.
@@ -24,12 +26,14 @@ Examples:
   causeway demo                                  see everything at work on this machine
   causeway check                                 is the configuration right?
   causeway serve                                 serve the tree and run the jobs
+  causeway ls ftp://anna@old.example/pub         how is its listing read?
   causeway mirror ftp://anna@old.example/pub ./pub   copy a tree once, with proof
   causeway job add nightly ftp://old.example/ legacy --cron '0 2 * * *' --zone Europe/Berlin
   causeway audit verify                          was the record changed?
 
 Every command has its own --help. Exit codes: 0 all is well, 1 it is not (the last line says why),
-2 the command line was not understood, 3 everything is there but not all of it was verified.";
+2 the command line was not understood, 3 everything is there but not all of it was verified.
+'manifest verify' and 'manifest diff' have exit codes of their own: see their --help.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -40,12 +44,17 @@ pub enum Verb {
     Serve,
     /// Copy a tree once; exit code 0 only if everything is there and verified.
     Mirror(Box<MirrorArgs>),
+    /// Show how a server's listing of a folder is read, line by line.
+    Ls(Box<LsArgs>),
     /// Migration jobs: what to copy, and when.
     #[command(subcommand)]
     Job(JobVerb),
     /// Executions of jobs.
     #[command(subcommand)]
     Run(RunVerb),
+    /// Signed lists of what a target holds and how it was proven; verify and diff work offline.
+    #[command(subcommand)]
+    Manifest(ManifestVerb),
     /// Who may come in.
     #[command(subcommand)]
     Account(AccountVerb),
@@ -87,9 +96,9 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 #[command(after_help = MIRROR_HELP)]
 pub struct MirrorArgs {
-    /// Where from: ftp://, ftp+tls:// (explicit TLS), ftps:// (implicit TLS), or a folder.
+    /// Where from: ftp://, ftp+tls:// (explicit TLS), ftps:// (implicit TLS), sftp://, or a folder.
     pub source: String,
-    /// Where to: a folder.
+    /// Where to: a folder, or sftp://.
     pub target: String,
     /// Only what matches this glob (as in .gitignore); may be repeated.
     #[arg(long, value_name = "GLOB")]
@@ -111,12 +120,22 @@ pub struct MirrorArgs {
     /// (they are not verified, so the exit code is 3).
     #[arg(long)]
     pub adopt: bool,
+    /// What is proven.
+    #[command(flatten)]
+    pub proof: ProofArgs,
     /// Most bytes a second, for example 2MiB.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub bandwidth: Option<u64>,
+    /// The zone of the source's clock, which its listings show: minutes ahead of UTC, or a name such as Europe/Berlin
+    /// [default: UTC].
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub zone: Option<ServerZone>,
     /// How the source is spoken to.
     #[command(flatten)]
     pub via: Via,
+    /// How the target is spoken to.
+    #[command(flatten)]
+    pub toward: Toward,
     /// How long the source or target may be out of reach before giving up, for example 5m.
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub patience: Option<u32>,
@@ -131,13 +150,27 @@ pub struct MirrorArgs {
     pub format: Format,
 }
 
+/// What has to be proven of files.
+#[derive(Debug, Args)]
+pub struct ProofArgs {
+    /// How content is proven: size (as many bytes as the source says; not called verified, so 'mirror' ends with 3),
+    /// stream-hash (SHA-256 of what arrived), second-read (the source is read twice, unchanged files too),
+    /// server-hash (compared with the server's own hash where it tells one, of unchanged files too), or
+    /// sampling=PERCENT (second-read for a fixed share of the files).
+    #[arg(long, value_name = "HOW", default_value_t)]
+    pub proof: Proving,
+    /// Write no signed manifest after runs that change something.
+    #[arg(long)]
+    pub no_manifest: bool,
+}
+
 /// How a source is spoken to.
 #[derive(Debug, Args)]
 pub struct Via {
     /// Most connections at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub connections: Option<u16>,
-    /// Character set of the source's names, for example gbk or windows-1252.
+    /// Character set of the names, for example gbk or windows-1252, or auto to find it out for each folder.
     #[arg(long, value_name = "NAME")]
     pub charset: Option<String>,
     /// Read the source's password from this file.
@@ -146,25 +179,122 @@ pub struct Via {
     /// Certificates (PEM) to trust beside the system's.
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// Accept only the certificate with this SHA-256, in hexadecimal.
+    /// Accept only the certificate with this SHA-256, in hexadecimal; of an SFTP server the host key, as SHA256:… too.
     #[arg(long, value_name = "SHA256", conflicts_with = "insecure")]
     pub pin: Option<String>,
-    /// Accept any certificate.
+    /// Accept any certificate or host key.
     #[arg(long)]
     pub insecure: bool,
+    /// Log in to the source with this SSH private key; its passphrase comes from where a password would.
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
     /// Seconds that each kind of wait may take, where the defaults do not suit the server: connect=10,
     /// banner=15, command=30, stall=60, closing=60, listing=600.
     #[arg(long, value_name = "CLASS=SECONDS,…")]
     pub deadlines: Option<Deadlines>,
 }
 
+/// Options of `ls`.
+#[derive(Debug, Args)]
+#[command(after_help = LS_HELP)]
+pub struct LsArgs {
+    /// The folder: ftp://, ftp+tls://, ftps://, or a folder of this machine; '-' reads a saved listing from standard
+    /// input.
+    #[arg(value_name = "URL", required_unless_present = "file")]
+    pub url: Option<String>,
+    /// Read a listing that was saved as it came, instead of asking a server ('-' is standard input).
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    pub file: Option<PathBuf>,
+    /// What wrote the saved listing: mlsd, nlst, or the format of a LIST such as unix, dos, vms, mvs-pds [default: found
+    /// out].
+    #[arg(long = "as", value_name = "FORMAT", value_parser = form)]
+    pub form: Option<Form>,
+    /// The present for a saved listing, for years that are not written, for example 2024-05-06T07:08:09Z [default: now].
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub now: Option<jiff::Timestamp>,
+    /// The zone of the server's clock, which its listings show: minutes ahead of UTC, or a name such as Europe/Berlin
+    /// [default: UTC].
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub zone: Option<ServerZone>,
+    /// How the server is spoken to.
+    #[command(flatten)]
+    pub via: Via,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+const LS_HELP: &str = "\
+Examples:
+  causeway ls ftp://anna@old.example/pub
+  causeway ls ftp://old.example/berlin --zone Europe/Berlin --charset windows-1252
+  causeway ls --file listing.txt --now 2019-03-31T12:00:00Z --json
+
+Nothing is changed, here or there. Behind the entries come the formats that were recognised, the lines that were not
+understood, and whether the listing is known to be complete. With --json each entry is one object on a line of its own, in
+the order of the listing, and each line that was not understood is {\"unparsed_hex\": …}; doubts go to standard error.";
+
+fn form(text: &str) -> Result<Form, String> {
+    let names = || ListFormat::ALL.iter().map(|format| format.as_str()).collect::<Vec<_>>().join(", ");
+    match text {
+        "mlsd" => Ok(Form::Facts),
+        "nlst" => Ok(Form::Names),
+        text => ListFormat::of_name(text).map(Form::Known).ok_or_else(|| format!("known are nlst, {}", names())),
+    }
+}
+
+fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|_| "write for example 2024-05-06T07:08:09Z".to_owned())
+}
+
+/// How a target is spoken to.
+#[derive(Debug, Args)]
+pub struct Toward {
+    /// Most connections at once to the target; one SFTP connection carries many files.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub target_connections: Option<u16>,
+    /// Read the target's password from this file.
+    #[arg(long, value_name = "FILE")]
+    pub target_password_file: Option<PathBuf>,
+    /// Accept only the target's host key with this SHA-256, as 'ssh-keygen -l' shows it.
+    #[arg(long, value_name = "SHA256", conflicts_with = "target_insecure")]
+    pub target_pin: Option<String>,
+    /// Accept any host key of the target.
+    #[arg(long)]
+    pub target_insecure: bool,
+    /// Log in to the target with this SSH private key; its passphrase comes from where a password would.
+    #[arg(long, value_name = "FILE")]
+    pub target_identity: Option<PathBuf>,
+    /// As --deadlines, for the target.
+    #[arg(long, value_name = "CLASS=SECONDS,…")]
+    pub target_deadlines: Option<Deadlines>,
+}
+
+impl From<&Toward> for Via {
+    fn from(toward: &Toward) -> Self {
+        Self {
+            connections: toward.target_connections,
+            charset: None,
+            password_file: toward.target_password_file.clone(),
+            ca_file: None,
+            pin: toward.target_pin.clone(),
+            insecure: toward.target_insecure,
+            identity: toward.target_identity.clone(),
+            deadlines: toward.target_deadlines,
+        }
+    }
+}
+
 const MIRROR_HELP: &str = "\
 Examples:
   causeway mirror ftp://anna@old.example/pub ./pub
+  causeway mirror ftp://anna@old.example/pub sftp://ops@new.example//srv/pub --target-identity ~/.ssh/id_ed25519
   causeway mirror ftp+tls://anna@old.example//srv/data /srv/data --exclude '*.tmp' --exclude '/cache/'
   causeway mirror ftp://old.example/beijing ./beijing --charset gbk --dry-run
 
-The password comes from --password-file, from CAUSEWAY_SOURCE_PASSWORD, from the URL, or is asked for.
+The password comes from --password-file, from CAUSEWAY_SOURCE_PASSWORD, from the URL, or is asked for; that of the
+target from --target-password-file or CAUSEWAY_TARGET_PASSWORD. SFTP logs in by the key file, else by the keys of the
+SSH agent (SSH_AUTH_SOCK), else by the password. A host key that is not pinned is shown and asked about once.
 In a URL everybody on this machine can see it in the list of processes.
 Run it again to go on after an interruption, or to copy only what changed.";
 
@@ -223,14 +353,14 @@ pub struct JobNamed {
 Examples:
   causeway job add nightly ftp://anna@old.example/pub legacy --cron '0 2 * * *' --zone Europe/Berlin
   causeway job add once ftp://old.example/ legacy --now
-The target is a folder of the served tree, or an absolute path. Without --cron, --at or --now the job
+The target is a folder of the served tree, an absolute path, or an sftp:// address. Without --cron, --at or --now the job
 waits for 'causeway job run'.")]
 pub struct JobAdd {
     /// A name for it.
     pub name: String,
     /// Where from.
     pub source: String,
-    /// Where to: a folder of the served tree, or an absolute path.
+    /// Where to: a folder of the served tree, an absolute path, or sftp://.
     pub target: String,
     /// Minute, hour, day, month, weekday.
     #[arg(long, value_name = "CRON", group = "when")]
@@ -238,6 +368,10 @@ pub struct JobAdd {
     /// The IANA time zone of --cron.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub zone: String,
+    /// The zone of the source's clock, which its listings show: minutes ahead of UTC, or a name such as Europe/Berlin
+    /// [default: UTC].
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub server_zone: Option<ServerZone>,
     /// Once, at this instant, for example 2027-01-31T22:00:00Z.
     #[arg(long, value_name = "TIME", group = "when")]
     pub at: Option<String>,
@@ -253,12 +387,18 @@ pub struct JobAdd {
     /// Move what is gone from the source into the trash.
     #[arg(long)]
     pub delete: bool,
+    /// What is proven.
+    #[command(flatten)]
+    pub proof: ProofArgs,
     /// Most bytes a second, for example 2MiB.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub bandwidth: Option<u64>,
     /// How the source is spoken to.
     #[command(flatten)]
     pub via: Via,
+    /// How the target is spoken to.
+    #[command(flatten)]
+    pub toward: Toward,
     /// How the answer is written.
     #[command(flatten)]
     pub format: Format,
@@ -325,6 +465,105 @@ pub struct RunList {
 pub struct RunNamed {
     /// Its number.
     pub run: i64,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Commands of `manifest`.
+#[derive(Debug, Subcommand)]
+pub enum ManifestVerb {
+    /// What needs the store.
+    #[command(flatten)]
+    Kept(KeptVerb),
+    /// Is a manifest what was signed, and does a tree hold exactly what it says? Needs no store.
+    Verify(ManifestVerify),
+    /// What changed between two manifests? Needs no store.
+    Diff(ManifestDiff),
+}
+
+/// Commands of `manifest` that need the store.
+#[derive(Debug, Subcommand)]
+pub enum KeptVerb {
+    /// The public key by which others know this installation's manifests.
+    Key(ManifestStore),
+    /// The manifests that are kept.
+    List {
+        /// Only those of this job (name or number).
+        #[arg(long)]
+        job: Option<String>,
+        /// Where they are.
+        #[command(flatten)]
+        store: ManifestStore,
+    },
+    /// Write the manifest of the last run that changed anything, or of one that changed nothing since.
+    Write {
+        /// The run's number.
+        run: i64,
+        /// Where they are.
+        #[command(flatten)]
+        store: ManifestStore,
+    },
+}
+
+/// Where manifests are kept.
+#[derive(Debug, Args)]
+pub struct ManifestStore {
+    /// The journal of 'causeway mirror', when it is not in the data folder.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+impl KeptVerb {
+    /// Which store.
+    #[must_use]
+    pub const fn store(&self) -> &ManifestStore {
+        match self {
+            Self::Key(store) | Self::List { store, .. } | Self::Write { store, .. } => store,
+        }
+    }
+}
+
+/// Options of `manifest verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 the signature is right and, with --tree, the tree holds exactly what the manifest says;
+1 the tree does not (each missing, extra and different file is named); 2 the manifest cannot be believed
+(damaged, cut off, signed by another key) or could not be read.
+Examples:
+  causeway manifest verify job-1-run-7.jsonl --key ed25519:5f2b…
+  causeway manifest verify job-1-run-7.jsonl --tree /srv/new
+Without --key the signature only shows that nothing was changed since somebody signed it.")]
+pub struct ManifestVerify {
+    /// The manifest.
+    pub file: PathBuf,
+    /// Compare this folder with it: every file's size and SHA-256.
+    #[arg(long, value_name = "DIR")]
+    pub tree: Option<PathBuf>,
+    /// The public key that must have signed it, or a file with it; see 'causeway manifest key'.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Options of `manifest diff`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 both say the same, 1 they do not, 2 one of them cannot be believed or read.
+Lines begin with + (added), - (removed), ~ (another content) or t (only another time).")]
+pub struct ManifestDiff {
+    /// The earlier one.
+    pub before: PathBuf,
+    /// The later one.
+    pub after: PathBuf,
+    /// The public key that must have signed both, or a file with it.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
     /// How the answer is written.
     #[command(flatten)]
     pub format: Format,

@@ -7,14 +7,15 @@ use serde_json::{Map, Value, json};
 use crate::app::{Store, operator};
 use crate::config::{Config, Environment, MIRROR_PASSWORDS};
 use crate::job::{EndpointRef, Job, JobRow, Jobs, NewEndpoint, NewJob, Run, RunFilter, Schedule, Zone};
+use crate::mirror::proof::store as proofs;
 use crate::mirror::{Deletions, Policy};
-use crate::model::{Endpoint, EndpointOptions, JobId, Protocol};
+use crate::model::{Endpoint, EndpointOptions, JobId, Protocol, Secret};
 
-use super::args::{Format, JobAdd, JobNamed, JobVerb};
+use super::args::{Format, JobAdd, JobNamed, JobVerb, Via};
 use super::{Failure, Out, endpoint, runs};
 
 pub(super) fn jobs(store: &Store) -> Jobs {
-    Jobs::new(store.db.clone(), store.vault.clone(), store.clock.clone())
+    Jobs::new(store.db.clone(), store.vault.clone(), store.clock.clone()).with_manifests(&store.folder)
 }
 
 /// Does what was asked of jobs.
@@ -28,7 +29,7 @@ pub(super) async fn run(
     match verb {
         JobVerb::List(format) => list(&jobs, format).await,
         JobVerb::Add(args) => add(*args, &jobs, config, environment).await,
-        JobVerb::Show(args) => show(&jobs, &args).await,
+        JobVerb::Show(args) => show(&jobs, store, &args).await,
         JobVerb::Pause(args) => {
             let job = find(&jobs, &args.job).await?;
             jobs.pause(&operator(), job.id).await?;
@@ -109,6 +110,7 @@ fn job_json(job: &Job) -> Value {
         "next-start": job.next_start,
         "policy": job.policy,
         "options": job.source.endpoint.options,
+        "target-options": job.target.endpoint.options,
     })
 }
 
@@ -118,7 +120,10 @@ fn settings(job: &Job) -> Vec<String> {
     let options = changed(json!(job.source.endpoint.options), json!(EndpointOptions::default()));
     // Both know the connections and the character set; the policy's word counts.
     let all: BTreeMap<String, Value> = options.chain(policy).collect();
-    all.iter()
+    let target = changed(json!(job.target.endpoint.options), json!(EndpointOptions::default()));
+    let target = target.map(|(name, value)| (format!("target {name}"), value));
+    all.into_iter()
+        .chain(target)
         .map(|(name, value)| format!("{name}: {}", value.as_str().map_or(value.to_string(), str::to_owned)))
         .collect()
 }
@@ -137,13 +142,15 @@ fn row_json(row: &JobRow) -> Value {
     value
 }
 
-async fn show(jobs: &Jobs, args: &JobNamed) -> Result<(), Failure> {
+async fn show(jobs: &Jobs, store: &Store, args: &JobNamed) -> Result<(), Failure> {
     let out = Out::new(args.format.json);
     let job = find(jobs, &args.job).await?;
     let found = jobs.runs(&RunFilter { job: Some(job.id), limit: 10, ..RunFilter::default() }).await?;
+    let proven = proofs::of_job(&store.db, job.id).await?;
     if out.json() {
         let mut value = job_json(&job);
         if let Some(fields) = value.as_object_mut() {
+            fields.insert("proven".to_owned(), json!(proven));
             fields.insert("runs".to_owned(), json!(found));
         }
         return out.value(&value);
@@ -154,8 +161,13 @@ async fn show(jobs: &Jobs, args: &JobNamed) -> Result<(), Failure> {
     for at in jobs.next_starts(&job, 3) {
         out.line(format!("  next {}", job.zone.show(at)))?;
     }
+    out.line(format!("content is proven by {}", job.policy.proof))?;
     for setting in settings(&job) {
         out.line(format!("  {setting}"))?;
+    }
+    if !proven.is_empty() {
+        let parts: Vec<_> = proven.iter().map(|(how, count)| format!("{count} by {how}")).collect();
+        out.line(format!("files here are proven: {}", parts.join(", ")))?;
     }
     runs::print(&out, &found)
 }
@@ -170,15 +182,20 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
         (None, None, false) => Schedule::Manual,
     };
     let variable = environment.secret(MIRROR_PASSWORDS[0]);
-    let source = endpoint::absolute(endpoint::read(&args.source, "source", Some(&args.via), variable, true)?)?;
+    // Whoever serves has another agent, or none.
+    let mut source = endpoint::absolute(endpoint::read(&args.source, "source", &args.via, variable, None)?)?;
+    source.options.zone = args.server_zone.clone().unwrap_or_default();
+    let target = target(&args, config, environment.secret(MIRROR_PASSWORDS[1]))?;
     let new = NewJob {
         name: args.name,
         source: EndpointRef::Inline(NewEndpoint::unnamed(source)),
-        target: EndpointRef::Inline(NewEndpoint::unnamed(target(&args.target, config)?)),
+        target: EndpointRef::Inline(NewEndpoint::unnamed(target)),
         policy: Policy {
             include: args.include,
             exclude: args.exclude,
             delete: Deletions { enabled: args.delete, ..Deletions::default() },
+            proof: args.proof.proof,
+            manifest: !args.proof.no_manifest,
             bandwidth: args.bandwidth,
             connections: args.via.connections,
             charset: args.via.charset,
@@ -196,8 +213,9 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
 }
 
 /// A folder of the served tree, unless it is absolute or a URL.
-fn target(text: &str, config: &Config) -> Result<Endpoint, Failure> {
-    let endpoint = Endpoint::parse(text).map_err(|error| Failure::new(format!("the target: {error}")))?;
+fn target(args: &JobAdd, config: &Config, variable: Option<Secret>) -> Result<Endpoint, Failure> {
+    let text = args.target.as_str();
+    let endpoint = endpoint::read(text, "target", &Via::from(&args.toward), variable, None)?;
     if endpoint.protocol != Protocol::Local || text.starts_with('/') {
         return Ok(endpoint);
     }

@@ -11,15 +11,16 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{Signals, Store, operator};
 use crate::config::{Environment, Loaded, MIRROR_PASSWORDS, Origin};
 use crate::job::{Engine, Jobs, MirrorEngine, OnceEnd, OnceRequest, RunState, run_once};
+use crate::manifest::Kept;
 use crate::mirror::{Deletions, Existing, PlannedStep, Policy, Progress};
 use crate::model::Endpoint;
 use crate::reliability::Recorder;
 use crate::remote::Context;
 use crate::task::Tasks;
 
-use super::args::MirrorArgs;
+use super::args::{MirrorArgs, Via};
 use super::progress::Shower;
-use super::{Failure, Out, endpoint, output, summary};
+use super::{Failure, Out, endpoint, host_key, output, summary};
 
 /// How long connections may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -29,7 +30,7 @@ const PLAN_QUEUE: usize = 256;
 /// Copies, and tells how it went.
 pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environment) -> Result<(), Failure> {
     let out = Out::new(args.format.json);
-    let (source, target) = endpoints(&args, environment)?;
+    let (mut source, mut target) = endpoints(&args, environment)?;
     let folder = state_folder(&args, loaded, environment)?;
     let store = Store::open_at(&folder).await?;
     // Where a person finds this journal again, from whatever folder.
@@ -38,7 +39,10 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
     let tasks = Tasks::new();
     let recorder = Recorder::start(store.db.clone(), &tasks);
     let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock))
-        .keeping(loaded.config.jobs.keep_runs);
+        .keeping(loaded.config.jobs.keep_runs)
+        .with_manifests(&store.folder);
+    host_key::know(&jobs, &mut source).await?;
+    host_key::know(&jobs, &mut target).await?;
     let context = Context { recorder, clock: Arc::clone(&store.clock), tasks: tasks.child() };
     let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context));
     let stop = CancellationToken::new();
@@ -57,7 +61,11 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
         None => Ok(()),
     };
     let told = match end {
-        Ok(end) => Failure::judge(verdict(&args, &end), printed.and_then(|()| tell(&out, &end, elsewhere.as_deref()))),
+        Ok(end) => {
+            let manifest = manifest(&jobs, &end).await;
+            let told = printed.and_then(|()| tell(&out, &end, elsewhere.as_deref(), manifest.as_ref()));
+            Failure::judge(verdict(&args, &end), told)
+        }
         Err(error) => Err(Failure::new(error.to_string())),
     };
     if !tasks.drain(GOODBYE).await {
@@ -69,8 +77,11 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
 
 fn endpoints(args: &MirrorArgs, environment: &Environment) -> Result<(Endpoint, Endpoint), Failure> {
     let [source_variable, target_variable] = MIRROR_PASSWORDS;
-    let source = endpoint::read(&args.source, "source", Some(&args.via), environment.secret(source_variable), true)?;
-    let target = endpoint::read(&args.target, "target", None, environment.secret(target_variable), true)?;
+    let agent = environment.ssh_agent();
+    let (from, to) = (environment.secret(source_variable), environment.secret(target_variable));
+    let mut source = endpoint::read(&args.source, "source", &args.via, from, agent.clone())?;
+    let target = endpoint::read(&args.target, "target", &Via::from(&args.toward), to, agent)?;
+    source.options.zone = args.zone.clone().unwrap_or_default();
     Ok((endpoint::absolute(source)?, endpoint::absolute(target)?))
 }
 
@@ -95,6 +106,8 @@ fn policy(args: &MirrorArgs) -> Policy {
         include: args.include.clone(),
         exclude: args.exclude.clone(),
         delete,
+        proof: args.proof.proof,
+        manifest: !args.proof.no_manifest,
         existing: if args.adopt { Existing::Adopt } else { Existing::Prove },
         dry_run: args.dry_run,
         bandwidth: args.bandwidth,
@@ -138,13 +151,23 @@ fn print_step(step: &PlannedStep, json: bool) -> Result<(), Failure> {
     output::raw(format!("{:<8} {}{size}{why}\n", step.action, step.path.display()).as_bytes())
 }
 
-fn tell(out: &Out, end: &OnceEnd, state: Option<&Path>) -> Result<(), Failure> {
+/// The manifest that tells what the target holds now.
+async fn manifest(jobs: &Jobs, end: &OnceEnd) -> Option<Kept> {
+    let found = async { jobs.manifest_of(&jobs.run(end.run).await?).await };
+    found.await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the manifests cannot be listed");
+        None
+    })
+}
+
+fn tell(out: &Out, end: &OnceEnd, state: Option<&Path>, manifest: Option<&Kept>) -> Result<(), Failure> {
     if out.json() {
         let failure = end.failure.as_ref().map(ToString::to_string);
         // One line, also after the lines of a plan.
         let value = json!({
             "run": end.run, "state": end.state, "taken-up": end.taken_up,
             "summary": end.summary, "failure": failure,
+            "manifest": manifest.map(|kept| kept.path.to_string_lossy()),
         });
         out.line(value.to_string())?;
     } else {
@@ -153,6 +176,13 @@ fn tell(out: &Out, end: &OnceEnd, state: Option<&Path>) -> Result<(), Failure> {
         }
         if let Some(found) = &end.summary {
             summary::print(out, found, state)?;
+        }
+        match manifest {
+            Some(kept) if kept.run == end.run => out.line(format!("manifest: {}", kept.path.display()))?,
+            Some(kept) => {
+                out.line(format!("manifest: {} (of run {}, nothing changed since)", kept.path.display(), kept.run))?;
+            }
+            None => {}
         }
     }
     Ok(())

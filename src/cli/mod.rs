@@ -6,7 +6,10 @@ mod args;
 mod audit;
 mod check;
 mod endpoint;
+mod host_key;
 mod job;
+mod ls;
+mod manifest;
 mod mirror;
 mod output;
 mod password;
@@ -26,7 +29,7 @@ use crate::config::{self, Config, Environment, Loaded, Problems};
 use crate::demo::DemoError;
 use crate::telemetry;
 
-use args::{Cli, Verb};
+use args::{Cli, ManifestVerb, Verb};
 use output::Out;
 
 /// How a command ended when it did not end well.
@@ -38,6 +41,8 @@ pub enum Failure {
     Said,
     /// Everything is there, but not all of it was verified: exit code 3.
     NotVerified,
+    /// A manifest that cannot be believed, said to the person: exit code 2.
+    Unbelievable(String),
     /// Nobody reads any more: a quiet end, exit code 0.
     BrokenPipe,
 }
@@ -94,6 +99,7 @@ told_by_their_own_words!(
     crate::job::JobError,
     crate::job::ScheduleError,
     telemetry::TelemetryError,
+    crate::model::Fault,
     crate::account::AccountError,
     crate::audit::CheckpointParseError,
     crate::db::DbError,
@@ -128,6 +134,10 @@ fn ended(result: Result<(), Failure>) -> ExitCode {
         Ok(()) | Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
         Err(Failure::Said) => ExitCode::FAILURE,
         Err(Failure::NotVerified) => ExitCode::from(3),
+        Err(Failure::Unbelievable(text)) => {
+            eprintln!("causeway: {text}");
+            ExitCode::from(2)
+        }
         Err(Failure::Message(text)) => {
             eprintln!("causeway: {text}");
             ExitCode::FAILURE
@@ -154,6 +164,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             let loaded = load(named, &environment)?;
             Box::pin(mirror::run(*args, &loaded, &environment)).await
         }
+        Verb::Ls(args) => Box::pin(ls::run(*args, load(named, &environment)?, &environment)).await,
         Verb::Job(verb) => {
             let config = load(named, &environment)?.config;
             let store = store(&config).await?;
@@ -163,6 +174,13 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             let config = load(named, &environment)?.config;
             let store = Store::open_existing(verb.state().unwrap_or(&config.data)).await?;
             closed(&store, runs::run(verb, &store).await).await
+        }
+        Verb::Manifest(ManifestVerb::Verify(args)) => manifest::verify(args).await,
+        Verb::Manifest(ManifestVerb::Diff(args)) => manifest::diff(args).await,
+        Verb::Manifest(ManifestVerb::Kept(verb)) => {
+            let config = load(named, &environment)?.config;
+            let store = Store::open_existing(verb.store().state.as_deref().unwrap_or(&config.data)).await?;
+            closed(&store, manifest::run(verb, &store).await).await
         }
         Verb::Check(args) => check::run(&args, &config::inspect(named, &environment)).await,
         Verb::Account(verb) => {

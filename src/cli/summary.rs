@@ -47,6 +47,7 @@ pub(super) fn head(out: &Out, summary: &Summary) -> Result<(), Failure> {
         format!("{} unchanged", counts.files_unchanged),
     ];
     for (count, what) in [
+        (counts.files_rechecked, "of the unchanged looked at again"),
         (counts.modes_set, "given the source's mode"),
         (counts.files_adopted, "believed by size and time"),
         (counts.files_trashed, "moved into the trash"),
@@ -63,6 +64,10 @@ pub(super) fn head(out: &Out, summary: &Summary) -> Result<(), Failure> {
         parts.push(format!("{} tries repeated", counts.retries));
     }
     out.line(format!("{}: {}", files(counts.files_seen), parts.join(", ")))?;
+    if !summary.proofs.is_empty() {
+        let parts: Vec<_> = summary.proofs.iter().map(|(how, count)| format!("{count} by {how}")).collect();
+        out.line(format!("proven: {}", parts.join(", ")))?;
+    }
     if let Ended::GaveUp { fault } = &summary.ended {
         out.line(format!("gave up: {fault}"))?;
     }
@@ -101,11 +106,12 @@ pub(super) fn notes(out: &Out, summary: &Summary) -> Result<(), Failure> {
     summary.notes.iter().try_for_each(|note| out.line(format!("note: {note}")))
 }
 
-fn files(count: u64) -> String {
+pub(super) fn files(count: u64) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
-fn doubt(doubt: &Doubt) -> String {
+/// A doubt as a sentence without its end.
+pub(super) fn doubt(doubt: &Doubt) -> String {
     match doubt {
         Doubt::Unparsed { count, first } => {
             format!("{count} lines of the listing were not understood, first '{first}'")

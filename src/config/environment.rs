@@ -13,6 +13,8 @@ pub const MIRROR_PASSWORDS: [&str; 2] = ["CAUSEWAY_SOURCE_PASSWORD", "CAUSEWAY_T
 
 /// The password for `causeway account`.
 const PASSWORD: &str = "CAUSEWAY_PASSWORD";
+/// Where the SSH agent of this login listens.
+const AGENT: &str = "SSH_AUTH_SOCK";
 /// Which file to read.
 const CONFIG: &str = "CAUSEWAY_CONFIG";
 
@@ -23,6 +25,7 @@ pub struct Environment {
     secrets: BTreeMap<String, Secret>,
     not_text: Vec<String>,
     state: Option<PathBuf>,
+    agent: Option<String>,
 }
 
 impl Environment {
@@ -30,7 +33,8 @@ impl Environment {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn read() -> Self {
-        let mut environment = Self { state: state_folder(), ..Self::default() };
+        let agent = std::env::var(AGENT).ok().filter(|socket| !socket.is_empty());
+        let mut environment = Self { state: state_folder(), agent, ..Self::default() };
         for (name, value) in std::env::vars_os() {
             let Some(name) = name.to_str().filter(|n| n.starts_with(PREFIX)).map(str::to_owned) else { continue };
             match value.into_string() {
@@ -68,6 +72,12 @@ impl Environment {
     #[must_use]
     pub fn state_folder(&self) -> Option<PathBuf> {
         self.state.clone()
+    }
+
+    /// The socket of the SSH agent; none where there is none.
+    #[must_use]
+    pub fn ssh_agent(&self) -> Option<String> {
+        self.agent.clone()
     }
 
     /// The password in one of [`MIRROR_PASSWORDS`].

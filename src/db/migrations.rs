@@ -20,7 +20,9 @@ const FILES: &[(&str, &str)] = migrations![
     "0007_known_addresses.sql",
     "0008_dav_bounds.sql",
     "0009_runs.sql",
-    "0010_dry_runs.sql"
+    "0010_dry_runs.sql",
+    "0012_charsets.sql",
+    "0013_proof.sql"
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.

@@ -1,6 +1,7 @@
 //! What can be wrong with a wish about jobs, in sentences for people.
 
 use crate::db::{DbError, VaultError};
+use crate::manifest::ManifestError;
 use crate::model::{EndpointError, EndpointId, JobId, RunId};
 
 use super::run::RunState;
@@ -37,6 +38,17 @@ pub enum JobError {
     /// No such run.
     #[error("there is no run {0}")]
     NoRun(RunId),
+    /// Nobody knows any more what the target held then.
+    #[error("there can be no manifest of run {run}: {why}")]
+    NoManifest {
+        /// The run.
+        run: RunId,
+        /// Why not.
+        why: String,
+    },
+    /// A manifest could not be written or listed.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// No such endpoint.
     #[error("there is no endpoint {0}")]
     NoEndpoint(EndpointId),

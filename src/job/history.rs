@@ -13,7 +13,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use crate::mirror::store as journal;
-use crate::model::JobId;
+use crate::model::{JobId, RunId};
+use crate::task;
 
 use super::definition::store as definitions;
 use super::error::JobError;
@@ -71,9 +72,21 @@ async fn prune_rows(jobs: &Jobs) -> Result<(), JobError> {
     Ok(())
 }
 
+/// The newest manifest of a job stays, however old: it may be the one that tells what the target holds now.
+async fn prune_manifests(jobs: &Jobs, job: Option<JobId>, old: &HashSet<RunId>) -> Result<(), JobError> {
+    let Some(manifests) = jobs.manifests.clone() else { return Ok(()) };
+    let (old, now) = (old.clone(), jobs.now());
+    let pruned = task::blocking(move || {
+        let of: HashSet<JobId> = manifests.list(job)?.into_iter().map(|kept| kept.job).collect();
+        of.into_iter().try_for_each(|job| manifests.prune(job, |run| old.contains(&run), now).map(drop))
+    });
+    Ok(pruned.await.map_err(super::manifests::lost)??)
+}
+
 async fn prune(jobs: &Jobs, job: Option<JobId>) -> Result<(), JobError> {
     let since = jobs.now().saturating_sub(KEPT_FOR).unwrap_or(jiff::Timestamp::MIN);
     let old: HashSet<_> = runs::outdated(jobs.db.read(), job, jobs.keeps, since).await?.into_iter().collect();
+    prune_manifests(jobs, job, &old).await?;
     if old.is_empty() {
         return Ok(());
     }

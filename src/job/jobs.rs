@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::audit::{Actor, Event, append};
 use crate::db::{Db, DbError, Vault, WriteTx};
+use crate::manifest::Manifests;
 use crate::mirror::Progress;
 use crate::model::{Clock, Endpoint, EndpointId, JobId, RunId};
 
@@ -27,6 +28,8 @@ pub struct Jobs {
     pub(super) clock: Arc<dyn Clock>,
     /// How many finished runs of a job keep their lists.
     pub(super) keeps: usize,
+    /// Where manifests are kept; none = nowhere.
+    pub(super) manifests: Option<Manifests>,
     /// Where no job may read or write.
     closed: Option<Arc<Closed>>,
     live: Arc<Mutex<HashMap<RunId, Arc<Progress>>>>,
@@ -55,6 +58,7 @@ impl Jobs {
             vault,
             clock,
             keeps: KEPT_RUNS,
+            manifests: None,
             closed: None,
             live: Arc::default(),
             changes: watch::Sender::new(0),
@@ -69,12 +73,27 @@ impl Jobs {
         self
     }
 
+    /// Keeps a signed manifest of every run that changes something in the data folder `data`.
+    #[must_use]
+    pub fn with_manifests(mut self, data: &Path) -> Self {
+        self.manifests = Some(Manifests::new(data));
+        self
+    }
+
     /// Refuses jobs that would read keys and passwords out of the data folder, or write over them. The served
     /// tree may lie in it.
     #[must_use]
     pub fn keeping_out_of(mut self, data: &Path, tree: &Path) -> Self {
         self.closed = Some(Arc::new(Closed { data: data.to_owned(), tree: tree.to_owned() }));
         self
+    }
+
+    /// The host key that was pinned for the server of `endpoint`, by whatever job or mirror.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn known_pin(&self, endpoint: &Endpoint) -> Result<Option<String>, JobError> {
+        Ok(endpoints::known_pin(self.db.read(), endpoint).await?)
     }
 
     /// Removes lists of old runs, and what is left of removed jobs. A worker does it every hour.

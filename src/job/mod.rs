@@ -21,6 +21,7 @@ mod engine;
 mod error;
 mod history;
 mod jobs;
+mod manifests;
 mod once;
 mod owner;
 mod run;

@@ -42,6 +42,16 @@ pub(super) fn kind_of(kind: &EntryKind) -> Kind {
     }
 }
 
+/// The number of who told a time.
+pub(super) fn told_number(told: TimeSource) -> i64 {
+    number(&TOLD, &told)
+}
+
+/// The number of how exact a time is.
+pub(super) fn precision_number(precision: Precision) -> i64 {
+    number(&PRECISIONS, &precision)
+}
+
 /// A file time in three columns: nanoseconds, precision, who told it.
 pub(super) type Columns = (Option<i64>, Option<i64>, Option<i64>);
 

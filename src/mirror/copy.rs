@@ -15,13 +15,14 @@ use tokio::time::Instant;
 use super::engine::{Broken, Engine};
 use super::journal::{self, Attempt, Change, FileRow, Item};
 use super::plan::{self, Known, nanos};
+use super::proof::{self, Recheck};
 use super::scan::store::Side;
 use super::settle::{self, Clocks, Rest};
 use super::transfer::{self, Moved};
 use super::words::{Action, ItemState};
 use super::{Existing, publish};
 use crate::audit::Event;
-use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Fingerprint, Phase, Precision};
+use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Fingerprint, Phase, Precision, Proof};
 use crate::remote::Source;
 
 /// Why a try failed.
@@ -100,12 +101,11 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Arc<Semaphore
     let ticket = engine.progress.show(&item.path, before.size);
     let moved = transfer::transfer(engine, item, &before, &ticket, (lane, lanes), open).await?;
     let compared = match still_the_same(engine, item, &before, &moved).await {
-        // No time would show that the file was written meanwhile; its content does.
-        Ok(version) if rest == Rest::Untold => read_again(engine, item, &moved, lanes).await.map(|()| version),
-        compared => compared,
+        Ok(version) => proof::prove(engine, item, &moved, rest, lanes).await.map(|proof| (version, proof)),
+        Err(failure) => Err(failure),
     };
-    let version = match compared {
-        Ok(version) => version,
+    let (version, proof) = match compared {
+        Ok(proven) => proven,
         Err(failure) if failure.is_of(&[FaultKind::Changed, FaultKind::Mismatch]) => {
             // What arrived may be of two versions: nothing of it is gone on with.
             forget_progress(engine, item).await?;
@@ -118,11 +118,11 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Arc<Semaphore
         }
     };
     engine.check_stop()?;
-    let change = Change::Verified { item: item.id, digest: moved.digest, size: moved.size };
+    let change = Change::Verified { item: item.id, digest: moved.digest, size: moved.size, proof: proof.clone() };
     engine.journal.commit(change).await?;
     item.state = ItemState::Verified;
     let attempt = attempt(engine, item, started, moved.from, moved.size - moved.from);
-    item.digest = Some(moved.digest);
+    (item.digest, item.proof) = (Some(moved.digest), Some(proof));
     let stamped = moved.stamped == Some(version.mtime);
     publish::publish(engine, item, &version, moved.digest, moved.size, attempt, stamped).await
 }
@@ -208,20 +208,28 @@ async fn keep(
         return Ok(false);
     }
     let there = engine.order.target.stat(&item.target).await.map_err(at_target)?;
-    let Some(there) = there.filter(|entry| entry.kind == EntryKind::File).map(|e| e.fingerprint()) else {
-        return Ok(false);
-    };
-    let (action, digest, proven) = match &known {
+    let Some(entry) = there.filter(|entry| entry.kind == EntryKind::File) else { return Ok(false) };
+    let (there, mut events) = (entry.fingerprint(), Vec::new());
+    let (action, digest, proven, proof) = match &known {
         Some((known, digest)) => {
             let same = plan::surely_same(before, &known.version, known.at) && known.is_there(&there);
             if !same || (!known.proven && policy.existing == Existing::Prove) {
                 return Ok(false);
             }
-            (Action::Keep, *digest, known.proven)
+            match proof::recheck(engine, item, *digest).await? {
+                Recheck::Other => return Ok(false),
+                Recheck::Same(digest, proof) => {
+                    events.extend(proof::settle(engine, item, &entry).await?);
+                    (Action::Keep, Some(digest), true, Some(proof))
+                }
+                Recheck::Untouched if known.proven => (Action::Keep, *digest, true, None),
+                Recheck::Untouched => (Action::Adopt, *digest, false, None),
+            }
         }
         None if before.mtime.is_some() && there.mtime.is_some() && before.same_version(&there) => {
             // What is believed is at least pinned down: later changes in the target will be seen.
-            (Action::Adopt, engine.order.target.digest(&item.target).await.map_err(at_target)?, false)
+            let digest = engine.order.target.digest(&item.target).await.map_err(at_target)?;
+            (Action::Adopt, digest, false, Some(Proof::Believed))
         }
         None => return Ok(false),
     };
@@ -233,11 +241,12 @@ async fn keep(
         listed: item.listed.clone(),
         digest,
         proven,
+        proof,
         target_size: there.size,
         target_mtime: nanos(&there),
     };
     let (run, path, size) = (engine.order.run, item.target.clone(), there.size.unwrap_or_default());
-    let events = if action == Action::Adopt { vec![Event::FileAdopted { run, path, size }] } else { Vec::new() };
+    events.extend((action == Action::Adopt).then_some(Event::FileAdopted { run, path, size }));
     let change = Change::Published { item: item.id, action, attempt: None, file: Box::new(file), events };
     engine.journal.put(change).await?;
     engine.progress.files_unchanged.fetch_add(1, Relaxed);
@@ -256,19 +265,8 @@ fn rest(engine: &Engine, item: &mut Item, before: &Fingerprint) -> Rest {
 }
 
 /// A fault of the source after the bytes had moved.
-const fn blame(moved: &Moved, fault: Fault) -> Failure {
+pub(super) const fn blame(moved: &Moved, fault: Fault) -> Failure {
     Failure::Fault { side: Side::Source, fault, from: moved.from, bytes: moved.size - moved.from }
-}
-
-/// Reads a file whose time nobody tells a second time: was it the same all along?
-async fn read_again(engine: &Engine, item: &Item, moved: &Moved, lanes: &Semaphore) -> Result<(), Failure> {
-    let _lane = lanes.acquire().await.map_err(|_| Broken::Stopped)?;
-    let again = transfer::source_digest(engine, &item.path).await.map_err(|fault| blame(moved, fault))?;
-    if again == moved.digest {
-        return Ok(());
-    }
-    let message = "the file changed in the source while it was read";
-    Err(blame(moved, Fault::new(Phase::Verify, FaultKind::Changed, message)))
 }
 
 /// Looks at the source again: only a version that was there before and after is a version.

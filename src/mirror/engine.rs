@@ -14,7 +14,7 @@ use super::names::Names;
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
 use super::{Counts, Ended, MirrorError, MirrorRun, Progress, Stage, Summary};
-use super::{delete, dispatch, finish, intents, journal, planner, scan, vanished};
+use super::{charset, delete, dispatch, finish, intents, journal, planner, scan, vanished};
 use crate::db::DbError;
 use crate::model::{Fault, FaultKind, RelPath};
 use crate::remote::Remote;
@@ -281,6 +281,7 @@ async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     engine.progress.enter(Stage::Listing);
     scan::both(engine).await?;
     facts.scanned = true;
+    facts.notes.extend(charset::notes(&engine.order.db, engine.order.job, engine.names).await?);
     let newest = scan::store::newest(&engine.order.db, engine.order.run, engine.order.clock.now()).await?;
     engine.scanned.get_or_init(|| Scanned { at: Instant::now(), newest });
     journal::unbury(&engine.order.db, engine.order.job, engine.order.run).await?;

@@ -2,7 +2,7 @@
 
 use super::engine::{Broken, Engine, Facts};
 use super::scan::store as scan;
-use super::{Ended, MirrorError, Summary, journal};
+use super::{Ended, MirrorError, Summary, journal, proof};
 use crate::model::{FaultKind, Mtime, RelPath};
 
 const PAGE: i64 = 1000;
@@ -121,7 +121,7 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
     notes.extend(unsynced.sentence("folders could not be made safe against a power cut"));
     notes.extend(unsettled.sentence("folders could not be given their time and mode"));
     let nothing_open = counts.files_failed == 0 && counts.files_waiting == 0;
-    Ok(Summary {
+    let mut summary = Summary {
         run,
         complete: ended == Ended::Finished && scanned && dirs.unsure == 0 && nothing_open && unsynced.count == 0,
         verified: counts.files_adopted == 0,
@@ -131,5 +131,8 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
         missing,
         unsure: dirs.first,
         notes,
-    })
+        proofs: proof::store::Methods::new(),
+    };
+    proof::sum_up(engine, &mut summary).await?;
+    Ok(summary)
 }

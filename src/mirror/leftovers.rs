@@ -8,7 +8,7 @@ use super::words::ItemState;
 use crate::audit::{Actor, Event, append};
 use crate::db::{Db, DbError};
 use crate::model::{Clock, EntryKind, Fault, FaultKind, ItemId, JobId, RelPath};
-use crate::remote::Remote;
+use crate::remote::{Remote, digest_of};
 
 /// Parts per transaction.
 const PAGE: i64 = 500;
@@ -72,6 +72,6 @@ async fn is_part(target: &Arc<dyn Remote>, item: &Item, part: &RelPath) -> Resul
     match target.stat(part).await? {
         None => Ok(true),
         Some(there) if there.kind != EntryKind::File || there.size != Some(item.confirmed) => Ok(false),
-        Some(_) => Ok(item.digest.is_some() && target.digest(part).await? == item.digest),
+        Some(_) => Ok(item.digest.is_some() && Some(digest_of(&**target, part).await?) == item.digest),
     }
 }

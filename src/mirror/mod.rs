@@ -1,6 +1,7 @@
 //! Brings a target into line with a source: lists both, plans, copies, verifies, publishes, and keeps a
 //! journal so that a run that dies at any instant goes on where it was.
 
+mod charset;
 mod codes;
 mod copy;
 mod delete;
@@ -18,11 +19,13 @@ mod planner;
 mod policy;
 mod presence;
 mod progress;
+pub mod proof;
 mod publish;
 mod replace;
 mod retry;
 mod scan;
 mod settle;
+mod shift;
 pub mod store;
 mod stripes;
 mod summary;
@@ -44,6 +47,7 @@ use crate::remote::Remote;
 pub use leftovers::remove_parts;
 pub use policy::{Deletions, Existing, Limits, Policy};
 pub use progress::{Current, Progress, Snapshot, Stage};
+pub use proof::{Proving, ProvingError};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Summary, UnsureDir};
 pub use words::{Action, ItemState};
 
@@ -75,7 +79,7 @@ pub struct MirrorRun {
 pub struct PlannedStep {
     /// Path in the source.
     pub path: RelPath,
-    /// What would be done: `copy`, `replace`, `adopt`, `set-mode`, `make-dir`, `trash`, `skip`, `refuse`.
+    /// What would be done: `copy`, `replace`, `adopt`, `recheck`, `set-mode`, `make-dir`, `trash`, `skip`, `refuse`.
     pub action: &'static str,
     /// Bytes to move, when known.
     pub size: Option<u64>,

@@ -3,30 +3,57 @@
 use encoding_rs::{Encoding, UTF_8};
 
 use super::{MirrorError, Policy};
-use crate::model::{Fault, FaultKind, Name, Phase};
+use crate::model::{Fault, FaultKind, Name, Phase, charset};
 
-/// How names are carried over.
+/// The word of a policy that lets the character set be found out.
+const AUTO: &str = "auto";
+
+/// How names are carried over, by the policy.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Names {
-    charset: Option<&'static Encoding>,
+pub(super) enum Names {
+    /// The same way in every folder.
+    Everywhere(Naming),
+    /// As is found out for each folder.
+    FoundOut,
 }
 
 impl Names {
     /// # Errors
     /// When the policy names a character set that nobody knows.
     pub(super) fn new(policy: &Policy) -> Result<Self, MirrorError> {
-        let charset = policy
-            .charset
-            .as_ref()
-            .map(|label| {
-                Encoding::for_label(label.as_bytes()).ok_or_else(|| {
-                    MirrorError::Policy(format!(
-                        "the character set '{label}' is not known: use a label such as gbk or windows-1252"
-                    ))
-                })
-            })
-            .transpose()?;
-        Ok(Self { charset })
+        let Some(label) = &policy.charset else { return Ok(Self::Everywhere(Naming::default())) };
+        if label.eq_ignore_ascii_case(AUTO) {
+            return Ok(Self::FoundOut);
+        }
+        let charset = Encoding::for_label(label.as_bytes()).ok_or_else(|| {
+            MirrorError::Policy(format!(
+                "the character set '{label}' is not known: use a label such as gbk or windows-1252, or auto"
+            ))
+        })?;
+        Ok(Self::Everywhere(Naming { charset: Some(charset), strict: true }))
+    }
+
+    /// How names are carried over everywhere; none where each folder has its own way.
+    pub(super) const fn everywhere(self) -> Option<Naming> {
+        match self {
+            Self::Everywhere(naming) => Some(naming),
+            Self::FoundOut => None,
+        }
+    }
+}
+
+/// How the names of a folder are carried over. By default their bytes are kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Naming {
+    charset: Option<&'static Encoding>,
+    /// Somebody named the character set: a name that is none in it is refused. Else its bytes are kept.
+    strict: bool,
+}
+
+impl Naming {
+    /// Names in a character set that was found out, or that could not be (none).
+    pub(super) const fn found_out(charset: Option<&'static Encoding>) -> Self {
+        Self { charset, strict: false }
     }
 
     /// The name in the target. With a character set it is UTF-8, and only when the way back gives the
@@ -41,6 +68,9 @@ impl Names {
             ));
         }
         let Some(charset) = self.charset else { return Ok(name.clone()) };
+        if !self.strict {
+            return Ok(lenient(name, charset));
+        }
         let decoded = charset.decode_without_bom_handling_and_without_replacement(name.as_bytes());
         let Some(text) = decoded else { return Err(not_in(name, charset)) };
         let (back, _, lossy) = charset.encode(&text);
@@ -49,6 +79,15 @@ impl Names {
         }
         Name::new(text.as_bytes()).map_err(|error| bad(format!("{error}, once it is UTF-8")))
     }
+}
+
+/// The text of a name that is one in `charset`. The bytes of any other name are kept, as are those of names that are
+/// UTF-8 already; nothing is lost, and bytes that are no UTF-8 are never another's text.
+fn lenient(name: &Name, charset: &'static Encoding) -> Name {
+    let bytes = name.as_bytes();
+    let text = if std::str::from_utf8(bytes).is_ok() { None } else { charset::decode(bytes, charset) };
+    // Too long, or holding what no name may hold once it is UTF-8.
+    text.and_then(|text| Name::new(text.as_bytes()).ok()).unwrap_or_else(|| name.clone())
 }
 
 fn not_in(name: &Name, charset: &'static Encoding) -> Fault {
@@ -63,8 +102,26 @@ fn bad(message: String) -> Fault {
 mod tests {
     use super::*;
 
-    fn names(charset: Option<&str>) -> Names {
-        Names::new(&Policy { charset: charset.map(str::to_owned), ..Policy::default() }).unwrap()
+    fn names(charset: Option<&str>) -> Naming {
+        Names::new(&Policy { charset: charset.map(str::to_owned), ..Policy::default() }).unwrap().everywhere().unwrap()
+    }
+
+    #[test]
+    fn what_was_found_out_refuses_nothing() {
+        let gbk = Naming::found_out(Some(encoding_rs::GBK));
+        for (name, target) in [
+            (&b"plain"[..], &b"plain"[..]),
+            (b"\xd6\xd0", "中".as_bytes()),
+            (b"\xd6\xff", b"\xd6\xff"),
+            ("中文".as_bytes(), "中文".as_bytes()),
+        ] {
+            assert_eq!(gbk.map(&Name::new(name).unwrap()).unwrap().as_bytes(), target);
+        }
+        let long = Name::new([0xd6, 0xd0].repeat(100)).unwrap();
+        assert_eq!(gbk.map(&long).unwrap(), long, "300 bytes of UTF-8 are no name: its own bytes are");
+        assert!(gbk.map(&Name::new(".causeway-x").unwrap()).is_err());
+        let auto = Policy { charset: Some("auto".to_owned()), ..Policy::default() };
+        assert!(Names::new(&auto).unwrap().everywhere().is_none());
     }
 
     #[test]

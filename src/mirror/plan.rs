@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Existing;
 use super::words::Action;
+use super::{Existing, shift};
 use crate::model::{Fault, FaultKind, Fingerprint, Phase, Precision, RelPath, RunId};
 
 /// The kinds of things, as plan and store tell them apart.
@@ -83,7 +83,11 @@ pub(super) struct Rules {
     pub existing: Existing,
     /// The policy wants the source's permission bits, and the target can have them.
     pub keep_mode: bool,
+    /// The policy does not believe an unchanged size and time of this file.
+    pub recheck: bool,
     pub run: RunId,
+    /// By how much the clock that the source's listings show was moved since the last run.
+    pub shift: Option<SignedDuration>,
 }
 
 /// The owner can always read and write what was mirrored; set-user-id and the like are never carried over.
@@ -121,17 +125,18 @@ pub(super) fn decide(seen: &Seen, known: Option<&Known>, there: Option<&There>, 
 }
 
 fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules) -> Step {
-    let Rules { existing, keep_mode, run } = rules;
+    let Rules { existing, keep_mode, recheck, run, shift } = rules;
     let Some(there) = there else { return Step::Do(Action::Copy, None) };
     if there.kind != Kind::File {
         return in_the_way("something that is not a file lies where the file belongs");
     }
     match known {
         Some(known) if !known.is_there(&there.version) => Step::Do(Action::Replace, changed_there()),
-        Some(known) if !unchanged(seen, known) || (!known.proven && existing == Existing::Prove) => {
+        Some(known) if !unchanged(seen, known, shift) || (!known.proven && existing == Existing::Prove) => {
             Step::Do(Action::Replace, None)
         }
         Some(known) if known.run == run => Step::DoneBefore,
+        Some(_) if recheck => Step::Do(Action::Recheck, None),
         // A mode that one side does not tell is no difference.
         Some(_) => match (seen.mode.filter(|_| keep_mode).map(file_mode), there.mode) {
             (Some(wanted), Some(mode)) if wanted != mode & MODE_MASK => Step::Do(Action::SetMode, None),
@@ -149,9 +154,10 @@ fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules)
 }
 
 /// Does the listing show the version that was published? Like is compared with like (listing with
-/// listing): the zone of a listing that is off does not make every file look changed.
-fn unchanged(seen: &Seen, known: &Known) -> bool {
-    surely_same(&seen.version, &known.listed, known.at)
+/// listing): the zone of a listing that is off does not make every file look changed, nor does its clock that moved.
+fn unchanged(seen: &Seen, known: &Known, shift: Option<SignedDuration>) -> bool {
+    let moved = shift.and_then(|by| shift::back(&seen.version, by));
+    surely_same(moved.as_ref().unwrap_or(&seen.version), &known.listed, known.at)
 }
 
 /// Do both name one version, so surely that nothing needs to be read? A time must say so: where none is told,
@@ -219,7 +225,7 @@ mod tests {
     }
 
     fn rules(existing: Existing, run: i64) -> Rules {
-        Rules { existing, keep_mode: true, run: RunId(run) }
+        Rules { existing, keep_mode: true, recheck: false, run: RunId(run), shift: None }
     }
 
     #[test]
@@ -235,6 +241,11 @@ mod tests {
         assert_eq!(step(&with(Some(0o640)), Some(&known), Some(&untold)), Step::Unchanged);
         let off = Rules { keep_mode: false, ..rules(Existing::Prove, 2) };
         assert_eq!(decide(&with(Some(0o640)), Some(&known), Some(&there(&old)), off), Step::Unchanged);
+        let doubting = Rules { recheck: true, ..rules(Existing::Prove, 2) };
+        assert_eq!(
+            decide(&with(Some(0o640)), Some(&known), Some(&there(&old)), doubting),
+            Step::Do(Action::Recheck, None)
+        );
         let changed = Seen { mode: Some(0o640), ..seen(&new) };
         assert_eq!(step(&changed, Some(&known), Some(&there(&old))), Step::Do(Action::Replace, None));
     }

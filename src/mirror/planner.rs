@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::PlannedStep;
+use jiff::SignedDuration;
+
 use super::engine::{Broken, Engine, Facts};
 use super::journal::{self, FileRow, NewItem};
 use super::plan::{Kind, Rules, Seen, Step, decide, file_mode};
+use super::proof;
 use super::scan::store::{self as scan, Merged};
+use super::shift;
 use super::words::{Action, ItemState};
+use super::{PlannedStep, Proving};
 use crate::audit::Event;
 use crate::model::{Fault, Fingerprint, RelPath};
 
@@ -25,13 +29,27 @@ struct Decided {
 
 /// Plans everything, page by page.
 pub(super) async fn plan(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
+    proof::prepare(engine).await;
+    let (db, job, run) = (&engine.order.db, engine.order.job, engine.order.run);
+    let moves = scan::moves(db, job, run).await?;
+    let shift = shift::of_clock(&moves);
+    facts.notes.extend(shift.map(|by| shift::note(by, shift::files(&moves, by))));
+    pages(engine, facts, shift).await?;
+    if let Some(by) = shift.filter(|_| !engine.order.policy.dry_run) {
+        // From now on that clock is the usual one.
+        scan::follow(db, job, run, by).await?;
+    }
+    Ok(())
+}
+
+async fn pages(engine: &Engine, facts: &mut Facts, shift: Option<SignedDuration>) -> Result<(), Broken> {
     let mut after = RelPath::root();
     loop {
         engine.check_stop()?;
         let page = scan::merged(&engine.order.db, engine.order.job, engine.order.run, &after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.seen.target.clone();
-        let decided = page.into_iter().filter_map(|merged| judge(engine, facts, merged)).collect::<Vec<_>>();
+        let decided = page.into_iter().filter_map(|merged| judge(engine, facts, shift, merged)).collect::<Vec<_>>();
         show(engine, &decided).await;
         if !engine.order.policy.dry_run {
             carry_out(engine, decided).await?;
@@ -40,13 +58,16 @@ pub(super) async fn plan(engine: &Engine, facts: &mut Facts) -> Result<(), Broke
 }
 
 /// Decides about one path and counts it.
-fn judge(engine: &Engine, facts: &mut Facts, merged: Merged) -> Option<Decided> {
+fn judge(engine: &Engine, facts: &mut Facts, shift: Option<SignedDuration>, merged: Merged) -> Option<Decided> {
     let Merged { seen, known, there } = merged;
     let counts = &mut facts.counts;
     counts.files_seen += u64::from(seen.kind == Kind::File);
     let policy = &engine.order.policy;
     let keep_mode = policy.keep_mode && engine.order.target.capabilities().set_mode;
-    let rules = Rules { existing: policy.existing, keep_mode, run: engine.order.run };
+    // A server that tells no hashes is not asked for each of a million files.
+    let able = policy.proof != Proving::ServerHash || engine.order.source.capabilities().checksum;
+    let recheck = able && policy.proof.rechecks(&seen.path);
+    let rules = Rules { existing: policy.existing, keep_mode, recheck, run: engine.order.run, shift };
     let step = decide(&seen, known.as_ref(), there.as_ref(), rules);
     if matches!(step, Step::Unchanged | Step::Do(Action::SetMode, _)) {
         counts.files_unchanged += 1;
@@ -67,7 +88,7 @@ fn judge(engine: &Engine, facts: &mut Facts, merged: Merged) -> Option<Decided> 
         Action::Refuse => {
             engine.progress.files_failed.fetch_add(1, Relaxed);
         }
-        Action::Copy | Action::Replace | Action::Adopt => {
+        Action::Copy | Action::Replace | Action::Adopt | Action::Recheck => {
             engine.progress.files_planned.fetch_add(1, Relaxed);
             engine.progress.bytes_planned.fetch_add(seen.version.size.unwrap_or(0), Relaxed);
         }
@@ -160,6 +181,7 @@ pub(super) fn dir_row(path: &RelPath, target: &RelPath) -> FileRow {
         listed: Fingerprint::default(),
         digest: None,
         proven: true,
+        proof: None,
         target_size: None,
         target_mtime: None,
     }

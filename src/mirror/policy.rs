@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Proving;
+
 /// The settings of a mirror, all with sensible and careful defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -15,6 +17,10 @@ pub struct Policy {
     pub delete: Deletions,
     /// What happens when the target already holds a file that this job did not write.
     pub existing: Existing,
+    /// What has to be known of a file's content.
+    pub proof: Proving,
+    /// Write a signed manifest after a run that changed something.
+    pub manifest: bool,
     /// Make the plan, change nothing.
     pub dry_run: bool,
     /// Most bytes per second read from the source; none = no limit.
@@ -22,7 +28,7 @@ pub struct Policy {
     /// Files copied side by side; none = as many as the source bears.
     pub connections: Option<u16>,
     /// The character set of the source's names (an Encoding Standard label such as `gbk`): names become
-    /// UTF-8 in the target. None = the bytes are kept. Normally copied from the source's endpoint.
+    /// UTF-8 in the target. `auto` = found out for each folder and remembered. None = the bytes are kept. Normally copied from the source's endpoint.
     pub charset: Option<String>,
     /// Keep permission bits where the source tells them.
     pub keep_mode: bool,
@@ -44,6 +50,8 @@ impl Default for Policy {
             exclude: Vec::new(),
             delete: Deletions::default(),
             existing: Existing::default(),
+            proof: Proving::default(),
+            manifest: true,
             dry_run: false,
             bandwidth: None,
             connections: None,

@@ -12,8 +12,8 @@ use super::replace;
 use super::transfer::part_path;
 use super::words::{Action, ItemState};
 use crate::audit::Event;
-use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Fingerprint, Name, Phase, RelPath, RunId};
-use crate::remote::TRASH;
+use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Fingerprint, Name, Phase, Proof, RelPath, RunId};
+use crate::remote::{TRASH, digest_of};
 
 /// Permission bits of files whose source tells none.
 pub(super) const FILE_MODE: u32 = 0o644;
@@ -89,14 +89,14 @@ pub(super) async fn take_up(engine: &Engine, item: &mut Item, started: Timestamp
         |there: Option<crate::model::Entry>| there.is_some_and(|e| e.kind == EntryKind::File && e.size == Some(size));
     if let Some(part) = &item.part
         && holds(target.stat(part).await.map_err(at_target)?)
-        && target.digest(part).await.map_err(at_target)? == Some(digest)
+        && digest_of(&**target, part).await.map_err(at_target)? == digest
     {
         let attempt = copy::attempt(engine, item, started, size, 0);
         publish(engine, item, &version, digest, size, attempt, false).await?;
         return Ok(true);
     }
     if holds(target.stat(&item.target).await.map_err(at_target)?)
-        && target.digest(&item.target).await.map_err(at_target)? == Some(digest)
+        && digest_of(&**target, &item.target).await.map_err(at_target)? == digest
     {
         note(engine, item, &version, (digest, size), None, None).await?;
         return Ok(true);
@@ -123,7 +123,7 @@ async fn look(engine: &Engine, item: &Item, digest: Digest, size: u64) -> Result
     // What may be the same is read; of our own the journal knows whether it may be.
     let ours = replace::our_own(engine, item, &there).await?;
     let may_be = there.size == Some(size) && ours.is_none_or(|(_, known)| known == Some(digest));
-    let same = may_be && target.digest(&item.target).await.map_err(at_target)? == Some(digest);
+    let same = may_be && digest_of(&**target, &item.target).await.map_err(at_target)? == digest;
     Ok(if same { Place::Same } else { Place::Taken })
 }
 
@@ -158,8 +158,10 @@ async fn note(
         let message = "the published file does not have the size that was verified";
         return Err(at_target(Fault::new(Phase::Publish, FaultKind::Mismatch, message)));
     }
-    let published = Event::FilePublished { run: engine.order.run, path: item.target.clone(), size, sha256: digest };
-    let events = vec![published];
+    // Verified by a start of this run that did not say how yet.
+    let proof = item.proof.clone().unwrap_or(Proof::StreamHash);
+    let (run, path) = (engine.order.run, item.target.clone());
+    let events = vec![Event::FilePublished { run, path, size, sha256: digest, proof: Some(proof.clone()) }];
     let file = FileRow {
         path: item.path.clone(),
         target: item.target.clone(),
@@ -168,6 +170,7 @@ async fn note(
         listed: item.listed.clone(),
         digest: Some(digest),
         proven: true,
+        proof: Some(proof),
         target_size: there.size,
         target_mtime: nanos(&there),
     };

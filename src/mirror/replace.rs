@@ -1,6 +1,7 @@
 //! Puts a verified part in the place of something else. Both change places in one step, and only then is looked at
 //! what came out: our own older version goes, anybody else's bytes go into the trash. What came there a moment
-//! before is no exception, and no reader ever finds the place empty.
+//! before is no exception, and no reader ever finds the place empty. A target that cannot do that in one step is served
+//! by [`make_room`].
 //!
 //! The journal knows before: when the process dies in between, the next start [`settle`]s it before anything else
 //! is done with the part's name.
@@ -13,24 +14,45 @@ use super::publish::{batch, kept};
 use super::words::ItemState;
 use crate::audit::Event;
 use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Phase, RelPath};
+use crate::remote::digest_of;
 
 /// Lets the part of `item` take its place. False: it has not, and the place is free now.
 pub(super) async fn replace(engine: &Engine, item: &mut Item, part: &RelPath) -> Result<bool, Failure> {
     let target = &engine.order.target;
     engine.journal.commit(Change::Replacing { item: item.id }).await?;
     item.state = ItemState::Publishing;
-    let (out, replaced) = match target.exchange(part, &item.target).await {
-        Ok(()) => (part, true),
+    let event = match target.exchange(part, &item.target).await {
+        Ok(()) => put_away(engine, item, part).await?,
         Err(fault) if fault.kind == FaultKind::Missing => return Ok(false),
-        // Then what lies there goes first, whatever it is, and for a moment nothing is there.
-        Err(fault) if fault.kind == FaultKind::Unsupported => (&item.target, false),
+        Err(fault) if fault.kind == FaultKind::Unsupported => {
+            let event = make_room(engine, item).await?;
+            note(engine, item, event).await?;
+            return Ok(false);
+        }
         Err(fault) => return Err(at_target(fault)),
     };
-    let event = put_away(engine, item, out).await?;
     if event.is_some() {
         note(engine, item, event).await?;
     }
-    Ok(replaced)
+    Ok(true)
+}
+
+/// Where two files cannot change places: whatever lies there moves into the trash in one step, and only there it is
+/// looked at what it was. Our own older version then goes for good. For a moment nothing is in the place.
+async fn make_room(engine: &Engine, item: &Item) -> Result<Option<Event>, Failure> {
+    let target = &engine.order.target;
+    let batch = batch(item.run).map_err(at_target)?;
+    let kept = match target.trash(&item.target, &item.target, &batch).await {
+        Err(fault) if fault.kind == FaultKind::Missing => return Ok(None),
+        kept => kept.map_err(at_target)?,
+    };
+    if let Some(out) = target.stat(&kept).await.map_err(at_target)?
+        && our_own(engine, item, &out).await?.is_some()
+    {
+        target.remove_file(&kept).await.map_err(at_target)?;
+        return Ok(None);
+    }
+    Ok(Some(trashed(item)))
 }
 
 /// Finishes what an earlier try or start began: whatever lies under the part's name and is not what was verified
@@ -73,7 +95,7 @@ async fn look(engine: &Engine, item: &Item, part: &RelPath) -> Result<Out, Fault
     let target = &engine.order.target;
     let Some(there) = target.stat(part).await? else { return Ok(Out::Nothing) };
     let may_be = there.kind == EntryKind::File && there.size == Some(item.confirmed);
-    let same = may_be && item.digest.is_some() && target.digest(part).await? == item.digest;
+    let same = may_be && item.digest.is_some() && Some(digest_of(&**target, part).await?) == item.digest;
     Ok(if same { Out::Part } else { Out::Other })
 }
 

@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::words::{Action, ItemState};
 use crate::db::{Db, DbError};
-use crate::model::{Digest, Fault, FaultKind, ItemId, JobId, RelPath, RunId};
+use crate::model::{Digest, Fault, FaultKind, ItemId, JobId, Proof, RelPath, RunId};
 
 /// One path of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct ItemRow {
     pub confirmed: u64,
     /// SHA-256 of the content, once verified.
     pub digest: Option<Digest>,
+    /// How the content was proven, once it was.
+    pub proof: Option<Proof>,
     /// Tries so far.
     pub attempts: u32,
     /// The last fault, also of an item that succeeded later.
@@ -87,7 +89,7 @@ impl RunCounts {
 }
 
 const ITEM_COLUMNS: &str =
-    "SELECT id, path, target, action, state, size, confirmed, sha256, attempts, fault, at FROM items WHERE ";
+    "SELECT id, path, target, action, state, size, confirmed, sha256, proof, attempts, fault, at FROM items WHERE ";
 
 /// The items of a run, in the order in which they were planned.
 ///
@@ -270,7 +272,7 @@ pub async fn has_parts(pool: &sqlx::SqlitePool, job: JobId) -> Result<bool, DbEr
 /// # Errors
 /// When the store cannot be written.
 pub async fn forget_job(db: &Db, job: JobId) -> Result<(), DbError> {
-    for table in ["files", "tombstones"] {
+    for table in ["files", "tombstones", "charsets"] {
         loop {
             let sql = format!(
                 "DELETE FROM {table} WHERE job = ?1 AND path IN (SELECT path FROM {table} WHERE job = ?1 LIMIT ?2)"
@@ -296,6 +298,7 @@ fn item_row(row: &SqliteRow) -> Result<ItemRow, DbError> {
         size: row.try_get::<Option<i64>, _>("size")?.map(length).transpose()?,
         confirmed: length(row.try_get("confirmed")?)?,
         digest: digest(row.try_get("sha256")?)?,
+        proof: proof(row.try_get("proof")?)?,
         attempts: count(row, "attempts")?,
         fault: fault(row.try_get("fault")?)?,
         at: time(row.try_get("at")?)?,
@@ -327,6 +330,10 @@ pub(super) fn time(micros: i64) -> Result<Timestamp, DbError> {
 
 pub(super) fn digest(bytes: Option<Vec<u8>>) -> Result<Option<Digest>, DbError> {
     bytes.map(|b| Digest::try_from(b.as_slice()).map_err(|_| unreadable(b.len()))).transpose()
+}
+
+pub(super) fn proof(text: Option<String>) -> Result<Option<Proof>, DbError> {
+    text.map(|text| text.parse().map_err(|_| unreadable(text))).transpose()
 }
 
 pub(super) fn fault(json: Option<String>) -> Result<Option<Fault>, DbError> {

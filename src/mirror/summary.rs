@@ -1,5 +1,7 @@
 //! What a run did, and exactly what is missing and why.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Fault, RelPath, RunId};
@@ -61,7 +63,11 @@ pub struct Counts {
     pub bytes_published: u64,
     /// Files that were there already, as published before.
     pub files_unchanged: u64,
-    /// Of these, files that were given the permission bits of the source.
+    /// Files that looked unchanged and whose content was looked at all the same.
+    pub files_rechecked: u64,
+    /// Of these, files whose content was another.
+    pub files_unseen: u64,
+    /// Unchanged files that were given the permission bits of the source.
     pub modes_set: u64,
     /// Files of the target believed by size and time alone (`existing = adopt`).
     pub files_adopted: u64,
@@ -93,7 +99,8 @@ pub struct Summary {
     pub dry_run: bool,
     /// Every directory was listed with nothing known to be missing, and every file that should be in the target is there.
     pub complete: bool,
-    /// Everything that is there was read from the source and its digest stored (nothing merely adopted).
+    /// Everything that is there was read from the source and its digest stored (nothing merely adopted), and the policy
+    /// wants more than sizes.
     pub verified: bool,
     /// Exact numbers.
     pub counts: Counts,
@@ -103,4 +110,7 @@ pub struct Summary {
     pub unsure: Vec<UnsureDir>,
     /// Sentences for people: what was decided and why (deletions held back, links left out …).
     pub notes: Vec<String>,
+    /// How many files this run proved by which method: those that it copied, and unchanged ones that it looked at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub proofs: BTreeMap<String, u64>,
 }

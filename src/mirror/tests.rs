@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+mod charset;
 mod foreign;
 mod limits;
 mod place;
+mod proof;
 mod review;
 mod settle;
+mod shift;
 
 use super::store::{self, ItemFilter};
 use super::{Deletions, Ended, Existing, ItemState, MirrorRun, Policy, Progress, Summary, run};

@@ -17,7 +17,7 @@ use super::publish;
 use super::scan::store::Side;
 use super::stripes;
 use crate::model::{Digest, Entry, Fault, FaultKind, Fingerprint, JobId, Mtime, Name, Phase, RelPath};
-use crate::remote::{Sink, Source};
+use crate::remote::{Sink, Source, read_digest};
 
 /// So many bytes before the confirmed offset are read again and compared.
 const OVERLAP: u64 = 64 * 1024;
@@ -185,14 +185,7 @@ async fn read_part(engine: &Engine, part: &RelPath, length: u64) -> Result<Optio
 
 /// SHA-256 of what the source gives out now.
 pub(super) async fn source_digest(engine: &Engine, path: &RelPath) -> Result<Digest, Fault> {
-    let mut reader = engine.order.source.read(path, 0, None).await?;
-    let mut hash = Context::new(&SHA256);
-    while let Some(bytes) = reader.next().await? {
-        hash.update(&bytes);
-    }
-    reader.finish().await?;
-    let hash = hash.finish();
-    Digest::try_from(hash.as_ref()).map_err(|error| Fault::new(Phase::Verify, FaultKind::Io, error.to_string()))
+    read_digest(&*engine.order.source, path).await
 }
 
 struct Mover<'a> {

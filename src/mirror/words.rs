@@ -64,6 +64,8 @@ words! {
         Adopt = "adopt",
         /// A file that looked changed and turned out to be there in the source's version.
         Keep = "keep",
+        /// A file that looks unchanged and whose content is looked at all the same.
+        Recheck = "recheck",
         /// A file whose content is there, with other permission bits than in the source.
         SetMode = "set-mode",
         /// A directory that the target does not have.

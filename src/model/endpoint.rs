@@ -5,7 +5,7 @@ use std::fmt;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
 
-use super::{Deadlines, Secret};
+use super::{Deadlines, Secret, ServerZone};
 
 /// What is spoken to an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -92,7 +92,8 @@ pub struct EndpointOptions {
     pub connections: Option<u16>,
     /// The character set of names (an Encoding Standard label such as `gbk`); none = keep the bytes.
     pub charset: Option<String>,
-    /// SHA-256 of the one certificate or host key to accept, hexadecimal, instead of the public roots.
+    /// SHA-256 of the one certificate to accept, hexadecimal, instead of the public roots. SFTP: of the one host key,
+    /// also as `SHA256:…`, and there is no other way to trust one.
     pub pin: Option<String>,
     /// A file of PEM certificates to trust beside the system's.
     pub ca_file: Option<String>,
@@ -100,10 +101,13 @@ pub struct EndpointOptions {
     pub insecure: bool,
     /// Use the address that PASV announces instead of the control peer's.
     pub trust_pasv_address: bool,
-    /// Minutes that the server's listing times are ahead of UTC.
-    pub zone_minutes: i16,
-    /// A file that holds a private SSH key.
+    /// The zone of the clock that the server's listings show.
+    #[serde(alias = "zone-minutes")]
+    pub zone: ServerZone,
+    /// A file that holds a private SSH key; the password is its passphrase, when it has one.
     pub key_file: Option<String>,
+    /// The socket of an SSH agent, whose keys are offered when there is no `key-file`.
+    pub agent: Option<String>,
     /// How long each kind of wait may take.
     pub deadlines: Deadlines,
 }
@@ -117,8 +121,9 @@ impl Default for EndpointOptions {
             ca_file: None,
             insecure: false,
             trust_pasv_address: false,
-            zone_minutes: 0,
+            zone: ServerZone::default(),
             key_file: None,
+            agent: None,
             deadlines: Deadlines::default(),
         }
     }

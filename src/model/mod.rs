@@ -1,5 +1,6 @@
 //! The shared vocabulary: pure types, no I/O, no async. Every other shelf speaks in these words.
 
+pub mod charset;
 mod clock;
 mod deadlines;
 mod digest;
@@ -10,8 +11,10 @@ mod fault;
 mod fingerprint;
 mod id;
 mod path;
+mod proof;
 mod scope;
 mod secret;
+pub mod zone;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use deadlines::{Deadlines, DeadlinesError};
@@ -22,6 +25,8 @@ pub use entry::{Entry, EntryKind, Mtime, Precision, TimeSource};
 pub use fault::{Evidence, Fault, FaultKind, Phase, Retry};
 pub use fingerprint::Fingerprint;
 pub use id::{AccountId, EndpointId, ItemId, JobId, RunId};
-pub use path::{Name, NameError, RESERVED_PREFIX, RelPath};
+pub use path::{Name, NameError, RESERVED_PREFIX, RelPath, display_bytes};
+pub use proof::{Algorithm, Checksum, ChecksumError, Proof, ProofParseError};
 pub use scope::{Access, Scope};
 pub use secret::Secret;
+pub use zone::{ServerZone, ServerZoneError};

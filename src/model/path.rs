@@ -276,7 +276,9 @@ fn check(bytes: &[u8]) -> Result<(), NameError> {
     }
 }
 
-fn display_bytes(bytes: &[u8]) -> Cow<'_, str> {
+/// Bytes for people: what is no UTF-8 is shown as `\xNN`, control characters by their escapes.
+#[must_use]
+pub fn display_bytes(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes)
         && !text.chars().any(char::is_control)
     {

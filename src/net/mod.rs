@@ -1,14 +1,17 @@
-//! Connections: dialling with a time for every phase, TLS as a client, counted bytes, and permits for
-//! those who connect to us.
+//! Connections: dialling with a time for every phase, TLS as a client, counted bytes, permits for those
+//! who connect to us, and the packets of SFTP, which we speak in both roles.
 
 pub mod admit;
 pub mod dial;
 mod entrance;
+pub mod sftp;
+mod ssh;
 mod stream;
 pub mod tls;
 
 pub use admit::AdmissionLimits;
 pub use dial::{Dialled, Segments, connect, dial, dial_with};
 pub use entrance::{Entrance, Place};
+pub use ssh::SshStream;
 pub use stream::Stream;
 pub use tls::{TlsClient, Trust};

@@ -17,6 +17,8 @@ pub struct Capabilities {
     pub set_mode: bool,
     /// [`super::Remote::digest`] answers.
     pub digest: bool,
+    /// [`super::Remote::checksum`] answers, by one algorithm at least.
+    pub checksum: bool,
     /// [`super::Remote::exchange`] works.
     pub exchange: bool,
     /// How many operations may usefully run side by side.

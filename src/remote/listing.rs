@@ -62,6 +62,27 @@ impl Doubt {
     }
 }
 
+/// How a part of a listing was understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// Entries that came one after another in the same format.
+    Entries {
+        /// A short name, for example `unix`.
+        format: &'static str,
+        /// How many.
+        count: usize,
+    },
+    /// A line that gave no entry although it is no noise.
+    Unparsed {
+        /// As it came, without its end; the first 64 KiB of it.
+        line: Vec<u8>,
+        /// What is wrong with it, when more is known than that it was not understood.
+        why: Option<String>,
+    },
+    /// So many more such lines, which were not kept.
+    MoreUnparsed(u64),
+}
+
 /// Whether a finished listing is known to be complete. Deleting anything takes [`Completeness::Proven`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "completeness", rename_all = "kebab-case")]

@@ -7,20 +7,25 @@
 mod capabilities;
 pub mod contract;
 pub mod ftp;
+mod hash;
 pub mod layer;
 mod listing;
 pub mod local;
 pub mod memory;
 mod open;
+mod sftp;
 
 use async_trait::async_trait;
+use aws_lc_rs::digest::{Context as Hash, SHA256};
 use bytes::Bytes;
 
-use crate::model::{Digest, Entry, Fault, FaultKind, Mtime, Name, NameError, Phase, RelPath};
+use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Mtime, Name, NameError, Phase, RelPath};
 
 pub use capabilities::Capabilities;
-pub use listing::{Completeness, Doubt};
+pub use hash::Hasher;
+pub use listing::{Completeness, Doubt, Reading};
 pub use open::{Context, can_read, can_write, open, open_or_create, open_or_imagine};
+pub use sftp::{HostKey, host_key};
 
 /// The folder at the root of a target that keeps what was replaced or removed, one folder per batch.
 pub const TRASH: &[u8] = b".causeway-trash";
@@ -57,6 +62,15 @@ pub trait Remote: Send + Sync + 'static {
     /// SHA-256 of the content, when the other side can tell without sending the file; `None` when it
     /// cannot.
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault>;
+
+    /// The first of `wanted` that the other side can tell of the content without sending the file; `None` when it
+    /// can tell none of them, which costs nothing where that is known beforehand.
+    async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {
+        if !wanted.contains(&Algorithm::Sha256) {
+            return Ok(None);
+        }
+        Ok(self.digest(path).await?.map(Checksum::from))
+    }
 
     /// Sets modification time and permission bits of a file or directory, each when given. What the
     /// other side cannot keep is said by [`Capabilities`], not by a fault.
@@ -97,6 +111,32 @@ pub trait Remote: Send + Sync + 'static {
 
     /// Ends every connection in good order.
     async fn close(&self);
+}
+
+/// SHA-256 of the content of `path`: told by the other side where it can, read back where it cannot.
+///
+/// # Errors
+/// As [`Remote::digest`] and [`Remote::read`]; [`FaultKind::Missing`] when nothing is there.
+pub async fn digest_of(remote: &dyn Remote, path: &RelPath) -> Result<Digest, Fault> {
+    if let Some(digest) = remote.digest(path).await? {
+        return Ok(digest);
+    }
+    read_digest(remote, path).await
+}
+
+/// SHA-256 of what `path` gives out now.
+///
+/// # Errors
+/// As [`Remote::read`].
+pub async fn read_digest(remote: &dyn Remote, path: &RelPath) -> Result<Digest, Fault> {
+    let mut reader = remote.read(path, 0, None).await?;
+    let mut hash = Hash::new(&SHA256);
+    while let Some(bytes) = reader.next().await? {
+        hash.update(&bytes);
+    }
+    reader.finish().await?;
+    let hash = hash.finish();
+    Digest::try_from(hash.as_ref()).map_err(|error| Fault::new(Phase::Verify, FaultKind::Io, error.to_string()))
 }
 
 /// How many times a name may come into one trash batch.
@@ -142,6 +182,13 @@ pub trait Lister: Send {
     /// The next batch of entries in the order of the listing; `None` at the end. `.` and `..` are
     /// never among them.
     async fn next(&mut self) -> Result<Option<Vec<Entry>>, Fault>;
+
+    /// How what came since the last call was written, in the order of the listing, where it comes as text that had
+    /// to be understood; its [`Reading::Entries`] count the entries that [`Lister::next`] gave out. Nothing is lost
+    /// by not asking.
+    fn readings(&mut self) -> Vec<Reading> {
+        Vec::new()
+    }
 
     /// After the end: was that everything? In FTP the end of the data connection is not success; the
     /// closing reply, unparsed lines and round numbers decide.

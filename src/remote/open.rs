@@ -22,15 +22,15 @@ pub struct Context {
 #[must_use]
 pub const fn can_read(protocol: Protocol) -> bool {
     match protocol {
-        Protocol::Ftp | Protocol::FtpTls | Protocol::Ftps | Protocol::Local => true,
-        Protocol::Sftp | Protocol::Dav | Protocol::Davs => false,
+        Protocol::Ftp | Protocol::FtpTls | Protocol::Ftps | Protocol::Sftp | Protocol::Local => true,
+        Protocol::Dav | Protocol::Davs => false,
     }
 }
 
 /// Can a target of this protocol be written?
 #[must_use]
 pub const fn can_write(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::Local)
+    matches!(protocol, Protocol::Local | Protocol::Sftp)
 }
 
 /// Opens an endpoint that must be there already.
@@ -40,30 +40,32 @@ pub const fn can_write(protocol: Protocol) -> bool {
 pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>, Fault> {
     match endpoint.protocol {
         Protocol::Ftp | Protocol::FtpTls | Protocol::Ftps => super::ftp::open(endpoint, ctx).await,
-        Protocol::Sftp | Protocol::Dav | Protocol::Davs => Err(unsupported(endpoint, ctx)),
+        Protocol::Sftp => super::sftp::open(endpoint, ctx, false).await,
+        Protocol::Dav | Protocol::Davs => Err(unsupported(endpoint, ctx)),
         Protocol::Local => super::local::open(endpoint, false).await,
     }
 }
 
-/// Opens an endpoint as a target: a local folder is made when it is missing.
+/// Opens an endpoint as a target: a folder that is missing is made.
 ///
 /// # Errors
 /// As [`open`].
 pub async fn open_or_create(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>, Fault> {
     match endpoint.protocol {
         Protocol::Local => super::local::open(endpoint, true).await,
+        Protocol::Sftp => super::sftp::open(endpoint, ctx, true).await,
         _ => open(endpoint, ctx).await,
     }
 }
 
-/// Opens an endpoint as a target that is only compared with: a local folder that is missing counts as an empty
-/// one, and is not made.
+/// Opens an endpoint as a target that is only compared with: a folder that is missing counts as an empty one,
+/// and is not made.
 ///
 /// # Errors
 /// As [`open`].
 pub async fn open_or_imagine(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>, Fault> {
     match open(endpoint, ctx).await {
-        Err(fault) if fault.kind == FaultKind::Missing && endpoint.protocol == Protocol::Local => {
+        Err(fault) if fault.kind == FaultKind::Missing && can_write(endpoint.protocol) => {
             Ok(Arc::new(super::memory::Memory::new()))
         }
         opened => opened,
@@ -74,6 +76,9 @@ fn unsupported(endpoint: &Endpoint, _ctx: &Context) -> Fault {
     Fault::new(
         Phase::Connect,
         FaultKind::Unsupported,
-        format!("this version cannot open {} endpoints yet: use ftp, ftp+tls, ftps or a local path", endpoint.protocol),
+        format!(
+            "this version cannot open {} endpoints yet: use ftp, ftp+tls, ftps, sftp or a local path",
+            endpoint.protocol
+        ),
     )
 }

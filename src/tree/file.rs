@@ -1,23 +1,29 @@
 //! Files outside the served tree: configuration, keys, certificates, the database's neighbours.
 
-use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with, unlinkat};
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno;
 
+pub use super::draft::Draft;
 use super::{FileReader, Replace};
+
+/// Opens a regular file to read it. A pipe never blocks, a device is never touched: both are refused.
+///
+/// # Errors
+/// Those of opening.
+pub fn open(path: &Path) -> io::Result<FileReader> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    FileReader::new(openat(CWD, path, flags, Mode::empty())?)
+}
 
 /// Reads a whole regular file of at most `max` bytes.
 ///
 /// # Errors
 /// Those of opening and reading; [`io::ErrorKind::FileTooLarge`] when it is longer.
 pub fn read_small(path: &Path, max: usize) -> io::Result<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let reader = FileReader::new(openat(CWD, path, flags, Mode::empty())?)?;
+    let reader = open(path)?;
     let mut bytes = vec![0; max.saturating_add(1).min(usize::try_from(reader.len()).unwrap_or(max).saturating_add(1))];
     let got = reader.read_at(&mut bytes, 0)?;
     if got > max {
@@ -106,49 +112,7 @@ fn is_dir(path: &Path) -> bool {
 }
 
 fn write(path: &Path, bytes: &[u8], mode: u32, replace: Replace) -> io::Result<()> {
-    let name = path.file_name().ok_or(Errno::ISDIR)?;
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let dir = openat(CWD, parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let (fd, temporary) = temporary(&dir, name)?;
-    let done = fill(&fd, bytes, mode).and_then(|()| {
-        match replace {
-            Replace::Yes => renameat(&dir, &temporary, &dir, name)?,
-            Replace::No => renameat_with(&dir, &temporary, &dir, name, RenameFlags::NOREPLACE)?,
-        }
-        Ok(rustix::fs::fsync(&dir)?)
-    });
-    if done.is_err() && unlinkat(&dir, &temporary, AtFlags::empty()).is_err() {
-        tracing::debug!("no temporary file to remove");
-    }
-    done
-}
-
-fn temporary(dir: &OwnedFd, name: &OsStr) -> io::Result<(OwnedFd, OsString)> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    for _ in 0..16 {
-        let mut random = [0; 8];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| io::Error::other("the random generator failed"))?;
-        let mut temporary = OsString::from(".");
-        temporary.push(OsStr::from_bytes(name.as_bytes().get(..200).unwrap_or(name.as_bytes())));
-        temporary.push(format!(".{}", data_encoding::HEXLOWER.encode(&random)));
-        match openat(dir, &temporary, flags, Mode::from_raw_mode(0o600)) {
-            Err(Errno::EXIST) => {}
-            fd => return Ok((fd?, temporary)),
-        }
-    }
-    Err(Errno::EXIST.into())
-}
-
-fn fill(fd: &OwnedFd, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match rustix::io::write(fd, rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(put) => rest = rest.get(put..).unwrap_or_default(),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    rustix::fs::fchmod(fd, Mode::from_raw_mode(mode))?;
-    Ok(rustix::fs::fsync(fd)?)
+    let draft = Draft::begin(path)?;
+    draft.write(bytes)?;
+    draft.publish(mode, replace)
 }

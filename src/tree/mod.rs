@@ -14,6 +14,7 @@ mod attributes;
 mod change;
 mod copy;
 mod dir;
+mod draft;
 pub mod file;
 mod part;
 mod reader;

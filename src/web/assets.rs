@@ -23,6 +23,11 @@ const ASSETS: &[Asset] = &[
     },
     Asset { name: "icons.svg", kind: "image/svg+xml", body: include_bytes!("../../static/icons.svg") },
     Asset { name: "mark.svg", kind: "image/svg+xml", body: include_bytes!("../../static/mark.svg") },
+    Asset {
+        name: "verify-manifest.py",
+        kind: "text/x-python; charset=utf-8",
+        body: include_bytes!("../../static/verify-manifest.py"),
+    },
 ];
 
 /// One address for each asset, in the order of the table.

@@ -12,8 +12,9 @@ use super::page::accounts::{AccountForm, AccountRow, AccountsPage};
 use super::page::audit::{AuditPage, AuditRow, Filter};
 use super::page::browse::{BrowsePage, Crumb, EntryRow};
 use super::page::job::JobPage;
-use super::page::job_form::{JobForm, JobFormPage, SCHEDULES};
+use super::page::job_form::{JobForm, JobFormPage, PROOFS, SCHEDULES};
 use super::page::jobs::{JobRow, JobsPage};
+use super::page::manifest::{ManifestShown, ProofShown};
 use super::page::overview::{MissingRow, OverviewPage, RunRow, Storage, Verdict};
 use super::page::reliability::{Cell, Family, ReliabilityPage, Shown, StatRow};
 use super::page::run::{Began, Count, FaultShown, ItemRow, RunPage, Tab, Try};
@@ -223,6 +224,7 @@ fn job_form() -> JobFormPage {
         problems: Problems::one("cron", "the cron expression has no minute"),
         forgot: true,
         schedules: SCHEDULES,
+        proofs: PROOFS,
         form: JobForm {
             schedule: "cron".into(),
             name: "Plant archive".into(),
@@ -242,9 +244,21 @@ fn run() -> RunPage {
         attempts: vec![],
         attempts_label: String::new(),
         sha256: None,
+        proof: String::new(),
     };
     let tab = |label: &str, current| Tab { href: "?".into(), label: label.into(), current };
     RunPage {
+        proof: Some(ProofShown {
+            methods: "308 files by stream-hash".into(),
+            manifest: Some(ManifestShown {
+                said:
+                    "The signed manifest names every file that the target held after this run, and how each was proven."
+                        .into(),
+                href: "/runs/42/manifest".into(),
+                size: "16 MB".into(),
+                key: format!("ed25519:{}", "5f2b".repeat(16)),
+            }),
+        }),
         no_items: "",
         frame: frame("Run 42", "/runs/42"),
         id: 42,

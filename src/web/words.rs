@@ -10,8 +10,8 @@ use super::problem::sentence;
 use super::show;
 use super::widget::{Chip, Moment, Tone};
 use crate::job::{Cause, Job, Run, RunState, Schedule};
-use crate::mirror::{Counts, Ended, ItemState, Summary};
-use crate::model::{Fault, FaultKind, Phase};
+use crate::mirror::{Counts, Ended, ItemState, Proving, Summary};
+use crate::model::{Fault, FaultKind, Phase, Proof};
 use crate::remote::Doubt;
 
 /// How a run stands.
@@ -289,6 +289,28 @@ fn failure(reason: &str) -> String {
 /// Numbers of the operating system help nobody who reads a page; the log has them.
 fn without_errno(text: &str) -> &str {
     text.trim_end_matches('.').split(" (os error ").next().unwrap_or(text)
+}
+
+/// How a job wants content to be proven.
+pub(super) fn proving(proving: Proving) -> String {
+    match proving {
+        Proving::Size => "by size only: nothing is called verified".to_owned(),
+        Proving::StreamHash => "by the SHA-256 of what arrives; unchanged size and time are believed".to_owned(),
+        Proving::SecondRead => "every file is read twice, unchanged ones in every run".to_owned(),
+        Proving::ServerHash => "by the server's own hash where it tells one, of unchanged files too".to_owned(),
+        Proving::Sampling(percent) => format!("{percent} % of the files are read twice, unchanged ones in every run"),
+    }
+}
+
+/// How a file was proven.
+pub(super) fn proof(proof: &Proof) -> String {
+    match proof {
+        Proof::Believed => "believed by size and time".to_owned(),
+        Proof::Size => "proven by its size".to_owned(),
+        Proof::StreamHash => "proven by the SHA-256 of what arrived".to_owned(),
+        Proof::SecondRead => "proven by a second read".to_owned(),
+        Proof::ServerHash(sum) => format!("proven by the server's own {}", sum.algorithm()),
+    }
 }
 
 #[cfg(test)]

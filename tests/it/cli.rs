@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use crate::support::causeway::{Causeway, binary, command, run};
 use crate::support::ftpd::{self, Ftpd, Server};
 
+mod ls;
+mod manifest;
 mod patience;
 mod terminal;
 
@@ -39,6 +41,7 @@ fn every_command_has_help_with_its_options() {
         &[][..],
         &["demo"],
         &["serve"],
+        &["ls"],
         &["mirror"],
         &["job"],
         &["job", "add"],
@@ -46,6 +49,9 @@ fn every_command_has_help_with_its_options() {
         &["account"],
         &["account", "key"],
         &["audit"],
+        &["manifest"],
+        &["manifest", "verify"],
+        &["manifest", "diff"],
         &["audit", "verify"],
         &["check"],
     ] {

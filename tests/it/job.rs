@@ -72,6 +72,7 @@ impl Engine for Scripted {
             missing: Vec::new(),
             unsure: Vec::new(),
             notes: Vec::new(),
+            proofs: std::collections::BTreeMap::new(),
         })
     }
 

@@ -31,6 +31,7 @@ mod link;
 mod mirror;
 mod service;
 mod sftp;
+mod sftp_remote;
 mod shelves;
 mod strangers;
 mod web;

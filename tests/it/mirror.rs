@@ -23,6 +23,7 @@ mod filters;
 mod lies;
 mod million;
 mod names_only;
+mod proof;
 
 pub struct Lab {
     folder: TempDir,

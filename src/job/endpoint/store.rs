@@ -45,6 +45,18 @@ pub(in crate::job) async fn all(pool: &SqlitePool) -> Result<Vec<StoredEndpoint>
     rows.iter().map(|row| read(row, "")).collect()
 }
 
+/// The pin of an endpoint on the same server, the last one that was changed first.
+pub(in crate::job) async fn known_pin(pool: &SqlitePool, like: &Endpoint) -> Result<Option<String>, DbError> {
+    let rows = sqlx::query(select!("WHERE url LIKE 'sftp://%' ORDER BY changed DESC")).fetch_all(pool).await?;
+    for row in rows {
+        let known = read(&row, "")?.endpoint;
+        if known.port == like.port && known.host.eq_ignore_ascii_case(&like.host) && known.options.pin.is_some() {
+            return Ok(known.options.pin);
+        }
+    }
+    Ok(None)
+}
+
 pub(in crate::job) async fn get(conn: &mut SqliteConnection, id: EndpointId) -> Result<StoredEndpoint, JobError> {
     let row = sqlx::query(select!("WHERE id = ?")).bind(id.0).fetch_optional(conn).await?;
     Ok(read(&row.ok_or(JobError::NoEndpoint(id))?, "")?)

@@ -15,6 +15,7 @@ use crate::model::{Endpoint, FaultKind};
 use super::super::engine::{Engine, RunFailure, Work};
 use super::super::error::JobError;
 use super::super::jobs::Jobs;
+use super::super::manifests;
 use super::super::run::store::{self as runs, Ending};
 use super::super::run::{Claim, Run, RunEvent, RunState};
 use super::{HEARTBEAT, LEASE, event_of};
@@ -67,8 +68,11 @@ impl Holder<'_> {
     pub(in crate::job) async fn work(&self, run: &Run, orders: Orders) -> Result<Held, JobError> {
         let (waits_for, waiting) = watch::channel(None);
         let Orders { source, target, policy, actor } = orders;
+        let proving = policy.clone();
         let work = Work { job: run.job, run: run.id, source, target, policy, actor, waits_for };
-        let mut effort = Box::pin(self.engine.execute(work, self.progress.clone(), self.stop.clone()));
+        let engine = self.engine.execute(work, self.progress.clone(), self.stop.clone());
+        // Under the lease: nobody else changes what the manifest tells.
+        let mut effort = Box::pin(async { Ok(manifests::after(self.jobs, run, &proving, engine.await?).await) });
         let keeper = Box::pin(self.keep(run, waiting));
         let worked = tokio::select! {
             worked = &mut effort => worked.map(Some),

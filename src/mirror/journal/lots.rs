@@ -12,14 +12,14 @@ use std::collections::HashMap;
 use super::{Attempt, Change, FileRow};
 use crate::audit::Event;
 use crate::mirror::words::Action;
-use crate::model::{Digest, ItemId, RelPath};
+use crate::model::{Digest, ItemId, Proof, RelPath};
 
 /// Changes that are stored together, by step.
 #[derive(Debug, Default)]
 pub(super) struct Lot {
     pub started: Vec<(ItemId, RelPath, u64)>,
     pub confirmed: Vec<(ItemId, u64)>,
-    pub verified: Vec<(ItemId, Digest, u64)>,
+    pub verified: Vec<(ItemId, Digest, u64, Proof)>,
     pub published: Vec<Published>,
     pub events: Vec<Event>,
     reached: HashMap<ItemId, u8>,
@@ -51,7 +51,7 @@ impl Lot {
         match change {
             Change::Started { item, part, offset } => self.started.push((item, part, offset)),
             Change::Confirmed { item, offset } => self.confirmed.push((item, offset)),
-            Change::Verified { item, digest, size } => self.verified.push((item, digest, size)),
+            Change::Verified { item, digest, size, proof } => self.verified.push((item, digest, size, proof)),
             Change::Published { item, action, attempt, file, mut events } => {
                 self.published.push(Published { item, action, attempt, file });
                 self.events.append(&mut events);

@@ -13,7 +13,7 @@ use super::plan::Kind;
 use super::words::Action;
 use crate::audit::{Actor, Event};
 use crate::db::{Db, DbError};
-use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
+use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, Proof, RelPath, RunId};
 
 pub(super) use store::{
     Candidate, Intent, Item, NewItem, biggest_open, bury, called_missing, candidates, count_paths, file_known,
@@ -36,6 +36,8 @@ pub(super) struct FileRow {
     pub listed: Fingerprint,
     pub digest: Option<Digest>,
     pub proven: bool,
+    /// None: it keeps the one that it had.
+    pub proof: Option<Proof>,
     pub target_size: Option<u64>,
     pub target_mtime: Option<i64>,
 }
@@ -58,7 +60,11 @@ pub(super) enum Change {
     /// So many bytes are safe in the part.
     Confirmed { item: ItemId, offset: u64 },
     /// The part holds all of the version with this digest.
-    Verified { item: ItemId, digest: Digest, size: u64 },
+    Verified { item: ItemId, digest: Digest, size: u64, proof: Proof },
+    /// What looked unchanged has another content.
+    Unseen { item: ItemId },
+    /// What lies in the target under the size and time that the job published is not what it published.
+    Doubted { path: RelPath },
     /// The part is about to change places with what lies in the item's place.
     Replacing { item: ItemId },
     /// What lay there is put away.

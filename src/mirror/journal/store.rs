@@ -13,10 +13,10 @@ use crate::db::{Db, DbError};
 use crate::mirror::codes;
 use crate::mirror::plan::{Kind, Known, Seen, nanos};
 use crate::mirror::scan::store::version;
-use crate::mirror::store::{digest, fault, length, path, stored, time, unreadable};
+use crate::mirror::store::{digest, fault, length, path, proof, stored, time, unreadable};
 use crate::mirror::summary::{EXAMPLES, MissingItem};
 use crate::mirror::words::{Action, ItemState};
-use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, RelPath, RunId};
+use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, Proof, RelPath, RunId};
 
 /// An item as the copy needs it.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub(crate) struct Item {
     pub part: Option<RelPath>,
     pub confirmed: u64,
     pub digest: Option<Digest>,
+    /// How the part was proven.
+    pub proof: Option<Proof>,
     /// Tries in all starts of this run.
     pub attempts: u32,
     /// The version at the last look, and since when it has been seen.
@@ -109,7 +111,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, run, path, target, state, action, size, mtime, mtime_precision, mtime_told, unique_fact, mode, ",
-            "part, confirmed, sha256, attempts FROM items ",
+            "part, confirmed, sha256, proof, attempts FROM items ",
             $tail
         )
     };
@@ -119,7 +121,7 @@ macro_rules! select {
 pub(crate) async fn still_open(db: &Db, run: RunId, after: ItemId, limit: i64) -> Result<Vec<Item>, DbError> {
     let rows = sqlx::query(select!(
         "WHERE run = ? AND id > ? AND kind = 0 AND state IN ('planned', 'transferring', 'verified') \
-         AND action IN ('copy', 'replace', 'adopt') ORDER BY id LIMIT ?"
+         AND action IN ('copy', 'replace', 'adopt', 'recheck') ORDER BY id LIMIT ?"
     ))
     .bind(run.0)
     .bind(after.0)
@@ -166,6 +168,7 @@ fn item(row: &SqliteRow) -> Result<Item, DbError> {
         part: row.try_get::<Option<Vec<u8>>, _>("part")?.map(|bytes| path(&bytes)).transpose()?,
         confirmed: length(row.try_get("confirmed")?)?,
         digest: digest(row.try_get("sha256")?)?,
+        proof: proof(row.try_get("proof")?)?,
         attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
         seen: None,
     })
@@ -192,6 +195,16 @@ pub(super) async fn apply(
                 events.append(&mut lot.events);
                 lots::store::apply(tx, job, run, at, &lot).await?;
             }
+        }
+        Change::Unseen { item } => {
+            sqlx::query("UPDATE items SET unseen = 1 WHERE id = ?").bind(item.0).execute(tx).await?;
+        }
+        Change::Doubted { path } => {
+            sqlx::query("UPDATE files SET proven = 0 WHERE job = ? AND path = ?")
+                .bind(job.0)
+                .bind(path.as_bytes())
+                .execute(tx)
+                .await?;
         }
         Change::Replacing { item } => set_state(tx, item, ItemState::Publishing, now).await?,
         Change::PutAway { item, event } => {
@@ -393,35 +406,7 @@ pub(crate) async fn remember(
     at: Timestamp,
     file: &FileRow,
 ) -> Result<(), DbError> {
-    let (mtime, precision, told) = codes::columns(file.version.mtime);
-    let (listed, listed_precision, listed_told) = codes::columns(file.listed.mtime);
-    sqlx::query(
-        "INSERT OR REPLACE INTO files (job, path, target, kind, size, mtime, mtime_precision, mtime_told, unique_fact, \
-         listed_mtime, listed_precision, listed_told, listed_unique, sha256, proven, target_size, target_mtime, run, at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(job.0)
-    .bind(file.path.as_bytes())
-    .bind(file.target.as_bytes())
-    .bind(codes::kind_number(if file.is_dir { Kind::Dir } else { Kind::File }))
-    .bind(file.version.size.map(stored))
-    .bind(mtime)
-    .bind(precision)
-    .bind(told)
-    .bind(file.version.unique.as_deref())
-    .bind(listed)
-    .bind(listed_precision)
-    .bind(listed_told)
-    .bind(file.listed.unique.as_deref())
-    .bind(file.digest.map(|d| d.as_bytes().to_vec()))
-    .bind(i64::from(file.proven))
-    .bind(file.target_size.map(stored))
-    .bind(file.target_mtime)
-    .bind(run.0)
-    .bind(at.as_microsecond())
-    .execute(tx)
-    .await?;
-    Ok(())
+    lots::store::remember(tx, job, run, at.as_microsecond(), std::iter::once(file)).await
 }
 
 /// What the job published from `at` in the source under `target`, with its digest.
@@ -674,7 +659,9 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
             ItemState::Failed => totals.failed += count,
             ItemState::Skipped => match action {
                 Action::Skip => totals.skipped += count,
-                Action::Copy | Action::Replace | Action::Adopt | Action::Keep => totals.vanished += count,
+                Action::Copy | Action::Replace | Action::Adopt | Action::Recheck | Action::Keep => {
+                    totals.vanished += count
+                }
                 Action::SetMode | Action::MakeDir | Action::Trash | Action::Refuse => {}
             },
             // A deletion that was meant and not done is no missing file.
@@ -696,7 +683,7 @@ pub(crate) async fn called_missing(
 ) -> Result<Vec<(ItemId, RelPath)>, DbError> {
     let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
         "SELECT id, path FROM items WHERE run = ? AND id > ? AND state = 'failed' AND fault_kind = 'missing' \
-         AND action IN ('copy', 'replace', 'adopt') ORDER BY id LIMIT ?",
+         AND action IN ('copy', 'replace', 'adopt', 'recheck') ORDER BY id LIMIT ?",
     )
     .bind(run.0)
     .bind(after.0)
@@ -709,7 +696,7 @@ pub(crate) async fn called_missing(
 /// The first files of the run that went away from the source before they could be copied.
 pub(crate) async fn vanished_names(db: &Db, run: RunId, limit: i64) -> Result<Vec<RelPath>, DbError> {
     let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT path FROM items WHERE run = ? AND state = 'skipped' AND action IN ('copy', 'replace', 'adopt', 'keep') \
+        "SELECT path FROM items WHERE run = ? AND state = 'skipped' AND action IN ('copy', 'replace', 'adopt', 'recheck', 'keep') \
          ORDER BY id LIMIT ?",
     )
     .bind(run.0)

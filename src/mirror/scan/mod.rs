@@ -16,7 +16,9 @@ use tokio::sync::{mpsc, oneshot};
 use self::guard::Guard;
 use self::names::Names;
 use self::store::{Listed, ScanRow, Side};
+use super::charset::Folder;
 use super::engine::{Broken, Engine};
+use super::names::{self as mirror_names, Naming};
 use super::{MirrorError, codes, presence};
 use crate::db::DbError;
 use crate::model::{Entry, EntryKind, Fault, FaultKind, Phase, RelPath};
@@ -66,6 +68,7 @@ struct Shown {
     listed: Completeness,
     found: Found,
     names: Names,
+    naming: Naming,
     /// Of some names only a question will tell what they are.
     unknown: bool,
 }
@@ -247,13 +250,13 @@ impl Walker<'_> {
     ) -> Result<(), Broken> {
         for dir in dirs {
             let (mut found, mut counted, mut too_many) = (Found::default(), self.guard.listing(), false);
+            let mut folder = self.folder();
             let listed = loop {
                 match listing.next().await {
                     Ok(Some(Step::Entries(entries))) => {
                         too_many |= counted.take(&entries).is_err();
                         if !too_many {
-                            let rows = entries.iter().filter_map(|entry| self.row(dir, entry, &mut found)).collect();
-                            self.send(Message::Entries(rows)).await?;
+                            self.show(dir, &mut folder, entries, &mut found).await?;
                         }
                     }
                     Ok(Some(Step::Whole(listed))) => break Some(listed).filter(|_| !too_many),
@@ -271,6 +274,7 @@ impl Walker<'_> {
                 *done += 1;
                 continue;
             };
+            self.show_held(dir, &mut folder, &mut found).await?;
             counted.keep();
             self.ended(dir, listed).await?;
             all.more |= found.more;
@@ -321,11 +325,11 @@ impl Walker<'_> {
         let Ok(shown) = tokio::time::timeout(self.guard.patience(), self.list(dir)).await else {
             return Ok(Err(self.guard.too_slow()));
         };
-        let Shown { listed, mut found, names, unknown } = match shown? {
+        let Shown { listed, mut found, names, naming, unknown } = match shown? {
             Ok(shown) => shown,
             Err(fault) => return Ok(Err(fault)),
         };
-        if unknown && let Err(fault) = self.identify(dir, &mut found).await? {
+        if unknown && let Err(fault) = self.identify(dir, naming, &mut found).await? {
             return Ok(Err(fault));
         }
         if !names::may_be_cut(&listed) {
@@ -346,6 +350,7 @@ impl Walker<'_> {
         };
         let (mut found, mut names, mut unknown) = (Found::default(), Names::default(), false);
         let mut counted = self.guard.listing();
+        let mut folder = self.folder();
         loop {
             let entries = match lister.next().await {
                 Ok(Some(entries)) => entries,
@@ -357,19 +362,46 @@ impl Walker<'_> {
             }
             names.add(&entries);
             unknown |= entries.iter().any(|entry| entry.kind == EntryKind::Unknown);
-            let rows = entries.iter().filter_map(|entry| self.row(dir, entry, &mut found)).collect();
-            self.send(Message::Entries(rows)).await?;
+            self.show(dir, &mut folder, entries, &mut found).await?;
         }
+        self.show_held(dir, &mut folder, &mut found).await?;
         let listed = lister.finish().await;
         if listed.is_ok() {
             counted.keep();
         }
-        Ok(listed.map(|listed| Shown { listed, found, names, unknown }))
+        let naming = folder.naming();
+        Ok(listed.map(|listed| Shown { listed, found, names, naming, unknown }))
+    }
+
+    /// How the names of a directory that is about to be read are to be understood.
+    fn folder(&self) -> Folder {
+        Folder::new(match self.side {
+            Side::Source => self.engine.names,
+            Side::Target => mirror_names::Names::Everywhere(Naming::default()),
+        })
+    }
+
+    /// Hands on what a listing showed, as soon as it is known how its names are written.
+    async fn show(&self, dir: &Dir, folder: &mut Folder, entries: Vec<Entry>, found: &mut Found) -> Result<(), Broken> {
+        let ready = folder.take(entries);
+        self.send_rows(dir, folder.naming(), &ready, found).await?;
+        if folder.is_full() { self.show_held(dir, folder, found).await } else { Ok(()) }
+    }
+
+    /// No more names come, or enough did: hands on what was held back.
+    async fn show_held(&self, dir: &Dir, folder: &mut Folder, found: &mut Found) -> Result<(), Broken> {
+        let held = folder.settle(self.engine, &dir.1).await?;
+        self.send_rows(dir, folder.naming(), &held, found).await
+    }
+
+    async fn send_rows(&self, dir: &Dir, naming: Naming, entries: &[Entry], found: &mut Found) -> Result<(), Broken> {
+        let rows: Vec<_> = entries.iter().filter_map(|entry| self.row(dir, naming, entry, found)).collect();
+        if rows.is_empty() { Ok(()) } else { self.send(Message::Entries(rows)).await }
     }
 
     /// Asks for each entry of a directory whose listing does not say what it is: bare names, or facts without a type.
     /// Only now, when the listing has given its session back: listers that wait for one another's would wait for ever.
-    async fn identify(&self, dir: &Dir, found: &mut Found) -> Result<Result<(), Fault>, Broken> {
+    async fn identify(&self, dir: &Dir, naming: Naming, found: &mut Found) -> Result<Result<(), Fault>, Broken> {
         let (db, run) = (&self.engine.order.db, self.engine.order.run);
         let mut after = dir.0.clone();
         loop {
@@ -384,7 +416,7 @@ impl Walker<'_> {
                     Ok(None) => continue,
                     Err(fault) => return Ok(Err(fault)),
                 };
-                let message = match self.row(dir, &entry, found) {
+                let message = match self.row(dir, naming, &entry, found) {
                     Some(row) => Message::Entries(vec![row]),
                     None => Message::End(target, Listed::LeftOut),
                 };
@@ -394,7 +426,7 @@ impl Walker<'_> {
     }
 
     /// What the table will hold of an entry; nothing for what the policy leaves out.
-    fn row(&self, dir: &Dir, entry: &Entry, found: &mut Found) -> Option<ScanRow> {
+    fn row(&self, dir: &Dir, naming: Naming, entry: &Entry, found: &mut Found) -> Option<ScanRow> {
         let kind = codes::kind_of(&entry.kind);
         let is_dir = kind == super::plan::Kind::Dir;
         let source = dir.1.join(&entry.name);
@@ -411,7 +443,7 @@ impl Walker<'_> {
                 }
                 // An unknown one is counted when it is known.
                 self.engine.progress.entries_seen.fetch_add(u64::from(!unknown), Relaxed);
-                match self.engine.names.map(&entry.name) {
+                match naming.map(&entry.name) {
                     Ok(name) => (name, None),
                     Err(fault) => (entry.name.clone(), Some(fault)),
                 }

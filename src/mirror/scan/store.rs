@@ -1,6 +1,6 @@
 //! What both sides show in this run, in the table `scan`.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
@@ -9,7 +9,7 @@ use crate::mirror::codes;
 use crate::mirror::plan::{Kind, Known, Seen, There};
 use crate::mirror::store::{fault, length, path, stored, time};
 use crate::mirror::summary::{EXAMPLES, UnsureDir};
-use crate::model::{Fault, Fingerprint, JobId, RelPath, RunId};
+use crate::model::{Fault, Fingerprint, JobId, Precision, RelPath, RunId, TimeSource};
 use crate::remote::{Completeness, Doubt};
 
 /// One of the two trees.
@@ -368,6 +368,48 @@ pub(crate) fn version(row: &SqliteRow, names: [&str; 4], unique: Option<&str>) -
         mtime: codes::mtime((row.try_get(at)?, row.try_get(precision)?, row.try_get(told)?)),
         unique: unique.map(|name| row.try_get(name)).transpose()?.flatten(),
     })
+}
+
+/// Distances, in nanoseconds, by which the listed times of files moved that are of the same size as when they were
+/// published, and how many files moved so far; the most frequent first. Only times of listings that are exact enough to
+/// show a clock that moved.
+pub(crate) async fn moves(db: &Db, job: JobId, run: RunId) -> Result<Vec<(i64, u64)>, DbError> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT s.mtime - f.listed_mtime AS moved, count(*) FROM scan s \
+         JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) AND f.target = s.path \
+         WHERE s.run = ?2 AND s.side = 0 AND s.kind = 0 AND s.mtime_told = ?3 AND s.mtime_precision < ?4 \
+         AND f.kind = 0 AND f.size = s.size AND f.listed_told = ?3 AND f.listed_precision = s.mtime_precision \
+         GROUP BY moved ORDER BY 2 DESC LIMIT 1000",
+    )
+    .bind(job.0)
+    .bind(run.0)
+    .bind(codes::told_number(TimeSource::List))
+    .bind(codes::precision_number(Precision::Day))
+    .fetch_all(db.read())
+    .await?;
+    rows.into_iter().map(|(moved, files)| Ok((moved, length(files)?))).collect()
+}
+
+/// The clock of the listings moved by so much: what is remembered of files that moved with it moves, too.
+pub(crate) async fn follow(db: &Db, job: JobId, run: RunId, by: SignedDuration) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    sqlx::query(
+        "UPDATE files SET listed_mtime = listed_mtime + ?5, \
+         mtime = CASE WHEN mtime_told = ?3 AND mtime_precision < ?4 THEN mtime + ?5 ELSE mtime END \
+         WHERE job = ?1 AND kind = 0 AND listed_told = ?3 AND listed_precision < ?4 AND EXISTS (SELECT 1 FROM scan s \
+         WHERE s.run = ?2 AND s.side = 0 AND s.path = files.target AND coalesce(s.source, s.path) = files.path \
+         AND s.kind = 0 AND s.size = files.size AND s.mtime_told = ?3 AND s.mtime_precision = files.listed_precision \
+         AND s.mtime = files.listed_mtime + ?5)",
+    )
+    .bind(job.0)
+    .bind(run.0)
+    .bind(codes::told_number(TimeSource::List))
+    .bind(codes::precision_number(Precision::Day))
+    .bind(i64::try_from(by.as_nanos()).unwrap_or_default())
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Remembers that something in these directories was or will be changed, so that their times are set anew.

@@ -11,6 +11,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -28,7 +29,11 @@ pub(super) const MIN_SIZE: u64 = 32 << 20;
 /// All pieces that wait for their turn together.
 const MEMORY: u64 = 64 << 20;
 /// Bounds of one piece: less costs more round trips than it brings.
-const PIECE: std::ops::RangeInclusive<u64> = 2 << 20..=8 << 20;
+const PIECE: std::ops::RangeInclusive<u64> = 1 << 20..=8 << 20;
+/// A piece takes about so long, that a slow one does not hold up the end for minutes.
+const PIECE_TIME: Duration = Duration::from_secs(6);
+/// The last pieces are smaller, so that all flows end together; but not smaller than this.
+const LAST: u64 = 512 << 10;
 /// A piece that broke off is gone on with so often before the whole reading fails.
 const TRIES: u32 = 3;
 
@@ -91,8 +96,10 @@ impl Striped {
     }
 
     fn length(&self) -> u64 {
-        let share = MEMORY / u64::try_from(self.steer.want()).unwrap_or(u64::MAX);
-        share.clamp(*PIECE.start(), *PIECE.end())
+        let want = u64::try_from(self.steer.want()).unwrap_or(u64::MAX);
+        let left = self.plan.size.saturating_sub(self.at);
+        let length = self.steer.brings(PIECE_TIME).min(MEMORY / want).clamp(*PIECE.start(), *PIECE.end());
+        length.min((left / want).max(LAST))
     }
 
     /// Begins pieces, as many as pay and as there are connections for.

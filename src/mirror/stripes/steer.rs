@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 /// How long a number is tried.
-const TRIED_FOR: Duration = Duration::from_secs(2);
+const TRIED_FOR: Duration = Duration::from_secs(1);
 /// More pieces pay when they bring so much more.
 const PAYS: f64 = 1.15;
 /// After a step that did not pay, the next is tried so much later.
@@ -25,6 +25,8 @@ pub(super) struct Steer {
     since: Duration,
     bytes_then: u64,
     before: Option<f64>,
+    /// Bytes per second of one piece, at the last look.
+    flow: f64,
     calm_until: Duration,
 }
 
@@ -35,12 +37,26 @@ impl Steer {
 
     /// Looks so often.
     pub(super) const fn that_tries_for(tried_for: Duration) -> Self {
-        Self { tried_for, want: 1, since: Duration::ZERO, bytes_then: 0, before: None, calm_until: Duration::ZERO }
+        Self {
+            tried_for,
+            want: 1,
+            since: Duration::ZERO,
+            bytes_then: 0,
+            before: None,
+            flow: FAST,
+            calm_until: Duration::ZERO,
+        }
     }
 
     /// Pieces at once.
     pub(super) const fn want(&self) -> usize {
         self.want
+    }
+
+    /// What one flow brings in `time`.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size, and it saturates")]
+    pub(super) fn brings(&self, time: Duration) -> u64 {
+        (self.flow * time.as_secs_f64()) as u64
     }
 
     /// Looks at `bytes` that were read until `now` by `used` pieces.
@@ -52,6 +68,7 @@ impl Steer {
         #[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
         let rate = bytes.saturating_sub(self.bytes_then) as f64 / took.as_secs_f64();
         (self.since, self.bytes_then) = (now, bytes);
+        self.flow = rate / f64::from(u16::try_from(used.max(1)).unwrap_or(u16::MAX));
         // Fewer connections were free than were wanted: nothing is learned about that number.
         if used < self.want {
             self.before = None;
@@ -107,9 +124,9 @@ mod tests {
     #[test]
     fn a_number_that_could_not_be_tried_is_not_judged() {
         let mut steer = Steer::new();
-        steer.look(Duration::from_secs(2), 1_000_000, 1);
+        steer.look(Duration::from_secs(1), 1_000_000, 1);
         assert_eq!(steer.want(), 2);
-        steer.look(Duration::from_secs(4), 2_000_000, 1);
+        steer.look(Duration::from_secs(2), 2_000_000, 1);
         assert_eq!((steer.want(), steer.before), (2, None));
     }
 }

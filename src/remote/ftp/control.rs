@@ -99,6 +99,16 @@ impl Control {
         self.answer(phase).await
     }
 
+    /// As [`Control::ask`], for what takes the server as long as a listing may.
+    ///
+    /// # Errors
+    /// As [`Control::ask`].
+    pub async fn ask_long(&mut self, phase: Phase, verb: &str, arg: &[u8]) -> Result<Reply, Fault> {
+        self.drain(phase)?;
+        self.send(phase, verb, Some(arg)).await?;
+        self.reply(phase, self.deadlines.listing).await
+    }
+
     /// Sends a command that must be answered by 2yz.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! What a server says it can do: FEAT (RFC 2389), read leniently, because it lies both ways.
 
+use super::hashes::Offered;
 use super::reply::Reply;
 
 /// The features that matter here.
@@ -15,10 +16,8 @@ pub struct Features {
     pub utf8: bool,
     /// PRET before PASV (drftpd).
     pub pret: bool,
-    /// HASH with SHA-256.
-    pub hash: bool,
-    /// XSHA256.
-    pub xsha256: bool,
+    /// Hashes that it says it can tell.
+    pub hashes: Offered,
 }
 
 impl Features {
@@ -36,9 +35,7 @@ impl Features {
                 "MFMT" => found.mfmt = true,
                 "UTF8" => found.utf8 = true,
                 "PRET" => found.pret = true,
-                "HASH" => found.hash = line.contains("SHA-256"),
-                "XSHA256" => found.xsha256 = true,
-                _ => {}
+                _ => found.hashes.read(&line),
             }
         }
         found

@@ -15,7 +15,7 @@ use super::pool::{Lease, Pool};
 use super::status::{self, Sum};
 use super::transfer::{Data, Order, end_data};
 use crate::model::{Entry, Fault, FaultKind, Phase};
-use crate::remote::{Completeness, Doubt, Lister};
+use crate::remote::{Completeness, Doubt, Lister, Reading};
 
 /// Listing commands, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,6 +270,10 @@ impl Lister for FtpLister {
         Ok(None)
     }
 
+    fn readings(&mut self) -> Vec<Reading> {
+        self.parser.readings()
+    }
+
     async fn finish(mut self: Box<Self>) -> Result<Completeness, Fault> {
         if self.data.is_some() {
             return Err(Fault::new(Phase::List, FaultKind::Cancelled, "the listing was not read to its end"));
@@ -305,7 +309,7 @@ impl Lister for FtpLister {
 }
 
 pub(super) fn zone(pool: &Pool) -> Zone {
-    Zone { now: pool.shared.ctx.clock.now(), minutes: pool.shared.endpoint.options.zone_minutes }
+    Zone::new(pool.shared.ctx.clock.now(), &pool.shared.endpoint.options.zone)
 }
 
 /// CWD, then down the ladder until a command is understood. No data: the server said "no files".

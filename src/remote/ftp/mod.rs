@@ -10,6 +10,7 @@ pub mod fault;
 pub mod features;
 mod flight;
 mod glance;
+pub mod hashes;
 pub mod ladder;
 mod lister;
 pub mod listing;

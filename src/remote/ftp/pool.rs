@@ -19,6 +19,9 @@ const RAISE_AFTER: Duration = Duration::from_secs(300);
 /// More connections take somebody who chose the number.
 const MOST_UNASKED: u16 = 32;
 
+/// So many log in at once when nobody chose the number of connections.
+const STORM: usize = 6;
+
 /// Hands out sessions.
 #[derive(Debug)]
 pub struct Pool {
@@ -34,6 +37,8 @@ struct State {
     open: usize,
     limit: usize,
     lowered: Option<Instant>,
+    /// Of the open ones, those that are not logged in yet.
+    entering: usize,
     commands_waiting: usize,
     /// A wrong password is never sent twice: some servers lock the account.
     refused: Option<Fault>,
@@ -57,6 +62,24 @@ fn most(shared: &Shared) -> usize {
 enum Use {
     Command,
     Transfer,
+}
+
+/// Somebody who is logging in.
+struct Enters<'a>(&'a Pool);
+
+impl<'a> Enters<'a> {
+    fn new(pool: &'a Pool) -> Self {
+        pool.lock().entering += 1;
+        Self(pool)
+    }
+}
+
+impl Drop for Enters<'_> {
+    fn drop(&mut self) {
+        self.0.lock().entering -= 1;
+        // The next may enter.
+        self.0.freed.notify_waiters();
+    }
 }
 
 /// A command that has no session yet.
@@ -110,7 +133,8 @@ impl Pool {
     #[must_use]
     pub fn new(shared: Shared) -> Arc<Self> {
         let limit = most(&shared);
-        let state = State { idle: Vec::new(), open: 0, limit, lowered: None, commands_waiting: 0, refused: None };
+        let state =
+            State { idle: Vec::new(), open: 0, limit, lowered: None, entering: 0, commands_waiting: 0, refused: None };
         Arc::new(Self { shared, state: Mutex::new(state), freed: Notify::new() })
     }
 
@@ -175,6 +199,11 @@ impl Pool {
         self.freed.notify_waiters();
     }
 
+    /// A server that nobody vouched for is not stormed.
+    fn most_entering(&self) -> usize {
+        if self.shared.endpoint.options.connections.is_some() { usize::MAX } else { STORM }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -196,7 +225,7 @@ impl Pool {
             state.limit += 1;
             state.lowered = Some(Instant::now());
         }
-        if state.open < state.limit {
+        if state.open < state.limit && state.entering < self.most_entering() {
             state.open += 1;
             return Ok(Next::Connect(Slot(Arc::clone(self))));
         }
@@ -226,6 +255,7 @@ impl Pool {
 
     /// A new session, or `None` when the server bears no more than are open already.
     async fn connect(self: &Arc<Self>, slot: Slot) -> Result<Option<Lease>, Fault> {
+        let _enters = Enters::new(self);
         let fault = match Box::pin(Session::open(&self.shared)).await {
             Ok(session) => {
                 return Ok(Some(Lease { session: Some(Box::new(session)), slot: Some(slot), end: End::Clean }));
@@ -258,6 +288,15 @@ impl Pool {
                 state.lower();
                 tracing::info!(endpoint = %self.shared.endpoint, limit = state.limit, "the server bears no more connections");
                 return others;
+            }
+            // Some say it by silence, or hang up on whoever is one too many. Whether the server is gone altogether shows
+            // by the connections that there are.
+            FaultKind::Reset | FaultKind::ClosedEarly | FaultKind::Timeout
+                if matches!(fault.phase, Phase::Connect | Phase::Banner) && state.open > state.entering =>
+            {
+                state.lower();
+                tracing::info!(endpoint = %self.shared.endpoint, limit = state.limit, "a connection more was not answered");
+                return true;
             }
             _ => {}
         }

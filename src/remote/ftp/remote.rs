@@ -1,13 +1,14 @@
 //! The endpoint as a [`Remote`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use jiff::tz::TimeZone;
 
 use super::fault;
+use super::hashes::Hashes;
 use super::lister::{FtpLister, Style};
 use super::looks::{Asked, Looks};
 use super::pool::{Lease, Pool};
@@ -15,7 +16,9 @@ use super::reply::Reply;
 use super::sink::FtpSink;
 use super::source::FtpSource;
 use super::status::Directories;
-use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Retry};
+use crate::model::{
+    Algorithm, Checksum, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Retry,
+};
 use crate::remote::{Capabilities, Lister, Remote, Sink, Source, Together};
 
 /// An open FTP endpoint.
@@ -25,6 +28,7 @@ pub struct FtpRemote {
     /// The endpoint's root as the server knows it, without a slash at its end.
     base: Vec<u8>,
     looks: Looks,
+    hashes: OnceLock<Hashes>,
 }
 
 impl FtpRemote {
@@ -42,7 +46,7 @@ impl FtpRemote {
             b"" => trimmed(&home).to_vec(),
             root => [trimmed(&home), b"/", root].concat(),
         };
-        let remote = Self { pool, base, looks: Looks::default() };
+        let remote = Self { pool, base, looks: Looks::default(), hashes: OnceLock::new() };
         let folder = remote.absolute(&RelPath::root());
         let went = lease.session()?.go(&folder).await;
         match went {
@@ -82,6 +86,12 @@ impl FtpRemote {
     /// vsftpd sets times by MDTM with a time before the name.
     fn sets_by_mdtm(&self) -> bool {
         self.pool.shared.learned.get().is_some_and(|l| l.greeting.to_ascii_lowercase().contains("vsftpd"))
+    }
+
+    /// Known from the first login on.
+    fn hashes(&self) -> &Hashes {
+        let features = self.pool.shared.learned.get().map(|l| l.features).unwrap_or_default();
+        self.hashes.get_or_init(|| Hashes::of(features))
     }
 
     fn sets_by_mfmt(&self) -> bool {
@@ -213,7 +223,8 @@ impl Remote for FtpRemote {
             write: true,
             set_mtime: features.mfmt || self.sets_by_mdtm(),
             set_mode: false,
-            digest: features.xsha256,
+            digest: self.hashes().tells(Algorithm::Sha256),
+            checksum: self.hashes().any(),
             exchange: false,
             read_tells: self.pool.shared.batches() && !self.pool.shared.glance_fails.load(Ordering::Relaxed),
             parallel: u16::try_from(self.pool.limit()).unwrap_or(u16::MAX),
@@ -264,12 +275,16 @@ impl Remote for FtpRemote {
     }
 
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
-        if !self.capabilities().digest {
+        let told = self.checksum(path, &[Algorithm::Sha256]).await?;
+        Ok(told.and_then(|sum| Digest::try_from(sum.as_bytes()).ok()))
+    }
+
+    async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {
+        if !self.hashes().any() {
             return Ok(None);
         }
-        let reply = self.ask(Phase::Command, "XSHA256", &self.absolute(path)).await?;
-        let text = reply.text();
-        Ok((reply.class() == 2).then(|| text.split_whitespace().find_map(|word| word.parse().ok())).flatten())
+        let lease = self.pool.lease().await?;
+        Box::pin(self.hashes().ask(lease, wanted, &self.absolute(path))).await
     }
 
     async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault> {

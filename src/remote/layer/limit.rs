@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::model::{Digest, Entry, Fault, Mtime, Name, RelPath};
+use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, Mtime, Name, RelPath};
 use crate::remote::{Capabilities, Lister, Remote, Sink, Source, Together};
 
 /// Reads from `inner` no faster than `bytes_per_second`, however many files are read at once.
@@ -105,6 +105,10 @@ impl Remote for Limited {
 
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
         self.inner.digest(path).await
+    }
+
+    async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {
+        self.inner.checksum(path, wanted).await
     }
 
     async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault> {

@@ -13,10 +13,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_lc_rs::digest::{Context, SHA256};
 
-use super::{Capabilities, Lister, Remote, Sink, Source};
-use crate::model::{Digest, Endpoint, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Scope};
+use super::{Capabilities, Hasher, Lister, Remote, Sink, Source};
+use crate::model::{
+    Algorithm, Checksum, Digest, Endpoint, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Scope,
+};
 use crate::task;
 use crate::tree::{FileReader, PartFile, Replace, SetAttributes, Tree, View, file};
 
@@ -105,6 +106,7 @@ impl Remote for Local {
             set_mtime: true,
             set_mode: true,
             digest: true,
+            checksum: true,
             exchange: true,
             read_tells: false,
             parallel: 16,
@@ -150,7 +152,13 @@ impl Remote for Local {
     }
 
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
-        self.on(Phase::Verify, path, |view, path| digest(&view.open_read(path)?)).await.map(Some)
+        let sum = self.checksum(path, &[Algorithm::Sha256]).await?;
+        Ok(sum.and_then(|sum| Digest::try_from(sum.as_bytes()).ok()))
+    }
+
+    async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {
+        let Some(algorithm) = wanted.first().copied() else { return Ok(None) };
+        self.on(Phase::Verify, path, move |view, path| checksum(&view.open_read(path)?, algorithm)).await.map(Some)
     }
 
     async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault> {
@@ -200,14 +208,14 @@ impl Remote for Local {
     async fn close(&self) {}
 }
 
-fn digest(reader: &FileReader) -> io::Result<Digest> {
-    let mut hash = Context::new(&SHA256);
+fn checksum(reader: &FileReader, algorithm: Algorithm) -> io::Result<Checksum> {
+    let mut hash = Hasher::new(algorithm);
     let mut buffer = vec![0; CHUNK];
     let mut at = 0_u64;
     loop {
         let got = reader.read_at(&mut buffer, at)?;
         if got == 0 {
-            return Digest::try_from(hash.finish().as_ref()).map_err(io::Error::other);
+            return hash.finish().map_err(io::Error::other);
         }
         hash.update(buffer.get(..got).unwrap_or_default());
         at += u64::try_from(got).unwrap_or(u64::MAX);

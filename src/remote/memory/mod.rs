@@ -12,8 +12,11 @@ use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Capabilities, Completeness, Doubt, Lister, Remote, Sink, Source};
-use crate::model::{Clock, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Phase, Precision, RelPath, TimeSource};
+use super::{Capabilities, Completeness, Doubt, Hasher, Lister, Remote, Sink, Source};
+use crate::model::{
+    Algorithm, Checksum, Clock, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Phase, Precision, RelPath,
+    TimeSource,
+};
 
 use streams::{MemoryLister, MemorySink, MemorySource};
 
@@ -47,9 +50,16 @@ pub struct Script {
     pub ignores_offset: bool,
     /// How exact times are told; none = no time is told at all.
     pub precision: Option<Precision>,
+    /// Listings tell times to the minute, by a clock that is so far ahead of UTC, as LIST does; a question still tells
+    /// them exactly.
+    pub listed_ahead: Option<SignedDuration>,
     /// What is written by somebody else gets the time of this clock, which goes wrong by so much; none = each file
     /// gets a time of long ago.
     pub clock: Option<(Arc<dyn Clock>, SignedDuration)>,
+    /// The hashes that it tells of its files.
+    pub hashes: Vec<Algorithm>,
+    /// Files of which it tells the hashes of this content.
+    pub told_content: BTreeMap<RelPath, Vec<u8>>,
     /// Bytes per chunk.
     pub chunk: usize,
 }
@@ -70,7 +80,10 @@ impl Default for Script {
             cut: BTreeMap::new(),
             ignores_offset: false,
             precision: Some(Precision::Second),
+            listed_ahead: None,
             clock: None,
+            hashes: Algorithm::ALL.to_vec(),
+            told_content: BTreeMap::new(),
             chunk: 64 * 1024,
         }
     }
@@ -243,6 +256,19 @@ impl State {
         Some(Entry { name, kind: node.kind.clone(), size, mtime, mode: Some(node.mode), unique: None })
     }
 
+    /// The entry as a listing has it.
+    fn listed(&self, entry: Entry) -> Entry {
+        let by_its_clock = |ahead: SignedDuration, mtime: Mtime| {
+            let at = floor(mtime.at.saturating_add(ahead).unwrap_or(mtime.at), Precision::Minute);
+            Mtime { at, precision: Precision::Minute, source: TimeSource::List }
+        };
+        let mtime = entry.mtime.map(|mtime| match self.script.listed_ahead {
+            Some(ahead) => by_its_clock(ahead, mtime),
+            None => mtime,
+        });
+        Entry { mtime, ..entry }
+    }
+
     fn is_dir(&self, path: &RelPath) -> bool {
         path.is_root() || self.nodes.get(path).is_some_and(|node| node.kind == EntryKind::Dir)
     }
@@ -263,6 +289,7 @@ impl Remote for Memory {
             set_mtime: true,
             set_mode: true,
             digest: true,
+            checksum: !self.state().script.hashes.is_empty(),
             exchange: true,
             read_tells: false,
             parallel: 4,
@@ -282,6 +309,7 @@ impl Remote for Memory {
             .iter()
             .filter(|(path, _)| path.parent().as_ref() == Some(dir) && !path.is_reserved())
             .filter_map(|(path, node)| state.entry(path, node))
+            .map(|entry| state.listed(entry))
             .collect();
         let doubts = state.script.doubtful.get(dir).cloned().into_iter().collect();
         let verdict = Completeness::from_doubts(doubts, "memory tells all");
@@ -331,6 +359,17 @@ impl Remote for Memory {
         let state = self.step("digest", path)?;
         let node = state.nodes.get(path).ok_or_else(|| missing(Phase::Verify, path))?;
         Ok(Digest::try_from(digest(&SHA256, &node.data).as_ref()).ok())
+    }
+
+    async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {
+        let state = self.step("checksum", path)?;
+        let node = state.nodes.get(path).ok_or_else(|| missing(Phase::Verify, path))?;
+        let Some(algorithm) = wanted.iter().find(|wanted| state.script.hashes.contains(wanted)) else {
+            return Ok(None);
+        };
+        let mut hasher = Hasher::new(*algorithm);
+        hasher.update(state.script.told_content.get(path).unwrap_or(&node.data));
+        Ok(hasher.finish().ok())
     }
 
     async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault> {

@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::handler::{Connection, Seen};
 use super::host_keys::{self, HostKey, HostKeyError};
-use super::stream::Stream;
 use super::work::observation;
 use super::{Settings, algorithms};
 use crate::account::Accounts;
 use crate::audit::AuditLog;
 use crate::model::{Clock, FaultKind, Phase};
+use crate::net::SshStream;
 use crate::net::{Entrance, Place};
 use crate::reliability::{End, Recorder, What};
 use crate::task::{self, Tasks};
@@ -184,7 +184,7 @@ impl Visit {
         let deadline = self.seen.accepted + Duration::from_secs(self.settings.login_seconds);
         let handler =
             Connection::new(Arc::clone(&self.door), self.tasks.clone(), self.peer, Arc::clone(&self.seen), place);
-        let starting = run_stream(Arc::clone(&self.config), Stream::new(socket, cut.clone()), handler);
+        let starting = run_stream(Arc::clone(&self.config), SshStream::new(socket, cut.clone()), handler);
         let mut running = tokio::select! {
             started = tokio::time::timeout_at(deadline.into(), starting) => match started {
                 Ok(Ok(running)) => running,

@@ -1,6 +1,6 @@
 //! The SFTP door: SSH file transfer version 3 (draft-ietf-secsh-filexfer-02) over SSH (RFC 4251–4254).
 //!
-//! SSH itself is russh's. The packets ([`wire`]) and the request loop ([`work`]) are ours: names are raw
+//! SSH itself is russh's. The packets ([`crate::net::sftp`]) and the request loop ([`work`]) are ours: names are raw
 //! bytes, a damaged packet ends its channel, and nothing that a client keeps in flight makes a session
 //! stand still. Uploads appear under their name at CLOSE, complete, or not at all.
 //!
@@ -8,6 +8,7 @@
 //! can print the address and the keys' fingerprints.
 
 mod algorithms;
+mod attributes;
 mod handler;
 mod host_keys;
 mod listener;
@@ -15,8 +16,6 @@ mod longname;
 mod session;
 mod settings;
 mod status;
-mod stream;
-pub mod wire;
 mod work;
 
 pub use host_keys::{HostKey, HostKeyError};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use russh::ChannelId;
 use russh::server::Handle;
 
-use super::wire::{Frames, Malformed, Packet, Reply, Request};
 use super::work::{Context, Lane, Outbox, send};
+use crate::net::sftp::{Frames, Malformed, Packet, Reply, Request};
 use crate::task::Tasks;
 
 /// Why a channel must end.

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 
 use russh_sftp::protocol::StatusCode;
 
-use super::wire::Reply;
+use crate::net::sftp::Reply;
 
 /// Its kind has no stable name yet.
 const LOOP: i32 = rustix::io::Errno::LOOP.raw_os_error();

@@ -56,6 +56,7 @@ pub(super) const ACTIONS: &[&str] = &[
     "file-published",
     "file-adopted",
     "file-trashed",
+    "manifest-written",
     "dir-made",
     "mode-set",
     "parts-removed",

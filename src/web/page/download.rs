@@ -109,7 +109,7 @@ fn wanted(headers: &HeaderMap, etag: &str, len: u64) -> Wanted {
 
 /// The file's bytes. One that shrinks while it is read breaks the connection off: a short answer must not
 /// look like a whole one.
-fn body(reader: FileReader, first: u64, end: u64) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
+pub(super) fn body(reader: FileReader, first: u64, end: u64) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
     stream::try_unfold((reader, first), move |(reader, at)| async move {
         let left = end.saturating_sub(at);
         if left == 0 {

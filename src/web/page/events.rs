@@ -105,14 +105,19 @@ fn of_a_run(event: &Event) -> Option<String> {
         Event::RunPaused { job, run } => format!("Run {run} of job {job} is to rest"),
         Event::RunResumed { job, run } => format!("Run {run} of job {job} is to go on"),
         Event::RunCancelled { job, run } => format!("Run {run} of job {job} is to stop"),
-        Event::FilePublished { run, path, size, sha256 } => {
+        Event::FilePublished { run, path, size, sha256, proof } => {
             let digest: String = sha256.to_string().chars().take(16).collect();
-            format!("Run {run} put {} in place, {}, with the SHA-256 {digest}…", named(path), show::bytes(*size))
+            let how = proof.as_ref().map(|proof| format!(", proven by {}", proof.method())).unwrap_or_default();
+            format!("Run {run} put {} in place, {}, with the SHA-256 {digest}…{how}", named(path), show::bytes(*size))
         }
         Event::FileAdopted { run, path, size } => {
             format!("Run {run} took {} as it lay there, {}, without proof", named(path), show::bytes(*size))
         }
         Event::FileTrashed { run, path, .. } => format!("Run {run} moved {} to the trash", named(path)),
+        Event::ManifestWritten { run, files, sha256, .. } => {
+            let digest: String = sha256.chars().take(16).collect();
+            format!("The manifest of run {run} was signed: {} files, SHA-256 {digest}…", show::count(*files))
+        }
         Event::DirMade { run, path } => format!("Run {run} made the folder {}", named(path)),
         Event::ModeSet { run, path } => format!("Run {run} set the permission bits of {}", named(path)),
         Event::LinkMade { run, path } => format!("Run {run} made the link {}", named(path)),

@@ -96,6 +96,7 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
             "stay here".to_owned()
         },
     ));
+    facts.push(("Proof", words::proving(policy.proof)));
     let connections = policy.connections.or(job.source.endpoint.options.connections);
     facts.push(("Connections", connections.map_or_else(|| "as many as pay".to_owned(), |most| most.to_string())));
     facts.push((
@@ -103,7 +104,11 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
         policy.bandwidth.map_or_else(|| "no limit".to_owned(), |rate| format!("at most {}", shown::rate(rate))),
     ));
     if let Some(charset) = &policy.charset {
-        facts.push(("Names", format!("from {charset} to UTF-8")));
+        let names = match charset.as_str() {
+            "auto" => "to UTF-8, from the character set found out for each folder".to_owned(),
+            charset => format!("from {charset} to UTF-8"),
+        };
+        facts.push(("Names", names));
     }
     if job.source.endpoint.options.insecure {
         facts.push(("Certificate", "any is accepted: the server could be anybody".to_owned()));

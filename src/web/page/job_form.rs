@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::jobs;
 use crate::job::{EndpointRef, Job, JobError, NewEndpoint, NewJob, Schedule, Zone};
-use crate::mirror::{Deletions, Policy};
+use crate::mirror::{Deletions, Policy, Proving, ProvingError};
 use crate::model::{DeadlinesError, Endpoint, JobId, Protocol, RelPath, Secret};
 use crate::remote::{can_read, can_write};
 use crate::tree::Tree;
@@ -27,10 +27,16 @@ pub struct JobForm {
     pub source_password: String,
     pub charset: String,
     pub pin: String,
+    pub key_file: String,
     pub deadlines: String,
     #[serde(deserialize_with = "super::ticked")]
     pub insecure: bool,
     pub target: String,
+    pub target_password: String,
+    pub target_pin: String,
+    pub target_key_file: String,
+    #[serde(deserialize_with = "super::ticked")]
+    pub target_insecure: bool,
     pub schedule: String,
     pub cron: String,
     pub zone: String,
@@ -40,6 +46,10 @@ pub struct JobForm {
     pub exclude: String,
     pub deletions: String,
     pub deletion_cap: String,
+    pub proof: String,
+    pub sample: String,
+    #[serde(deserialize_with = "super::ticked")]
+    pub no_manifest: bool,
     pub connections: String,
     pub bandwidth: String,
     #[serde(deserialize_with = "super::ticked")]
@@ -54,9 +64,14 @@ impl Default for JobForm {
             source_password: String::new(),
             charset: String::new(),
             pin: String::new(),
+            key_file: String::new(),
             deadlines: String::new(),
             insecure: false,
             target: String::new(),
+            target_password: String::new(),
+            target_pin: String::new(),
+            target_key_file: String::new(),
+            target_insecure: false,
             schedule: "manual".to_owned(),
             cron: String::new(),
             zone: "UTC".to_owned(),
@@ -66,6 +81,9 @@ impl Default for JobForm {
             exclude: String::new(),
             deletions: "keep".to_owned(),
             deletion_cap: Deletions::default().max_files.to_string(),
+            proof: Proving::default().to_string(),
+            sample: "5".to_owned(),
+            no_manifest: false,
             connections: String::new(),
             bandwidth: String::new(),
             dry_run: false,
@@ -87,6 +105,26 @@ pub(in crate::web) const SCHEDULES: &[Choice] = &[
     Choice { value: "cron", label: "Again and again", hint: "By a cron expression." },
 ];
 
+pub(in crate::web) const PROOFS: &[Choice] = &[
+    Choice {
+        value: "stream-hash",
+        label: "SHA-256 of what arrives",
+        hint: "Kept with every file. Unchanged size and time are believed.",
+    },
+    Choice {
+        value: "server-hash",
+        label: "The server's own hash",
+        hint: "Compared where the server tells one, of unchanged files too.",
+    },
+    Choice {
+        value: "second-read",
+        label: "Read twice",
+        hint: "Every file in every run, unchanged ones too: the surest, and the slowest.",
+    },
+    Choice { value: "sampling", label: "Read a sample twice", hint: "Always the same share of the files." },
+    Choice { value: "size", label: "Size only", hint: "Nothing is called verified." },
+];
+
 #[derive(Template)]
 #[template(path = "job_form.html")]
 pub(in crate::web) struct JobFormPage {
@@ -100,10 +138,12 @@ pub(in crate::web) struct JobFormPage {
     /// A password was typed, and is not sent back.
     pub forgot: bool,
     pub schedules: &'static [Choice],
+    pub proofs: &'static [Choice],
     pub form: JobForm,
 }
 
-const TARGET_HINT: &str = "A folder of the served tree, such as partners/drop, or an absolute path of this machine.";
+const TARGET_HINT: &str =
+    "A folder of the served tree, such as partners/drop, an absolute path of this machine, or sftp://user@host/folder.";
 
 /// `GET /jobs/new`.
 pub(in crate::web) async fn add(Asks(visitor): Asks) -> Result<Response, Problem> {
@@ -160,8 +200,10 @@ fn render(visitor: &Visitor, id: Option<JobId>, mut form: JobForm, problems: Pro
     // A password that was typed goes in, never out again.
     let source = without_password(&form.source);
     let target = without_password(&form.target);
-    let forgot = !form.source_password.is_empty() || source != form.source || target != form.target;
-    (form.source, form.target, form.source_password) = (source, target, String::new());
+    let typed = !form.source_password.is_empty() || !form.target_password.is_empty();
+    let forgot = typed || source != form.source || target != form.target;
+    (form.source, form.target) = (source, target);
+    (form.source_password, form.target_password) = (String::new(), String::new());
     let title = if id.is_some() { "Edit the job" } else { "New job" };
     let told = if problems.is_empty() { title.to_owned() } else { format!("Error: {title}") };
     super::html(&JobFormPage {
@@ -174,6 +216,7 @@ fn render(visitor: &Visitor, id: Option<JobId>, mut form: JobForm, problems: Pro
         target_hint: TARGET_HINT.to_owned(),
         problems,
         schedules: SCHEDULES,
+        proofs: PROOFS,
         form,
     })
 }
@@ -216,7 +259,7 @@ fn read(form: &JobForm, old: Option<&Job>, state: &WebState) -> Result<NewJob, P
         keep(("name", "the job needs a name".to_owned()));
     }
     let source = source(form, old).map_err(&mut keep);
-    let target = target(&form.target, &state.tree).map_err(|e| keep(("target", format!("copy to: {e}"))));
+    let target = target(form, old, &state.tree).map_err(&mut keep);
     let timing = timing(form, old, state).map_err(&mut keep);
     let policy = policy(form, old).map_err(&mut keep);
     match (source, target, timing, policy) {
@@ -238,8 +281,9 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
     let mut endpoint = Endpoint::parse(form.source.trim()).map_err(|e| wrong(e.to_string()))?;
     if !can_read(endpoint.protocol) {
         let protocol = endpoint.protocol;
-        return Err(wrong(format!("{protocol}:// cannot be read yet: use ftp, ftp+tls, ftps or a path")));
+        return Err(wrong(format!("{protocol}:// cannot be read yet: use ftp, ftp+tls, ftps, sftp or a path")));
     }
+    check_user(&endpoint).map_err(wrong)?;
     if let Some(job) = old {
         endpoint.options = job.source.endpoint.options.clone();
     }
@@ -247,7 +291,8 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
         endpoint.password = Some(Secret::new(form.source_password.as_str()));
     }
     endpoint.options.charset = text(&form.charset);
-    endpoint.options.pin = text(&form.pin).map(|pin| pin.replace(':', "").to_ascii_lowercase());
+    endpoint.options.pin = pin(&form.pin);
+    endpoint.options.key_file = text(&form.key_file);
     endpoint.options.insecure = form.insecure;
     endpoint.options.deadlines =
         form.deadlines.parse().map_err(|e: DeadlinesError| ("deadlines", format!("deadlines: {e}")))?;
@@ -257,13 +302,46 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
     Ok(endpoint)
 }
 
+/// Nobody comes into an SFTP server without a name.
+fn check_user(endpoint: &Endpoint) -> Result<(), String> {
+    let nameless = endpoint.protocol == Protocol::Sftp && endpoint.user.is_empty();
+    if nameless { Err("SFTP needs a user: write sftp://user@host/folder".to_owned()) } else { Ok(()) }
+}
+
+/// A fingerprint as `ssh-keygen` writes it is kept as it is; the other form is hexadecimal.
+fn pin(typed: &str) -> Option<String> {
+    text(typed).map(|pin| if pin.starts_with("SHA256:") { pin } else { pin.replace(':', "").to_ascii_lowercase() })
+}
+
+fn target(form: &JobForm, old: Option<&Job>, tree: &Tree) -> Result<Endpoint, Wrong> {
+    let mut endpoint = place(&form.target, tree).map_err(|why| ("target", format!("copy to: {why}")))?;
+    if endpoint.protocol == Protocol::Local {
+        return Ok(endpoint);
+    }
+    check_user(&endpoint).map_err(|why| ("target", format!("copy to: {why}")))?;
+    if let Some(job) = old.filter(|job| job.target.endpoint.protocol == endpoint.protocol) {
+        endpoint.options = job.target.endpoint.options.clone();
+    }
+    if !form.target_password.is_empty() {
+        endpoint.password = Some(Secret::new(form.target_password.as_str()));
+    }
+    endpoint.options.pin = pin(&form.target_pin);
+    endpoint.options.key_file = text(&form.target_key_file);
+    endpoint.options.insecure = form.target_insecure;
+    Ok(endpoint)
+}
+
 /// A relative path lies in the served tree.
-fn target(place: &str, tree: &Tree) -> Result<Endpoint, String> {
+fn place(place: &str, tree: &Tree) -> Result<Endpoint, String> {
     let place = place.trim();
     if place.contains("://") || place.starts_with('/') {
         let endpoint = Endpoint::parse(place).map_err(|e| e.to_string())?;
-        let here = can_write(endpoint.protocol);
-        return if here { Ok(endpoint) } else { Err("only folders of this machine can be written yet".to_owned()) };
+        let protocol = endpoint.protocol;
+        return if can_write(protocol) {
+            Ok(endpoint)
+        } else {
+            Err(format!("{protocol}:// cannot be written: use a folder of this machine or sftp"))
+        };
     }
     if place == "the whole tree" {
         return Ok(local(tree, &RelPath::root()));
@@ -314,6 +392,8 @@ fn policy(form: &JobForm, old: Option<&Job>) -> Result<Policy, Wrong> {
     Ok(Policy {
         include: lines(&form.include),
         exclude: lines(&form.exclude),
+        proof: proof(form)?,
+        manifest: !form.no_manifest,
         delete: Deletions { enabled: form.deletions == "trash", max_files, ..base.delete.clone() },
         dry_run: form.dry_run,
         bandwidth: number::<u64>(&form.bandwidth, "bandwidth", "the bandwidth")?
@@ -323,6 +403,22 @@ fn policy(form: &JobForm, old: Option<&Job>) -> Result<Policy, Wrong> {
         charset: text(&form.charset),
         ..base
     })
+}
+
+fn proof(form: &JobForm) -> Result<Proving, Wrong> {
+    let (text, field) = match form.proof.as_str() {
+        "sampling" => (format!("sampling={}", form.sample.trim()), "sample"),
+        other => (other.to_owned(), "proof"),
+    };
+    text.parse().map_err(|error: ProvingError| (field, format!("proof: {error}")))
+}
+
+/// The way of proving, and the share of a sample, as the form shows them.
+fn of_proof(proof: Proving) -> (String, String) {
+    match proof {
+        Proving::Sampling(percent) => ("sampling".to_owned(), percent.to_string()),
+        other => (other.to_string(), JobForm::default().sample),
+    }
 }
 
 fn text(field: &str) -> Option<String> {
@@ -352,7 +448,9 @@ fn of_schedule(job: &Job) -> (String, String) {
 
 fn of_job(job: &Job, tree: &Tree) -> JobForm {
     let (policy, options) = (&job.policy, &job.source.endpoint.options);
+    let toward = &job.target.endpoint.options;
     let (at, at_zone) = of_schedule(job);
+    let (proof, sample) = of_proof(policy.proof);
     let (schedule, cron) = match &job.schedule {
         Schedule::Manual => ("manual", String::new()),
         Schedule::Once { .. } => ("once", String::new()),
@@ -368,9 +466,14 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         source_password: String::new(),
         charset: policy.charset.clone().or_else(|| options.charset.clone()).unwrap_or_default(),
         pin: options.pin.clone().unwrap_or_default(),
+        key_file: options.key_file.clone().unwrap_or_default(),
         deadlines: options.deadlines.to_string(),
         insecure: options.insecure,
         target,
+        target_password: String::new(),
+        target_pin: toward.pin.clone().unwrap_or_default(),
+        target_key_file: toward.key_file.clone().unwrap_or_default(),
+        target_insecure: toward.insecure,
         schedule: schedule.to_owned(),
         cron,
         zone: job.zone.name().to_owned(),
@@ -380,6 +483,9 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         exclude: policy.exclude.join("\n"),
         deletions: if policy.delete.enabled { "trash" } else { "keep" }.to_owned(),
         deletion_cap: policy.delete.max_files.to_string(),
+        proof,
+        sample,
+        no_manifest: !policy.manifest,
         connections: policy.connections.or(options.connections).map(|most| most.to_string()).unwrap_or_default(),
         bandwidth: policy.bandwidth.map(|rate| (rate / 1000).to_string()).unwrap_or_default(),
         dry_run: policy.dry_run,

@@ -10,6 +10,7 @@ mod events;
 pub(super) mod job;
 pub(super) mod job_form;
 pub(super) mod jobs;
+pub(super) mod manifest;
 pub(super) mod overview;
 pub(super) mod own;
 pub(super) mod reliability;
@@ -82,6 +83,7 @@ pub const PAGES: &[Page] = &[
     page("/jobs/{id}/delete", Admin, || post(job::delete)),
     page("/runs/{id}", Admin, || get(run::show)),
     page("/runs/{id}/live", Admin, || get(stream::run)),
+    page("/runs/{id}/manifest", Admin, || get(manifest::download)),
     page("/runs/{id}/cancel", Admin, || post(run::cancel)),
     page("/api/runs/{id}", Admin, || get(live::json)),
     named("Files", page("/browse", Account, || get(browse::show))),

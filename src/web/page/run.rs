@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::Pager;
+use super::manifest::ProofShown;
 use crate::job::{JobError, Run, RunState};
 use crate::mirror::store::{self, AttemptRow, ItemFilter, RunCounts};
 use crate::mirror::{Action, ItemState, Summary};
@@ -71,6 +72,8 @@ pub struct ItemRow {
     pub attempts: Vec<Try>,
     pub attempts_label: String,
     pub sha256: Option<String>,
+    /// How the content was proven.
+    pub proof: String,
 }
 
 /// "Started … by the schedule".
@@ -102,6 +105,7 @@ pub(in crate::web) struct RunPage {
     pub said: Option<Note>,
     pub counts: Vec<Count>,
     pub doubts: Vec<String>,
+    pub proof: Option<ProofShown>,
     pub tabs: Vec<Tab>,
     pub items: Vec<ItemRow>,
     /// Why no item stands there.
@@ -135,6 +139,7 @@ pub(in crate::web) async fn show(
         limit: ITEMS,
     };
     let (items, last) = items(&state, run.id, &filter, again).await?;
+    let proof = ProofShown::of(&state, run).await?;
     let summary = run.summary.as_ref();
     let more = items.len() >= usize::try_from(ITEMS).unwrap_or(usize::MAX);
     let word = filter.state.map_or("all", ItemState::as_str);
@@ -155,6 +160,7 @@ pub(in crate::web) async fn show(
         said: run.state.is_over().then(|| words::ending(run, again)).flatten().map(|(tone, text)| Note { tone, text }),
         counts: figures(run, &counts),
         doubts: summary.map(doubts).unwrap_or_default(),
+        proof,
         tabs: tabs(&counts, filter.state),
         no_items: no_items(run, &counts),
         items,
@@ -276,6 +282,7 @@ async fn items(
             attempts_label: shown::plural(u64::from(item.attempts), "attempt", "attempts"),
             attempts: attempts.iter().rev().take(ATTEMPTS).rev().map(attempt).collect(),
             sha256: item.digest.map(|digest| digest.to_string()),
+            proof: item.proof.as_ref().map(words::proof).unwrap_or_default(),
         });
     }
     Ok((rows, last))

@@ -1,7 +1,7 @@
 //! A client's stream of SFTP packets, cut into pieces whose length the first byte of each chunk decides.
 #![no_main]
 
-use causeway::serve::sftp::wire::{Frames, Packet};
+use causeway::net::sftp::{Frames, Packet};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|stream: &[u8]| {

@@ -22,6 +22,7 @@ impl Engine for Restless {
             missing: Vec::new(),
             unsure: Vec::new(),
             notes: Vec::new(),
+            proofs: std::collections::BTreeMap::new(),
         })
     }
 

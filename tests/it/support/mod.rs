@@ -5,6 +5,8 @@ pub mod causeway;
 pub mod ftpd;
 pub mod https;
 pub mod link;
+pub mod odd_sftp;
 pub mod proxy;
 pub mod scripted;
 pub mod skip;
+pub mod sshd;

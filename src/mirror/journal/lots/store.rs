@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::super::FileRow;
 use super::{Lot, Published};
 use crate::db::DbError;
 use crate::mirror::codes;
 use crate::mirror::plan::Kind;
 use crate::mirror::store::stored;
-use crate::model::{JobId, RunId};
+use crate::model::{JobId, Proof, RunId};
 
 /// Rows per statement: powers of two, so that few different statements are prepared, and the largest far below
 /// SQLite's limit of bound values.
@@ -40,10 +41,14 @@ pub(in crate::mirror::journal) async fn apply(
         .await?;
     }
     for rows in chunks(&lot.verified) {
-        let head = "UPDATE items SET state = 'verified', confirmed = new.column2, sha256 = new.column3, at = new.column4 \
-                    FROM (";
-        update(tx, head, rows, |row, (item, digest, size)| {
-            row.push_bind(item.0).push_bind(stored(*size)).push_bind(digest.as_bytes().as_slice()).push_bind(now);
+        let head = "UPDATE items SET state = 'verified', confirmed = new.column2, sha256 = new.column3, proof = new.column4, \
+                    at = new.column5 FROM (";
+        update(tx, head, rows, |row, (item, digest, size, proof)| {
+            row.push_bind(item.0)
+                .push_bind(stored(*size))
+                .push_bind(digest.as_bytes().as_slice())
+                .push_bind(proof.to_string())
+                .push_bind(now);
         })
         .await?;
     }
@@ -76,33 +81,37 @@ async fn publish(
     }
     let head = "UPDATE items SET state = 'published', action = new.column2, part = NULL, \
                 confirmed = coalesce(new.column3, confirmed), sha256 = new.column4, size = coalesce(new.column3, size), \
-                attempts = attempts + 1, at = new.column5 FROM (";
+                proof = new.column5, attempts = attempts + 1, at = new.column6 FROM (";
     update(tx, head, rows, |row, published| {
         let file = &published.file;
         row.push_bind(published.item.0)
             .push_bind(published.action.as_str())
             .push_bind(file.version.size.map(stored))
             .push_bind(file.digest.map(|digest| digest.as_bytes().to_vec()))
+            .push_bind(file.proof.as_ref().map(Proof::to_string))
             .push_bind(now);
     })
     .await?;
-    remember(tx, job, run, now, rows).await
+    remember(tx, job, run, now, rows.iter().map(|row| &*row.file)).await
 }
 
-/// Remembers what was published.
-async fn remember(
+/// Remembers what was published. A file whose proof is not told keeps the one that it had.
+pub(in crate::mirror::journal) async fn remember<'a>(
     tx: &mut SqliteConnection,
     job: JobId,
     run: RunId,
     now: i64,
-    rows: &[Published],
+    files: impl Iterator<Item = &'a FileRow>,
 ) -> Result<(), DbError> {
     let mut query = QueryBuilder::<Sqlite>::new(
         "INSERT OR REPLACE INTO files (job, path, target, kind, size, mtime, mtime_precision, mtime_told, unique_fact, \
-         listed_mtime, listed_precision, listed_told, listed_unique, sha256, proven, target_size, target_mtime, run, at) ",
+         listed_mtime, listed_precision, listed_told, listed_unique, sha256, proven, target_size, target_mtime, run, at, \
+         proof, proof_run, proof_at) SELECT new.column1, new.column2, new.column3, new.column4, new.column5, new.column6, \
+         new.column7, new.column8, new.column9, new.column10, new.column11, new.column12, new.column13, new.column14, \
+         new.column15, new.column16, new.column17, new.column18, new.column19, coalesce(new.column20, old.proof), \
+         iif(new.column20 IS NULL, old.proof_run, new.column18), iif(new.column20 IS NULL, old.proof_at, new.column19) FROM (",
     );
-    query.push_values(rows, |mut row, published| {
-        let file = &published.file;
+    query.push_values(files, |mut row, file| {
         let (mtime, precision, told) = codes::columns(file.version.mtime);
         let (listed, listed_precision, listed_told) = codes::columns(file.listed.mtime);
         row.push_bind(job.0)
@@ -123,8 +132,10 @@ async fn remember(
             .push_bind(file.target_size.map(stored))
             .push_bind(file.target_mtime)
             .push_bind(run.0)
-            .push_bind(now);
+            .push_bind(now)
+            .push_bind(file.proof.as_ref().map(Proof::to_string));
     });
+    query.push(") AS new LEFT JOIN files AS old ON old.job = new.column1 AND old.path = new.column2");
     query.build().execute(tx).await?;
     Ok(())
 }

@@ -1,150 +1,316 @@
-//! Dates as `ls` and its kin write them, in the languages that servers speak.
+//! Dates as listings write them. A shape that is a date but names no day that exists (30 February, 25:61) is found as
+//! well: it anchors the line, and its time stays unknown.
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
 use super::Zone;
-use crate::model::{Mtime, Precision, TimeSource};
+use super::months::{Month, month};
+use super::words::{Word, whole_number};
+use crate::model::{Mtime, Precision, ServerZone, TimeSource};
 
-/// A date at the start of `words`: how many words it takes, and the time if there is such a day.
-pub fn find(words: &[(&[u8], usize)], zone: &Zone) -> Option<(usize, Option<Mtime>)> {
-    let text = |n: usize| words.get(n).map(|(word, _)| lower(word));
-    let first = text(0)?;
-    if let Some((y, m, d)) = ymd(&first) {
-        return iso(&first, y, m, d, text(1), text(2).as_deref(), zone);
-    }
-    let second = text(1)?;
-    let (month, day) = match (month(&first), month(&second)) {
-        (Some(month), _) => (month, number(second.trim_end_matches(['日', ',', '.', '일']), 31)?),
-        (None, Some(month)) => (month, number(first.trim_end_matches('.'), 31)?),
+/// Hours, minutes, seconds.
+pub type Face = (i8, i8, i8);
+
+/// A date at the start of some words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// How many words it takes.
+    pub words: usize,
+    /// The time, where there is such a day and it is clear which.
+    pub mtime: Option<Mtime>,
+}
+
+/// A date at the start of `words`; `day_first` says how numbers that could be either are ordered.
+pub fn find(words: &[Word<'_>], day_first: bool, zone: &Zone) -> Option<Found> {
+    joined(words, day_first, zone)
+        .or_else(|| named(words, zone))
+        .or_else(|| marked(words, zone))
+        .or_else(|| apart(words, zone))
+}
+
+/// `May  6 07:08`, `6. Mai 2024`, `May 6, 2024 07:08`, `Nov 23 11:20:00 2026`.
+fn named(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
+    let (first, second, third) = (words.first()?, words.get(1)?, words.get(2)?);
+    let (month, day) = match (month(first.bytes), month(second.bytes)) {
+        (Some(month), _) => (month, day(second)?),
+        (None, Some(month)) => (month, day(first)?),
         _ => return None,
     };
-    let third = text(2)?;
-    if let Some((h, m, s)) = clock(&third) {
+    let month = if let Month::Is(month) = month { Some(month) } else { None };
+    if let Some((taken, face, exact)) = clock(words.get(2..)?) {
         // BSD's `ls -T` puts the year behind the time.
-        if let Some(year) = text(3).filter(|_| third.matches(':').count() == 2).and_then(|t| year(&t)) {
-            return Some((4, at(year, month, day, (h, m, s), Precision::Second, zone)));
+        if let Some(year) = words.get(2 + taken).filter(|_| exact == Precision::Second).and_then(year) {
+            return Some(Found {
+                words: 3 + taken,
+                mtime: month.and_then(|month| at(year, month, day, face, exact, &zone.zone)),
+            });
         }
-        return Some((3, recent(month, day, (h, m, s), zone)));
+        let mtime = month.and_then(|month| recent(month, day, face, exact, zone));
+        return Some(Found { words: 2 + taken, mtime });
     }
-    let year = year(third.trim_end_matches(['年', '년']))?;
-    Some((3, at(year, month, day, (0, 0, 0), Precision::Day, zone)))
+    let year = year(third)?;
+    // `ls` pads the year to the width of a time; where it is not padded, the time may follow.
+    let padded = third.start > second.end + 1;
+    let more = words.get(3..).filter(|_| !padded).and_then(clock).filter(|(taken, ..)| words.len() > 3 + taken);
+    let (taken, face, exact) = more.unwrap_or((0, (0, 0, 0), Precision::Day));
+    Some(Found { words: 3 + taken, mtime: month.and_then(|month| at(year, month, day, face, exact, &zone.zone)) })
 }
 
-/// `hh:mm`, `hh:mm:ss`, fractions ignored.
-pub fn clock(text: &str) -> Option<(i8, i8, i8)> {
-    let mut parts = text.split('.').next()?.split(':');
-    let hour = number(parts.next()?, 24)?;
-    let minute = parts.next().filter(|m| m.len() == 2).and_then(|m| number(m, 59))?;
-    let second = parts.next().map_or(Some(0), |s| number(s, 60))?;
-    parts.next().is_none().then_some((hour, minute, second))
-}
-
-/// The instant of a clock face on the server; `None` when there is no such day.
-pub fn at(year: i16, month: i8, day: i8, (h, m, s): (i8, i8, i8), precision: Precision, zone: &Zone) -> Option<Mtime> {
-    let face = DateTime::new(year, month, day, h, m, s.min(59), 0).ok()?;
-    let utc = face.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    let at = utc.checked_sub(SignedDuration::from_mins(i64::from(zone.minutes))).ok()?;
-    Some(Mtime { at, precision, source: TimeSource::List })
-}
-
-/// No year written: the latest that is not more than a day ahead, and in which the day exists.
-fn recent(month: i8, day: i8, time: (i8, i8, i8), zone: &Zone) -> Option<Mtime> {
-    let latest = zone.now.checked_add(SignedDuration::from_hours(24)).unwrap_or(zone.now);
-    let this = latest.to_zoned(TimeZone::UTC).year();
-    (0..9).find_map(|back| {
-        let found = at(this - back, month, day, time, Precision::Minute, zone)?;
-        (found.at <= latest).then_some(found)
-    })
-}
-
-/// `2024-05-06 07:08[:09.123] [+0200]`, or `05-06 07:08`; the date alone is a day.
-fn iso(
-    first: &str,
-    year: Option<i16>,
-    month: i8,
-    day: i8,
-    time: Option<String>,
-    offset: Option<&str>,
-    zone: &Zone,
-) -> Option<(usize, Option<Mtime>)> {
-    let Some(text) = time.filter(|t| clock(t).is_some()) else {
-        // A day alone must be written in full, or a version number would pass for it.
-        return year.filter(|_| first.len() == 10).map(|y| (1, at(y, month, day, (0, 0, 0), Precision::Day, zone)));
+/// Dates in one word, with a time or a year behind where there is one: `2024-05-06`, `06.05.2024`, `05-06`,
+/// `6-May-24`, `May-06-2024`.
+fn joined(words: &[Word<'_>], day_first: bool, zone: &Zone) -> Option<Found> {
+    let first = words.first()?;
+    let text = first.text();
+    let (date, glued) = match text.split_once('T').filter(|(date, _)| date.len() == 10) {
+        Some((date, time)) => (date, face(time).map(|(face, exact)| (0, face, exact))),
+        None => (text, None),
     };
-    let face = clock(&text)?;
-    let Some(year) = year else { return Some((2, recent(month, day, face, zone))) };
-    let precision = if text.matches(':').count() == 2 { Precision::Second } else { Precision::Minute };
-    let written = offset.and_then(offset_minutes);
-    let own = written.map_or(*zone, |minutes| Zone { minutes, ..*zone });
-    Some((2 + usize::from(written.is_some()), at(year, month, day, face, precision, &own)))
-}
-
-fn offset_minutes(text: &str) -> Option<i16> {
-    let (sign, digits) = match text.split_at_checked(1)? {
-        ("+", digits) => (1, digits),
-        ("-", digits) => (-1, digits),
-        _ => return None,
-    };
-    if digits.len() != 4 {
-        return None;
-    }
-    let value = digits.parse::<i16>().ok()?;
-    Some(sign * (value / 100 * 60 + value % 100))
-}
-
-/// `yyyy-mm-dd`, `yyyy/mm/dd` or `mm-dd`.
-fn ymd(text: &str) -> Option<(Option<i16>, i8, i8)> {
-    let parts = text.split(['-', '/']).collect::<Vec<_>>();
+    let mark = date.chars().find(|c| matches!(c, '-' | '/' | '.'))?;
+    let parts = date.split(mark).collect::<Vec<_>>();
+    let following = glued.or_else(|| words.get(1..).and_then(clock));
     match parts.as_slice() {
-        [y, m, d] if y.len() == 4 => Some((Some(year(y)?), number(m, 12)?, number(d, 31)?)),
-        [m, d] if m.len() == 2 && d.len() == 2 => Some((None, number(m, 12)?, number(d, 31)?)),
+        [a, b, c] => {
+            let ymd = three(a, b, c, day_first || mark == '.')?;
+            Some(whole(words, ymd, following, zone))
+        }
+        [m, d] if m.len() == 2 && d.len() == 2 && mark == '-' => {
+            let (month, day) = (number(m, 12)?, number(d, 99)?);
+            if let Some((taken, face, exact)) = following {
+                return Some(Found { words: 1 + taken, mtime: recent(month, day, face, exact, zone) });
+            }
+            let year = year(words.get(1)?)?;
+            Some(Found { words: 2, mtime: at(year, month, day, (0, 0, 0), Precision::Day, &zone.zone) })
+        }
         _ => None,
     }
 }
 
+/// A date with its year, and what follows: nothing, a time, a time with its distance from UTC.
+fn whole(
+    words: &[Word<'_>],
+    (year, month, day): (i16, Option<i8>, i8),
+    following: Option<(usize, Face, Precision)>,
+    zone: &Zone,
+) -> Found {
+    let (taken, face, exact) = following.unwrap_or((0, (0, 0, 0), Precision::Day));
+    let offset = following.and_then(|_| words.get(1 + taken)).and_then(|word| offset(word.text()));
+    let own = offset.as_ref().unwrap_or(&zone.zone);
+    Found {
+        words: 1 + taken + usize::from(offset.is_some()),
+        mtime: month.and_then(|month| at(year, month, day, face, exact, own)),
+    }
+}
+
+/// Year, month (none: unclear) and day of three parts.
+fn three(a: &str, b: &str, c: &str, day_first: bool) -> Option<(i16, Option<i8>, i8)> {
+    let known = |month| if let Month::Is(month) = month { Some(month) } else { None };
+    if let Some(named) = month(b.as_bytes()) {
+        return Some((any_year(c)?, known(named), number(a, 99)?));
+    }
+    if let Some(named) = month(a.as_bytes()) {
+        return Some((any_year(c)?, known(named), number(b, 99)?));
+    }
+    if a.len() == 4 {
+        return Some((any_year(a)?, Some(number(b, 12)?), number(c, 99)?));
+    }
+    if c.len() != 4 {
+        return None;
+    }
+    let (first, second) = (number(a, 99)?, number(b, 99)?);
+    let (month, day) = if second > 12 || !day_first && first <= 12 { (first, second) } else { (second, first) };
+    Some((any_year(c)?, Some(month), day))
+}
+
+/// A number of a date in the scripts that put the unit behind it.
+struct Unit {
+    number: i16,
+    /// A year, a month or a day is written behind it, or bytes that are no UTF-8 and so may be that.
+    marked: bool,
+    /// Words up to its end.
+    words: usize,
+}
+
+/// `5月 6日 07:08`, `2024年5月6日`, `2024 년 5 월 6 일`, and the same in bytes of other character sets.
+fn marked(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
+    let units = units(words);
+    let [first, second, ..] = units.as_slice() else { return None };
+    let (year, month, day, taken) = match units.get(2) {
+        Some(third) if first.number > 999 => (Some(first.number), second.number, third.number, third.words),
+        Some(third) if third.number > 999 => (Some(third.number), first.number, second.number, third.words),
+        _ => (None, first.number, second.number, second.words),
+    };
+    let used = if year.is_some() { 3 } else { 2 };
+    if !units.iter().take(used).any(|unit| unit.marked) || !(1..=12).contains(&month) {
+        return None;
+    }
+    let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+    let following = words.get(taken..).and_then(clock);
+    let Some(year) = year else {
+        let (more, face, exact) = following?;
+        return Some(Found { words: taken + more, mtime: recent(month, day, face, exact, zone) });
+    };
+    let following = following.filter(|(more, ..)| words.len() > taken + more);
+    let (more, face, exact) = following.unwrap_or((0, (0, 0, 0), Precision::Day));
+    Some(Found { words: taken + more, mtime: at(year, month, day, face, exact, &zone.zone) })
+}
+
+/// The numbers at the start of `words`, three at most.
+fn units(words: &[Word<'_>]) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        if is_mark(word.bytes) {
+            // `5 月`: the mark stands alone behind its number.
+            match units.last_mut().filter(|unit| !unit.marked) {
+                Some(last) => (last.marked, last.words) = (true, at + 1),
+                None => break,
+            }
+            continue;
+        }
+        if units.len() >= 3 {
+            break;
+        }
+        let mut rest = word.bytes;
+        let mut inside = Vec::new();
+        while !rest.is_empty() {
+            let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+            let after = rest.get(digits..).unwrap_or_default();
+            let mark = after.iter().take_while(|b| !b.is_ascii_digit()).count();
+            let (mark, next) = after.split_at_checked(mark).unwrap_or((after, &[]));
+            let number = rest.get(..digits).filter(|d| (1..=4).contains(&d.len())).and_then(whole_number);
+            let Some(number) = number.and_then(|n| i16::try_from(n).ok()) else { return units };
+            if !mark.is_empty() && !is_mark(mark) {
+                return units;
+            }
+            inside.push(Unit { number, marked: !mark.is_empty(), words: at + 1 });
+            rest = next;
+        }
+        units.append(&mut inside);
+    }
+    units.truncate(3);
+    units
+}
+
+/// Year, month, day in Chinese, Japanese, Korean; or bytes that are no text in UTF-8.
+fn is_mark(bytes: &[u8]) -> bool {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => matches!(text, "年" | "月" | "日" | "년" | "월" | "일"),
+        Err(_) => bytes.len() <= 3 && !bytes.iter().any(u8::is_ascii_digit),
+    }
+}
+
+/// `5 6 07:08`: month and day in digits.
+fn apart(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
+    let month = number(words.first()?.text(), 12).filter(|m| *m > 0)?;
+    let day = number(words.get(1)?.text(), 31).filter(|d| *d > 0)?;
+    let (taken, face, exact) = clock(words.get(2..)?)?;
+    Some(Found { words: 2 + taken, mtime: recent(month, day, face, exact, zone) })
+}
+
+/// A time of day at the start of `words`: how many words, what it shows, how exactly.
+pub fn clock(words: &[Word<'_>]) -> Option<(usize, Face, Precision)> {
+    let written = words.first()?.text();
+    let upper = written.to_ascii_uppercase();
+    let glued = [("AM", false), ("PM", true), ("A", false), ("P", true)]
+        .into_iter()
+        .find_map(|(mark, late)| upper.strip_suffix(mark).map(|rest| (rest.to_owned(), late)));
+    if let Some((rest, late)) = glued {
+        let (face, exact) = face(&rest)?;
+        return Some((1, twelve(face, late)?, exact));
+    }
+    let (face, exact) = face(written)?;
+    let apart = words.get(1).map(|word| word.text().to_ascii_uppercase());
+    match apart.as_deref() {
+        Some("AM") => Some((2, twelve(face, false)?, exact)),
+        Some("PM") => Some((2, twelve(face, true)?, exact)),
+        _ => Some((1, face, exact)),
+    }
+}
+
+const fn twelve((hour, minute, second): Face, late: bool) -> Option<Face> {
+    match (hour, late) {
+        (13.., _) => None,
+        (12, false) => Some((0, minute, second)),
+        (12, true) | (_, false) => Some((hour, minute, second)),
+        (_, true) => Some((hour + 12, minute, second)),
+    }
+}
+
+/// `hh:mm`, `hh:mm:ss`, with parts of a second; any two digits, so that an impossible time is still seen as one.
+fn face(text: &str) -> Option<(Face, Precision)> {
+    let (text, parts) = text.split_once('.').unwrap_or((text, "0"));
+    if !parts.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let mut parts = text.split(':');
+    let hour = number(parts.next()?, 99)?;
+    let minute = parts.next().filter(|m| m.len() == 2).and_then(|m| number(m, 99))?;
+    let second = parts.next().map(|s| if s.len() == 2 { number(s, 99) } else { None });
+    if parts.next().is_some() {
+        return None;
+    }
+    match second {
+        None => Some(((hour, minute, 0), Precision::Minute)),
+        Some(second) => Some(((hour, minute, second?), Precision::Second)),
+    }
+}
+
+/// The instant of a clock face on the server; `None` when there is no such day or time. A leap second counts as the
+/// one before it.
+pub fn at(year: i16, month: i8, day: i8, (h, m, s): Face, precision: Precision, zone: &ServerZone) -> Option<Mtime> {
+    let second = if s == 60 { 59 } else { s };
+    let face = DateTime::new(year, month, day, h, m, second, 0).ok()?;
+    Some(Mtime { at: zone.instant(face)?, precision, source: TimeSource::List })
+}
+
+/// No year written: the latest that is not more than a day ahead, and in which the day exists.
+pub fn recent(month: i8, day: i8, face: Face, precision: Precision, zone: &Zone) -> Option<Mtime> {
+    let latest = zone.now.checked_add(SignedDuration::from_hours(24)).unwrap_or(zone.now);
+    let this = zone.zone.face(latest).year();
+    (0..9).find_map(|back| {
+        let found = at(this - back, month, day, face, precision, &zone.zone)?;
+        (found.at <= latest).then_some(found)
+    })
+}
+
+/// `+0200`.
+fn offset(text: &str) -> Option<ServerZone> {
+    let (sign, digits) = text.split_at_checked(1).filter(|(_, digits)| digits.len() == 4)?;
+    let value = i32::try_from(whole_number(digits.as_bytes())?).ok()?;
+    let minutes = value / 100 * 60 + value % 100;
+    match sign {
+        "+" => ServerZone::minutes(minutes).ok(),
+        "-" => ServerZone::minutes(-minutes).ok(),
+        _ => None,
+    }
+}
+
+/// A day of the month, with the dot or comma of some languages.
+fn day(word: &Word<'_>) -> Option<i8> {
+    number(word.text().trim_end_matches(['.', ',']), 99)
+}
+
+/// One or two digits up to `most`.
 pub fn number(text: &str, most: i8) -> Option<i8> {
     let plain = !text.is_empty() && text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| text.parse::<i8>().ok()).flatten().filter(|n| *n <= most)
 }
 
-fn year(text: &str) -> Option<i16> {
-    let plain = text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| text.parse::<i16>().ok()).flatten().filter(|y| (1900..=2500).contains(y))
+/// A year in four digits.
+fn year(word: &Word<'_>) -> Option<i16> {
+    any_year(word.text().trim_end_matches([',', '.'])).filter(|_| word.bytes.len() >= 4)
 }
 
-fn lower(word: &[u8]) -> String {
-    match std::str::from_utf8(word) {
-        Ok(text) => text.to_lowercase(),
-        // Old servers write month names in Latin-1.
-        Err(_) => word.iter().map(|b| char::from(*b)).collect::<String>().to_lowercase(),
+/// A year in two, three (of programs that count from 1900) or four digits.
+pub fn any_year(text: &str) -> Option<i16> {
+    let value = whole_number(text.as_bytes()).and_then(|n| i16::try_from(n).ok())?;
+    match (text.len(), value) {
+        (2, 70..) => Some(1900 + value),
+        (2, _) => Some(2000 + value),
+        (3, 100..=199) => Some(1900 + value),
+        (4, 1900..=2500) => Some(value),
+        _ => None,
     }
-}
-
-/// Abbreviations in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian, Finnish.
-const MONTHS: [&str; 12] = [
-    "jan january janv ene gen sty янв январь января tammi jän jän.",
-    "feb february févr fév fevr fev lut фев февраля helmi",
-    "mar march mär mrz märz mars mrt maa marca мар марта maalis",
-    "apr april avr abr kwi апр апреля huhti",
-    "may mai mag mei maj май мая touko",
-    "jun june juin giu cze июн июня kesä",
-    "jul july juil lug lip июл июля heinä",
-    "aug august août aou aoû aout ago sie авг августа elo",
-    "sep sept september set wrz сен сент сентября syys",
-    "oct october okt out ott paź paz окт октября loka",
-    "nov november lis ноя нояб ноября marras",
-    "dec december dez déc dic gru дек декабря joulu",
-];
-
-fn month(text: &str) -> Option<i8> {
-    if let Some(digits) = text.strip_suffix('月').or_else(|| text.strip_suffix('월')) {
-        return number(digits, 12).filter(|m| *m > 0);
-    }
-    let text = text.trim_end_matches('.');
-    let found = MONTHS.iter().position(|names| names.split(' ').any(|name| name == text))?;
-    i8::try_from(found + 1).ok()
 }
 
 /// Today, for tests of this folder.

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::remote::{Doubt, Reading};
 
 fn zone() -> Zone {
-    Zone { now: date::test_now(), minutes: 0 }
+    Zone::new(date::test_now(), &ServerZone::default())
 }
 
 fn run(form: Form, text: &[u8]) -> (Vec<Entry>, Tally) {
@@ -36,7 +37,7 @@ fn unix_lines_of_every_kind() {
         ("-rw-r--r-- 1 a b 17 2024-05-06 07:08 x", "x", 17, "2024-05-06T07:08:00Z"),
         ("-rw-r--r-- 1 a b 17 2024-05-06 07:08:09.12 +0200 x", "x", 17, "2024-05-06T05:08:09Z"),
         ("-rw-r--r-- 1 a b 17 May  6 07:08:09 2024 x", "x", 17, "2024-05-06T07:08:09Z"),
-        ("-rw-r--r-- 1 May 6 17 Feb 29 2024  lead", " lead", 17, "2024-02-29T00:00:00Z"),
+        ("-rw-r--r-- 1 May 6 17 Feb 29  2024  lead", " lead", 17, "2024-02-29T00:00:00Z"),
         ("-rw-r--r-- 1 a b 5000000000 May 6 2024 big -> name", "big -> name", 5_000_000_000, "2024-05-06T00:00:00Z"),
         ("  1234 8 -rw-r--r-- 1 a b 17 May 6 2024 2024-01-01 00:00", "2024-01-01 00:00", 17, "2024-05-06T00:00:00Z"),
     ] {
@@ -116,6 +117,91 @@ fn half_a_line_names_nothing() {
     );
 }
 
+/// What came out: entries, tally, how each line was read.
+fn read_in_pieces(form: Form, text: &[u8], piece: usize) -> (Vec<Entry>, Tally, Vec<Reading>) {
+    let mut parser = Parser::new(form, zone());
+    let mut out = Vec::new();
+    for piece in text.chunks(piece.max(1)) {
+        parser.push(piece, &mut out);
+    }
+    parser.end(&mut out);
+    let readings = parser.readings();
+    (out, parser.tally().clone(), readings)
+}
+
+/// Every listing of the fixtures, and all of them in one, which is longer than what votes.
+fn fixtures() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/listings");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "txt")).collect();
+    files.sort();
+    let mut listings: Vec<_> = files.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    assert!(listings.len() >= 40);
+    listings.push(listings.concat().repeat(4));
+    listings
+}
+
+#[test]
+fn however_the_bytes_come_the_entries_are_the_same() {
+    for text in fixtures() {
+        for form in [Form::Lines, Form::Facts, Form::Names] {
+            let whole = read_in_pieces(form, &text, text.len());
+            for piece in [1, 2, 3, 7, 64, 1000, 32 << 10] {
+                if text.len() > 20_000 && piece < 64 {
+                    continue;
+                }
+                assert_eq!(read_in_pieces(form, &text, piece), whole, "{piece}: {}", String::from_utf8_lossy(&text));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_line_is_accounted_for() {
+    for text in fixtures() {
+        let (entries, tally, readings) = read_in_pieces(Form::Lines, &text, 4096);
+        let lines = text.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()).count() as u64;
+        let blank = text.iter().filter(|b| **b == b'\n').count() as u64 - lines;
+        // A name that stands on a line of its own (VMS) makes one of two.
+        let joined = text.windows(5).filter(|five| five == b"TXT;1").count() as u64;
+        assert_eq!(tally.lines(), lines + blank - joined, "{}", String::from_utf8_lossy(&text));
+        let told = |reading: &Reading| if let Reading::Entries { count, .. } = reading { *count } else { 0 };
+        assert_eq!(readings.iter().map(told).sum::<usize>(), entries.len());
+        assert_eq!(tally.entries, entries.len() as u64);
+    }
+}
+
+#[test]
+fn lines_that_nobody_asks_for_cost_bounded_memory() {
+    let line = [vec![b'x'; 1000], b"\n-rw-r--r-- 1 a b 1 Nov  2 10:59 y\n".to_vec()].concat();
+    let mut parser = Parser::new(Form::Lines, zone());
+    let mut out = Vec::new();
+    for _ in 0..3000 {
+        parser.push(&line, &mut out);
+    }
+    parser.end(&mut out);
+    let readings = parser.readings();
+    let kept = readings.iter().filter(|reading| matches!(reading, Reading::Unparsed { .. })).count();
+    assert!((900..1100).contains(&kept), "{kept}");
+    let entries: usize = readings.iter().map(|r| if let Reading::Entries { count, .. } = r { *count } else { 0 }).sum();
+    assert_eq!(entries, 3000);
+    assert_eq!(readings.last(), Some(&Reading::MoreUnparsed(3000 - kept as u64)));
+    // Asked for in time, nothing is only counted.
+    parser.push(&line, &mut out);
+    assert_eq!(parser.readings().len(), 2);
+}
+
+#[test]
+fn a_known_format_needs_no_vote() {
+    let (entries, tally) = run(Form::Known(Format::Pds), b"MEMBER1\nMEMBER2 \n");
+    assert_eq!((entries.len(), tally.doubts().len()), (2, 0));
+    let (entries, tally) = run(Form::Lines, b"MEMBER1\nMEMBER2 \n");
+    assert_eq!((entries.len(), tally.doubts().len()), (0, 1), "a name alone is no entry of anything");
+    for format in Format::ALL {
+        assert_eq!(Format::of_name(format.as_str()), Some(*format));
+    }
+}
+
 proptest! {
     #[test]
     fn splitting_changes_nothing(cut in 0usize..200) {
@@ -124,7 +210,6 @@ proptest! {
         let cut = cut.min(text.len());
         let mut parser = Parser::new(Form::Lines, zone());
         let mut out = Vec::new();
-        parser.voted = true;
         parser.push(&text[..cut], &mut out);
         parser.push(&text[cut..], &mut out);
         parser.end(&mut out);
@@ -140,6 +225,21 @@ proptest! {
     }
 
     #[test]
+    fn never_panics_on_lines_that_were_bent(pick in any::<prop::sample::Index>(), bends in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)) {
+        let listings = fixtures();
+        let mut text = pick.get(&listings[..listings.len() - 1]).clone();
+        for (at, byte) in bends {
+            let at = at.index(text.len());
+            text[at] = byte;
+        }
+        let whole = read_in_pieces(Form::Lines, &text, text.len());
+        prop_assert_eq!(&whole, &read_in_pieces(Form::Lines, &text, 5));
+        for format in Format::ALL {
+            let _ = run(Form::Known(*format), &text);
+        }
+    }
+
+    #[test]
     fn never_panics_on_almost_lines(text in "[-dl rwx0-9:A-Za-z<>;=.]{0,90}\n[0-9-]{6,10} +[0-9:]{4,6}[AP]?M? [<>A-Z0-9]+ .*") {
         for form in [Form::Facts, Form::Lines] {
             let _ = run(form, text.as_bytes());
@@ -150,8 +250,8 @@ proptest! {
 #[test]
 fn the_tail_of_an_overlong_line_is_no_line() {
     let tail = b"-rw-r--r-- 1 a b 17 May  6  2024 ghost\n-rw-r--r-- 1 a b 17 May  6  2024 real\n";
-    let text = [vec![b'x'; MAX_LINE + 10], tail.to_vec()].concat();
-    for cut in [1, 100, MAX_LINE + 5, MAX_LINE + 10, MAX_LINE + 20, text.len()] {
+    let text = [vec![b'x'; parser::MAX_LINE + 10], tail.to_vec()].concat();
+    for cut in [1, 100, parser::MAX_LINE + 5, parser::MAX_LINE + 10, parser::MAX_LINE + 20, text.len()] {
         let mut parser = Parser::new(Form::Lines, zone());
         let mut out = Vec::new();
         parser.push(&text[..cut], &mut out);

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use super::super::status;
-use super::super::wire::{Extension, Reply};
+use super::super::{attributes, status};
 use super::open::{Open, lock};
 use super::worker::{Worker, absolute, parse};
+use crate::net::sftp::{Extension, Reply};
 use crate::tree::Replace;
 
 /// Bytes per step of a copy on the server.
@@ -17,16 +17,16 @@ impl Worker {
             Extension::PosixRename { from, to } => self.rename(&from, &to, Replace::Yes),
             Extension::StatVfs { path } => {
                 self.context.view.stat_follow(&parse(&path)?)?;
-                Ok(Reply::Space(self.context.view.space()?))
+                Ok(Reply::Numbers(attributes::space(&self.context.view.space()?)))
             }
             Extension::FstatVfs { handle } => match self.handles.get(&handle) {
-                Some(_) => Ok(Reply::Space(self.context.view.space()?)),
+                Some(_) => Ok(Reply::Numbers(attributes::space(&self.context.view.space()?))),
                 None => Ok(status::bad_handle()),
             },
             Extension::HardLink { from, to } => self.hard_link(&from, &to),
             Extension::Fsync { handle } => self.fsync(&handle),
             Extension::Lsetstat { path, attributes } => self.setstat(&path, &attributes, false),
-            Extension::Limits => Ok(Reply::Limits),
+            Extension::Limits => Ok(Reply::limits()),
             Extension::ExpandPath { path } => {
                 let path =
                     path.strip_prefix(b"~").filter(|rest| rest.first().is_none_or(|b| *b == b'/')).unwrap_or(&path);
@@ -38,6 +38,7 @@ impl Worker {
             }
             // Every account begins at the root of its own view.
             Extension::HomeDirectory => Ok(Reply::path(absolute(&crate::model::RelPath::root()))),
+            Extension::CheckFile { .. } => Ok(status::unsupported("check-file-name")),
             Extension::Unknown { name } => Ok(status::unsupported(&String::from_utf8_lossy(&name))),
         }
     }

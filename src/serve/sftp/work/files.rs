@@ -8,11 +8,11 @@ use std::time::Instant;
 use russh_sftp::protocol::OpenFlags;
 
 use super::super::status;
-use super::super::wire::{Attributes, Reply};
 use super::open::{Download, Open, Upload, lock};
 use super::worker::{Worker, parse};
 use crate::audit::Event;
 use crate::model::{Access, Door, FaultKind, Phase, RelPath};
+use crate::net::sftp::{Attributes, Reply};
 use crate::reliability::{Direction, End};
 use crate::tree::{PartFile, Replace, SetAttributes, Stat, View};
 

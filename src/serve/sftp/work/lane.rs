@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::super::wire::{Packet, Request};
 use super::open::lock;
 use super::worker::Worker;
 use super::{Context, Outbox};
+use crate::net::sftp::{Packet, Request};
 use crate::task::{self, Tasks};
 
 /// Bytes of requests that wait for a disk. When they are used up the session loop waits, and with it the

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::super::wire::{Attributes, MAX_NAME_BYTES, MAX_NAMES, Reply};
 use super::super::{longname, status};
 use super::files::{MASK, change_upload};
 use super::open::{Listing, Open, lock};
 use super::worker::{Worker, parse};
 use crate::audit::Event;
 use crate::model::{Door, RelPath};
+use crate::net::sftp::{Attributes, MAX_NAME_BYTES, MAX_NAMES, Reply};
 use crate::tree::{Replace, SetAttributes, Stat};
 
 impl Worker {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::super::wire::MAX_HANDLES;
 use crate::model::RelPath;
+use crate::net::sftp::MAX_HANDLES;
 use crate::tree::{DirEntry, DirReader, FileReader, PartFile};
 
 /// A file that is read.

@@ -10,8 +10,8 @@ use russh::server::Handle;
 use tokio::sync::Notify;
 
 use super::super::status;
-use super::super::wire::{MAX_DATA, Reply, data_header};
 use super::open::{Open, lock};
+use crate::net::sftp::{MAX_DATA, Reply, data_header};
 use crate::task;
 
 /// The most bytes of finished answers that wait for a client who does not read.

@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::super::status;
-use super::super::wire::{Packet, Reply, Request};
 use super::open::{Handles, Open, lock};
 use super::{Context, Outbox};
 use crate::model::{FaultKind, Phase, RelPath};
+use crate::net::sftp::{Packet, Reply, Request};
 use crate::reliability::{Direction, End};
 
 /// One channel's state.

@@ -1,0 +1,45 @@
+//! The host key of an SFTP server that is met for the first time: shown, asked about, and remembered with the pair.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use crate::job::Jobs;
+use crate::model::{Endpoint, Protocol};
+use crate::remote::host_key;
+
+use super::Failure;
+
+/// Pins the key that is known for this server, or that somebody at the terminal says is the right one. Without a
+/// terminal nothing is pinned, and opening the endpoint says what to do.
+///
+/// # Errors
+/// When the store or the terminal cannot be read, or the answer is no.
+#[expect(clippy::print_stderr, reason = "a question to a person")]
+pub(super) async fn know(jobs: &Jobs, endpoint: &mut Endpoint) -> Result<(), Failure> {
+    let options = &endpoint.options;
+    if endpoint.protocol != Protocol::Sftp || options.pin.is_some() || options.insecure {
+        return Ok(());
+    }
+    if let Some(pin) = jobs.known_pin(endpoint).await? {
+        endpoint.options.pin = Some(pin);
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    // A server out of reach is waited for later, with patience.
+    let Ok(key) = host_key(endpoint).await else { return Ok(()) };
+    eprint!(
+        "{} is met for the first time. Its host key is {} ({}).\nIs that what 'ssh-keygen -lf \
+         /etc/ssh/ssh_host_*_key.pub' says there? [y/N] ",
+        endpoint.host, key.fingerprint, key.algorithm
+    );
+    let unread = |error: std::io::Error| Failure::new(format!("the terminal cannot be read: {error}"));
+    std::io::stderr().flush().map_err(unread)?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(unread)?;
+    if !matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Err(Failure::new("the host key was not accepted: nothing was sent"));
+    }
+    endpoint.options.pin = Some(key.fingerprint);
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! What was proven, and how: of a run, of a job's files, and file by file for a manifest.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::db::{Db, DbError};
+use crate::manifest::Entry;
+use crate::mirror::codes;
+use crate::mirror::store::{digest, length, path, time, unreadable};
+use crate::model::{JobId, Proof, RelPath, RunId};
+
+/// How many files by which [`Proof::method`].
+pub type Methods = BTreeMap<String, u64>;
+
+/// The method in the text of a proof: what stands before the value of a server's hash.
+macro_rules! methods {
+    ($from:literal) => {
+        concat!(
+            "SELECT CASE WHEN proof LIKE 'server-hash:%' THEN substr(proof, 1, 11 + instr(substr(proof, 13), ':')) \
+             ELSE proof END AS method, count(*) FROM ",
+            $from,
+            " AND proof IS NOT NULL GROUP BY method"
+        )
+    };
+}
+
+/// How the run proved what it proved: files that it published, and unchanged ones that it read again.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn of_run(db: &Db, run: RunId) -> Result<Methods, DbError> {
+    counted(db, methods!("items WHERE run = ? AND state = 'published'"), run.0).await
+}
+
+/// How the files that the job published are proven now.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn of_job(db: &Db, job: JobId) -> Result<Methods, DbError> {
+    counted(db, methods!("files WHERE job = ? AND kind = 0"), job.0).await
+}
+
+async fn counted(db: &Db, sql: &'static str, id: i64) -> Result<Methods, DbError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(sql).bind(id).fetch_all(db.read()).await?;
+    rows.into_iter().map(|(method, count)| Ok((method, length(count)?))).collect()
+}
+
+/// What a look at unchanged files showed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Rechecked {
+    /// Files whose content was looked at although size and time were unchanged.
+    pub all: u64,
+    /// Of these, files whose content was another.
+    pub other: u64,
+}
+
+/// Counts them for a run.
+pub(crate) async fn rechecked(db: &Db, run: RunId) -> Result<Rechecked, DbError> {
+    let (same, other): (i64, i64) = sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE unseen = 0 AND action = 'keep' AND state = 'published' AND proof IS NOT NULL), \
+         count(*) FILTER (WHERE unseen = 1) FROM items WHERE run = ?",
+    )
+    .bind(run.0)
+    .fetch_one(db.read())
+    .await?;
+    let (same, other) = (length(same)?, length(other)?);
+    Ok(Rechecked { all: same.saturating_add(other), other })
+}
+
+/// Did the run change anything that a manifest tells?
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn changed_files(db: &Db, run: RunId) -> Result<bool, DbError> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM items WHERE run = ? AND state = 'published' AND kind = 0 AND (action IN ('copy', 'replace', \
+         'adopt', 'trash') OR (action = 'keep' AND proof IS NOT NULL)) LIMIT 1",
+    )
+    .bind(run.0)
+    .fetch_optional(db.read())
+    .await?;
+    Ok(found.is_some())
+}
+
+/// The files that the job published, by the bytes of their paths in the target, after `after`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn entries(db: &Db, job: JobId, after: &RelPath, limit: u32) -> Result<Vec<Entry>, DbError> {
+    let rows = sqlx::query(
+        "SELECT path, target, size, mtime, mtime_precision, mtime_told, sha256, proven, proof, proof_run, proof_at, \
+         run, at FROM files WHERE job = ? AND target > ? AND kind = 0 ORDER BY target, at DESC LIMIT ?",
+    )
+    .bind(job.0)
+    .bind(after.as_bytes())
+    .bind(i64::from(limit))
+    .fetch_all(db.read())
+    .await?;
+    let mut entries = rows.iter().map(entry).collect::<Result<Vec<Entry>, DbError>>()?;
+    // Two names of the source that came to one name in the target: the later one lies there.
+    entries.dedup_by(|later, first| later.path == first.path);
+    Ok(entries)
+}
+
+fn entry(row: &SqliteRow) -> Result<Entry, DbError> {
+    let proof = match row.try_get::<Option<String>, _>("proof")? {
+        Some(text) => text.parse().map_err(|_| unreadable(text))?,
+        None if row.try_get::<i64, _>("proven")? == 1 => Proof::StreamHash,
+        None => Proof::Believed,
+    };
+    let run: Option<i64> = row.try_get("proof_run")?;
+    let at: Option<i64> = row.try_get("proof_at")?;
+    Ok(Entry {
+        path: path(row.try_get("target")?)?,
+        source: path(row.try_get("path")?)?,
+        size: row.try_get::<Option<i64>, _>("size")?.map(length).transpose()?,
+        mtime: codes::mtime((row.try_get("mtime")?, row.try_get("mtime_precision")?, row.try_get("mtime_told")?)),
+        sha256: digest(row.try_get("sha256")?)?,
+        proof,
+        proof_run: RunId(run.map_or_else(|| row.try_get("run"), Ok)?),
+        proof_at: time(at.map_or_else(|| row.try_get("at"), Ok)?)?,
+    })
+}

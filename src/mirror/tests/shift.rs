@@ -1,0 +1,94 @@
+//! A source whose clock is set to another zone.
+
+use jiff::SignedDuration;
+
+use super::*;
+
+/// Lists by a clock that is so many minutes ahead.
+fn ahead(source: &Memory, minutes: i64) {
+    source.script(|s| s.listed_ahead = Some(SignedDuration::from_mins(minutes)));
+}
+
+fn only_lists(memory: &Memory) -> bool {
+    memory.log().iter().all(|step| step.starts_with("list"))
+}
+
+fn of_the_clock(summary: &Summary) -> Vec<&String> {
+    summary.notes.iter().filter(|note| note.contains("its clock shows another zone")).collect()
+}
+
+#[tokio::test]
+async fn a_tree_that_is_shifted_by_quarters_of_an_hour_transfers_nothing() {
+    for minutes in [60, 15, -60, 345, 14 * 60] {
+        let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+        ahead(&source, 0);
+        let first = lab.go((1, 1), &source, &target, quick()).await;
+        assert!(first.complete && first.counts.files_published == 4, "{first:?}");
+        let before = content(&target);
+
+        ahead(&source, minutes);
+        target.script(|_| ());
+        let dry = Policy { dry_run: true, ..quick() };
+        let told = lab.go((1, 2), &source, &target, dry).await;
+        assert_eq!(told.counts.files_unchanged, 4, "{minutes}: {told:?}");
+
+        // Not even looked at: neither side is asked anything beyond its listing; and it is said once.
+        let second = lab.go((1, 3), &source, &target, quick()).await;
+        assert_eq!((second.counts.files_published, second.counts.files_unchanged), (0, 4), "{minutes}: {second:?}");
+        assert!(second.complete && second.verified, "{minutes}: {second:?}");
+        assert!(only_lists(&source), "{minutes}: {:?}", source.log());
+        assert_eq!(of_the_clock(&second).len(), 1, "{minutes}: {second:?}");
+        assert!(of_the_clock(&second)[0].contains(&format!("{minutes:+} minutes")), "{second:?}");
+        let files = |tree: &BTreeMap<RelPath, (EntryKind, Vec<u8>, i64)>| {
+            tree.iter()
+                .filter(|(_, (kind, ..))| *kind == EntryKind::File)
+                .map(|(p, n)| (p.clone(), n.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(files(&content(&target)), files(&before), "{minutes}: nothing is published anew");
+        lab.agree(3).await;
+
+        // The new zone is the usual one now.
+        source.script(|s| s.listed_ahead = Some(SignedDuration::from_mins(minutes)));
+        let third = lab.go((1, 4), &source, &target, quick()).await;
+        assert_eq!((third.counts.files_unchanged, of_the_clock(&third).len()), (4, 0), "{minutes}: {third:?}");
+        assert!(only_lists(&source), "{minutes}: {:?}", source.log());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changed_besides_is_copied() {
+    let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+    for n in 0..20 {
+        source.put(&path(&format!("many/{n}")), vec![n; 100]);
+    }
+    ahead(&source, 0);
+    lab.go((1, 1), &source, &target, quick()).await;
+    // Of the same length, a minute younger; and one that only another minute tells.
+    source.put_node(
+        &path("a.txt"),
+        Node {
+            data: b"ALPHA".to_vec(),
+            mtime: jiff::Timestamp::from_second(1_600_000_000).unwrap(),
+            ..node(EntryKind::File)
+        },
+    );
+    ahead(&source, 60);
+    let second = lab.go((1, 2), &source, &target, quick()).await;
+    assert_eq!((second.counts.files_published, second.counts.files_unchanged), (1, 23), "{second:?}");
+    assert_eq!(of_the_clock(&second).len(), 1, "{second:?}");
+    assert_eq!(content(&source)[&path("a.txt")], content(&target)[&path("a.txt")]);
+}
+
+#[tokio::test]
+async fn what_is_no_clock_is_looked_at() {
+    // Ten minutes are no zone; and a tree of which a part stayed is none either.
+    let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+    ahead(&source, 0);
+    lab.go((1, 1), &source, &target, quick()).await;
+    ahead(&source, 10);
+    let second = lab.go((1, 2), &source, &target, quick()).await;
+    assert!(second.complete && of_the_clock(&second).is_empty(), "{second:?}");
+    assert!(source.log().iter().any(|step| step.starts_with("stat")), "{:?}", source.log());
+    assert_eq!(second.counts.files_published, 0, "the exact time tells that nothing changed: {second:?}");
+}

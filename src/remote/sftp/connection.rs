@@ -1,0 +1,322 @@
+//! One SSH connection with its SFTP channel: dialled, its key judged, logged in, greeted, and its limits known.
+//!
+//! One channel a connection: requests of any number of files share it. More channels would only give an OpenSSH
+//! server more processes; where one connection is not enough, a second one brings a cipher and a TCP flow of its own.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use russh::client::{Handle, Msg, connect_stream};
+use russh::{Channel as SshChannel, ChannelMsg, Disconnect};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::channel::{Channel, unwelcome};
+use super::fault;
+use super::host_key::{Judge, Trust, Witness};
+use super::login::Login;
+use super::shared::Shared;
+use super::window::SAFE_REQUEST;
+use super::{HostKey, algorithms};
+use crate::model::{Endpoint, Fault, FaultKind, Phase};
+use crate::net::sftp::{Answer, Extension, MAX_DATA, Request};
+use crate::net::{Dialled, SshStream, dial};
+use crate::reliability::{End, What};
+
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// What a server can do beyond version 3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Features {
+    /// `fsync@openssh.com`.
+    pub(super) fsync: bool,
+    /// `check-file`.
+    pub(super) check_file: bool,
+    /// `limits@openssh.com`.
+    limits: bool,
+    /// OpenSSH or Causeway: RENAME never replaces, and requests are done in the order in which they come.
+    pub(super) well_known: bool,
+    /// Another Causeway: it keeps some names to itself.
+    pub(super) causeway: bool,
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) channel: Channel,
+    pub(super) features: Features,
+    /// The longest READ and WRITE that the server takes.
+    pub(super) max_read: usize,
+    pub(super) max_write: usize,
+    files: AtomicUsize,
+    ssh: Session,
+    closing: Arc<AtomicBool>,
+}
+
+struct Session(Handle<Judge>);
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Session")
+    }
+}
+
+/// A file's place on a connection; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Seat(Arc<Connection>);
+
+impl Seat {
+    pub(super) fn take(connection: Arc<Connection>) -> Self {
+        connection.files.fetch_add(1, Ordering::Relaxed);
+        Self(connection)
+    }
+}
+
+impl Deref for Seat {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.files.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The steps of getting in, each with the time it took.
+struct Steps {
+    phases: Vec<(Phase, Duration)>,
+    last: Instant,
+}
+
+impl Steps {
+    fn done(&mut self, phase: Phase) {
+        let now = Instant::now();
+        self.phases.push((phase, now.duration_since(self.last)));
+        self.last = now;
+    }
+}
+
+impl Connection {
+    /// Opens one; the observation of it is recorded when it ends.
+    ///
+    /// # Errors
+    /// The first thing that did not work.
+    pub(super) async fn open(shared: &Arc<Shared>) -> Result<Arc<Self>, Fault> {
+        let cut = CancellationToken::new();
+        let guard = cut.clone().drop_guard();
+        let (endpoint, deadlines) = (&shared.endpoint, shared.deadlines());
+        let Dialled { stream, phases, .. } = dial(&endpoint.host, endpoint.port, deadlines.connect).await?;
+        let mut steps = Steps { phases, last: Instant::now() };
+        let mut stream = SshStream::new(stream, cut.clone());
+        let software = greeting(endpoint, &mut stream).await?;
+        steps.done(Phase::Banner);
+        let witness = Witness::default();
+        let mut ssh = handshake(endpoint, shared.trust, stream, &witness).await?;
+        steps.done(Phase::Tls);
+        let login = Login::new(&mut ssh, endpoint).run();
+        within(deadlines.command, Phase::Login, "the login", login).await.map_err(|fault| known(&witness, fault))?;
+        steps.done(Phase::Login);
+        let started = subsystem(&ssh);
+        let channel = within(deadlines.command, Phase::Login, "opening the SFTP session", started)
+            .await
+            .map_err(|fault| known(&witness, fault))?;
+        let channel = Channel::start(channel, witness.clone(), cut, &shared.ctx.tasks);
+        let connection = Self::greet(shared, channel, ssh, &software).await?;
+        steps.done(Phase::Command);
+        if let Some(agreed) = witness.negotiated() {
+            tracing::info!(
+                endpoint = %endpoint, server = %software, kex = %agreed.kex, cipher = %agreed.cipher,
+                "connected to an SFTP server"
+            );
+        }
+        connection.watch(shared, steps.phases);
+        // From now on the channel cuts it.
+        guard.disarm();
+        Ok(Arc::new(connection))
+    }
+
+    /// INIT and VERSION (section 4), then what the server takes at once.
+    async fn greet(shared: &Shared, channel: Channel, ssh: Handle<Judge>, software: &str) -> Result<Self, Fault> {
+        let deadline = shared.deadlines().command;
+        let (version, extensions) = match channel.ask(Request::Init, deadline).await? {
+            Answer::Version { version, extensions } => (version, extensions),
+            other => return Err(unwelcome(Phase::Login, "greeting the SFTP server", &other)),
+        };
+        if version < 3 {
+            let why = format!("the server speaks version {version} of SFTP: version 3 is needed");
+            return Err(Fault::new(Phase::Login, FaultKind::Unsupported, why));
+        }
+        let features = Features::of(software, &extensions);
+        let (mut max_read, mut max_write) = (SAFE_REQUEST, SAFE_REQUEST);
+        if features.limits
+            && let Answer::Extended(bytes) = channel.ask(Request::Extended(Extension::Limits), deadline).await?
+            && let [_packet, read, write, ..] = Answer::numbers(bytes).as_slice()
+        {
+            (max_read, max_write) = (bounded(*read), bounded(*write));
+        }
+        let closing = Arc::new(AtomicBool::new(false));
+        Ok(Self { channel, features, max_read, max_write, files: AtomicUsize::new(0), ssh: Session(ssh), closing })
+    }
+
+    /// How many files are moved over it.
+    pub(super) fn files(&self) -> usize {
+        self.files.load(Ordering::Relaxed)
+    }
+
+    /// Records the connection when it ends.
+    fn watch(&self, shared: &Arc<Shared>, phases: Vec<(Phase, Duration)>) {
+        let (shared, channel, closing) = (Arc::clone(shared), self.channel.clone(), Arc::clone(&self.closing));
+        let setup = phases.iter().map(|(_, took)| *took).sum();
+        let ready = Instant::now();
+        shared.clone().ctx.tasks.spawn("sftp connection", async move {
+            channel.ended().await;
+            let end = match channel.broken() {
+                Some(fault) if !closing.load(Ordering::Relaxed) => End::Failed(fault.phase, fault.kind),
+                _ => End::Clean,
+            };
+            shared.record(What::Connection { setup: Some(setup), phases, held: ready.elapsed(), end });
+        });
+    }
+
+    /// Ends it in good order.
+    pub(super) async fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        let goodbye = self.ssh.0.disconnect(Disconnect::ByApplication, "", "");
+        let said = async {
+            goodbye.await.map_err(|error| tracing::debug!(error = %error, "a goodbye was not taken")).ok();
+            self.channel.ended().await;
+        };
+        if timeout(GOODBYE, said).await.is_err() {
+            tracing::debug!("an SFTP server did not take our goodbye");
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::Relaxed);
+        self.channel.end(Fault::new(Phase::Close, FaultKind::Cancelled, "the connection was closed"));
+    }
+}
+
+impl Features {
+    fn of(software: &str, extensions: &[(Bytes, Bytes)]) -> Self {
+        let has = |name: &str| extensions.iter().any(|(known, _)| known.as_ref() == name.as_bytes());
+        let is = |name: &str| software.strip_prefix("SSH-2.0-").is_some_and(|rest| rest.starts_with(name));
+        Self {
+            fsync: has("fsync@openssh.com"),
+            check_file: has("check-file"),
+            limits: has("limits@openssh.com"),
+            well_known: is("OpenSSH") || is("Causeway"),
+            causeway: is("Causeway"),
+        }
+    }
+}
+
+/// 0 is "no limit".
+fn bounded(limit: u64) -> usize {
+    match usize::try_from(limit).unwrap_or(MAX_DATA) {
+        0 => MAX_DATA,
+        limit => limit.min(MAX_DATA),
+    }
+}
+
+/// The key that a server shows, without logging in.
+pub(super) async fn host_key(endpoint: &Endpoint) -> Result<HostKey, Fault> {
+    let cut = CancellationToken::new();
+    let _guard = cut.clone().drop_guard();
+    let dialled = dial(&endpoint.host, endpoint.port, endpoint.options.deadlines.connect).await?;
+    let mut stream = SshStream::new(dialled.stream, cut);
+    greeting(endpoint, &mut stream).await?;
+    let witness = Witness::default();
+    // It ends with a refusal, whatever the key is.
+    let refused = handshake(endpoint, Trust::Nobody, stream, &witness).await.err();
+    let none = || Fault::new(Phase::Tls, FaultKind::Protocol, "the server showed no host key");
+    witness.key().ok_or_else(|| refused.unwrap_or_else(none))
+}
+
+/// What the server calls itself.
+async fn greeting(endpoint: &Endpoint, stream: &mut SshStream) -> Result<String, Fault> {
+    let (host, deadline) = (&endpoint.host, endpoint.options.deadlines.banner);
+    let heard = timeout(deadline, stream.greeting()).await.map_err(|_| {
+        let why = format!("{host} says nothing within {} s: is it an SSH server?", deadline.as_secs());
+        Fault::new(Phase::Banner, FaultKind::Timeout, why)
+    })?;
+    let said = heard.map_err(|e| Fault::io(Phase::Banner, &format!("lost {host} before its greeting"), &e))?;
+    if said.starts_with("SSH-2.0-") || said.starts_with("SSH-1.99-") {
+        return Ok(said);
+    }
+    let said: String = said.chars().take(100).filter(|c| !c.is_control()).collect();
+    let lower = said.to_lowercase();
+    let kind = if lower.contains("maxstartups") || lower.contains("too many") || lower.contains("limit") {
+        FaultKind::Limit
+    } else {
+        FaultKind::Protocol
+    };
+    Err(Fault::new(Phase::Banner, kind, format!("{host} does not greet as an SSH server: it says “{said}”")))
+}
+
+async fn handshake(
+    endpoint: &Endpoint,
+    trust: Trust,
+    stream: SshStream,
+    witness: &Witness,
+) -> Result<Handle<Judge>, Fault> {
+    let (host, deadline) = (&endpoint.host, endpoint.options.deadlines.connect);
+    let judge = Judge { trust, witness: witness.clone() };
+    let what = format!("the SSH handshake with {host}");
+    let connected = async {
+        connect_stream(Arc::new(algorithms::config()), stream, judge)
+            .await
+            .map_err(|error| fault::of_ssh(Phase::Tls, &what, &error))
+    };
+    within(deadline, Phase::Tls, &what, connected)
+        .await
+        .map_err(|fault| witness.refusal(host, trust).unwrap_or_else(|| known(witness, fault)))
+}
+
+/// `subsystem` of RFC 4254, section 6.5.
+async fn subsystem(ssh: &Handle<Judge>) -> Result<SshChannel<Msg>, Fault> {
+    let lost = |error: &russh::Error| fault::of_ssh(Phase::Login, "opening the SFTP session", error);
+    let mut channel = ssh.channel_open_session().await.map_err(|e| lost(&e))?;
+    channel.request_subsystem(true, "sftp").await.map_err(|e| lost(&e))?;
+    loop {
+        match channel.wait().await {
+            Some(ChannelMsg::Success) => return Ok(channel),
+            Some(ChannelMsg::Failure) => {
+                let why = "the server has SSH but no SFTP for this user: it refuses the subsystem";
+                return Err(Fault::new(Phase::Login, FaultKind::Unsupported, why));
+            }
+            Some(ChannelMsg::Close | ChannelMsg::Eof) | None => return Err(lost(&russh::Error::HUP)),
+            Some(_) => {}
+        }
+    }
+}
+
+/// The reason that the SSH layer knows, in place of "the connection is gone".
+fn known(witness: &Witness, fault: Fault) -> Fault {
+    match witness.end() {
+        Some(end) if fault.kind == FaultKind::ClosedEarly => Fault { phase: fault.phase, ..end },
+        _ => fault,
+    }
+}
+
+async fn within<T>(
+    deadline: Duration,
+    phase: Phase,
+    what: &str,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    timeout(deadline, work).await.unwrap_or_else(|_| {
+        let why = format!("{what} took longer than {} s", deadline.as_secs());
+        Err(Fault::new(phase, FaultKind::Timeout, why))
+    })
+}

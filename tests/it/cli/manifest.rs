@@ -1,0 +1,187 @@
+//! Manifests as people and auditors meet them: with Causeway, and with the script alone.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use super::*;
+
+/// What a verifier said.
+struct Said {
+    code: i32,
+    text: String,
+}
+
+struct House {
+    folder: tempfile::TempDir,
+}
+
+impl House {
+    /// A tree with an odd name, mirrored from a real server.
+    fn new(ftpd: &Ftpd) -> Self {
+        let house = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(ftpd.root().join("sub")).unwrap();
+        for (name, text) in [(&b"a.txt"[..], "first"), (b"sub/b", "second"), (b"sub-c", ""), (b"\xd6\xd0", "gbk")] {
+            fs::write(ftpd.root().join(OsStr::from_bytes(name)), text).unwrap();
+        }
+        ftpd.own();
+        house.mirror(ftpd);
+        house
+    }
+
+    fn mirror(&self, ftpd: &Ftpd) -> String {
+        let mut mirror = command(self.folder.path());
+        mirror.env("CAUSEWAY_SOURCE_PASSWORD", ftpd::PASSWORD);
+        let (code, stdout, stderr) = run(mirror.args(["mirror", &ftpd.url(), "target", "--progress", "never"]));
+        assert_eq!(code, 0, "{stdout}{stderr}");
+        stdout
+    }
+
+    fn manifest(&self, run: u32) -> PathBuf {
+        self.folder.path().join(format!("data/manifests/job-1-run-{run}.jsonl"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn key(&self) -> String {
+        let (code, stdout, stderr) = causeway(self.folder.path(), &["manifest", "key"]);
+        assert_eq!(code, 0, "{stderr}");
+        stdout.trim().to_owned()
+    }
+
+    /// The same question to both verifiers, without store or configuration.
+    fn verify(&self, file: &Path, more: &[&str]) -> [Said; 2] {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let mut own = command(elsewhere.path());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/static/verify-manifest.py");
+        let mut alone = Command::new("python3");
+        alone.current_dir(elsewhere.path());
+        let answers = [own.args(["manifest", "verify"]), alone.arg(script)].map(|command| {
+            let (code, stdout, stderr) = run(command.arg(file).args(more));
+            Said { code, text: stdout + &stderr }
+        });
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0, "offline means that nothing is made");
+        answers
+    }
+
+    /// Both have to say all of `words` and end with `code`.
+    fn both(&self, file: &Path, more: &[&str], code: i32, words: &[&str]) {
+        for (who, said) in ["causeway", "the script"].into_iter().zip(self.verify(file, more)) {
+            assert_eq!(said.code, code, "{who}: {}", said.text);
+            for word in words {
+                assert!(said.text.contains(word), "{who} does not say '{word}': {}", said.text);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_manifest_is_written_after_a_run_and_verified_offline_by_both() {
+    let ftpd = Ftpd::start(Server::Vsftpd);
+    let house = House::new(&ftpd);
+    let (file, key) = (house.manifest(1), house.key());
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(!text.contains(ftpd::PASSWORD) && text.contains(&format!("\"source\":\"{}\"", ftpd.url())), "{text}");
+    for part in ["\"verdict\":\"complete\"", "\"path_hex\":\"d6d0\"", "\"mtime_source\":\"", "\"started\":\"20"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let tree = house.path("target");
+    let tree = tree.to_str().unwrap();
+    house.both(&file, &["--key", &key, "--tree", tree], 0, &["signature is right", "4 files"]);
+    fs::write(house.path("key"), format!("{key}\n")).unwrap();
+    let key_file = house.path("key");
+    let [own, _] = house.verify(&file, &["--key", key_file.to_str().unwrap()]);
+    assert_eq!(own.code, 0, "{}", own.text);
+
+    // A tree that is not what it says.
+    fs::write(house.path("target/a.txt"), "FIRST").unwrap();
+    fs::remove_file(house.path("target/sub/b")).unwrap();
+    fs::write(house.path("target/sub/new"), "").unwrap();
+    let wrong = ["different: a.txt", "missing: sub/b", "extra: sub/new"];
+    house.both(&file, &["--tree", tree], 1, &wrong);
+    let (code, stdout, _) =
+        causeway(house.folder.path(), &["manifest", "verify", file.to_str().unwrap(), "--tree", tree, "--json"]);
+    let lines: Vec<serde_json::Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(code, 1);
+    assert_eq!((&lines[0]["found"], &lines[0]["path"]), (&"different".into(), &"a.txt".into()), "{stdout}");
+    assert_eq!(lines.last().unwrap()["tree"]["equal"], 2, "{stdout}");
+    house.both(&file, &["--tree", house.path("nowhere").to_str().unwrap()], 2, &["No such file"]);
+}
+
+#[test]
+fn a_damaged_a_cut_and_a_foreign_manifest_are_refused_by_both() {
+    let ftpd = Ftpd::start(Server::Vsftpd);
+    let (house, other) = (House::new(&ftpd), House { folder: tempfile::tempdir().unwrap() });
+    other.mirror(&ftpd);
+    let whole = fs::read_to_string(house.manifest(1)).unwrap();
+    let bad = house.path("bad");
+    fs::write(&bad, whole.replace("\"size\":5", "\"size\":6").replace("\"bytes\":14", "\"bytes\":15")).unwrap();
+    house.both(&bad, &[], 2, &["was changed after it was signed"]);
+    fs::write(&bad, whole.lines().take(3).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    house.both(&bad, &[], 2, &["cut off", "its signature is missing"]);
+    house.both(&other.manifest(1), &["--key", &house.key()], 2, &["signed by another key", &other.key()]);
+    fs::write(&bad, whole.replace(&house.key(), &other.key())).unwrap();
+    house.both(&bad, &["--key", &other.key()], 2, &["signature is wrong"]);
+    fs::write(&bad, "no manifest at all\n").unwrap();
+    house.both(&bad, &[], 2, &[]);
+    house.both(&house.path("missing"), &[], 2, &["No such file"]);
+}
+
+#[test]
+fn what_changed_between_two_runs_is_told() {
+    let ftpd = Ftpd::start(Server::Vsftpd);
+    let house = House::new(&ftpd);
+    let stood = house.mirror(&ftpd);
+    assert!(stood.contains("of run 1, nothing changed since") && !house.manifest(2).exists(), "{stood}");
+    fs::write(ftpd.root().join("a.txt"), "first, and longer").unwrap();
+    fs::write(ftpd.root().join("z"), "new").unwrap();
+    ftpd.own();
+    house.mirror(&ftpd);
+    let files = [house.manifest(1), house.manifest(3)].map(|file| file.to_str().unwrap().to_owned());
+    let (code, stdout, stderr) = causeway(house.folder.path(), &["manifest", "diff", &files[0], &files[1]]);
+    assert_eq!(code, 1, "{stderr}");
+    assert_eq!(
+        stdout,
+        "~ a.txt (5 B → 17 B)\n+ z (3 B)\n1 added, 0 removed, 1 changed, 0 with another time only, 3 the same\n"
+    );
+    let (code, stdout, _) = causeway(house.folder.path(), &["manifest", "diff", &files[1], &files[0], "--json"]);
+    assert_eq!(code, 1);
+    assert!(stdout.contains(r#"{"change":"removed","path":"z","size":3}"#), "{stdout}");
+    assert_eq!(causeway(house.folder.path(), &["manifest", "diff", &files[1], &files[1]]).0, 0);
+
+    let (_, listed, _) = causeway(house.folder.path(), &["manifest", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed.as_array().unwrap().iter().map(|one| one["run"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 3]);
+    // What the target held before is not known any more; what it holds now is.
+    let (code, _, stderr) = causeway(house.folder.path(), &["manifest", "write", "1"]);
+    assert!(code == 1 && stderr.contains("a later run changed files"), "{stderr}");
+    fs::remove_file(&files[1]).unwrap();
+    let (code, stdout, stderr) = causeway(house.folder.path(), &["manifest", "write", "3"]);
+    assert!(code == 0 && stdout.contains("5 files") && stdout.contains(&house.key()), "{stdout}{stderr}");
+    house.both(Path::new(&files[1]), &["--key", &house.key()], 0, &["5 files"]);
+    let (_, audited, _) = causeway(house.folder.path(), &["audit", "list", "--action", "manifest-written", "--json"]);
+    assert_eq!(audited.matches("\"manifest-written\"").count(), 3, "{audited}");
+}
+
+#[test]
+fn how_content_is_proven_is_chosen_and_told() {
+    let ftpd = Ftpd::start_with(Server::Proftpd, ftpd::Tls::None, &["LoadModule mod_digest.c"]);
+    fs::write(ftpd.root().join("a"), "content").unwrap();
+    ftpd.own();
+    let folder = tempfile::tempdir().unwrap();
+    let mirror = |more: &[&str]| {
+        let mut mirror = command(folder.path());
+        mirror.env("CAUSEWAY_SOURCE_PASSWORD", ftpd::PASSWORD).args(["mirror", &ftpd.url(), "--progress", "never"]);
+        run(mirror.args(more))
+    };
+    let (code, stdout, stderr) = mirror(&["one", "--proof", "server-hash"]);
+    assert!(code == 0 && stdout.contains("proven: 1 by server-hash:sha-256"), "{stdout}{stderr}");
+    let (_, stdout, _) = causeway(folder.path(), &["job", "show", "1"]);
+    assert!(stdout.contains("files here are proven: 1 by server-hash:sha-256"), "{stdout}");
+    let (code, stdout, _) = mirror(&["two", "--proof", "size", "--no-manifest"]);
+    assert!(code == 3 && stdout.contains("proven: 1 by size") && !stdout.contains("manifest"), "{stdout}");
+    let (code, _, stderr) = mirror(&["three", "--proof", "sampling=0"]);
+    assert!(code == 2 && stderr.contains("from 1 to 100"), "{stderr}");
+}

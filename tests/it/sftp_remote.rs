@@ -1,0 +1,50 @@
+//! SFTP as a remote: against OpenSSH's server, and against our own door.
+
+mod login;
+mod mirror;
+mod transfer;
+
+use std::sync::Arc;
+
+use causeway::model::{Endpoint, RelPath, Secret, SystemClock};
+use causeway::reliability::Recorder;
+use causeway::remote::{Context, Remote, contract, open};
+use causeway::task::Tasks;
+
+use crate::sftp::door::{Fixture, PASSWORD};
+use crate::support::sshd::Sshd;
+
+fn context() -> Context {
+    Context { recorder: Recorder::discard(), clock: Arc::new(SystemClock), tasks: Tasks::new() }
+}
+
+fn path(text: impl AsRef<[u8]>) -> RelPath {
+    RelPath::new(text).unwrap()
+}
+
+/// The whole tree of our own door.
+fn door_endpoint(door: &Fixture) -> Endpoint {
+    let mut endpoint = Endpoint::parse(&format!("sftp://anna@127.0.0.1:{}/", door.address.port())).unwrap();
+    endpoint.password = Some(Secret::new(PASSWORD));
+    endpoint.options.insecure = true;
+    endpoint
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openssh_keeps_the_contract() {
+    let sshd = Sshd::start();
+    let remote = open(&sshd.endpoint(), &context()).await.unwrap();
+    contract::check(&remote, true).await.unwrap();
+    remote.close().await;
+}
+
+#[test]
+fn our_own_door_keeps_the_contract() {
+    let door = Fixture::new();
+    let endpoint = door_endpoint(&door);
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let remote: Arc<dyn Remote> = open(&endpoint, &context()).await.unwrap();
+        contract::check(&remote, true).await.unwrap();
+        remote.close().await;
+    });
+}
