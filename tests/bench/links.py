@@ -92,8 +92,32 @@ class Loopback:
     def ask(self, *words):
         raise NotImplementedError(f"the loopback interface has no {words[0]}")
 
+    def end(self, process):
+        """Ends a server and all its sessions at once; they have process groups of their own."""
+        while left := family(process.pid):
+            for one in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
+            time.sleep(0.01)
+        process.wait()
+
     def unhindered(self):
         return self
+
+
+def family(ancestor):
+    """A process that lives and all that descend from it."""
+    parents = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # Behind the name, which may hold anything: state and parent.
+            state, parent = stat.read_text(errors="replace").rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[int(stat.parent.name)] = int(parent)
+    found = [ancestor] if ancestor in parents else []
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
 
 
 class Lab:
@@ -135,6 +159,11 @@ class Lab:
 
     def stat(self, reset=False):
         return json.loads(self.ask("stat", *(["reset"] if reset else [])))
+
+    def end(self, process):
+        """Ends a server and all its sessions at once, as a machine that crashes does."""
+        self.ask("kill", "s")
+        process.wait()
 
     def unhindered(self):
         """The link without delay, rate and loss, for work that is not measured."""
@@ -187,7 +216,6 @@ class Server:
 
     def start(self):
         command = self.net.command("s", [VSFTPD, self.conf])
-        # A group of its own, so that its sessions can be ended with it.
         self.process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL)
         probe = (
@@ -204,9 +232,6 @@ class Server:
 
     def kill(self):
         """Ends the server and all its sessions at once, as a machine that crashes does."""
-        if self.process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.process = None
+        if self.process is not None:
+            self.net.end(self.process)
+            self.process = None

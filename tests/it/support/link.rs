@@ -4,7 +4,6 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -114,8 +113,7 @@ impl Link {
         fs::write(&conf, text).unwrap();
         fs::set_permissions(&conf, fs::Permissions::from_mode(0o600)).unwrap();
         let mut command = self.exec("s", &peers().join("usr/sbin/vsftpd"));
-        // In a group of its own, so that its sessions end with it.
-        self.server = Some(command.arg(&conf).stdin(Stdio::null()).process_group(0).spawn().unwrap());
+        self.server = Some(command.arg(&conf).stdin(Stdio::null()).spawn().unwrap());
         let begin = Instant::now();
         // From its own side: what the link counts is the program's alone.
         while !self
@@ -134,8 +132,8 @@ impl Link {
     /// Kills the server and its sessions; they say nothing more.
     pub fn kill_server(&mut self) {
         let Some(mut server) = self.server.take() else { return };
-        let group = rustix::process::Pid::from_child(&server);
-        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+        // Its sessions have process groups of their own.
+        self.say("kill", "s");
         server.wait().unwrap();
     }
 
@@ -217,10 +215,13 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.kill_server();
-        self.emulator.kill().ok();
+        // The end of its input is the end of the lab, and of the server in it.
+        drop(self.emulator.stdin.take());
         self.emulator.wait().ok();
-        Command::new(program()).args(["down", &self.name]).status().ok();
+        if let Some(mut server) = self.server.take() {
+            server.kill().ok();
+            server.wait().ok();
+        }
     }
 }
 

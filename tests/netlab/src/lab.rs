@@ -51,11 +51,16 @@ impl Settings {
     }
 }
 
-/// The lab's names, taken away when it ends however it ends.
+/// The lab's names, and what still runs under them: taken away when it ends however it ends. Without a link nobody
+/// would ever tell those processes that their peers are gone.
 struct Names<'a>(&'a str);
 
 impl Drop for Names<'_> {
     fn drop(&mut self) {
+        for side in Side::BOTH {
+            // There may be no such end, and a name that cannot be emptied is still taken away.
+            namespace::kill(self.0, side).ok();
+        }
         namespace::forget(self.0);
         fs::remove_file(control::socket(self.0)).ok();
     }

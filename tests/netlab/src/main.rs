@@ -30,6 +30,7 @@ const USAGE: &str = "\
 usage: netlab up LAB [delay=MS] [jitter=MS] [loss=PERCENT] [rate=MBIT] [queue=KIB] [mtu=BYTES]
                      [cc=NAME] [ports=21,990] [seed=N] [until=eof]
        netlab exec LAB c|s COMMAND [ARGUMENT]...   run it in the client's or the server's namespace
+       netlab kill LAB c|s                         end all processes there at once
        netlab set LAB KEY=VALUE...                 change delay, jitter, loss, rate or queue
        netlab fault LAB KIND CLASS [OPTION]...
               KIND    rst | drop | refuse | maxlen size=BYTES | idle secs=SECONDS | limit max=FLOWS
@@ -56,6 +57,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// What stands behind `exec LAB SIDE COMMAND`.
+fn behind(arguments: &[String]) -> &[String] {
+    arguments.get(4..).unwrap_or_default()
+}
+
 /// Does what the command line says; what is to be printed, or a sentence about what went wrong.
 fn run(arguments: &[String]) -> Result<String, String> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -66,10 +72,10 @@ fn run(arguments: &[String]) -> Result<String, String> {
     };
     match (verb, rest) {
         ("up", settings) => lab::up(lab, settings).map(|()| String::new()),
-        ("exec", [side @ ("c" | "s"), command, ..]) => {
-            let side = if *side == "c" { Side::Client } else { Side::Server };
-            Err(namespace::become_command(lab, side, command, arguments.get(4..).unwrap_or_default()))
-        }
+        ("exec", ["c", command, ..]) => Err(namespace::become_command(lab, Side::Client, command, behind(arguments))),
+        ("exec", ["s", command, ..]) => Err(namespace::become_command(lab, Side::Server, command, behind(arguments))),
+        ("kill", ["c"]) => namespace::kill(lab, Side::Client).map(|()| String::new()),
+        ("kill", ["s"]) => namespace::kill(lab, Side::Server).map(|()| String::new()),
         ("set" | "fault" | "clear" | "stat", words) => {
             let answer = control::ask(lab, &format!("{verb} {}", words.join(" ")))?;
             Ok(if answer == "ok" { String::new() } else { answer })

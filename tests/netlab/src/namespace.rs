@@ -3,9 +3,11 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::congestion;
 use crate::rule::Side;
@@ -13,6 +15,8 @@ use crate::sys::{self, Interface};
 
 /// Where names of namespaces are.
 const NAMES: &str = "/run/netns";
+/// How long processes may take to be gone after they were killed.
+const GONE: Duration = Duration::from_secs(5);
 
 /// What one end of the lab is made with.
 #[derive(Clone, Debug)]
@@ -80,6 +84,38 @@ fn build(plan: &Plan, side: Side) -> io::Result<End> {
         fs::write(format!("/proc/sys/net/ipv4/{setting}"), value).ok();
     }
     Ok(End { device, congestion: congestion::chosen() })
+}
+
+/// Ends all processes of one end at once, as a power cut does, and waits until they are gone. Servers give their
+/// sessions process groups of their own, so nobody else could tell which belong together.
+///
+/// # Errors
+/// A sentence: there is no such end, or something does not go.
+pub fn kill(lab: &str, side: Side) -> Result<(), String> {
+    let name = path(lab, side);
+    let identity = |file: PathBuf| fs::metadata(file).map(|found| (found.dev(), found.ino()));
+    let wanted = identity(name.clone()).map_err(|error| format!("{}: {error}: is the lab up?", name.display()))?;
+    let inside = |process: &u32| identity(format!("/proc/{process}/ns/net").into()).is_ok_and(|found| found == wanted);
+    let begin = Instant::now();
+    // Again until none is found: one may have started another in the meantime.
+    loop {
+        let processes: Vec<u32> = processes().filter(inside).collect();
+        if processes.is_empty() {
+            return Ok(());
+        }
+        if begin.elapsed() > GONE {
+            return Err(format!("{}: {} processes do not end", name.display(), processes.len()));
+        }
+        processes.into_iter().for_each(sys::kill);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// All processes but this one. One that ended and was not waited for has no namespace any more.
+fn processes() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()));
+    numbers.filter(|number| *number != std::process::id())
 }
 
 /// Takes the names of both ends away.

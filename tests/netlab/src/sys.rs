@@ -55,6 +55,14 @@ pub fn forget_namespace(name: &Path) {
     std::fs::remove_file(name).ok();
 }
 
+/// Ends a process at once. One that is gone already: nothing to do.
+pub fn kill(process: u32) {
+    if let Ok(process) = libc::pid_t::try_from(process) {
+        // SAFETY: takes numbers; a positive one means one process.
+        unsafe { libc::kill(process, libc::SIGKILL) };
+    }
+}
+
 /// Waits until nobody else holds the lock on this file, and holds it until the result is dropped.
 pub fn lock(path: &Path) -> Result<File> {
     let file = File::create(path)?;

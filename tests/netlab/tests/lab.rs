@@ -104,13 +104,12 @@ impl Lab {
         ["/run/netns/X-c", "/run/netns/X-s", "/run/netlab/X.sock"].map(|path| path.replace('X', &self.name))
     }
 
-    /// Lets the leash go and waits for the end.
+    /// Lets the leash go and waits for the end, which is that of what runs in the lab, too.
     fn end(&mut self) {
-        for (mut server, _) in self.servers.drain(..) {
-            server.kill().ok();
-            server.wait().ok();
-        }
         drop(self.link.stdin.take());
+        for (mut server, _) in self.servers.drain(..) {
+            assert!(!server.wait().unwrap().success(), "it was killed");
+        }
         let begin = Instant::now();
         while self.link.try_wait().unwrap().is_none() {
             assert!(begin.elapsed() < Duration::from_secs(10), "the lab does not end");
@@ -180,6 +179,27 @@ fn faults_strike_and_are_cleared() {
         lab.ask(&["clear"]);
         lab.millis("100000");
     }
+}
+
+#[test]
+fn all_of_one_end_are_killed_and_nobody_else() {
+    let mut lab = Lab::up("kill", &[]);
+    // Out of reach of its parent's group, as a server's session is.
+    let session = "import os, time; os.setsid(); print('ready', flush=True); time.sleep(60)";
+    let start = |lab: &Lab, side| {
+        let mut child = { lab.command(side, session, "") }.stdout(Stdio::piped()).spawn().unwrap();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+        child
+    };
+    let (mut here, mut there) = (start(&lab, "c"), start(&lab, "s"));
+    lab.ask(&["kill", "s"]);
+    assert!(!there.wait().unwrap().success());
+    assert!(!lab.servers.pop().unwrap().0.wait().unwrap().success());
+    assert!(here.try_wait().unwrap().is_none(), "the client's end lives on");
+    lab.serve();
+    lab.millis("1");
+    lab.ask(&["kill", "c"]);
+    assert!(!here.wait().unwrap().success());
 }
 
 #[test]
