@@ -9,6 +9,8 @@ import time
 
 MIB = 1 << 20
 # Old enough that no mirror takes a file for one that is still written.
+# All trees of one run have the same times, however long it takes to make them.
+STARTED = int(time.time())
 AGE = 90 * 86400
 # A copy may hold these beside the files: wget keeps each listing, causeway its parts and its trash.
 OWN_NAMES = (".listing", ".causeway")
@@ -58,7 +60,7 @@ def spread(name, root, sizes, folders):
     """Files of these sizes over so many folders."""
     rng = random.Random(7)
     block = rng.randbytes(2 * MIB)
-    old = int(time.time()) - AGE
+    old = STARTED - AGE
     folders = max(1, min(folders, len(sizes)))
     for number in range(folders):
         (root / f"folder {number:03}").mkdir()
@@ -96,7 +98,7 @@ def big(root, scale):
 def huge(root, scale):
     """1,000,000 entries, for the listing and the plan only: the files are empty."""
     folders = max(1, round(10_000 * scale))
-    old = int(time.time()) - AGE
+    old = STARTED - AGE
     for number in range(folders):
         folder = root / f"d{number:05}"
         folder.mkdir()
