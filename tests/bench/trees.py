@@ -8,9 +8,9 @@ import random
 import time
 
 MIB = 1 << 20
-# Old enough that no mirror takes a file for one that is still written.
 # All trees of one run have the same times, however long it takes to make them.
 STARTED = int(time.time())
+# Old enough that no mirror takes a file for one that is still written.
 AGE = 90 * 86400
 # A copy may hold these beside the files: wget keeps each listing, causeway its parts and its trash.
 OWN_NAMES = (".listing", ".causeway")
