@@ -98,7 +98,10 @@ fn spread(
     lanes: &Arc<Semaphore>,
 ) -> Box<dyn Source> {
     let remote = Arc::clone(&engine.order.source);
-    let size = version.size.filter(|size| *size >= stripes::MIN_SIZE && remote.capabilities().resume_read);
+    let size = version
+        .size
+        .filter(|size| *size >= stripes::MIN_SIZE)
+        .filter(|_| remote.capabilities().resume_read && remote.capabilities().read_tells);
     let Some(size) = size else { return source };
     let (path, version, tasks) = (item.path.clone(), version.clone(), engine.tasks.clone());
     let plan = stripes::Plan { remote, path, version, size, lanes: Arc::clone(lanes), tasks };

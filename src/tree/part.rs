@@ -168,11 +168,13 @@ impl PartFile {
             let home = first.stat().map(|stat| stat.dev).ok();
             home.is_some() && parts.iter().all(|part| part.stat().map(|stat| stat.dev).ok() == home)
         });
-        // What the file system as a whole says may be about somebody else's file: then each is asked.
-        match whole_system.map(|part| rustix::fs::syncfs(&part.fd)) {
-            Some(Ok(())) => parts.iter().map(|_| Ok(())).collect(),
-            Some(Err(_)) | None => parts.iter().map(Self::sync).collect(),
+        // Only to write everything at once. What became of each file says its own sync, which has nothing left to
+        // write: the file system's word may be about somebody else's file, said to somebody else before, or empty
+        // (FUSE).
+        if let Some(Err(error)) = whole_system.map(|part| rustix::fs::syncfs(&part.fd)) {
+            tracing::debug!(error = %error, "the file system as a whole could not be synced");
         }
+        parts.iter().map(Self::sync).collect()
     }
 
     /// Gives the part itself a time and permission bits, for engines that rename their parts.

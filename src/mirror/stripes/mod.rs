@@ -56,7 +56,7 @@ enum Piece {
     /// Read as it is given out, up to `end` or to the end of the file.
     Direct { source: Box<dyn Source>, end: Option<u64> },
     /// Read ahead.
-    Ahead { bytes: mpsc::Receiver<Result<Word, Fault>>, task: JoinHandle<()> },
+    Ahead { end: u64, bytes: mpsc::Receiver<Result<Word, Fault>>, task: JoinHandle<()> },
 }
 
 /// What a piece says.
@@ -175,14 +175,18 @@ impl Source for Striped {
                     self.came.fetch_add(length_of(&bytes), Relaxed);
                     return Ok(Some(bytes));
                 }
-                Piece::Ahead { bytes, .. } => match bytes.recv().await {
+                Piece::Ahead { end, bytes, .. } => match bytes.recv().await {
                     Some(Ok(Word::Bytes(bytes))) => {
                         self.at += length_of(&bytes);
                         return Ok(Some(bytes));
                     }
                     Some(Ok(Word::End(entry))) => self.ended = Some(entry),
                     Some(Err(fault)) => return Err(fault),
-                    None => drop(self.pieces.pop_front()),
+                    None if self.at == *end => drop(self.pieces.pop_front()),
+                    None => {
+                        let message = "a piece of the file was lost";
+                        return Err(Fault::new(Phase::Transfer, FaultKind::Cancelled, message).retry(Retry::Now));
+                    }
                 },
             }
         }
@@ -229,7 +233,7 @@ fn ahead(plan: Plan, came: Arc<AtomicU64>, (start, end): (u64, u64), lane: Optio
             tracing::debug!(path = %plan.path.display(), at, fault = %fault, "a piece is gone on with");
         }
     });
-    Piece::Ahead { bytes, task }
+    Piece::Ahead { end, bytes, task }
 }
 
 /// Reads up to `end` and says it, `at` is how far it came.

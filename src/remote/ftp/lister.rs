@@ -88,7 +88,9 @@ impl FtpLister {
                 let parser = if style.form() == Form::Lines { parser } else { Parser::new(style.form(), zone(&pool)) };
                 let refused_empty = data.is_none();
                 let shared = &pool.shared;
-                let probe = style == Style::ListAll && shared.batches() && shared.status.is_untried();
+                let probe = style == Style::ListAll
+                    && shared.batches()
+                    && (shared.status.is_untried() || shared.status.is_given());
                 let (closing, cut, sum) = (None, false, probe.then(Sum::new));
                 Ok(Self { lease: Some(lease), pool, data, style, parser, closing, refused_empty, cut, sum })
             }
@@ -142,25 +144,36 @@ impl FtpLister {
         }
         drop(stream);
         let session = lease.session()?;
-        let probe = self.sum.take().filter(Sum::tells);
+        let status = &self.pool.shared.status;
+        let probe = self.sum.take().filter(|sum| sum.tells() && status.wants(sum.count()));
         if probe.is_some() {
             let mut flight = Flight::default();
             status::add(&mut flight)?;
             session.control.launch(Phase::List, &flight).await?;
         }
         let reply = session.closing(closing, "listing").await?;
-        self.closing = Some(reply.text());
-        if let Some(sum) = probe {
-            let same = status::is_same(
-                &self.pool.shared,
-                &mut session.control,
-                Parser::new(Form::Lines, zone(&self.pool)),
-                &sum,
-            )
-            .await?;
-            self.pool.shared.status.settle(same);
+        if probe.is_some() && matches!(reply.code, 211..=213) {
+            status.settle(false);
+            let why = "the answer to STAT came before the closing word of the listing";
+            return Err(Fault::new(Phase::List, FaultKind::ClosedEarly, why));
         }
-        Ok(())
+        self.closing = Some(reply.text());
+        let Some(sum) = probe else { return Ok(()) };
+        let parser = Parser::new(Form::Lines, zone(&self.pool));
+        match status::is_same(&self.pool.shared, &mut session.control, parser, &sum).await {
+            Ok(same) => {
+                status.settle(same);
+                if same {
+                    status.reached(sum.count());
+                }
+                Ok(())
+            }
+            // From now on nobody asks it again; the next try lists as ever.
+            Err(fault) => {
+                status.settle(false);
+                Err(fault)
+            }
+        }
     }
 
     /// `LIST -a` gave nothing at all: some servers take `-a` for a file name.

@@ -58,6 +58,7 @@ pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>,
         status: status::Trust::default(),
         ladder: ladder::Ladder::default(),
         glance_fails: AtomicBool::new(false),
+        slow_login: AtomicBool::new(false),
         wants_pret: AtomicBool::new(false),
         short_segments: AtomicBool::new(false),
     });

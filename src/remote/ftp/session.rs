@@ -48,6 +48,8 @@ pub struct Shared {
     pub ladder: Ladder,
     /// A file that was given out had not been told of by a glance.
     pub glance_fails: AtomicBool,
+    /// A login that came in one batch was refused.
+    pub slow_login: AtomicBool,
     /// EPSV works only behind PRET.
     pub wants_pret: AtomicBool,
     /// A connection opened and then no byte came: long packets may be lost on the way.
@@ -88,6 +90,11 @@ impl Shared {
                 "a connection opened and no byte came: from now on packets are kept short, in case long ones are lost on the way"
             );
         }
+    }
+
+    /// Does a login fly in one batch?
+    fn logs_in_hastily(&self) -> bool {
+        self.batches() && !self.slow_login.load(Ordering::Relaxed)
     }
 
     /// By which commands a single file is looked at.
@@ -135,7 +142,15 @@ impl Session {
     /// The first thing that did not work.
     pub async fn open(shared: &Shared) -> Result<Self, Fault> {
         let untried = shared.ladder.is_untried();
+        let hasty = shared.logs_in_hastily();
         match Self::enter(shared).await {
+            // Some servers look at the next command before they are done with the password. It worked before, so it is
+            // not at risk by being said once more.
+            Err(fault) if hasty && matches!(fault.phase, Phase::Login | Phase::Command) && is_no(&fault) => {
+                tracing::info!(endpoint = %shared.endpoint, fault = %fault, "a login in one batch is refused: one by one from now on");
+                shared.slow_login.store(true, Ordering::Relaxed);
+                Self::enter(shared).await
+            }
             // The first batch surprised us: this session is lost, the next goes one by one.
             Err(fault) if untried && fault.phase == Phase::Command && !shared.ladder.is_untried() => {
                 Self::enter(shared).await
@@ -181,7 +196,7 @@ impl Session {
             control.expect(Phase::Tls, "PROT", Some(b"P")).await?;
             lap(&mut phases, Phase::Tls);
         }
-        let batched = shared.batches();
+        let batched = shared.logs_in_hastily();
         log_in(&mut control, shared).await?;
         lap(&mut phases, Phase::Login);
         if !batched {
@@ -234,7 +249,7 @@ async fn log_in(control: &mut Control, shared: &Shared) -> Result<(), Fault> {
         control.hush(password);
     }
     let (user, password) = (user.as_bytes(), password.as_bytes());
-    if !shared.batches() {
+    if !shared.logs_in_hastily() {
         let reply = control.ask(Phase::Login, "USER", Some(user)).await?;
         let reply = if reply.code == 331 { control.ask(Phase::Login, "PASS", Some(password)).await? } else { reply };
         return welcome(user, &reply);
@@ -271,6 +286,11 @@ fn welcome(user: &[u8], reply: &Reply) -> Result<(), Fault> {
         .reply(332, &reply.text())),
         _ => Err(fault::of_reply(Phase::Login, &who, reply)),
     }
+}
+
+/// The server's no, other than to one connection too many.
+fn is_no(fault: &Fault) -> bool {
+    fault.evidence.code.is_some() && fault.kind != FaultKind::Limit
 }
 
 /// FEAT and PWD once per endpoint, the settings once per session.

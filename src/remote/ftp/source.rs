@@ -56,6 +56,8 @@ impl FtpSource {
     ) -> Result<Self, Fault> {
         let mut lease = pool.lease_for_transfer().await?;
         let started = Instant::now();
+        // Before anything is sent: another session may fall down the ladder meanwhile.
+        let batched = pool.shared.batches();
         let (received, buffer, ended, cut) = (0, BytesMut::new(), false, false);
         let mut source =
             Self { lease: None, pool, data: None, path, name, offset, size, received, buffer, started, ended, cut };
@@ -71,7 +73,7 @@ impl FtpSource {
             }
             Err(fault) => {
                 // An unused REST would poison the next transfer of this session, and so would answers that nobody heard.
-                if offset == 0 && !source.pool.shared.batches() {
+                if offset == 0 && !batched {
                     lease.settle(&fault);
                 } else {
                     lease.fail(&fault);
@@ -141,7 +143,8 @@ impl Source for FtpSource {
         }
         let Some(data) = self.data.as_mut() else { return Ok(None) };
         // One byte more than is left: growth shows, and the end of a small file comes with its bytes.
-        let left = self.size.map_or(u64::MAX, |size| size.saturating_sub(self.offset + self.received) + 1);
+        let left =
+            self.size.map_or(u64::MAX, |size| size.saturating_sub(self.offset + self.received).saturating_add(1));
         let wanted = usize::try_from(left).unwrap_or(CHUNK).clamp(512, CHUNK);
         // What is given out shares its memory with what comes next: many small reads cost no more than one.
         if self.buffer.capacity() < wanted.min(CHUNK / 4) {

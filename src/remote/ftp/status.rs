@@ -9,7 +9,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
@@ -19,18 +19,25 @@ use super::flight::Flight;
 use super::lister::zone;
 use super::listing::{Form, Parser};
 use super::pool::{Lease, Pool};
+use super::reply::Reply;
 use super::session::Shared;
 use crate::model::{Deadlines, Entry, Fault, FaultKind, Phase};
 use crate::remote::{Completeness, Step, Together};
 
 /// Goes to the directory first, so that no name is taken for an option or a pattern.
 const STAT: (&str, Option<&[u8]>) = ("STAT", Some(b"-la ."));
+/// So many entries no server cuts off.
+const BELIEVED: u64 = 256;
 /// A listing longer than this is no probe.
 const MOST_PROBED: u64 = 20_000;
 
 /// Whether STAT lists as LIST does.
 #[derive(Debug, Default)]
-pub struct Trust(AtomicU8);
+pub struct Trust {
+    verdict: AtomicU8,
+    /// The most entries of one directory that both showed. A longer answer may be one that STAT cuts.
+    most: AtomicU64,
+}
 
 impl Trust {
     const EQUAL: u8 = 1;
@@ -38,17 +45,33 @@ impl Trust {
 
     /// Not known yet.
     pub fn is_untried(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.verdict.load(Ordering::Relaxed) == 0
     }
 
     /// It does.
     pub fn is_given(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == Self::EQUAL
+        self.verdict.load(Ordering::Relaxed) == Self::EQUAL
+    }
+
+    /// Both showed so many entries of one directory.
+    pub fn reached(&self, count: u64) {
+        self.most.fetch_max(count, Ordering::Relaxed);
+    }
+
+    /// Is a listing of so many entries worth a probe, because none so long was compared yet?
+    pub fn wants(&self, count: u64) -> bool {
+        let most = self.most.load(Ordering::Relaxed);
+        self.is_untried() || self.is_given() && count > most.max(BELIEVED)
+    }
+
+    /// May an answer of so many entries be believed?
+    fn reaches(&self, count: u64) -> bool {
+        count <= self.most.load(Ordering::Relaxed).max(BELIEVED)
     }
 
     /// What was lost is not given again.
     pub fn settle(&self, equal: bool) {
-        self.0.fetch_max(if equal { Self::EQUAL } else { Self::OTHER }, Ordering::Relaxed);
+        self.verdict.fetch_max(if equal { Self::EQUAL } else { Self::OTHER }, Ordering::Relaxed);
     }
 }
 
@@ -77,6 +100,11 @@ impl Sum {
     /// Can it be a probe? One that shows nothing proves nothing.
     pub const fn tells(&self) -> bool {
         self.count > 0 && self.count <= MOST_PROBED
+    }
+
+    /// Entries.
+    pub const fn count(&self) -> u64 {
+        self.count
     }
 }
 
@@ -171,6 +199,10 @@ pub struct Directories {
     current: Option<Answer>,
     /// It could not be gone to.
     closed: bool,
+    /// Entries of the current one.
+    shown: u64,
+    /// The answer to the CWD of the next one was heard already.
+    heard: bool,
     /// It ended; that is said after its last entries.
     ended: Option<Option<Completeness>>,
 }
@@ -181,7 +213,18 @@ const AHEAD: usize = 30;
 impl Directories {
     pub async fn open(pool: Arc<Pool>, dirs: Vec<Vec<u8>>) -> Result<Self, Fault> {
         let lease = Some(pool.lease().await?);
-        Ok(Self { pool, lease, dirs, sent: 0, done: 0, current: None, closed: false, ended: None })
+        Ok(Self {
+            pool,
+            lease,
+            dirs,
+            sent: 0,
+            done: 0,
+            current: None,
+            closed: false,
+            shown: 0,
+            heard: false,
+            ended: None,
+        })
     }
 
     /// Asks for more, as much as may fly.
@@ -209,12 +252,9 @@ impl Directories {
     async fn step(&mut self) -> Result<Option<Step>, Fault> {
         loop {
             if let Some(whole) = self.ended.take() {
-                return Ok(Some(self.end(whole)));
+                return self.end(whole).await.map(Some);
             }
             if self.done == self.dirs.len() {
-                if let Some(lease) = self.lease.take() {
-                    lease.give_back();
-                }
                 return Ok(None);
             }
             self.ask().await?;
@@ -223,11 +263,10 @@ impl Directories {
             let mut answer = match self.current.take() {
                 Some(answer) => answer,
                 None => {
-                    let went = session.control.answer(Phase::List).await?;
-                    if went.code == 421 || !matches!(went.class(), 2 | 4 | 5) || went.code == 213 {
-                        return Err(fault::of_reply(Phase::List, "CWD", &went));
+                    if !self.heard {
+                        self.closed = went(&mut session.control).await?;
                     }
-                    self.closed = went.class() != 2;
+                    self.heard = false;
                     session.cwd = if self.closed { None } else { self.dirs.get(self.done).cloned() };
                     Answer::new(Parser::new(Form::Lines, zone(&self.pool)))
                 }
@@ -238,6 +277,7 @@ impl Directories {
                 // The answer is about the directory before.
                 entries.clear();
             }
+            self.shown += u64::try_from(entries.len()).unwrap_or(u64::MAX);
             match end {
                 None => self.current = Some(answer),
                 ended => self.ended = ended,
@@ -248,13 +288,48 @@ impl Directories {
         }
     }
 
-    fn end(&mut self, whole: Option<Completeness>) -> Step {
+    /// A directory ended. That is believed only when the next answer is that of the next question: a name with a line
+    /// break in it could have written an end of its own.
+    async fn end(&mut self, whole: Option<Completeness>) -> Result<Step, Fault> {
+        let closed = std::mem::take(&mut self.closed);
+        let believed = self.pool.shared.status.reaches(std::mem::take(&mut self.shown));
         self.done += 1;
-        match whole.filter(|_| !std::mem::take(&mut self.closed)) {
+        let Some(lease) = &mut self.lease else { return Ok(Step::Unclear) };
+        let control = &mut lease.session()?.control;
+        if self.done < self.sent {
+            (self.closed, self.heard) = (went(control).await?, true);
+        } else {
+            let reply = control.ask(Phase::List, "NOOP", None).await?;
+            if reply.code != 200 && reply.class() != 5 {
+                return Err(out_of_step(&reply));
+            }
+        }
+        if self.done == self.dirs.len()
+            && let Some(lease) = self.lease.take()
+        {
+            lease.give_back();
+        }
+        Ok(match whole.filter(|_| !closed && believed) {
             Some(listed) => Step::Whole(listed),
             None => Step::Unclear,
-        }
+        })
     }
+}
+
+/// Hears the answer to CWD: is the directory closed to us?
+async fn went(control: &mut Control) -> Result<bool, Fault> {
+    let reply = control.answer(Phase::List).await?;
+    match reply.code {
+        421 => Err(fault::of_reply(Phase::List, "CWD", &reply)),
+        200 | 250 => Ok(false),
+        400..=599 => Ok(true),
+        _ => Err(out_of_step(&reply)),
+    }
+}
+
+fn out_of_step(reply: &Reply) -> Fault {
+    let why = format!("the server's answer {} belongs to another command", reply.code);
+    Fault::new(Phase::List, FaultKind::Protocol, why).reply(u32::from(reply.code), &reply.text())
 }
 
 #[async_trait]
