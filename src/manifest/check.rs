@@ -109,7 +109,7 @@ pub fn check<E: From<ManifestError>>(
     let view = Tree::open(root).and_then(|tree| tree.view(&scope)).map_err(ManifestError::file(root))?;
     let (counts, closed, walk) = (Check::default(), Vec::new(), Walk::new(&view).peekable());
     let mut comparison = Comparison { view: &view, walk, closed, counts, tell };
-    while let Some(entry) = reader.next()? {
+    while let Some(entry) = reader.next_entry()? {
         comparison.entry(&entry)?;
     }
     while let Some(met) = comparison.walk.next() {

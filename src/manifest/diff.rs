@@ -78,7 +78,7 @@ pub fn diff<E: From<ManifestError>>(
     mut tell: impl FnMut(&Change) -> Result<(), E>,
 ) -> Result<Diff, E> {
     let (mut old, mut new) = (Reader::open(before)?, Reader::open(after)?);
-    let (mut left, mut right) = (old.next()?, new.next()?);
+    let (mut left, mut right) = (old.next_entry()?, new.next_entry()?);
     let mut counts = Diff::default();
     loop {
         let order = match (&left, &right) {
@@ -87,8 +87,8 @@ pub fn diff<E: From<ManifestError>>(
             (None, Some(_)) => Ordering::Greater,
             (Some(a), Some(b)) => a.path.as_bytes().cmp(b.path.as_bytes()),
         };
-        let a = if order == Ordering::Greater { None } else { std::mem::replace(&mut left, old.next()?) };
-        let b = if order == Ordering::Less { None } else { std::mem::replace(&mut right, new.next()?) };
+        let a = if order == Ordering::Greater { None } else { std::mem::replace(&mut left, old.next_entry()?) };
+        let b = if order == Ordering::Less { None } else { std::mem::replace(&mut right, new.next_entry()?) };
         if let Some(change) = compare(a, b, &mut counts) {
             tell(&change)?;
         }

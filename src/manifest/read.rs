@@ -34,7 +34,7 @@ pub struct Verified {
 /// Why it may not be believed.
 pub fn verify(path: &Path, wanted: Option<&PublicKey>) -> Result<Verified, ManifestError> {
     let mut reader = Reader::open(path)?;
-    while reader.next()?.is_some() {}
+    while reader.next_entry()?.is_some() {}
     reader.verified(wanted)
 }
 
@@ -54,7 +54,7 @@ impl Reader {
     /// When it cannot be read, or is no manifest.
     pub fn open(path: &Path) -> Result<Self, ManifestError> {
         let mut lines = Lines::open(path)?;
-        let first = lines.next()?.ok_or_else(|| lines.wrong("it is empty"))?;
+        let first = lines.next_line()?.ok_or_else(|| lines.wrong("it is empty"))?;
         let header: Header = serde_json::from_slice(&first).map_err(|error| match format_of(&first) {
             Some(newer) if newer > FORMAT => ManifestError::Newer(newer),
             _ => lines.wrong(&error.to_string()),
@@ -75,11 +75,11 @@ impl Reader {
     ///
     /// # Errors
     /// When a line is not of a manifest, is out of order, or the end is missing.
-    pub fn next(&mut self) -> Result<Option<Entry>, ManifestError> {
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, ManifestError> {
         if self.seal.is_some() {
             return Ok(None);
         }
-        let line = self.lines.next()?.ok_or_else(|| self.lines.cut())?;
+        let line = self.lines.next_line()?.ok_or_else(|| self.lines.cut())?;
         if line.starts_with(br#"{"total":"#) {
             self.end(&line)?;
             return Ok(None);
@@ -101,9 +101,9 @@ impl Reader {
             return Err(self.lines.wrong("it does not count what stands above it"));
         }
         self.lines.hashing = false;
-        let line = self.lines.next()?.ok_or_else(|| self.lines.cut())?;
+        let line = self.lines.next_line()?.ok_or_else(|| self.lines.cut())?;
         let line: SealLine = serde_json::from_slice(&line).map_err(|error| self.lines.wrong(&error.to_string()))?;
-        if self.lines.next()?.is_some() {
+        if self.lines.next_line()?.is_some() {
             return Err(self.lines.wrong("nothing may stand behind the signature"));
         }
         self.seal = Some(line.seal);
@@ -155,7 +155,7 @@ impl Lines {
     }
 
     /// The next line without its end.
-    fn next(&mut self) -> Result<Option<Vec<u8>>, ManifestError> {
+    fn next_line(&mut self) -> Result<Option<Vec<u8>>, ManifestError> {
         let mut line = Vec::new();
         let read = (&mut self.from).take(LONGEST).read_until(b'\n', &mut line);
         if read.map_err(ManifestError::file(&self.path))? == 0 {

@@ -110,7 +110,7 @@ fn what_is_written_is_read_and_verified() {
     let mut reader = Reader::open(&path).unwrap();
     assert_eq!(*reader.header(), header());
     let mut back = Vec::new();
-    while let Some(entry) = reader.next().unwrap() {
+    while let Some(entry) = reader.next_entry().unwrap() {
         back.push(entry);
     }
     assert_eq!(back, sorted);

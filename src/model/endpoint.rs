@@ -84,7 +84,7 @@ impl fmt::Display for Protocol {
 }
 
 /// Settings of one endpoint, all with sensible defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EndpointOptions {
     /// Most connections at once; none = as many as pay. Lowered by itself when the server says "too many".
@@ -110,23 +110,6 @@ pub struct EndpointOptions {
     pub agent: Option<String>,
     /// How long each kind of wait may take.
     pub deadlines: Deadlines,
-}
-
-impl Default for EndpointOptions {
-    fn default() -> Self {
-        Self {
-            connections: None,
-            charset: None,
-            pin: None,
-            ca_file: None,
-            insecure: false,
-            trust_pasv_address: false,
-            zone: ServerZone::default(),
-            key_file: None,
-            agent: None,
-            deadlines: Deadlines::default(),
-        }
-    }
 }
 
 /// Where files live.

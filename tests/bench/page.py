@@ -53,7 +53,7 @@ def head(result):
     trees = "".join(f"<p class=soft>{text(size['text'])}</p>" for size in result["sizes"].values())
     shrunk = ""
     if result["scale"] != 1:
-        shrunk = f"<p class=bad>The trees are shrunk to {result['scale']} of their size: they meet no target.</p>"
+        shrunk = f"<p class=bad>The trees are shrunk to {result['scale']} of their size.</p>"
     killed = f"<p>{text(result['killed']['sentence'])}</p>" if result.get("killed") else ""
     return (
         f"<h1>Mirroring an FTP tree</h1><p>{text(result['when'])}, {text(machine['cpus'])} processors, "

@@ -121,12 +121,13 @@ fn seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-/// Bytes for people: in the character set when they are text in it and not UTF-8 already, else as they are with `\xNN`
-/// for what is no UTF-8.
+/// Bytes as text: in the character set when they are text in it, as they are when they are UTF-8, else with `\xNN` for
+/// what is none.
 fn decoded(bytes: &[u8], charset: Option<&'static Encoding>) -> String {
     charset
         .filter(|_| !bytes.is_ascii())
         .and_then(|charset| charset.decode_without_bom_handling_and_without_replacement(bytes))
+        .or_else(|| std::str::from_utf8(bytes).ok().map(std::borrow::Cow::Borrowed))
         .unwrap_or_else(|| crate::model::display_bytes(bytes))
         .into_owned()
 }

@@ -196,16 +196,8 @@ pub(super) async fn apply(
                 lots::store::apply(tx, job, run, at, &lot).await?;
             }
         }
-        Change::Unseen { item } => {
-            sqlx::query("UPDATE items SET unseen = 1 WHERE id = ?").bind(item.0).execute(tx).await?;
-        }
-        Change::Doubted { path } => {
-            sqlx::query("UPDATE files SET proven = 0 WHERE job = ? AND path = ?")
-                .bind(job.0)
-                .bind(path.as_bytes())
-                .execute(tx)
-                .await?;
-        }
+        Change::Unseen { item } => mark_unseen(tx, item).await?,
+        Change::Doubted { path } => doubt(tx, job, &path).await?,
         Change::Replacing { item } => set_state(tx, item, ItemState::Publishing, now).await?,
         Change::PutAway { item, event } => {
             set_state(tx, item, ItemState::Verified, now).await?;
@@ -252,6 +244,21 @@ pub(super) async fn apply(
             events.push(event);
         }
     }
+    Ok(())
+}
+
+async fn mark_unseen(tx: &mut SqliteConnection, item: ItemId) -> Result<(), DbError> {
+    sqlx::query("UPDATE items SET unseen = 1 WHERE id = ?").bind(item.0).execute(tx).await?;
+    Ok(())
+}
+
+/// What the job published is not known to lie in the target any more.
+async fn doubt(tx: &mut SqliteConnection, job: JobId, at: &RelPath) -> Result<(), DbError> {
+    sqlx::query("UPDATE files SET proven = 0 WHERE job = ? AND path = ?")
+        .bind(job.0)
+        .bind(at.as_bytes())
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -660,7 +667,7 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
             ItemState::Skipped => match action {
                 Action::Skip => totals.skipped += count,
                 Action::Copy | Action::Replace | Action::Adopt | Action::Recheck | Action::Keep => {
-                    totals.vanished += count
+                    totals.vanished += count;
                 }
                 Action::SetMode | Action::MakeDir | Action::Trash | Action::Refuse => {}
             },

@@ -17,7 +17,7 @@ use super::transfer::{self, Moved};
 use super::{MirrorError, Summary};
 use crate::audit::Event;
 use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Phase, Proof, RelPath};
-use crate::remote::Hasher;
+use crate::remote::{Hasher, digest_of};
 
 pub use policy::{Proving, ProvingError};
 
@@ -100,7 +100,7 @@ async fn own(engine: &Engine, at: &RelPath, sha256: Digest, algorithm: Algorithm
 /// What a look at the content of a file showed whose size and time are unchanged.
 #[derive(Debug)]
 pub(super) enum Recheck {
-    /// The policy, the server or the target lets nobody look: the file keeps the proof that it had.
+    /// The policy or the server lets nobody look: the file keeps the proof that it had.
     Untouched,
     /// Both sides hold this content.
     Same(Digest, Proof),
@@ -115,16 +115,12 @@ pub(super) async fn recheck(engine: &Engine, item: &Item, known: Option<Digest>)
     if !policy.rechecks(&item.path) {
         return Ok(Recheck::Untouched);
     }
-    let there = engine.order.target.digest(&item.target).await.map_err(at_target)?;
-    let expected = match (known, there) {
-        (Some(known), Some(there)) if known != there => {
-            // Somebody's bytes lie there, not ours: they are not to be thrown away as an older version of ours.
-            engine.journal.commit(Change::Doubted { path: item.path.clone() }).await?;
-            return other(engine, item, "target").await;
-        }
-        (Some(digest), _) | (None, Some(digest)) => digest,
-        (None, None) => return Ok(Recheck::Untouched),
-    };
+    let expected = digest_of(&*engine.order.target, &item.target).await.map_err(at_target)?;
+    if known.is_some_and(|known| known != expected) {
+        // Somebody's bytes lie there, not ours: they are not to be thrown away as an older version of ours.
+        engine.journal.commit(Change::Doubted { path: item.path.clone() }).await?;
+        return other(engine, item, "target").await;
+    }
     let same = if policy == Proving::ServerHash {
         let told = engine.order.source.checksum(&item.path, Algorithm::ALL).await.map_err(at_source)?;
         let Some(told) = told else { return Ok(Recheck::Untouched) };

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -34,6 +34,8 @@ const PIECE: std::ops::RangeInclusive<u64> = 1 << 20..=8 << 20;
 const PIECE_TIME: Duration = Duration::from_secs(6);
 /// The last pieces are smaller, so that all flows end together; but not smaller than this.
 const LAST: u64 = 512 << 10;
+/// Bytes are handed on in lots of so many.
+const GATHER: u64 = 64 << 10;
 /// A piece that broke off is gone on with so often before the whole reading fails.
 const TRIES: u32 = 3;
 
@@ -54,7 +56,7 @@ enum Piece {
     /// Read as it is given out, up to `end` or to the end of the file.
     Direct { source: Box<dyn Source>, end: Option<u64> },
     /// Read ahead.
-    Ahead { bytes: mpsc::UnboundedReceiver<Result<Word, Fault>>, task: JoinHandle<()> },
+    Ahead { bytes: mpsc::Receiver<Result<Word, Fault>>, task: JoinHandle<()> },
 }
 
 /// What a piece says.
@@ -209,7 +211,9 @@ fn length_of(bytes: &Bytes) -> u64 {
 
 /// Begins to read from `start` to `end`, holding `lane`.
 fn ahead(plan: Plan, came: Arc<AtomicU64>, (start, end): (u64, u64), lane: Option<OwnedSemaphorePermit>) -> Piece {
-    let (words, bytes) = mpsc::unbounded_channel();
+    // Room for all of it: a piece is read to its end while it waits for its turn.
+    let room = usize::try_from((end - start) / GATHER).unwrap_or_default() + 8;
+    let (words, bytes) = mpsc::channel(room);
     let tasks = plan.tasks.clone();
     let task = tasks.spawn("piece of a file", async move {
         let _lane = lane;
@@ -219,7 +223,7 @@ fn ahead(plan: Plan, came: Arc<AtomicU64>, (start, end): (u64, u64), lane: Optio
             tries += 1;
             if tries == TRIES || fault.retry != Retry::Now {
                 // Nobody listens any more when the reading was given up.
-                words.send(Err(fault)).ok();
+                words.send(Err(fault)).await.ok();
                 return;
             }
             tracing::debug!(path = %plan.path.display(), at, fault = %fault, "a piece is gone on with");
@@ -234,15 +238,22 @@ async fn read(
     at: &mut u64,
     end: u64,
     came: &AtomicU64,
-    words: &mpsc::UnboundedSender<Result<Word, Fault>>,
+    words: &mpsc::Sender<Result<Word, Fault>>,
 ) -> Result<(), Fault> {
     let mut source = open(plan, *at).await?;
+    let mut gathered = BytesMut::new();
     while *at < end {
+        let have = u64::try_from(gathered.len()).unwrap_or(u64::MAX);
         let Some(mut bytes) = source.next().await? else { break };
-        bytes.truncate(usize::try_from(end - *at).unwrap_or(usize::MAX));
-        *at += length_of(&bytes);
+        bytes.truncate(usize::try_from(end - *at - have).unwrap_or(usize::MAX));
         came.fetch_add(length_of(&bytes), Relaxed);
-        words.send(Ok(Word::Bytes(bytes))).ok();
+        let have = have + length_of(&bytes);
+        gathered.extend_from_slice(&bytes);
+        // Only what was handed on counts: what breaks off before is read again.
+        if have >= GATHER || *at + have == end {
+            *at += have;
+            words.send(Ok(Word::Bytes(gathered.split().freeze()))).await.ok();
+        }
     }
     if *at < end {
         let message = format!("the file ended at byte {at}, its listing says {}", plan.size);
@@ -258,7 +269,7 @@ async fn read(
         return Err(Fault::new(Phase::Transfer, FaultKind::Changed, message));
     }
     let entry = source.finish().await?;
-    words.send(Ok(Word::End(entry))).ok();
+    words.send(Ok(Word::End(entry))).await.ok();
     Ok(())
 }
 

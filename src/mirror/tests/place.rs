@@ -55,6 +55,43 @@ async fn what_takes_the_place_of_the_older_version_just_before_is_kept() {
     assert_eq!(lab.trashed().await, [path("a.txt")]);
 }
 
+/// As [`what_takes_the_place_of_the_older_version_just_before_is_kept`], where places cannot be exchanged: the older
+/// version moves away, and what came a moment before moves with it.
+#[tokio::test]
+async fn what_takes_the_place_just_before_room_is_made_is_kept() {
+    let lab = Lab::new().await;
+    let mut steps = 0..0;
+    for number in 1.. {
+        let (source, target) = (small_tree(), Memory::new());
+        target.script(|s| (s.no_exchange, s.no_digest) = (true, true));
+        lab.go((number, number * 10), &source, &target, quick()).await;
+        source.put(&path("a.txt"), "beta");
+        let disturbed = steps.next();
+        target.script(|s| s.put_at = disturbed.map(|k| (k, path("a.txt"), b"somebody else's".to_vec())));
+        let summary = lab.go((number, number * 10 + 1), &source, &target, quick()).await;
+        if number == 1 {
+            // From the first look at the place to the moment when it is free.
+            steps = step(&target, "stat a.txt")..step(&target, "rename a.txt") + 1;
+            assert!(steps.end > steps.start + 3, "{steps:?}: {:?}", target.log());
+        }
+        assert!(summary.complete, "{disturbed:?}: {summary:?}");
+        assert_eq!(content(&source), content(&target), "{disturbed:?}");
+        let whole = target.whole();
+        let is_kept = |at: &RelPath| {
+            at.display().starts_with(".causeway-trash/") && at.name().is_some_and(|n| n.as_bytes() == b"a.txt")
+        };
+        let kept = whole.iter().filter(|(at, _)| is_kept(at)).collect::<Vec<_>>();
+        let theirs = kept.iter().filter(|(_, node)| node.data == b"somebody else's").count();
+        assert_eq!(theirs, usize::from(disturbed.is_some()), "{disturbed:?}: {kept:?}");
+        if disturbed.is_none() && number > 1 {
+            break;
+        }
+        if disturbed.is_none() {
+            assert!(kept.is_empty(), "an older version of our own needs no trash: {kept:?}, {:?}", target.log());
+        }
+    }
+}
+
 /// A target with somebody's file in one place and an older version of the job's own in another.
 async fn occupied(lab: &Lab, (job, run): (i64, i64)) -> (Memory, Memory) {
     let (source, target) = (Memory::new(), Memory::new());
@@ -81,7 +118,7 @@ async fn a_process_killed_at_any_step_loses_and_hides_nothing() {
             let (source, target) = occupied(&lab, (ids, ids)).await;
             let before = lab.trashed().await.len();
             target.script(|s| {
-                s.no_exchange = no_exchange;
+                (s.no_exchange, s.no_digest) = (no_exchange, no_exchange);
                 s.unheard_from = Some((k, killed()));
             });
             let order = lab.order((ids, ids + 1), &source, &target, quick());
@@ -91,7 +128,7 @@ async fn a_process_killed_at_any_step_loses_and_hides_nothing() {
             }
             let what = format!("step {k} (no exchange: {no_exchange}, other run: {other_run}), {:?}", target.log());
             assert!(target.whole().values().any(|n| n.data == b"somebody else's"), "lost at {what}: {cut:?}");
-            target.script(|s| *s = Script { no_exchange, ..Script::default() });
+            target.script(|s| *s = Script { no_exchange, no_digest: no_exchange, ..Script::default() });
             let again = ids + if other_run { 2 } else { 1 };
             let summary = lab.go((ids, again), &source, &target, quick()).await;
             assert!(summary.complete, "{what}: {summary:?}");

@@ -199,7 +199,7 @@ mod tests {
             "fingerprint": "SHA256:abc", "endpoint": 3, "url": "ftp://host/in", "job": 4, "name": "Nightly",
             "run": 5, "attempt": 1, "outcome": "complete", "files": 1234, "bytes": 5_000_000, "failed": 0,
             "cause": "schedule", "active": 6, "path": "a/b c", "size": 1500, "sha256": "ab".repeat(32),
-            "parts": 3, "runs": 12, "batch": "x", "from": "a/b", "to": "a/c", "seq": 7, "hash": "ef",
+            "parts": 3, "runs": 12, "key": "ed25519:ab", "batch": "x", "from": "a/b", "to": "a/c", "seq": 7, "hash": "ef",
         });
         serde_json::from_value(fields).unwrap()
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::causeway;
 use crate::support::causeway::{binary, command};
+use crate::support::sshd::Sshd;
 
 struct Terminal {
     child: Child,
@@ -67,6 +68,25 @@ impl Terminal {
         self.seen.push_str(&String::from_utf8_lossy(&rest));
         (self.child.wait().unwrap().code().unwrap_or(-1), self.seen)
     }
+}
+
+#[test]
+fn a_host_key_that_is_not_known_is_asked_about() {
+    let (sshd, folder) = (Sshd::start(), tempfile::tempdir().unwrap());
+    fs::create_dir(folder.path().join("source")).unwrap();
+    fs::write(folder.path().join("source/a"), "hello").unwrap();
+    let line = format!("mirror source {} --state state --target-identity {}", sshd.url(), sshd.file("key"));
+    for (answer, code) in [("n", 1), ("y", 0)] {
+        let mut terminal = Terminal::start(folder.path(), &line);
+        terminal.until("[y/N] ");
+        assert!(terminal.seen.contains(&sshd.pin()), "{}", terminal.seen);
+        writeln!(terminal.child.stdin.as_mut().unwrap(), "{answer}").unwrap();
+        let (ended, seen) = terminal.end();
+        assert_eq!(ended, code, "{seen}");
+        assert_eq!(sshd.root().join("a").exists(), code == 0, "{seen}");
+    }
+    let (ended, seen) = Terminal::start(folder.path(), &line).end();
+    assert_eq!((ended, seen.contains("[y/N]")), (0, false), "it is remembered: {seen}");
 }
 
 #[test]

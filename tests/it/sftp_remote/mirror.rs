@@ -368,6 +368,10 @@ fn a_host_key_that_is_not_known_is_told_and_a_known_one_is_remembered() {
     // The store knows it now.
     let (code, _, stderr) = mirror(&[]);
     assert_eq!(code, 0, "{stderr}");
+    let mut ls = command(folder.path());
+    ls.args(["ls", &sshd.url(), "--json", "--pin", &sshd.pin(), "--identity", &sshd.file("key")]);
+    let (code, stdout, stderr) = run_program(&mut ls);
+    assert!(code == 0 && stdout.contains("\"name\":\"a\""), "{stdout}{stderr}");
     let other = format!("SHA256:{}", "A".repeat(43));
     let (code, stdout, stderr) = mirror(&["--target-pin", &other]);
     assert!(code == 1 && format!("{stdout}{stderr}").contains("nothing was sent"), "{stdout}{stderr}");

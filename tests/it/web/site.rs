@@ -73,7 +73,8 @@ async fn site(folder: &Path, tasks: &Tasks) -> String {
         let new = NewAccount { name: name.into(), password: Some(Secret::new(PASSWORD)), scope, admin };
         accounts.create(&Actor::System, &new).await.unwrap();
     }
-    let jobs = Jobs::new(db.clone(), Arc::new(Vault::new(&[7; 32]).unwrap()), clock.clone());
+    let jobs = Jobs::new(db.clone(), Arc::new(Vault::new(&[7; 32]).unwrap()), clock.clone())
+        .with_manifests(&folder.join("data"));
     let recorder = Recorder::discard();
     let context = causeway::remote::Context { recorder, clock: clock.clone(), tasks: tasks.clone() };
     let engine = MirrorEngine::new(db.clone(), context);

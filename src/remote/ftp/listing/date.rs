@@ -32,10 +32,11 @@ pub fn find(words: &[Word<'_>], day_first: bool, zone: &Zone) -> Option<Found> {
 /// `May  6 07:08`, `6. Mai 2024`, `May 6, 2024 07:08`, `Nov 23 11:20:00 2026`.
 fn named(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
     let (first, second, third) = (words.first()?, words.get(1)?, words.get(2)?);
-    let (month, day) = match (month(first.bytes), month(second.bytes)) {
-        (Some(month), _) => (month, day(second)?),
-        (None, Some(month)) => (month, day(first)?),
-        _ => return None,
+    // The day is looked for first: most words are none, and the names of months are many.
+    let (month, day) = match (day(second), day(first)) {
+        (Some(day), _) => (month(first.bytes)?, day),
+        (None, Some(day)) => (month(second.bytes)?, day),
+        (None, None) => return None,
     };
     let month = if let Month::Is(month) = month { Some(month) } else { None };
     if let Some((taken, face, exact)) = clock(words.get(2..)?) {

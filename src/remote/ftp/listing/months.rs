@@ -40,6 +40,10 @@ const MONTHS: [&str; 12] = [
      jou des desember desembre pro prosinec prosince decembrie ara aralık δεκ",
 ];
 
+/// As `ls` writes them where nobody set a language.
+const ENGLISH: [&[u8]; 12] =
+    [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
+
 /// "jui" is June as well as July, where VMS cuts the French words.
 const UNCLEAR: &str = "jui";
 
@@ -53,6 +57,10 @@ pub fn month(word: &[u8]) -> Option<Month> {
     // From three letters up, as they are written: the longest has eleven characters.
     if !(3..=24).contains(&word.len()) || word.iter().any(u8::is_ascii_digit) {
         return None;
+    }
+    // Nearly all listings are in English.
+    if let Some(at) = ENGLISH.iter().position(|name| name.eq_ignore_ascii_case(word)) {
+        return i8::try_from(at + 1).ok().map(Month::Is);
     }
     match std::str::from_utf8(word) {
         Ok(text) => find(&text.to_lowercase()),
