@@ -67,7 +67,8 @@ fn link_black_hole_is_waited_out() {
     let run = mirror.wait();
     assert_whole(&link, &run);
     assert!(run.seconds >= 8.0, "it was over before the hole: {run:?}");
-    assert!(run.seconds <= 60.0, "TCP goes on by itself soon after the hole: {run:?}");
+    // Clean time, the hole, and a minute.
+    assert!(run.seconds <= 71.0, "{run:?}");
     assert_extra(&link, tree, 60);
 }
 
