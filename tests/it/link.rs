@@ -67,7 +67,8 @@ fn link_black_hole_is_waited_out() {
     let run = mirror.wait();
     assert_whole(&link, &run);
     assert!(run.seconds >= 8.0, "it was over before the hole: {run:?}");
-    assert!(run.seconds <= 60.0, "TCP goes on by itself soon after the hole: {run:?}");
+    // Clean time, the hole, and a minute.
+    assert!(run.seconds <= 71.0, "{run:?}");
     assert_extra(&link, tree, 60);
 }
 
@@ -162,8 +163,18 @@ fn link_path_mtu_hole_is_passed_with_short_packets() {
     assert_whole(&link, &run);
     assert!(run.seconds <= 60.0, "{run:?}");
     assert_extra(&link, tree, 60);
-    // The run after it begins where the first one began, and needs the same again.
-    link.heal();
+    // The run after it begins as the first one did, and finds all that is there equal.
     let again = link.mirror("--connections 4");
     assert_whole(&link, &again);
+}
+
+/// The listing is the first that does not fit into a packet: it is what shows the hole.
+#[test]
+fn link_path_mtu_hole_is_passed_by_listings() {
+    let link = Link::up(SETTINGS, "");
+    link.make_folder(0, 400, 500);
+    link.fault("maxlen any size=1400");
+    let run = link.mirror("--connections 4");
+    assert_whole(&link, &run);
+    assert!(run.seconds <= 60.0, "{run:?}");
 }

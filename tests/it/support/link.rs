@@ -76,20 +76,25 @@ impl Link {
 
     /// Puts `count` files of about `each` bytes into folders of ten, old enough to be settled. Returns their bytes.
     pub fn make_tree(&self, count: usize, each: usize) -> u64 {
+        (0..count.div_ceil(10)).map(|folder| self.make_folder(folder, (count - folder * 10).min(10), each)).sum()
+    }
+
+    /// Puts `count` such files into folder number `number`. Returns their bytes.
+    pub fn make_folder(&self, number: usize, count: usize, each: usize) -> u64 {
         let old = SystemTime::now() - Duration::from_secs(86_400 * 30);
-        let mut noise = 7_u32;
+        let folder = self.root().join(format!("folder {number:02}"));
+        fs::create_dir(&folder).unwrap();
+        let mut noise = u32::try_from(number).unwrap();
         let mut all = 0;
-        for number in 0..count {
-            let folder = self.root().join(format!("folder {:02}", number / 10));
-            fs::create_dir_all(&folder).unwrap();
-            let size = each / 2 + each * (number % 11) / 10;
+        for file in 0..count {
+            let size = each / 2 + each * (file % 11) / 10;
             let bytes: Vec<u8> = std::iter::repeat_with(|| {
                 noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 (noise >> 24) as u8
             })
             .take(size)
             .collect();
-            let path = folder.join(format!("file {number:03}.dat"));
+            let path = folder.join(format!("file {file:03}.dat"));
             fs::write(&path, bytes).unwrap();
             fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
             all += size as u64;
@@ -146,11 +151,6 @@ impl Link {
     /// A fault, as `netlab fault` takes it.
     pub fn fault(&self, rule: &str) {
         self.say("fault", rule);
-    }
-
-    /// No fault any more.
-    pub fn heal(&self) {
-        self.say("clear", "");
     }
 
     /// What the link counted.
