@@ -17,6 +17,8 @@ use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol};
 use crate::net::{self, Segments, Stream, TlsClient};
 use crate::remote::Context;
 
+/// How long a welcome behind a refusal is waited for.
+const AFTERWARDS: Duration = Duration::from_secs(2);
 /// How long the first batch may be unanswered: a server that reads one command and drops the rest never answers.
 const PROBE: Duration = Duration::from_secs(10);
 /// How long the first byte of an answer may take before short segments were tried. A server that is only slow
@@ -146,7 +148,7 @@ impl Session {
         match Self::enter(shared).await {
             // Some servers look at the next command before they are done with the password. It worked before, so it is
             // not at risk by being said once more.
-            Err(fault) if hasty && matches!(fault.phase, Phase::Login | Phase::Command) && is_no(&fault) => {
+            Err(fault) if hasty && fault.phase == Phase::Command && fault.kind != FaultKind::Limit => {
                 tracing::info!(endpoint = %shared.endpoint, fault = %fault, "a login in one batch is refused: one by one from now on");
                 shared.slow_login.store(true, Ordering::Relaxed);
                 Self::enter(shared).await
@@ -265,8 +267,19 @@ async fn log_in(control: &mut Control, shared: &Shared) -> Result<(), Fault> {
     }
     let reply = control.answer(Phase::Login).await?;
     // Who needs no password may be refused for giving one.
-    if named.class() != 2 {
-        welcome(user, &reply)?;
+    if named.class() != 2
+        && let Err(refused) = welcome(user, &reply)
+    {
+        // A no that is followed by the welcome was the answer to what came behind the password.
+        let settings = usize::from(says_utf8(shared)) + 1;
+        for _ in 0..settings {
+            match control.reply(Phase::Login, AFTERWARDS).await {
+                Ok(reply) if matches!(reply.code, 202 | 230 | 232) => return Err(out_of_order()),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        return Err(refused);
     }
     hear_settings(control, shared).await
 }
@@ -286,11 +299,6 @@ fn welcome(user: &[u8], reply: &Reply) -> Result<(), Fault> {
         .reply(332, &reply.text())),
         _ => Err(fault::of_reply(Phase::Login, &who, reply)),
     }
-}
-
-/// The server's no, other than to one connection too many.
-fn is_no(fault: &Fault) -> bool {
-    fault.evidence.code.is_some() && fault.kind != FaultKind::Limit
 }
 
 /// FEAT and PWD once per endpoint, the settings once per session.
