@@ -99,7 +99,13 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Arc<Semaphore
         return Err(Failure::Unsettled(pause));
     }
     let ticket = engine.progress.show(&item.path, before.size);
-    let moved = transfer::transfer(engine, item, &before, &ticket, (lane, lanes), open).await?;
+    let moved = match transfer::transfer(engine, item, &before, &ticket, (lane, lanes), open).await {
+        Err(failure) => {
+            item.undivided |= failure.is_of(&[FaultKind::Changed, FaultKind::Mismatch]);
+            return Err(failure);
+        }
+        Ok(moved) => moved,
+    };
     let compared = match still_the_same(engine, item, &before, &moved).await {
         Ok(version) => proof::prove(engine, item, &moved, rest, lanes).await.map(|proof| (version, proof)),
         Err(failure) => Err(failure),

@@ -69,7 +69,7 @@ struct Report {
 pub(super) async fn copy_all(engine: &Engine) -> Result<(), Broken> {
     let big = journal::biggest_open(&engine.order.db, engine.order.run, BIG, PAGE).await?;
     let able = engine.remote(Side::Source).capabilities().parallel;
-    let pace = Pace::new(engine.order.policy.connections, able);
+    let pace = Pace::new(engine.order.policy.connections, able, engine.elapsed());
     let width = usize::from(pace.width());
     engine.progress.uses(format!("{width}"));
     let mut dispatcher = Dispatcher {

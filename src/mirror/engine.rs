@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +57,8 @@ pub(super) struct Engine {
     pub journal: Journal,
     /// Background work of this run.
     pub tasks: Tasks,
+    /// One big file at a time is read in pieces.
+    pub in_pieces: Arc<Semaphore>,
     /// What both sides showed, once they were read.
     pub scanned: Arc<OnceLock<Scanned>>,
     started: Instant,
@@ -200,6 +203,7 @@ pub(super) async fn run(
         stop: stop.child_token(),
         journal,
         tasks: tasks.clone(),
+        in_pieces: Arc::new(Semaphore::new(1)),
         scanned: Arc::default(),
         started: Instant::now(),
     };

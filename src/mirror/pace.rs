@@ -46,16 +46,16 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// `chosen` by somebody, or found; never more than `able`.
-    pub(super) fn new(chosen: Option<u16>, able: u16) -> Self {
+    /// `chosen` by somebody, or found; never more than `able`. It begins `now`.
+    pub(super) fn new(chosen: Option<u16>, able: u16, now: Duration) -> Self {
         let able = able.max(1);
-        let (now, most) = match chosen {
+        let (size, most) = match chosen {
             Some(chosen) => (chosen.clamp(1, able), chosen.clamp(1, able)),
             None => (BEGIN.min(able), MOST.min(able)),
         };
         let fixed = chosen.is_some();
-        let (begun, at_begin) = (Duration::ZERO, Moved::default());
-        Self { now, most, fixed, begun, at_begin, before: None, calm_until: Duration::ZERO }
+        let at_begin = Moved::default();
+        Self { now: size, most, fixed, begun: now, at_begin, before: None, calm_until: Duration::ZERO }
     }
 
     /// Files at once.
@@ -139,21 +139,30 @@ mod tests {
 
     #[test]
     fn where_every_connection_pays_it_grows_to_the_bound() {
-        let mut pace = Pace::new(None, 64);
+        let mut pace = Pace::new(None, 64, Duration::ZERO);
         run(&mut pace, 10, 64, |width| u64::from(width) * 50);
         assert_eq!(pace.width(), MOST);
     }
 
     #[test]
     fn where_more_do_not_pay_it_stays_small() {
-        let mut pace = Pace::new(None, 64);
+        let mut pace = Pace::new(None, 64, Duration::ZERO);
         run(&mut pace, 10, 64, |width| u64::from(width.min(8)) * 100);
         assert_eq!(pace.width(), 8);
     }
 
     #[test]
+    fn a_long_reading_of_directories_before_it_is_not_held_against_it() {
+        // Ten seconds of listing, then more connections never pay.
+        let mut pace = Pace::new(None, 64, Duration::from_secs(10));
+        assert!(pace.look(Duration::from_secs(10), Moved::default(), 64).is_none());
+        run(&mut pace, 10, 64, |_| 400);
+        assert_eq!(pace.width(), BEGIN);
+    }
+
+    #[test]
     fn what_somebody_chose_stays_unless_the_server_bears_less() {
-        let mut pace = Pace::new(Some(6), 64);
+        let mut pace = Pace::new(Some(6), 64, Duration::ZERO);
         run(&mut pace, 5, 64, |width| u64::from(width) * 50);
         assert_eq!(pace.width(), 6);
         assert!(pace.cut(Duration::from_secs(9), Moved::default(), "a reset").is_none());
@@ -163,7 +172,7 @@ mod tests {
 
     #[test]
     fn resets_cut_it_once_and_it_comes_back() {
-        let mut pace = Pace::new(None, 64);
+        let mut pace = Pace::new(None, 64, Duration::ZERO);
         run(&mut pace, 10, 64, |width| u64::from(width) * 50);
         let at = pace.begun + Duration::from_secs(30);
         let moved = Moved { files: 100_000, bytes: 0 };
@@ -176,7 +185,7 @@ mod tests {
 
     #[test]
     fn one_big_file_gives_no_reason_to_grow_forever() {
-        let mut pace = Pace::new(None, 64);
+        let mut pace = Pace::new(None, 64, Duration::ZERO);
         for second in 1..60 {
             pace.look(Duration::from_secs(second), Moved { files: 0, bytes: second * 1_000_000 }, 64);
         }

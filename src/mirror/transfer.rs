@@ -100,11 +100,12 @@ fn spread(
     let remote = Arc::clone(&engine.order.source);
     let size = version
         .size
-        .filter(|size| *size >= stripes::MIN_SIZE)
+        .filter(|size| *size >= stripes::MIN_SIZE && !item.undivided)
         .filter(|_| remote.capabilities().resume_read && remote.capabilities().read_tells);
     let Some(size) = size else { return source };
     let (path, version, tasks) = (item.path.clone(), version.clone(), engine.tasks.clone());
-    let plan = stripes::Plan { remote, path, version, size, lanes: Arc::clone(lanes), tasks };
+    let (lanes, turn) = (Arc::clone(lanes), Arc::clone(&engine.in_pieces));
+    let plan = stripes::Plan { remote, path, version, size, lanes, turn, tasks };
     Box::new(stripes::Striped::new(plan, source, at))
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Fingerprint, Name};
 
 /// What kind of thing a name stands for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryKind {
     /// A regular file.

@@ -40,6 +40,8 @@ pub(crate) struct Item {
     pub attempts: u32,
     /// The version at the last look, and since when it has been seen.
     pub seen: Option<(Fingerprint, Instant)>,
+    /// It came out wrong once: the next try reads it in one flow, since a server may take offsets for nothing.
+    pub undivided: bool,
 }
 
 /// An item that the plan makes.
@@ -171,6 +173,7 @@ fn item(row: &SqliteRow) -> Result<Item, DbError> {
         proof: proof(row.try_get("proof")?)?,
         attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
         seen: None,
+        undivided: false,
     })
 }
 

@@ -249,17 +249,19 @@ impl Walker<'_> {
         done: &mut usize,
     ) -> Result<(), Broken> {
         for dir in dirs {
-            let (mut found, mut counted, mut too_many) = (Found::default(), self.guard.listing(), false);
+            let (mut found, mut counted, mut unclear) = (Found::default(), self.guard.listing(), false);
             let mut folder = self.folder();
             let listed = loop {
                 match listing.next().await {
                     Ok(Some(Step::Entries(entries))) => {
-                        too_many |= counted.take(&entries).is_err();
-                        if !too_many {
+                        // Only a listing alone asks what each of unknown kind is.
+                        unclear |= counted.take(&entries).is_err()
+                            || entries.iter().any(|entry| entry.kind == EntryKind::Unknown);
+                        if !unclear {
                             self.show(dir, &mut folder, entries, &mut found).await?;
                         }
                     }
-                    Ok(Some(Step::Whole(listed))) => break Some(listed).filter(|_| !too_many),
+                    Ok(Some(Step::Whole(listed))) => break Some(listed).filter(|_| !unclear),
                     Ok(Some(Step::Unclear)) => break None,
                     Ok(None) => return Ok(()),
                     Err(fault) => {

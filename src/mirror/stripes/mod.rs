@@ -26,7 +26,7 @@ use crate::task::Tasks;
 
 /// Smaller files are read in one piece.
 pub(super) const MIN_SIZE: u64 = 32 << 20;
-/// All pieces that wait for their turn together.
+/// All pieces that wait to be given out, together.
 const MEMORY: u64 = 64 << 20;
 /// Bounds of one piece: less costs more round trips than it brings.
 const PIECE: std::ops::RangeInclusive<u64> = 1 << 20..=8 << 20;
@@ -48,6 +48,8 @@ pub(super) struct Plan {
     pub size: u64,
     /// Connections that may be used besides the one that there is.
     pub lanes: Arc<Semaphore>,
+    /// Held by the one file of the run that is in pieces: they lie in memory.
+    pub turn: Arc<Semaphore>,
     pub tasks: Tasks,
 }
 
@@ -78,6 +80,7 @@ pub(super) struct Striped {
     /// Bytes that came over all connections.
     came: Arc<AtomicU64>,
     steer: Steer,
+    turn: Option<OwnedSemaphorePermit>,
     ended: Option<Option<Entry>>,
 }
 
@@ -93,6 +96,7 @@ impl Striped {
             begun: Instant::now(),
             came: Arc::default(),
             steer: Steer::new(),
+            turn: None,
             ended: None,
         }
     }
@@ -107,7 +111,13 @@ impl Striped {
     /// Begins pieces, as many as pay and as there are connections for.
     fn spread(&mut self) {
         self.steer.look(self.begun.elapsed(), self.came.load(Relaxed), self.pieces.len());
-        while self.steer.want() > 1 && self.pieces.len() < self.steer.want() {
+        if self.steer.want() == 1 {
+            // What lies in memory is given out first.
+            self.turn = self.turn.take().filter(|_| self.pieces.len() > 1);
+            return;
+        }
+        self.turn = self.turn.take().or_else(|| Arc::clone(&self.plan.turn).try_acquire_owned().ok());
+        while self.turn.is_some() && self.pieces.len() < self.steer.want() {
             let length = self.length();
             // What the first one reads is bounded when the second begins.
             if let [Piece::Direct { end: end @ None, .. }] = self.pieces.make_contiguous() {

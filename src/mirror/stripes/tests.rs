@@ -86,7 +86,15 @@ async fn read_all(
     let size = version.size.unwrap();
     let source = remote.read(path, 0, Some(size)).await.unwrap();
     let tasks = Tasks::new();
-    let plan = Plan { remote, path: path.clone(), version: version.clone(), size, lanes: Arc::clone(&lanes), tasks };
+    let plan = Plan {
+        remote,
+        path: path.clone(),
+        version: version.clone(),
+        size,
+        lanes: Arc::clone(&lanes),
+        turn: Arc::new(Semaphore::new(1)),
+        tasks,
+    };
     let begun = Instant::now();
     let mut striped = Striped::new(plan, source, 0);
     striped.steer = Steer::that_tries_for(Duration::from_millis(60));
@@ -132,8 +140,15 @@ async fn a_file_that_changes_between_two_pieces_is_never_spliced() {
     let source = slow.read(&path, 0, version.size).await.unwrap();
     // One piece ahead: the last is opened after the change.
     let lanes = Arc::new(Semaphore::new(1));
-    let plan =
-        Plan { remote: slow, path: path.clone(), size: version.size.unwrap(), version, lanes, tasks: Tasks::new() };
+    let plan = Plan {
+        remote: slow,
+        path: path.clone(),
+        size: version.size.unwrap(),
+        version,
+        lanes,
+        turn: Arc::new(Semaphore::new(1)),
+        tasks: Tasks::new(),
+    };
     let mut striped = Striped::new(plan, source, 0);
     striped.steer = Steer::that_tries_for(Duration::from_millis(60));
     let mut taken = 0;

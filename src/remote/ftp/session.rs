@@ -17,6 +17,8 @@ use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol};
 use crate::net::{self, Segments, Stream, TlsClient};
 use crate::remote::Context;
 
+/// So many transfers that break off in a row are no accident.
+const STRIKES: u8 = 4;
 /// How long a welcome behind a refusal is waited for.
 const AFTERWARDS: Duration = Duration::from_secs(2);
 /// How long the first batch may be unanswered: a server that reads one command and drops the rest never answers.
@@ -50,6 +52,8 @@ pub struct Shared {
     pub ladder: Ladder,
     /// A file that was given out had not been told of by a glance.
     pub glance_fails: AtomicBool,
+    /// Transfers in a row that the server broke off at their end.
+    pub strikes: AtomicU8,
     /// A login that came in one batch was refused.
     pub slow_login: AtomicBool,
     /// EPSV works only behind PRET.
@@ -99,6 +103,15 @@ impl Shared {
         self.batches() && !self.slow_login.load(Ordering::Relaxed)
     }
 
+    /// The server broke off a transfer whose follow-up was sent when its data had ended, or did not. Once may be the
+    /// network; again and again it is the follow-up that it does not bear.
+    pub(super) fn broke_off(&self, why: Option<&str>) {
+        let Some(why) = why else { return self.strikes.store(0, Ordering::Relaxed) };
+        if self.strikes.fetch_add(1, Ordering::Relaxed) + 1 >= STRIKES {
+            self.ladder.lost(Rung::Batches, &self.endpoint, why);
+        }
+    }
+
     /// By which commands a single file is looked at.
     #[must_use]
     pub fn glance(&self) -> Glance {
@@ -123,6 +136,8 @@ pub struct Session {
     /// The control connection.
     pub control: Control,
     pub(super) tls: Option<Arc<TlsClient>>,
+    /// Questions were sent behind a transfer whose answers nobody heard yet.
+    pub(super) owes: bool,
     /// Where the server listens for the next data connection, when that was asked ahead.
     pub(super) ahead: Option<SocketAddr>,
     /// Where the server thinks we are, when that is known.
@@ -207,7 +222,7 @@ impl Session {
         }
         let home = shared.learned.get().and_then(|l| l.home.clone());
         let now = Instant::now();
-        Ok(Self { control, tls, ahead: None, cwd: home, opened: now, rested: now, phases, segments })
+        Ok(Self { control, tls, owes: false, ahead: None, cwd: home, opened: now, rested: now, phases, segments })
     }
 
     /// Goes to a directory, given as the server knows it.

@@ -56,8 +56,6 @@ impl FtpSource {
     ) -> Result<Self, Fault> {
         let mut lease = pool.lease_for_transfer().await?;
         let started = Instant::now();
-        // Before anything is sent: another session may fall down the ladder meanwhile.
-        let batched = pool.shared.batches();
         let (received, buffer, ended, cut) = (0, BytesMut::new(), false, false);
         let mut source =
             Self { lease: None, pool, data: None, path, name, offset, size, received, buffer, started, ended, cut };
@@ -73,7 +71,7 @@ impl FtpSource {
             }
             Err(fault) => {
                 // An unused REST would poison the next transfer of this session, and so would answers that nobody heard.
-                if offset == 0 && !batched {
+                if offset == 0 && !lease.session()?.owes {
                     lease.settle(&fault);
                 } else {
                     lease.fail(&fault);

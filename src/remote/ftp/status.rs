@@ -91,8 +91,7 @@ impl Sum {
     pub fn add(&mut self, entries: &[Entry]) {
         for entry in entries {
             self.count += 1;
-            let what =
-                (entry.name.as_bytes(), entry.size, entry.mtime.map(|mtime| mtime.at), format!("{:?}", entry.kind));
+            let what = (entry.name.as_bytes(), entry.size, entry.mtime.map(|mtime| mtime.at), &entry.kind);
             self.sum = self.sum.wrapping_add(self.hasher.hash_one(what));
         }
     }
@@ -299,7 +298,9 @@ impl Directories {
         if self.done < self.sent {
             (self.closed, self.heard) = (went(control).await?, true);
         } else {
-            let reply = control.ask(Phase::List, "NOOP", None).await?;
+            // Nothing is drained before: a stray answer is the very thing that is looked for.
+            control.send(Phase::List, "NOOP", None).await?;
+            let reply = control.answer(Phase::List).await?;
             if reply.code != 200 && reply.class() != 5 {
                 return Err(out_of_step(&reply));
             }

@@ -131,6 +131,7 @@ impl Session {
         }
         let chained;
         (flight, look, chained) = compose(shared, &order, look)?;
+        self.owes = chained.is_some();
         self.control.launch(order.phase, &flight).await?;
         if look.is_some() {
             looked = true;
@@ -188,8 +189,13 @@ impl Session {
                 shared.ladder.lost(rung, &shared.endpoint, &fault.message);
                 return Err(fault.retry(Retry::Now));
             }
-            closed => closed?,
-        };
+            Err(fault) => {
+                shared.broke_off(fault.evidence.code.is_some().then_some(fault.message.as_str()));
+                return Err(fault);
+            }
+            Ok(_) => shared.broke_off(None),
+        }
+        self.owes = false;
         Ok(self.follow_up(shared, order, asked, rung).await)
     }
 
