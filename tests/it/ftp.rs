@@ -2,6 +2,7 @@
 
 mod data;
 mod faults;
+mod ladder;
 mod listings;
 mod replies;
 
