@@ -5,7 +5,7 @@ pub mod admit;
 pub mod dial;
 mod entrance;
 pub mod sftp;
-mod ssh;
+pub mod ssh;
 mod stream;
 pub mod tls;
 

@@ -1,13 +1,40 @@
-//! The TCP stream under SSH: read in large steps, cut from outside, and its greeting looked at before it is used.
+//! SSH in both of our roles: how it is spoken, and the TCP stream under it, which is read in large steps, cut from
+//! outside, and has its greeting looked at before it is used.
 
+use std::borrow::Cow;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use russh::{Preferred, SshId, cipher, compression, kex, mac};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// By measured speed. In SSH the client's first choice that the server has is taken.
+const CIPHERS: &[cipher::Name] =
+    &[cipher::AES_128_GCM, cipher::AES_256_GCM, cipher::CHACHA20_POLY1305, cipher::AES_256_CTR, cipher::AES_128_CTR];
+
+const MACS: &[mac::Name] = &[mac::HMAC_SHA512_ETM, mac::HMAC_SHA256_ETM, mac::HMAC_SHA512, mac::HMAC_SHA256];
+
+/// How we greet (RFC 4253, section 4.2).
+#[must_use]
+pub const fn greeting() -> SshId {
+    SshId::Standard(Cow::Borrowed("SSH-2.0-Causeway"))
+}
+
+/// Our algorithms in our order, with the key exchanges of the role: nothing is compressed.
+#[must_use]
+pub fn preferred(kex: &'static [kex::Name]) -> Preferred {
+    Preferred {
+        kex: Cow::Borrowed(kex),
+        cipher: Cow::Borrowed(CIPHERS),
+        mac: Cow::Borrowed(MACS),
+        compression: Cow::Borrowed(&[compression::NONE]),
+        ..Preferred::default()
+    }
+}
 
 /// russh reads each packet in two small steps; a buffer under it saves most system calls.
 const BUFFER: usize = 64 << 10;

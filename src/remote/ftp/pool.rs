@@ -64,39 +64,24 @@ enum Use {
     Transfer,
 }
 
-/// Somebody who is logging in.
-struct Enters<'a>(&'a Pool);
+/// Somebody who is counted as long as this lives.
+struct Counted<'a> {
+    pool: &'a Pool,
+    among: fn(&mut State) -> &mut usize,
+}
 
-impl<'a> Enters<'a> {
-    fn new(pool: &'a Pool) -> Self {
-        pool.lock().entering += 1;
-        Self(pool)
+impl<'a> Counted<'a> {
+    fn new(pool: &'a Pool, among: fn(&mut State) -> &mut usize) -> Self {
+        *among(&mut pool.lock()) += 1;
+        Self { pool, among }
     }
 }
 
-impl Drop for Enters<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.lock().entering -= 1;
-        // The next may enter.
-        self.0.freed.notify_waiters();
-    }
-}
-
-/// A command that has no session yet.
-struct Waits<'a>(&'a Pool);
-
-impl<'a> Waits<'a> {
-    fn new(pool: &'a Pool) -> Self {
-        pool.lock().commands_waiting += 1;
-        Self(pool)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.lock().commands_waiting -= 1;
-        // A transfer may have stood back for it.
-        self.0.freed.notify_waiters();
+        *(self.among)(&mut self.pool.lock()) -= 1;
+        // Somebody may have stood back for it.
+        self.pool.freed.notify_waiters();
     }
 }
 
@@ -164,7 +149,7 @@ impl Pool {
     }
 
     async fn take(self: &Arc<Self>, what: Use) -> Result<Lease, Fault> {
-        let _waits = (what == Use::Command).then(|| Waits::new(self));
+        let _waits = (what == Use::Command).then(|| Counted::new(self, |state| &mut state.commands_waiting));
         loop {
             let freed = self.freed.notified();
             tokio::pin!(freed);
@@ -255,7 +240,7 @@ impl Pool {
 
     /// A new session, or `None` when the server bears no more than are open already.
     async fn connect(self: &Arc<Self>, slot: Slot) -> Result<Option<Lease>, Fault> {
-        let _enters = Enters::new(self);
+        let _enters = Counted::new(self, |state| &mut state.entering);
         let fault = match Box::pin(Session::open(&self.shared)).await {
             Ok(session) => {
                 return Ok(Some(Lease { session: Some(Box::new(session)), slot: Some(slot), end: End::Clean }));

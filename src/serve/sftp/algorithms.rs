@@ -1,13 +1,13 @@
 //! How SSH is spoken: algorithms, sizes and times.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use russh::keys::PrivateKey;
 use russh::server::Config;
-use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
+use russh::{MethodKind, MethodSet, kex};
 
 use super::Settings;
+use crate::net::ssh;
 
 /// Post-quantum hybrid first; group 16 for clients without elliptic curves. Group exchange and the
 /// larger groups are left out: they let strangers burn our processor.
@@ -21,15 +21,6 @@ const KEX: &[kex::Name] = &[
     kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
 ];
 
-/// By measured speed. The client's order wins in SSH; each session's choice is logged.
-const CIPHERS: &[cipher::Name] =
-    &[cipher::AES_128_GCM, cipher::AES_256_GCM, cipher::CHACHA20_POLY1305, cipher::AES_256_CTR, cipher::AES_128_CTR];
-
-const MACS: &[mac::Name] = &[mac::HMAC_SHA512_ETM, mac::HMAC_SHA256_ETM, mac::HMAC_SHA512, mac::HMAC_SHA256];
-
-/// The greeting of SSH (RFC 4253, section 4.2).
-const GREETING: &str = "SSH-2.0-Causeway";
-
 /// The largest amount under one key that keeps nonces unique.
 const MAX_REKEY: usize = 1 << 30;
 
@@ -37,7 +28,7 @@ const MAX_REKEY: usize = 1 << 30;
 pub(super) fn config(settings: &Settings, keys: Vec<PrivateKey>) -> Config {
     let rekey = settings.rekey_bytes.clamp(1 << 16, MAX_REKEY);
     Config {
-        server_id: SshId::Standard(Cow::Borrowed(GREETING)),
+        server_id: ssh::greeting(),
         methods: MethodSet::from(&[MethodKind::PublicKey, MethodKind::Password][..]),
         auth_rejection_time: Duration::from_secs(1),
         // OpenSSH's first question ("none") is not a guess.
@@ -48,13 +39,7 @@ pub(super) fn config(settings: &Settings, keys: Vec<PrivateKey>) -> Config {
         window_size: 8 << 20,
         maximum_packet_size: 65_535,
         event_buffer_size: 8,
-        preferred: Preferred {
-            kex: Cow::Borrowed(KEX),
-            cipher: Cow::Borrowed(CIPHERS),
-            mac: Cow::Borrowed(MACS),
-            compression: Cow::Borrowed(&[compression::NONE]),
-            ..Preferred::default()
-        },
+        preferred: ssh::preferred(KEX),
         max_auth_attempts: 6,
         inactivity_timeout: Some(Duration::from_secs(15 * 60)),
         keepalive_interval: Some(Duration::from_secs(30)),

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use causeway::model::{Endpoint, Protocol, Secret};
 use tempfile::TempDir;
 
+use super::process;
+
 /// The account that every server knows.
 pub const USER: &str = "anna";
 /// Its password.
@@ -151,7 +153,10 @@ impl Ftpd {
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let pid = rustix::process::Pid::from_child(&child);
+            // vsftpd's sessions leave the group of their server, and would go on serving.
+            let sessions = process::below(child.id());
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::TERM);
+            process::kill(&sessions);
             let end = Instant::now() + Duration::from_secs(5);
             while child.try_wait().unwrap().is_none() && Instant::now() < end {
                 std::thread::sleep(Duration::from_millis(20));

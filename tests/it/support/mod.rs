@@ -6,6 +6,7 @@ pub mod ftpd;
 pub mod https;
 pub mod link;
 pub mod odd_sftp;
+pub mod process;
 pub mod proxy;
 pub mod scripted;
 pub mod skip;

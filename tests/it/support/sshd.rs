@@ -2,7 +2,6 @@
 //! `causeway-peer`, so that what this user may not do is refused although tests run as root.
 #![allow(dead_code, reason = "each test file uses a part of the fixtures")]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
@@ -14,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use causeway::model::Endpoint;
 use tempfile::TempDir;
+
+use super::process;
 
 /// The system user.
 pub const USER: &str = "causeway-peer";
@@ -106,29 +107,14 @@ impl Sshd {
 
     /// Kills the processes of every session; the server itself goes on. Returns how many there were.
     pub fn kill_sessions(&self) -> usize {
-        let parents = parents();
-        let top = self.child.as_ref().unwrap().id();
-        let below = |mut pid: u32| {
-            while let Some(parent) = parents.get(&pid) {
-                if *parent == top {
-                    return true;
-                }
-                pid = *parent;
-            }
-            false
-        };
-        let sessions: Vec<u32> = parents.keys().copied().filter(|pid| below(*pid)).collect();
-        for pid in &sessions {
-            let pid = rustix::process::Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        }
+        let sessions = process::below(self.child.as_ref().unwrap().id());
+        process::kill(&sessions);
         sessions.len()
     }
 
     /// How many connections it carries.
     pub fn sessions(&self) -> usize {
-        let top = self.child.as_ref().unwrap().id();
-        parents().values().filter(|parent| **parent == top).count()
+        process::children(self.child.as_ref().unwrap().id())
     }
 
     /// Ends the server and its sessions.
@@ -198,20 +184,6 @@ impl Drop for Sshd {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// Process → its parent.
-fn parents() -> BTreeMap<u32, u32> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        let behind_name = stat.rsplit(") ").next().unwrap();
-        if let Some(parent) = behind_name.split(' ').nth(1).and_then(|parent| parent.parse().ok()) {
-            found.insert(pid, parent);
-        }
-    }
-    found
 }
 
 /// The system user, made by `tests/peers` when it is not there.
