@@ -1,7 +1,7 @@
 //! Data connections: how one is opened, what flies with it, and how it ends.
 //!
 //! One by one, a small file costs four round trips: EPSV, connect, RETR, closing reply. Where the
-//! [`Ladder`] allows it, the look at the file before it flies with RETR, and the look after it and the
+//! [`Ladder`](super::ladder::Ladder) allows it, the look at the file before it flies with RETR, and the look after it and the
 //! question for the next data port fly when the data has ended: three round trips for all of it, two where the server
 //! closes without waiting for us.
 
