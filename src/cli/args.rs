@@ -1,12 +1,17 @@
 //! What can be typed.
 
+mod ls;
+mod manifest;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::mirror::Proving;
 use crate::model::{Deadlines, ServerZone};
-use crate::remote::ftp::listing::{Form, Format as ListFormat};
+
+pub use ls::LsArgs;
+pub use manifest::{KeptVerb, ManifestDiff, ManifestStore, ManifestVerb, ManifestVerify};
 
 /// Takes an organisation off FTP: mirrors legacy trees with proof, serves them over SFTP, WebDAV and
 /// HTTPS, schedules the work and keeps a tamper-evident record.
@@ -192,59 +197,6 @@ pub struct Via {
     /// banner=15, command=30, stall=60, closing=60, listing=600.
     #[arg(long, value_name = "CLASS=SECONDS,…")]
     pub deadlines: Option<Deadlines>,
-}
-
-/// Options of `ls`.
-#[derive(Debug, Args)]
-#[command(after_help = LS_HELP)]
-pub struct LsArgs {
-    /// The folder: ftp://, ftp+tls://, ftps://, or a folder of this machine; '-' reads a saved listing from standard
-    /// input.
-    #[arg(value_name = "URL", required_unless_present = "file")]
-    pub url: Option<String>,
-    /// Read a listing that was saved as it came, instead of asking a server ('-' is standard input).
-    #[arg(long, value_name = "PATH", conflicts_with = "url")]
-    pub file: Option<PathBuf>,
-    /// What wrote the saved listing: mlsd, nlst, or the format of a LIST such as unix, dos, vms, mvs-pds [default: found
-    /// out].
-    #[arg(long = "as", value_name = "FORMAT", value_parser = form)]
-    pub form: Option<Form>,
-    /// The present for a saved listing, for years that are not written, for example 2024-05-06T07:08:09Z [default: now].
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub now: Option<jiff::Timestamp>,
-    /// The zone of the server's clock, which its listings show: minutes ahead of UTC, or a name such as Europe/Berlin
-    /// [default: UTC].
-    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
-    pub zone: Option<ServerZone>,
-    /// How the server is spoken to.
-    #[command(flatten)]
-    pub via: Via,
-    /// How the answer is written.
-    #[command(flatten)]
-    pub format: Format,
-}
-
-const LS_HELP: &str = "\
-Examples:
-  causeway ls ftp://anna@old.example/pub
-  causeway ls ftp://old.example/berlin --zone Europe/Berlin --charset windows-1252
-  causeway ls --file listing.txt --now 2019-03-31T12:00:00Z --json
-
-Nothing is changed, here or there. Behind the entries come the formats that were recognised, the lines that were not
-understood, and whether the listing is known to be complete. With --json each entry is one object on a line of its own, in
-the order of the listing, and each line that was not understood is {\"unparsed_hex\": …}; doubts go to standard error.";
-
-fn form(text: &str) -> Result<Form, String> {
-    let names = || ListFormat::ALL.iter().map(|format| format.as_str()).collect::<Vec<_>>().join(", ");
-    match text {
-        "mlsd" => Ok(Form::Facts),
-        "nlst" => Ok(Form::Names),
-        text => ListFormat::of_name(text).map(Form::Known).ok_or_else(|| format!("known are nlst, {}", names())),
-    }
-}
-
-fn moment(text: &str) -> Result<jiff::Timestamp, String> {
-    text.parse().map_err(|_| "write for example 2024-05-06T07:08:09Z".to_owned())
 }
 
 /// How a target is spoken to.
@@ -465,105 +417,6 @@ pub struct RunList {
 pub struct RunNamed {
     /// Its number.
     pub run: i64,
-    /// How the answer is written.
-    #[command(flatten)]
-    pub format: Format,
-}
-
-/// Commands of `manifest`.
-#[derive(Debug, Subcommand)]
-pub enum ManifestVerb {
-    /// What needs the store.
-    #[command(flatten)]
-    Kept(KeptVerb),
-    /// Is a manifest what was signed, and does a tree hold exactly what it says? Needs no store.
-    Verify(ManifestVerify),
-    /// What changed between two manifests? Needs no store.
-    Diff(ManifestDiff),
-}
-
-/// Commands of `manifest` that need the store.
-#[derive(Debug, Subcommand)]
-pub enum KeptVerb {
-    /// The public key by which others know this installation's manifests.
-    Key(ManifestStore),
-    /// The manifests that are kept.
-    List {
-        /// Only those of this job (name or number).
-        #[arg(long)]
-        job: Option<String>,
-        /// Where they are.
-        #[command(flatten)]
-        store: ManifestStore,
-    },
-    /// Write the manifest of the last run that changed anything, or of one that changed nothing since.
-    Write {
-        /// The run's number.
-        run: i64,
-        /// Where they are.
-        #[command(flatten)]
-        store: ManifestStore,
-    },
-}
-
-/// Where manifests are kept.
-#[derive(Debug, Args)]
-pub struct ManifestStore {
-    /// The journal of 'causeway mirror', when it is not in the data folder.
-    #[arg(long, value_name = "DIR")]
-    pub state: Option<PathBuf>,
-    /// How the answer is written.
-    #[command(flatten)]
-    pub format: Format,
-}
-
-impl KeptVerb {
-    /// Which store.
-    #[must_use]
-    pub const fn store(&self) -> &ManifestStore {
-        match self {
-            Self::Key(store) | Self::List { store, .. } | Self::Write { store, .. } => store,
-        }
-    }
-}
-
-/// Options of `manifest verify`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Exit codes: 0 the signature is right and, with --tree, the tree holds exactly what the manifest says;
-1 the tree does not (each missing, extra and different file is named); 2 the manifest cannot be believed
-(damaged, cut off, signed by another key) or could not be read.
-Examples:
-  causeway manifest verify job-1-run-7.jsonl --key ed25519:5f2b…
-  causeway manifest verify job-1-run-7.jsonl --tree /srv/new
-Without --key the signature only shows that nothing was changed since somebody signed it.")]
-pub struct ManifestVerify {
-    /// The manifest.
-    pub file: PathBuf,
-    /// Compare this folder with it: every file's size and SHA-256.
-    #[arg(long, value_name = "DIR")]
-    pub tree: Option<PathBuf>,
-    /// The public key that must have signed it, or a file with it; see 'causeway manifest key'.
-    #[arg(long, value_name = "KEY")]
-    pub key: Option<String>,
-    /// How the answer is written.
-    #[command(flatten)]
-    pub format: Format,
-}
-
-/// Options of `manifest diff`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Exit codes: 0 both say the same, 1 they do not, 2 one of them cannot be believed or read.
-Lines begin with + (added), - (removed), ~ (another content) or t (only another time).")]
-pub struct ManifestDiff {
-    /// The earlier one.
-    pub before: PathBuf,
-    /// The later one.
-    pub after: PathBuf,
-    /// The public key that must have signed both, or a file with it.
-    #[arg(long, value_name = "KEY")]
-    pub key: Option<String>,
     /// How the answer is written.
     #[command(flatten)]
     pub format: Format,

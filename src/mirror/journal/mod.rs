@@ -2,6 +2,7 @@
 //! thousand small files do not wait for ten thousand commits.
 
 mod lots;
+mod questions;
 mod store;
 
 use jiff::Timestamp;
@@ -15,11 +16,11 @@ use crate::audit::{Actor, Event};
 use crate::db::{Db, DbError};
 use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, Proof, RelPath, RunId};
 
-pub(super) use store::{
-    Candidate, Intent, Item, NewItem, biggest_open, bury, called_missing, candidates, count_paths, file_known,
-    forget_all, intended, leftover_parts, missing_examples, parts_of, plan_items, publishing, remember, still_open,
-    sweep_tombstones, totals, unbury, unlink_parts, vanished_names,
+pub(super) use questions::store::{
+    Candidate, Intent, Item, biggest_open, called_missing, candidates, count_paths, file_known, intended,
+    leftover_parts, missing_examples, parts_of, publishing, still_open, totals, vanished_names,
 };
+pub(super) use store::{NewItem, bury, forget_all, plan_items, remember, sweep_tombstones, unbury, unlink_parts};
 
 /// Changes that may wait; more make those wait who bring them.
 const QUEUE: usize = 512;
