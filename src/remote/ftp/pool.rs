@@ -341,13 +341,15 @@ impl Lease {
         }
     }
 
-    /// An operation failed: a plain "no" leaves the session in order, everything else does not.
+    /// An operation failed: a plain "no" leaves the session in order, unless it is in the middle of something; everything
+    /// else does not.
     pub fn settle(self, fault: &Fault) {
         let plain_no =
             fault.evidence.code.is_some_and(|code| (400..600).contains(&code) && !matches!(code, 421 | 425 | 426))
                 && !matches!(fault.kind, FaultKind::Limit | FaultKind::Tls | FaultKind::ClosedEarly)
                 && fault.phase != Phase::Finish;
-        if plain_no || fault.kind == FaultKind::BadName {
+        let at_rest = self.session.as_ref().is_some_and(|session| !session.unsettled);
+        if at_rest && (plain_no || fault.kind == FaultKind::BadName) {
             self.give_back();
         } else {
             self.fail(fault);

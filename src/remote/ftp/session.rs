@@ -136,8 +136,9 @@ pub struct Session {
     /// The control connection.
     pub control: Control,
     pub(super) tls: Option<Arc<TlsClient>>,
-    /// Questions were sent behind a transfer whose answers nobody heard yet.
-    pub(super) owes: bool,
+    /// In the middle of something: questions whose answers nobody heard yet, a handshake that was begun. Not to be used
+    /// again when it ends here.
+    pub(super) unsettled: bool,
     /// Where the server listens for the next data connection, when that was asked ahead.
     pub(super) ahead: Option<SocketAddr>,
     /// Where the server thinks we are, when that is known.
@@ -222,7 +223,7 @@ impl Session {
         }
         let home = shared.learned.get().and_then(|l| l.home.clone());
         let now = Instant::now();
-        Ok(Self { control, tls, owes: false, ahead: None, cwd: home, opened: now, rested: now, phases, segments })
+        Ok(Self { control, tls, unsettled: false, ahead: None, cwd: home, opened: now, rested: now, phases, segments })
     }
 
     /// Goes to a directory, given as the server knows it.

@@ -49,6 +49,8 @@ impl FtpSink {
             Err(fault) => {
                 if offset == 0 {
                     lease.settle(&fault);
+                } else {
+                    lease.fail(&fault);
                 }
                 Err(fault)
             }

@@ -70,8 +70,8 @@ impl FtpSource {
                 Ok(source)
             }
             Err(fault) => {
-                // An unused REST would poison the next transfer of this session, and so would answers that nobody heard.
-                if offset == 0 && !lease.session()?.owes {
+                // An unused REST would poison the next transfer of this session.
+                if offset == 0 {
                     lease.settle(&fault);
                 } else {
                     lease.fail(&fault);

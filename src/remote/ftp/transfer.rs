@@ -131,13 +131,15 @@ impl Session {
         }
         let chained;
         (flight, look, chained) = compose(shared, &order, look)?;
-        self.owes = chained.is_some();
+        // A refused transfer whose handshake was begun has also cost one of the few tickets of TLS 1.3.
+        self.unsettled = chained.is_some() || self.tls.is_some() && shared.ladder.rung() > Rung::OneByOne;
         self.control.launch(order.phase, &flight).await?;
         if look.is_some() {
             looked = true;
             before = self.hear(shared, look).await?;
         }
         let (stream, closing) = self.opening(shared, socket, &order).await?;
+        self.unsettled = chained.is_some();
         Ok(Data { stream, closing, before, looked, chained })
     }
 
@@ -195,7 +197,7 @@ impl Session {
             }
             Ok(_) => shared.broke_off(None),
         }
-        self.owes = false;
+        self.unsettled = false;
         Ok(self.follow_up(shared, order, asked, rung).await)
     }
 
