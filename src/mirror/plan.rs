@@ -156,7 +156,7 @@ fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules)
 /// Does the listing show the version that was published? Like is compared with like (listing with
 /// listing): the zone of a listing that is off does not make every file look changed, nor does its clock that moved.
 fn unchanged(seen: &Seen, known: &Known, shift: Option<SignedDuration>) -> bool {
-    let moved = shift.and_then(|by| shift::back(&seen.version, by));
+    let moved = shift.and_then(|by| shift::back(&seen.version, by, known.at));
     surely_same(moved.as_ref().unwrap_or(&seen.version), &known.listed, known.at)
 }
 

@@ -1,7 +1,7 @@
 //! A listing's clock that is set to another zone, or to daylight saving time, moves every time in it by as much. That is
 //! one event, and not so many changed files: pure decisions over how far the times moved since the last run.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{Fingerprint, Precision, TimeSource};
 
@@ -25,9 +25,18 @@ pub(super) fn of_clock(moves: &[(i64, u64)]) -> Option<SignedDuration> {
     (is_zone && !stayed && files >= FEWEST && others <= files / OTHERS).then_some(SignedDuration::from_nanos(by))
 }
 
-/// The version as it would have been told before the clock moved; `None` when its time is not one of that clock.
-pub(super) fn back(version: &Fingerprint, by: SignedDuration) -> Option<Fingerprint> {
+/// How much older than its publishing (in nanoseconds) a file must look, so that it cannot have been written again since:
+/// no clock shows a present farther back than the farthest zone. A job that rewrites its files at the same hour every day
+/// moves their times by a whole quarter, too.
+pub(super) const CERTAIN: i64 = FARTHEST;
+
+/// The version as it would have been told before the clock moved; `None` when its time is not one of that clock, or so
+/// recent that the file published at `published` may have been written again since.
+pub(super) fn back(version: &Fingerprint, by: SignedDuration, published: Timestamp) -> Option<Fingerprint> {
     let mtime = version.mtime.filter(|mtime| mtime.source == TimeSource::List && mtime.precision < Precision::Day)?;
+    if published.duration_since(mtime.at) <= SignedDuration::from_nanos(CERTAIN) {
+        return None;
+    }
     let at = mtime.at.checked_sub(by).ok()?;
     Some(Fingerprint { mtime: Some(crate::model::Mtime { at, ..mtime }), ..version.clone() })
 }

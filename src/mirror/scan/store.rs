@@ -5,10 +5,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use crate::db::{Db, DbError};
-use crate::mirror::codes;
 use crate::mirror::plan::{Kind, Known, Seen, There};
 use crate::mirror::store::{fault, length, path, stored, time};
 use crate::mirror::summary::{EXAMPLES, UnsureDir};
+use crate::mirror::{codes, shift};
 use crate::model::{Fault, Fingerprint, JobId, Precision, RelPath, RunId, TimeSource};
 use crate::remote::{Completeness, Doubt};
 
@@ -372,19 +372,21 @@ pub(crate) fn version(row: &SqliteRow, names: [&str; 4], unique: Option<&str>) -
 
 /// Distances, in nanoseconds, by which the listed times of files moved that are of the same size as when they were
 /// published, and how many files moved so far; the most frequent first. Only times of listings that are exact enough to
-/// show a clock that moved.
+/// show a clock that moved, and of files that cannot have been written again since, or did not move at all.
 pub(crate) async fn moves(db: &Db, job: JobId, run: RunId) -> Result<Vec<(i64, u64)>, DbError> {
     let rows: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT s.mtime - f.listed_mtime AS moved, count(*) FROM scan s \
          JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) AND f.target = s.path \
          WHERE s.run = ?2 AND s.side = 0 AND s.kind = 0 AND s.mtime_told = ?3 AND s.mtime_precision < ?4 \
          AND f.kind = 0 AND f.size = s.size AND f.listed_told = ?3 AND f.listed_precision = s.mtime_precision \
-         GROUP BY moved ORDER BY 2 DESC LIMIT 1000",
+         AND (s.mtime = f.listed_mtime OR f.at * 1000 - s.mtime > ?5) \
+         GROUP BY moved ORDER BY moved = 0 DESC, 2 DESC LIMIT 1000",
     )
     .bind(job.0)
     .bind(run.0)
     .bind(codes::told_number(TimeSource::List))
     .bind(codes::precision_number(Precision::Day))
+    .bind(shift::CERTAIN)
     .fetch_all(db.read())
     .await?;
     rows.into_iter().map(|(moved, files)| Ok((moved, length(files)?))).collect()
@@ -399,13 +401,14 @@ pub(crate) async fn follow(db: &Db, job: JobId, run: RunId, by: SignedDuration) 
          WHERE job = ?1 AND kind = 0 AND listed_told = ?3 AND listed_precision < ?4 AND EXISTS (SELECT 1 FROM scan s \
          WHERE s.run = ?2 AND s.side = 0 AND s.path = files.target AND coalesce(s.source, s.path) = files.path \
          AND s.kind = 0 AND s.size = files.size AND s.mtime_told = ?3 AND s.mtime_precision = files.listed_precision \
-         AND s.mtime = files.listed_mtime + ?5)",
+         AND s.mtime = files.listed_mtime + ?5 AND files.at * 1000 - s.mtime > ?6)",
     )
     .bind(job.0)
     .bind(run.0)
     .bind(codes::told_number(TimeSource::List))
     .bind(codes::precision_number(Precision::Day))
     .bind(i64::try_from(by.as_nanos()).unwrap_or_default())
+    .bind(shift::CERTAIN)
     .execute(&mut *tx)
     .await?;
     tx.commit().await?;
@@ -483,12 +486,13 @@ pub(crate) async fn newest(db: &Db, run: RunId, now: Timestamp) -> Result<Option
 /// What the source shows at `path` of the target's naming: its kind, and for a directory whether it was
 /// proven to be listed in full.
 pub(crate) async fn source_at(db: &Db, run: RunId, at: &RelPath) -> Result<Option<(Kind, bool)>, DbError> {
-    let row: Option<(i64, i64)> =
-        sqlx::query_as("SELECT kind, listing FROM scan WHERE run = ? AND side = 0 AND path = ?")
-            .bind(run.0)
-            .bind(at.as_bytes())
-            .fetch_optional(db.read())
-            .await?;
+    let row: Option<(i64, i64)> = sqlx::query_as(
+        "SELECT kind, iif(refused IS NULL, listing, 0) FROM scan WHERE run = ? AND side = 0 AND path = ?",
+    )
+    .bind(run.0)
+    .bind(at.as_bytes())
+    .fetch_optional(db.read())
+    .await?;
     Ok(row.map(|(kind, listing)| (codes::kind(kind), listing == PROVEN)))
 }
 

@@ -92,3 +92,24 @@ async fn what_is_no_clock_is_looked_at() {
     assert!(source.log().iter().any(|step| step.starts_with("stat")), "{:?}", source.log());
     assert_eq!(second.counts.files_published, 0, "the exact time tells that nothing changed: {second:?}");
 }
+
+#[tokio::test]
+async fn files_that_are_rewritten_at_the_same_hour_are_no_clock() {
+    // All of the source, of the same size, an hour younger than when it was published; recent, so that it may be new.
+    let (lab, source, target) = (Lab::new().await, Memory::new(), Memory::new());
+    let now = jiff::Timestamp::now().as_second() / 60 * 60;
+    let write = |text: &str, second: i64| {
+        for name in ["rates.bin", "state.dat", "cam.jpg"] {
+            let mtime = jiff::Timestamp::from_second(second).unwrap();
+            source.put_node(&path(name), Node { data: text.into(), mtime, ..node(EntryKind::File) });
+        }
+    };
+    write("monday ", now - 7200);
+    ahead(&source, 0);
+    lab.go((1, 1), &source, &target, quick()).await;
+    write("tuesday", now - 3600);
+    ahead(&source, 0);
+    let second = lab.go((1, 2), &source, &target, quick()).await;
+    assert_eq!((second.counts.files_published, of_the_clock(&second).len()), (3, 0), "{second:?}");
+    assert_eq!(content(&source), content(&target));
+}
