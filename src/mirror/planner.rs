@@ -14,7 +14,7 @@ use super::shift;
 use super::words::{Action, ItemState};
 use super::{PlannedStep, Proving};
 use crate::audit::Event;
-use crate::model::{Fault, Fingerprint, RelPath};
+use crate::model::{Fault, FaultKind, Fingerprint, Phase, RelPath};
 
 /// Paths per page: bounds memory and the length of a transaction.
 const PAGE: i64 = 2000;
@@ -43,17 +43,32 @@ pub(super) async fn plan(engine: &Engine, facts: &mut Facts) -> Result<(), Broke
 }
 
 async fn pages(engine: &Engine, facts: &mut Facts, shift: Option<SignedDuration>) -> Result<(), Broken> {
+    let closed = scan::refused_dirs(&engine.order.db, engine.order.run).await?;
     let mut after = RelPath::root();
     loop {
         engine.check_stop()?;
-        let page = scan::merged(&engine.order.db, engine.order.job, engine.order.run, &after, PAGE).await?;
+        let mut page = scan::merged(&engine.order.db, engine.order.job, engine.order.run, &after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.seen.target.clone();
+        page.iter_mut().for_each(|merged| refuse_below(&closed, &mut merged.seen));
         let decided = page.into_iter().filter_map(|merged| judge(engine, facts, shift, merged)).collect::<Vec<_>>();
         show(engine, &decided).await;
         if !engine.order.policy.dry_run {
             carry_out(engine, decided).await?;
         }
+    }
+}
+
+/// Two folders whose names become one are never poured together: what lies below a refused folder is refused, too.
+fn refuse_below(closed: &BTreeSet<RelPath>, seen: &mut Seen) {
+    let mut above = seen.target.parent();
+    while let Some(dir) = above.filter(|_| !closed.is_empty() && seen.refused.is_none()) {
+        if closed.contains(&dir) {
+            let message = "it lies in a folder that cannot be mirrored under its name";
+            seen.refused = Some(Fault::new(Phase::List, FaultKind::BadName, message));
+            return;
+        }
+        above = dir.parent();
     }
 }
 

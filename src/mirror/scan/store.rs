@@ -1,5 +1,7 @@
 //! What both sides show in this run, in the table `scan`.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -227,7 +229,7 @@ async fn insert(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, rows: &
         " ON CONFLICT DO UPDATE SET kind = excluded.kind, size = excluded.size, mtime = excluded.mtime, \
          mtime_precision = excluded.mtime_precision, mtime_told = excluded.mtime_told, mode = excluded.mode, \
          unique_fact = excluded.unique_fact, refused = CASE \
-         WHEN coalesce(scan.source, scan.path) = coalesce(excluded.source, excluded.path) THEN excluded.refused ELSE ",
+         WHEN coalesce(scan.source, scan.path) = coalesce(excluded.source, excluded.path) THEN coalesce(excluded.refused, scan.refused) ELSE ",
     );
     query.push_bind(collision());
     query.push(" END");
@@ -242,6 +244,16 @@ fn collision() -> Option<String> {
         "two names of the source become the same name in the target: rename one of them",
     );
     serde_json::to_string(&fault).ok()
+}
+
+/// Directories of the source that cannot be mirrored: what lies below them was read for all that.
+pub(crate) async fn refused_dirs(db: &Db, run: RunId) -> Result<BTreeSet<RelPath>, DbError> {
+    let rows: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT path FROM scan WHERE run = ? AND side = 0 AND kind = 1 AND refused IS NOT NULL")
+            .bind(run.0)
+            .fetch_all(db.read())
+            .await?;
+    rows.iter().map(|bytes| path(bytes)).collect()
 }
 
 /// Directories that were seen and not read yet: target path, source path.

@@ -120,3 +120,16 @@ async fn a_run_cut_off_before_its_end_decides_the_same_when_it_goes_on() {
         assert!(paths(&target).contains(&"cn/子文件夹的备份/照片".to_owned()), "step {k}: {:#?}", paths(&target));
     }
 }
+
+#[tokio::test]
+async fn two_folders_that_become_one_name_are_not_poured_together() {
+    let (lab, source, target) = (Lab::new().await, Memory::new(), Memory::new());
+    put_all(&source, b"", GBK, &CHINESE);
+    let (old, new) = (raw(b"", GBK, "照片存档"), raw(b"", encoding_rs::UTF_8, "照片存档"));
+    source.put(&old.concat(&path("old.txt")), "old");
+    source.put(&new.concat(&path("new.txt")), "new");
+    let summary = lab.go((1, 1), &source, &target, auto()).await;
+    assert!(!summary.complete && summary.missing.len() >= 3, "the folder and what lies in both: {summary:?}");
+    assert!(!paths(&target).iter().any(|at| at.contains("old.txt") || at.contains("new.txt")), "{:?}", paths(&target));
+    assert!(paths(&target).contains(&CHINESE[0].to_owned()), "the others are mirrored: {:?}", paths(&target));
+}
