@@ -1,29 +1,15 @@
 //! Are two listings of a folder the same? Compared without keeping their names.
 
-use std::hash::{BuildHasher as _, RandomState};
-
-use crate::model::{Entry, Fault};
+use crate::model::{Entry, Fault, Multiset};
 use crate::remote::{Completeness, Doubt, Lister};
 
-/// How many names there were, and a sum over them that does not depend on their order.
+/// The names of a listing.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names {
-    hasher: RandomState,
-    count: u64,
-    sum: u64,
-}
+pub(super) struct Names(Multiset);
 
 impl Names {
     pub(super) fn add(&mut self, entries: &[Entry]) {
-        for entry in entries {
-            self.count += 1;
-            self.sum = self.sum.wrapping_add(self.hasher.hash_one(entry.name.as_bytes()));
-        }
-    }
-
-    /// With the same secret of the sums, and nothing counted yet.
-    const fn another(self) -> Self {
-        Self { hasher: self.hasher, count: 0, sum: 0 }
+        entries.iter().for_each(|entry| self.0.add(entry.name.as_bytes()));
     }
 }
 
@@ -46,16 +32,15 @@ pub(super) async fn compare(
     first: Names,
     listed: Completeness,
 ) -> Result<Completeness, Fault> {
-    let (count, sum) = (first.count, first.sum);
-    let mut second = first.another();
+    let mut second = Names(first.0.another());
     while let Some(entries) = again.next().await? {
         second.add(&entries);
     }
     again.finish().await?;
-    if (second.count, second.sum) == (count, sum) {
+    if second.0.is(&first.0) {
         return Ok(listed);
     }
-    let differs = Doubt::Differs { first: count, second: second.count };
+    let differs = Doubt::Differs { first: first.0.count(), second: second.0.count() };
     Ok(match listed {
         Completeness::Proven { .. } => Completeness::Doubtful { doubts: vec![differs] },
         Completeness::Doubtful { doubts } => {

@@ -91,7 +91,7 @@ impl FtpLister {
                 let probe = style == Style::ListAll
                     && shared.batches()
                     && (shared.status.is_untried() || shared.status.is_given());
-                let (closing, cut, sum) = (None, false, probe.then(Sum::new));
+                let (closing, cut, sum) = (None, false, probe.then(Sum::default));
                 Ok(Self { lease: Some(lease), pool, data, style, parser, closing, refused_empty, cut, sum })
             }
             Err(fault) => {

@@ -6,8 +6,6 @@
 //! closing reply, and both must show the same entries. A directory counts as read only when it shows `.`, every line
 //! is understood and nothing is odd; anything else is unclear, and read again by LIST.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -21,7 +19,7 @@ use super::listing::{Form, Parser};
 use super::pool::{Lease, Pool};
 use super::reply::Reply;
 use super::session::Shared;
-use crate::model::{Deadlines, Entry, Fault, FaultKind, Phase};
+use crate::model::{Deadlines, Entry, Fault, FaultKind, Multiset, Phase};
 use crate::remote::{Completeness, Step, Together};
 
 /// Goes to the directory first, so that no name is taken for an option or a pattern.
@@ -76,34 +74,24 @@ impl Trust {
 }
 
 /// What a listing showed, to be compared with another of the same directory.
-#[derive(Debug, Clone)]
-pub struct Sum {
-    hasher: RandomState,
-    count: u64,
-    sum: u64,
-}
+#[derive(Debug, Clone, Default)]
+pub struct Sum(Multiset);
 
 impl Sum {
-    pub fn new() -> Self {
-        Self { hasher: RandomState::new(), count: 0, sum: 0 }
-    }
-
     pub fn add(&mut self, entries: &[Entry]) {
         for entry in entries {
-            self.count += 1;
-            let what = (entry.name.as_bytes(), entry.size, entry.mtime.map(|mtime| mtime.at), &entry.kind);
-            self.sum = self.sum.wrapping_add(self.hasher.hash_one(what));
+            self.0.add((entry.name.as_bytes(), entry.size, entry.mtime.map(|mtime| mtime.at), &entry.kind));
         }
     }
 
     /// Can it be a probe? One that shows nothing proves nothing.
     pub const fn tells(&self) -> bool {
-        self.count > 0 && self.count <= MOST_PROBED
+        self.count() > 0 && self.count() <= MOST_PROBED
     }
 
     /// Entries.
     pub const fn count(&self) -> u64 {
-        self.count
+        self.0.count()
     }
 }
 
@@ -114,14 +102,14 @@ pub fn add(flight: &mut Flight) -> Result<(), Fault> {
 
 /// Hears the probe behind a listing that showed `sum`: is it the same?
 pub async fn is_same(shared: &Shared, control: &mut Control, parser: Parser, sum: &Sum) -> Result<bool, Fault> {
-    let mut again = Sum { count: 0, sum: 0, hasher: sum.hasher.clone() };
+    let mut again = Sum(sum.0.another());
     let mut answer = Answer::new(parser);
     loop {
         let mut entries = Vec::new();
         let end = answer.piece(shared, control, &mut entries).await?;
         again.add(&entries);
         if let Some(whole) = end {
-            return Ok(whole.is_some() && (again.count, again.sum) == (sum.count, sum.sum));
+            return Ok(whole.is_some() && again.0.is(&sum.0));
         }
     }
 }
