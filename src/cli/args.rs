@@ -345,6 +345,9 @@ pub struct JobAdd {
     /// Most bytes a second, for example 2MiB.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub bandwidth: Option<u64>,
+    /// Between its starts, look every so many minutes at the folders in which something changed lately.
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=1440))]
+    pub hot: Option<u32>,
     /// How the source is spoken to.
     #[command(flatten)]
     pub via: Via,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::{Store, operator};
 use crate::config::{Config, Environment, MIRROR_PASSWORDS};
-use crate::job::{EndpointRef, Job, JobRow, Jobs, NewEndpoint, NewJob, Run, RunFilter, Schedule, Zone};
+use crate::job::{EndpointRef, Job, JobRow, Jobs, NewEndpoint, NewJob, Run, RunFilter, Schedule, Standing, Zone};
 use crate::mirror::proof::store as proofs;
 use crate::mirror::{Deletions, Policy};
 use crate::model::{Endpoint, EndpointOptions, JobId, Protocol, Secret};
@@ -147,10 +147,21 @@ async fn show(jobs: &Jobs, store: &Store, args: &JobNamed) -> Result<(), Failure
     let job = find(jobs, &args.job).await?;
     let found = jobs.runs(&RunFilter { job: Some(job.id), limit: 10, ..RunFilter::default() }).await?;
     let proven = proofs::of_job(&store.db, job.id).await?;
+    let standing = jobs.standing(job.id).await?;
     if out.json() {
         let mut value = job_json(&job);
         if let Some(fields) = value.as_object_mut() {
             fields.insert("proven".to_owned(), json!(proven));
+            let Standing { looks, newest, hot } = &standing;
+            let newest =
+                newest.as_ref().map(|newest| json!({ "path": newest.path, "at": newest.at, "files": newest.files }));
+            let hot: Vec<_> = hot
+                .iter()
+                .map(|folder| json!({ "path": folder.path, "changes": folder.changes, "at": folder.at }))
+                .collect();
+            fields.insert("in_step".to_owned(), json!({ "whole": looks.whole, "hot": looks.hot }));
+            fields.insert("newest_missing".to_owned(), json!(newest));
+            fields.insert("hot_folders".to_owned(), json!(hot));
             fields.insert("runs".to_owned(), json!(found));
         }
         return out.value(&value);
@@ -164,6 +175,17 @@ async fn show(jobs: &Jobs, store: &Store, args: &JobNamed) -> Result<(), Failure
     out.line(format!("content is proven by {}", job.policy.proof))?;
     for setting in settings(&job) {
         out.line(format!("  {setting}"))?;
+    }
+    if let Some(sentence) = standing.sentence(jobs.now(), |at| job.zone.show(at)) {
+        out.line(sentence)?;
+    }
+    for folder in &standing.hot {
+        let changes = folder.changes;
+        out.line(format!(
+            "  hot: {} ({changes} changes, the last on {})",
+            folder.path.display(),
+            job.zone.show(folder.at)
+        ))?;
     }
     if !proven.is_empty() {
         let parts: Vec<_> = proven.iter().map(|(how, count)| format!("{count} by {how}")).collect();
@@ -199,6 +221,7 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
             bandwidth: args.bandwidth,
             connections: args.via.connections,
             charset: args.via.charset,
+            hot_minutes: args.hot,
             ..Policy::default()
         },
         schedule,

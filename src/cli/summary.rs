@@ -68,6 +68,13 @@ pub(super) fn head(out: &Out, summary: &Summary) -> Result<(), Failure> {
         let parts: Vec<_> = summary.proofs.iter().map(|(how, count)| format!("{count} by {how}")).collect();
         out.line(format!("proven: {}", parts.join(", ")))?;
     }
+    if let Some(lag) = &summary.lag {
+        let (middle, last) = (lag.median_seconds, lag.longest_seconds);
+        out.line(format!(
+            "new since the last run: {}, half of them here within {middle} s, all within {last} s",
+            files(lag.files)
+        ))?;
+    }
     if let Ended::GaveUp { fault } = &summary.ended {
         out.line(format!("gave up: {fault}"))?;
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Actor;
 use crate::db::Db;
-use crate::mirror::{self, MirrorError, MirrorRun, Policy, Progress, Summary};
+use crate::mirror::{self, Extent, MirrorError, MirrorRun, Policy, Progress, Summary};
 use crate::model::{Endpoint, Fault, FaultKind, JobId, Phase, RunId};
 use crate::remote::{self, Remote};
 
@@ -28,6 +28,8 @@ pub struct Work {
     pub source: Endpoint,
     /// Write to here; holds its password.
     pub target: Endpoint,
+    /// What it looks at.
+    pub extent: Extent,
     /// What may be done.
     pub policy: Policy,
     /// In whose name, for the audit log.
@@ -108,6 +110,7 @@ impl Engine for MirrorEngine {
             run: work.run,
             source: source.clone(),
             target: target.clone(),
+            extent: work.extent,
             policy,
             actor: work.actor,
         };

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::mirror::store as journal;
+use crate::mirror::{Extent, store as journal};
 use crate::model::{JobId, RunId};
 use crate::task;
 
 use super::definition::store as definitions;
 use super::error::JobError;
 use super::jobs::Jobs;
-use super::run::{Run, store as runs};
+use super::run::{Run, RunState, store as runs};
 
 /// How many finished runs of a job keep their lists, unless the settings say otherwise.
 pub const KEPT_RUNS: usize = 50;
@@ -42,12 +42,24 @@ pub(super) async fn after(jobs: &Jobs, run: &Run) {
             return Ok(());
         }
         journal::clear_scan(&jobs.db, run.id).await?;
+        if run.extent == Extent::Hot && !journal::changed_anything(&jobs.db, run.id).await? {
+            forget(jobs, run.id).await?;
+        }
         prune(jobs, Some(run.job)).await
     };
     let done: Result<(), JobError> = done.await;
     if let Err(error) = done {
         tracing::warn!(run.id = %run.id, error = %error, "old lists of a job were not removed; the next run tries again");
     }
+}
+
+/// A look at hot folders that found all as it was is nothing to remember. One that fell short is.
+async fn forget(jobs: &Jobs, run: RunId) -> Result<(), JobError> {
+    if runs::get(&mut *jobs.reader().await?, run).await?.state == RunState::Done {
+        journal::prune_run(&jobs.db, run).await?;
+        runs::forget_idle(&jobs.db, run).await?;
+    }
+    Ok(())
 }
 
 /// All that [`after`] may have missed: runs that were ended while nobody worked on them, processes that

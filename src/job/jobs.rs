@@ -236,10 +236,10 @@ impl Jobs {
         let mut tx = self.db.write().await?;
         let by = self.by(actor);
         let job = definitions::present(&mut tx, id).await?;
-        if let Some(run) = runs::active_of(&mut tx, id).await?
-            && runs::step(&mut tx, by.now, &run, RunEvent::Cancel, Some("its job was removed")).await?.is_some()
-        {
-            append(&mut tx, by.now, actor, &Event::RunCancelled { job: id, run: run.id }).await?;
+        for run in runs::active_of(&mut tx, id).await? {
+            if runs::step(&mut tx, by.now, &run, RunEvent::Cancel, Some("its job was removed")).await?.is_some() {
+                append(&mut tx, by.now, actor, &Event::RunCancelled { job: id, run: run.id }).await?;
+            }
         }
         definitions::remove(&mut tx, by, &job).await?;
         self.commit(tx).await?;
@@ -311,10 +311,10 @@ impl Jobs {
         if !job.paused {
             definitions::set_paused(&mut tx, by, &job, true, job.next_start).await?;
         }
-        if let Some(run) = runs::active_of(&mut tx, id).await?
-            && runs::step(&mut tx, by.now, &run, RunEvent::Pause, None).await?.is_some()
-        {
-            append(&mut tx, by.now, actor, &Event::RunPaused { job: id, run: run.id }).await?;
+        for run in runs::active_of(&mut tx, id).await? {
+            if runs::step(&mut tx, by.now, &run, RunEvent::Pause, None).await?.is_some() {
+                append(&mut tx, by.now, actor, &Event::RunPaused { job: id, run: run.id }).await?;
+            }
         }
         self.commit(tx).await
     }
@@ -331,10 +331,10 @@ impl Jobs {
         if job.paused {
             definitions::set_paused(&mut tx, by, &job, false, definitions::after_pause(&job, by.now)).await?;
         }
-        if let Some(run) = runs::active_of(&mut tx, id).await?
-            && runs::step(&mut tx, by.now, &run, RunEvent::Resume, None).await?.is_some()
-        {
-            append(&mut tx, by.now, actor, &Event::RunResumed { job: id, run: run.id }).await?;
+        for run in runs::active_of(&mut tx, id).await? {
+            if runs::step(&mut tx, by.now, &run, RunEvent::Resume, None).await?.is_some() {
+                append(&mut tx, by.now, actor, &Event::RunResumed { job: id, run: run.id }).await?;
+            }
         }
         self.commit(tx).await
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::audit::{Actor, Event, append};
 use crate::manifest::{FORMAT, Header, Kept, ManifestError, Manifests, Verdict, Written};
 use crate::mirror::proof::store as proofs;
-use crate::mirror::{Counts, Ended, Policy, Summary};
+use crate::mirror::{Counts, Ended, Extent, Policy, Summary};
 use crate::model::{JobId, RelPath, RunId};
 use crate::task;
 
@@ -70,7 +70,8 @@ impl Jobs {
 /// At the end of a run's work: writes its manifest, if the policy wants one and anything changed since the last. That
 /// it could not be written is a note in the summary: what was copied is there all the same.
 pub(super) async fn after(jobs: &Jobs, run: &Run, policy: &Policy, mut summary: Summary) -> Summary {
-    let over = !matches!(summary.ended, Ended::Stopped);
+    // What hot folders brought is told by the manifest of the next run over the whole tree.
+    let over = !matches!(summary.ended, Ended::Stopped) && run.extent == Extent::Whole;
     if let Some(manifests) = jobs.manifests.as_ref().filter(|_| policy.manifest && over && !summary.dry_run)
         && let Err(error) = write_if_changed(jobs, manifests, run, policy, &summary).await
     {

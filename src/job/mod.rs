@@ -26,6 +26,7 @@ mod once;
 mod owner;
 mod run;
 mod schedule;
+mod standing;
 mod stored;
 mod worker;
 
@@ -39,4 +40,5 @@ pub use once::{OnceEnd, OnceRequest, run_once};
 pub use owner::{Life, Owner};
 pub use run::{Cause, Run, RunEvent, RunFilter, RunState, next_state};
 pub use schedule::{CronExpr, Schedule, ScheduleError, Zone};
+pub use standing::Standing;
 pub use worker::{HEARTBEAT, LEASE, Worker, WorkerOptions};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Actor;
-use crate::mirror::{Policy, Progress, Summary};
+use crate::mirror::{Extent, Policy, Progress, Summary};
 use crate::model::{Endpoint, RunId};
 
 use super::definition::{NewJob, store as definitions};
@@ -104,8 +104,10 @@ async fn take(jobs: &Jobs, request: &OnceRequest, owner: &Owner) -> Result<Run, 
     let mut broke_off = false;
     // A dry run only tells: an interrupted run is not its to end.
     let dry = request.policy.dry_run;
-    let id = match runs::active(&mut tx, job, dry).await? {
-        None => runs::enqueue_as(&mut tx, (&request.actor, now), job, (Cause::AdHoc, None), dry).await?,
+    let id = match runs::active(&mut tx, job, (Extent::Whole, dry)).await? {
+        None => {
+            runs::enqueue_as(&mut tx, (&request.actor, now), job, (Cause::AdHoc, None), (Extent::Whole, dry)).await?
+        }
         Some(run) => {
             free(jobs, &mut tx, &run, owner).await?;
             broke_off = run.state.is_held();

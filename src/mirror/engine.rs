@@ -10,12 +10,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::filter::Filter;
+use super::heat::{self, Extent};
 use super::journal::Journal;
 use super::names::Names;
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
 use super::{Counts, Ended, MirrorError, MirrorRun, Progress, Stage, Summary};
-use super::{charset, delete, dispatch, finish, intents, journal, planner, scan, vanished};
+use super::{charset, delete, dispatch, finish, intents, journal, lag, planner, scan, vanished};
 use crate::db::DbError;
 use crate::model::{Fault, FaultKind, RelPath};
 use crate::remote::Remote;
@@ -194,6 +195,7 @@ pub(super) async fn run(
     let (journal, writer) =
         Journal::new(order.db.clone(), order.job, order.run, order.actor.clone(), Arc::clone(&order.clock));
     let tasks = Tasks::new();
+    let begun = order.clock.now();
     let engine = Engine {
         filter: Filter::new(&order.policy)?,
         names: Names::new(&order.policy)?,
@@ -226,6 +228,7 @@ pub(super) async fn run(
         Err((Broken::Run(error), _)) => return Err(error),
     };
     let summary = finish::summary(&report, ended, facts).await?;
+    lag::keep(&report, begun, &summary).await?;
     if summary.ended == Ended::Finished {
         scan::store::clear(&report.order.db, report.order.run).await?;
     }
@@ -300,10 +303,17 @@ async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
         vanished::settle(engine).await?;
     }
     engine.progress.enter(Stage::Finishing);
-    delete::gone(engine, facts).await?;
+    // What was not looked at proves nothing, and may still need its parts.
+    let whole = engine.order.extent == Extent::Whole;
+    if whole {
+        delete::gone(engine, facts).await?;
+    }
     if !engine.order.policy.dry_run {
-        finish::sweep_parts(engine).await?;
+        if whole {
+            finish::sweep_parts(engine).await?;
+        }
         finish::settle_dirs(engine, facts).await?;
+        heat::note(engine).await?;
     }
     engine.progress.entries_skipped.store(facts.counts.entries_skipped, Relaxed);
     Ok(())

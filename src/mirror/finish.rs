@@ -2,7 +2,7 @@
 
 use super::engine::{Broken, Engine, Facts};
 use super::scan::store as scan;
-use super::{Ended, MirrorError, Summary, journal, proof};
+use super::{Ended, MirrorError, Summary, journal, lag, proof};
 use crate::model::{FaultKind, Mtime, RelPath};
 
 const PAGE: i64 = 1000;
@@ -131,6 +131,8 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
         missing,
         unsure: dirs.first,
         notes,
+        extent: engine.order.extent,
+        lag: lag::of_run(engine).await?,
         proofs: proof::store::Methods::new(),
     };
     proof::sum_up(engine, &mut summary).await?;

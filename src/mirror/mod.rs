@@ -9,8 +9,10 @@ mod dispatch;
 mod engine;
 mod filter;
 mod finish;
+pub mod heat;
 mod intents;
 mod journal;
+pub mod lag;
 mod leftovers;
 mod names;
 mod pace;
@@ -44,6 +46,7 @@ use crate::model::{Clock, Fault, JobId, RelPath, RunId};
 use crate::reliability::Recorder;
 use crate::remote::Remote;
 
+pub use heat::Extent;
 pub use leftovers::remove_parts;
 pub use policy::{Deletions, Existing, Limits, Policy};
 pub use progress::{Current, Progress, Snapshot, Stage};
@@ -68,6 +71,8 @@ pub struct MirrorRun {
     pub source: Arc<dyn Remote>,
     /// Written to here.
     pub target: Arc<dyn Remote>,
+    /// What it looks at.
+    pub extent: Extent,
     /// What may be done.
     pub policy: Policy,
     /// In whose name, for the audit log.

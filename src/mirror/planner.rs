@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use jiff::SignedDuration;
 
 use super::engine::{Broken, Engine, Facts};
+use super::heat::Extent;
 use super::journal::{self, FileRow, NewItem};
 use super::plan::{Kind, Rules, Seen, Step, decide, file_mode};
 use super::proof;
@@ -32,6 +33,12 @@ pub(super) async fn plan(engine: &Engine, facts: &mut Facts) -> Result<(), Broke
     proof::prepare(engine).await;
     let (db, job, run) = (&engine.order.db, engine.order.job, engine.order.run);
     let moves = scan::moves(db, job, run).await?;
+    if engine.order.extent == Extent::Hot && shift::may_be_clock(&moves) {
+        let note =
+            "the clock in the source's listings may have been moved: the next run over the whole tree sees to it";
+        facts.notes.push(note.to_owned());
+        return Ok(());
+    }
     let shift = shift::of_clock(&moves);
     facts.notes.extend(shift.map(|by| shift::note(by, shift::files(&moves, by))));
     pages(engine, facts, shift).await?;

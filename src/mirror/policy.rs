@@ -39,6 +39,9 @@ pub struct Policy {
     pub attempts: u32,
     /// How many seconds a source or target may be out of reach before the run ends.
     pub patience_seconds: u32,
+    /// Between the runs over the whole tree, the folders in which something changed lately are looked at every so many
+    /// minutes. None = only the whole tree, when its time comes.
+    pub hot_minutes: Option<u32>,
     /// How much a tree may show.
     pub limits: Limits,
 }
@@ -60,6 +63,7 @@ impl Default for Policy {
             settle_seconds: 2,
             attempts: 5,
             patience_seconds: 300,
+            hot_minutes: None,
             limits: Limits::default(),
         }
     }

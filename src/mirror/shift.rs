@@ -18,11 +18,22 @@ const OTHERS: u64 = 10;
 /// moved so far. All of them moved by the same quarters of an hour, but for the few that were changed besides; none
 /// stayed where it was.
 pub(super) fn of_clock(moves: &[(i64, u64)]) -> Option<SignedDuration> {
+    together(moves, FEWEST)
+}
+
+/// Could that have been the clock? A few files prove nothing, but following them alone would hide from the next run over
+/// the whole tree that all of it moved.
+pub(super) fn may_be_clock(moves: &[(i64, u64)]) -> bool {
+    together(moves, 1).is_some()
+}
+
+/// By how much at least `fewest` files moved together.
+fn together(moves: &[(i64, u64)], fewest: u64) -> Option<SignedDuration> {
     let (by, files) = moves.iter().copied().max_by_key(|(_, files)| *files)?;
     let others: u64 = moves.iter().filter(|(other, _)| *other != by).map(|(_, files)| files).sum();
     let stayed = moves.iter().any(|(other, files)| *other == 0 && *files > 0);
     let is_zone = by != 0 && by % QUARTER == 0 && by.abs() <= FARTHEST;
-    (is_zone && !stayed && files >= FEWEST && others <= files / OTHERS).then_some(SignedDuration::from_nanos(by))
+    (is_zone && !stayed && files >= fewest && others <= files / OTHERS).then_some(SignedDuration::from_nanos(by))
 }
 
 /// How much older than its publishing (in nanoseconds) a file must look, so that it cannot have been written again since:
@@ -78,6 +89,7 @@ mod tests {
         ] {
             assert_eq!(of_clock(moves), found, "{moves:?}");
         }
+        assert!(may_be_clock(&[(hour, 1)]) && !may_be_clock(&[(hour, 1), (0, 1)]) && !may_be_clock(&[]));
         assert_eq!(files(&[(hour, 7), (1, 2)], SignedDuration::from_hours(1)), 7);
     }
 }

@@ -272,7 +272,7 @@ pub async fn has_parts(pool: &sqlx::SqlitePool, job: JobId) -> Result<bool, DbEr
 /// # Errors
 /// When the store cannot be written.
 pub async fn forget_job(db: &Db, job: JobId) -> Result<(), DbError> {
-    for table in ["files", "tombstones", "charsets"] {
+    for table in ["files", "tombstones", "charsets", "heat"] {
         loop {
             let sql = format!(
                 "DELETE FROM {table} WHERE job = ?1 AND path IN (SELECT path FROM {table} WHERE job = ?1 LIMIT ?2)"
@@ -285,7 +285,24 @@ pub async fn forget_job(db: &Db, job: JobId) -> Result<(), DbError> {
             }
         }
     }
-    Ok(())
+    let mut tx = db.write().await?;
+    sqlx::query("DELETE FROM looks WHERE job = ?").bind(job.0).execute(&mut *tx).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Did `run` change anything in the target?
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn changed_anything(db: &Db, run: RunId) -> Result<bool, DbError> {
+    let found = sqlx::query_scalar::<_, i64>(
+        "SELECT 1 FROM items WHERE run = ? AND state = 'published' \
+         AND action IN ('copy', 'replace', 'adopt', 'make-dir', 'set-mode', 'trash') LIMIT 1",
+    )
+    .bind(run.0)
+    .fetch_optional(db.read())
+    .await?;
+    Ok(found.is_some())
 }
 
 fn item_row(row: &SqliteRow) -> Result<ItemRow, DbError> {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::heat::Extent;
+use super::lag::Lag;
 use crate::model::{Fault, RelPath, RunId};
 use crate::remote::Doubt;
 
@@ -110,6 +112,12 @@ pub struct Summary {
     pub unsure: Vec<UnsureDir>,
     /// Sentences for people: what was decided and why (deletions held back, links left out …).
     pub notes: Vec<String>,
+    /// What it looked at.
+    #[serde(default)]
+    pub extent: Extent,
+    /// How long files that were new to it took to get here; none when there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<Lag>,
     /// How many files this run proved by which method: those that it copied, and unchanged ones that it looked at.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub proofs: BTreeMap<String, u64>,

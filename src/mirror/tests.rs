@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 mod charset;
 mod foreign;
+mod heat;
 mod limits;
 mod place;
 mod proof;
@@ -15,7 +16,7 @@ mod settle;
 mod shift;
 
 use super::store::{self, ItemFilter};
-use super::{Deletions, Ended, Existing, ItemState, MirrorRun, Policy, Progress, Summary, run};
+use super::{Deletions, Ended, Existing, Extent, ItemState, MirrorRun, Policy, Progress, Summary, run};
 use crate::audit::{Actor, AuditLog, Filter};
 use crate::db::Db;
 use crate::model::{EntryKind, Fault, FaultKind, JobId, Phase, RelPath, RunId, SystemClock};
@@ -56,6 +57,7 @@ impl Lab {
             run: RunId(run),
             source: Arc::new(source.clone()),
             target: Arc::new(target.clone()),
+            extent: Extent::Whole,
             policy,
             actor: Actor::Job(JobId(job)),
         }

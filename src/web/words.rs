@@ -10,7 +10,7 @@ use super::problem::sentence;
 use super::show;
 use super::widget::{Chip, Moment, Tone};
 use crate::job::{Cause, Job, Run, RunState, Schedule};
-use crate::mirror::{Counts, Ended, ItemState, Proving, Summary};
+use crate::mirror::{Counts, Ended, Extent, ItemState, Proving, Summary};
 use crate::model::{Fault, FaultKind, Phase, Proof};
 use crate::remote::Doubt;
 
@@ -50,8 +50,9 @@ fn done_word(summary: Option<&Summary>) -> &'static str {
 }
 
 /// Why it was started.
-pub(super) const fn cause(cause: Cause, schedule: &Schedule) -> &'static str {
-    match cause {
+pub(super) const fn cause(run: &Run, schedule: &Schedule) -> &'static str {
+    match run.cause {
+        _ if matches!(run.extent, Extent::Hot) => "to look at hot folders only",
         Cause::Manual => "by hand",
         Cause::Schedule if matches!(schedule, Schedule::Once { .. }) => "at its planned time",
         Cause::Schedule => "by the schedule",

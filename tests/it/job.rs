@@ -1,5 +1,6 @@
 //! The job store and its worker: schedules, leases, wishes, and processes that die.
 
+mod hot;
 mod kill;
 mod rest;
 mod serve;
@@ -14,7 +15,7 @@ use causeway::job::{
     Cause, EndpointRef, Engine, JobError, Jobs, NewEndpoint, NewJob, OnceRequest, Run, RunFailure, RunFilter, RunState,
     Schedule, Work, Worker, WorkerOptions, Zone, run_once,
 };
-use causeway::mirror::{Counts, Ended, Policy, Progress, Summary};
+use causeway::mirror::{Counts, Ended, Extent, Policy, Progress, Summary};
 use causeway::model::{Clock, Endpoint, Fault, FaultKind, JobId, ManualClock, Phase, RunId, Secret};
 use causeway::task::Tasks;
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +31,7 @@ struct Scripted {
     policies: Mutex<Vec<Policy>>,
     ends: Mutex<Option<Result<bool, Fault>>>,
     cleared: Mutex<Vec<JobId>>,
+    extents: Mutex<Vec<Extent>>,
 }
 
 impl Scripted {
@@ -53,6 +55,7 @@ impl Engine for Scripted {
     ) -> Result<Summary, RunFailure> {
         self.seen.lock().unwrap().push((work.run, work.source.password.clone()));
         self.policies.lock().unwrap().push(work.policy.clone());
+        self.extents.lock().unwrap().push(work.extent);
         let ends = self.ends.lock().unwrap().clone();
         let (ended, complete) = match ends {
             Some(Ok(complete)) => (Ended::Finished, complete),
@@ -72,6 +75,8 @@ impl Engine for Scripted {
             missing: Vec::new(),
             unsure: Vec::new(),
             notes: Vec::new(),
+            extent: work.extent,
+            lag: None,
             proofs: std::collections::BTreeMap::new(),
         })
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use causeway::audit::Actor;
 use causeway::db::Db;
-use causeway::mirror::{Deletions, MirrorRun, Policy, Progress, Summary, run};
+use causeway::mirror::{Deletions, Extent, MirrorRun, Policy, Progress, Summary, run};
 use causeway::model::{Endpoint, JobId, RunId, SystemClock};
 use causeway::reliability::Recorder;
 use causeway::remote::{self, Context, Remote};
@@ -63,6 +63,7 @@ impl Lab {
             run: RunId(number),
             source: Arc::clone(&source),
             target,
+            extent: Extent::Whole,
             policy,
             actor: Actor::Job(JobId(1)),
         };

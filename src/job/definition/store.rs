@@ -1,6 +1,6 @@
 //! SQL of jobs.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
@@ -103,6 +103,33 @@ pub(in crate::job) async fn due(pool: &SqlitePool, now: Timestamp) -> Result<Vec
     Ok(ids.into_iter().map(JobId).collect())
 }
 
+/// Those whose hot folders are to be looked at.
+pub(in crate::job) async fn hot_due(pool: &SqlitePool, now: Timestamp) -> Result<Vec<JobId>, DbError> {
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "SELECT id FROM jobs WHERE next_hot <= ? AND next_hot IS NOT NULL AND removed IS NULL AND paused = 0
+         ORDER BY next_hot LIMIT 1000",
+    )
+    .bind(now.as_microsecond())
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.into_iter().map(JobId).collect())
+}
+
+/// When the hot folders of a job with this policy are looked at after `now`.
+pub(in crate::job) fn next_hot(policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    let every = SignedDuration::from_mins(policy.hot_minutes?.max(1).into());
+    now.checked_add(every).ok()
+}
+
+pub(in crate::job) async fn set_next_hot(tx: &mut WriteTx, id: JobId, next: Option<Timestamp>) -> Result<(), DbError> {
+    sqlx::query("UPDATE jobs SET next_hot = ? WHERE id = ?")
+        .bind(next.map(Timestamp::as_microsecond))
+        .bind(id.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// Those that were removed and have no run any more that is not over.
 pub(in crate::job) async fn removed(pool: &SqlitePool) -> Result<Vec<JobId>, DbError> {
     let ids: Vec<i64> = sqlx::query_scalar(
@@ -168,6 +195,7 @@ pub(in crate::job) async fn create(
     .map_err(|error| taken(error.into(), &name))?
     .last_insert_rowid();
     let id = JobId(id);
+    set_next_hot(tx, id, next_hot(&new.policy, by.now)).await?;
     append(tx, by.now, by.actor, &Event::JobCreated { job: id, name }).await?;
     Ok(id)
 }
@@ -218,6 +246,9 @@ pub(in crate::job) async fn update(tx: &mut WriteTx, by: Change<'_>, id: JobId, 
     .execute(&mut **tx)
     .await
     .map_err(|error| taken(error.into(), &name))?;
+    if new.policy.hot_minutes != old.policy.hot_minutes {
+        set_next_hot(tx, id, next_hot(&new.policy, by.now)).await?;
+    }
     append(tx, by.now, by.actor, &Event::JobChanged { job: id, name, changed }).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::mirror::{Snapshot, Summary};
+use crate::mirror::{Extent, Snapshot, Summary};
 use crate::model::{JobId, RunId};
 
 pub use state::{RunEvent, RunState, next_state};
@@ -68,6 +68,8 @@ pub struct Run {
     pub state: RunState,
     /// Why it was started.
     pub cause: Cause,
+    /// What it looks at.
+    pub extent: Extent,
     /// When the schedule wanted it; for skipped starts the first of them.
     pub planned: Option<Timestamp>,
     /// When it was asked for.

@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, SqlitePool};
 
 use crate::audit::{Actor, Event, RunOutcome, append};
 use crate::db::{Db, DbError, WriteTx};
-use crate::mirror::{Snapshot, Summary};
+use crate::mirror::{Extent, Snapshot, Summary};
 use crate::model::{JobId, RunId};
 
 use super::{Cause, Claim, Run, RunEvent, RunFilter, RunState, next_state};
@@ -16,7 +16,7 @@ use crate::job::stored::{count, maybe_json, maybe_moment, moment, text, word};
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT id, job, state, cause, planned, queued, started, ended, owner, lease_until, heartbeat, claims, ",
+            "SELECT id, job, state, cause, extent, planned, queued, started, ended, owner, lease_until, heartbeat, claims, ",
             "skips, blocked_by, counters, summary, reason FROM runs ",
             $tail
         )
@@ -32,6 +32,7 @@ fn read(row: &SqliteRow) -> Result<Run, DbError> {
         job: JobId(row.try_get("job")?),
         state: word(row, "state")?,
         cause: word(row, "cause")?,
+        extent: word(row, "extent")?,
         planned: maybe_moment(row, "planned")?,
         queued: moment(row, "queued")?,
         started: maybe_moment(row, "started")?,
@@ -57,35 +58,50 @@ pub(in crate::job) async fn get(conn: &mut SqliteConnection, id: RunId) -> Resul
     Ok(read(&row.ok_or(JobError::NoRun(id))?)?)
 }
 
-/// The run of `job` that is not over; the index `runs_active` allows one.
-pub(in crate::job) async fn active_of(conn: &mut SqliteConnection, job: JobId) -> Result<Option<Run>, DbError> {
-    active(conn, job, false).await
+/// The runs of `job` that change something and are not over; the index `runs_active` allows one of each extent.
+pub(in crate::job) async fn active_of(conn: &mut SqliteConnection, job: JobId) -> Result<Vec<Run>, DbError> {
+    let rows = sqlx::query(select!(
+        "WHERE job = ? AND dry = 0 AND state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted')"
+    ))
+    .bind(job.0)
+    .fetch_all(conn)
+    .await?;
+    read_all(&rows)
 }
 
-/// The active run of `job` among those that change something, or among its dry ones: neither is in the other's way.
-pub(in crate::job) async fn active(conn: &mut SqliteConnection, job: JobId, dry: bool) -> Result<Option<Run>, DbError> {
+/// The active run of `job` of one extent, among those that change something, or among its dry ones: none is in another's
+/// way.
+pub(in crate::job) async fn active(
+    conn: &mut SqliteConnection,
+    job: JobId,
+    (extent, dry): (Extent, bool),
+) -> Result<Option<Run>, DbError> {
     let row = sqlx::query(select!(
-        "WHERE job = ? AND dry = ? AND state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted')"
+        "WHERE job = ? AND dry = ? AND extent = ?
+         AND state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted')"
     ))
     .bind(job.0)
     .bind(dry)
+    .bind(extent.as_str())
     .fetch_optional(conn)
     .await?;
     row.as_ref().map(read).transpose()
 }
 
-/// The active run of every job.
+/// The active runs of every job, that over the whole tree behind that over its hot folders.
 pub(in crate::job) async fn all_active(pool: &SqlitePool) -> Result<Vec<Run>, DbError> {
     let query = select!(
-        "WHERE dry = 0 AND state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted') ORDER BY id"
+        "WHERE dry = 0 AND state IN ('queued', 'running', 'pausing', 'paused', 'cancelling', 'interrupted')
+         ORDER BY extent = 'whole', id"
     );
     read_all(&sqlx::query(query).fetch_all(pool).await?)
 }
 
-/// The latest run of every job that is over, and the latest skipped start.
+/// The latest run over the whole tree of every job that is over, and the latest skipped start.
 pub(in crate::job) async fn all_latest(pool: &SqlitePool) -> Result<Vec<Run>, DbError> {
     let query = select!(
-        "WHERE id IN (SELECT max(id) FROM runs WHERE state IN ('done', 'incomplete', 'failed', 'cancelled') GROUP BY job)
+        "WHERE id IN (SELECT max(id) FROM runs WHERE extent = 'whole'
+             AND state IN ('done', 'incomplete', 'failed', 'cancelled') GROUP BY job)
          OR id IN (SELECT max(id) FROM runs WHERE state = 'skipped' GROUP BY job)"
     );
     read_all(&sqlx::query(query).fetch_all(pool).await?)
@@ -144,7 +160,7 @@ pub(in crate::job) async fn outdated(
     since: Timestamp,
 ) -> Result<Vec<RunId>, DbError> {
     let ids: Vec<i64> = sqlx::query_scalar(
-        "SELECT r.id FROM (SELECT id, job, ended, row_number() OVER (PARTITION BY job ORDER BY id DESC) AS place
+        "SELECT r.id FROM (SELECT id, job, ended, row_number() OVER (PARTITION BY job, extent ORDER BY id DESC) AS place
              FROM runs WHERE state IN ('done', 'incomplete', 'failed', 'cancelled') AND (?1 IS NULL OR job = ?1)) r
          JOIN jobs j ON j.id = r.job
          WHERE r.place > ?2 OR (r.ended < ?3 AND (r.place > 1 OR j.removed IS NOT NULL))",
@@ -170,8 +186,8 @@ pub(in crate::job) async fn remove_outdated(
     let mut tx = db.write().await?;
     let old: Vec<i64> = sqlx::query_scalar(
         "SELECT r.id FROM (SELECT id, job, ended,
-             row_number() OVER (PARTITION BY job, state = 'skipped' ORDER BY id DESC) AS place,
-             max(CASE WHEN state = 'done' THEN id END) OVER (PARTITION BY job) AS good
+             row_number() OVER (PARTITION BY job, extent, state = 'skipped' ORDER BY id DESC) AS place,
+             max(CASE WHEN state = 'done' AND extent = 'whole' THEN id END) OVER (PARTITION BY job) AS good
              FROM runs WHERE state IN ('done', 'incomplete', 'failed', 'cancelled', 'skipped')) r
          JOIN jobs j ON j.id = r.job
          WHERE (r.place > ?1 OR r.ended < ?2) AND (j.removed IS NOT NULL OR (r.place > 1 AND r.id IS NOT r.good))
@@ -203,31 +219,37 @@ pub(in crate::job) async fn enqueue(
     cause: Cause,
     planned: Option<Timestamp>,
 ) -> Result<RunId, JobError> {
-    enqueue_as(tx, (actor, now), job, (cause, planned), false).await
+    enqueue_as(tx, (actor, now), job, (cause, planned), (Extent::Whole, false)).await
 }
 
-/// Queues a run, a `dry` one or one that changes something.
+/// Queues a run of one extent, a `dry` one or one that changes something. That hot folders are looked at every minute is
+/// not written into the audit log, only what that changes.
 pub(in crate::job) async fn enqueue_as(
     tx: &mut WriteTx,
     (actor, now): (&Actor, Timestamp),
     job: JobId,
     (cause, planned): (Cause, Option<Timestamp>),
-    dry: bool,
+    (extent, dry): (Extent, bool),
 ) -> Result<RunId, JobError> {
-    if let Some(run) = active(&mut *tx, job, dry).await? {
+    if let Some(run) = active(&mut *tx, job, (extent, dry)).await? {
         return Err(JobError::AlreadyActive { run: run.id, state: run.state });
     }
-    let id = sqlx::query("INSERT INTO runs (job, state, cause, planned, queued, dry) VALUES (?, 'queued', ?, ?, ?, ?)")
-        .bind(job.0)
-        .bind(cause.as_str())
-        .bind(planned.map(Timestamp::as_microsecond))
-        .bind(now.as_microsecond())
-        .bind(dry)
-        .execute(&mut **tx)
-        .await?
-        .last_insert_rowid();
+    let id = sqlx::query(
+        "INSERT INTO runs (job, state, cause, planned, queued, extent, dry) VALUES (?, 'queued', ?, ?, ?, ?, ?)",
+    )
+    .bind(job.0)
+    .bind(cause.as_str())
+    .bind(planned.map(Timestamp::as_microsecond))
+    .bind(now.as_microsecond())
+    .bind(extent.as_str())
+    .bind(dry)
+    .execute(&mut **tx)
+    .await?
+    .last_insert_rowid();
     let run = RunId(id);
-    append(tx, now, actor, &Event::RunQueued { job, run, cause: cause.to_string() }).await?;
+    if extent == Extent::Whole {
+        append(tx, now, actor, &Event::RunQueued { job, run, cause: cause.to_string() }).await?;
+    }
     Ok(run)
 }
 
@@ -288,13 +310,17 @@ pub(in crate::job) async fn step(
     Ok(Some(state))
 }
 
-/// Takes a waiting run up for `owner`: the run as it is from now on. None when it is not waiting any more.
+/// Takes a waiting run up for `owner`: the run as it is from now on. None when it is not waiting any more, or while another
+/// run of its job changes the target.
 pub(in crate::job) async fn claim(
     tx: &mut WriteTx,
     now: Timestamp,
     run: Run,
     (owner, lease): (&str, SignedDuration),
 ) -> Result<Option<Run>, JobError> {
+    if is_behind(tx, run.id).await? {
+        return Ok(None);
+    }
     let Some(state) = step(tx, now, &run, RunEvent::Claim, None).await? else { return Ok(None) };
     let claims = run.claims.saturating_add(1);
     sqlx::query(
@@ -308,9 +334,35 @@ pub(in crate::job) async fn claim(
     .bind(i64::from(claims))
     .execute(&mut **tx)
     .await?;
-    let event = Event::RunStarted { job: run.job, run: run.id, attempt: claims };
-    append(tx, now, &Actor::Job(run.job), &event).await?;
+    if run.extent == Extent::Whole {
+        let event = Event::RunStarted { job: run.job, run: run.id, attempt: claims };
+        append(tx, now, &Actor::Job(run.job), &event).await?;
+    }
     Ok(Some(Run { state, claims, owner: Some(owner.to_owned()), ..run }))
+}
+
+/// Does somebody work on another run of the same job that changes something, as this one does?
+async fn is_behind(tx: &mut WriteTx, run: RunId) -> Result<bool, DbError> {
+    let other: Option<i64> = sqlx::query_scalar(
+        "SELECT o.id FROM runs r JOIN runs o ON o.job = r.job AND o.id <> r.id
+         WHERE r.id = ? AND r.dry = 0 AND o.dry = 0 AND o.state IN ('running', 'pausing', 'cancelling') LIMIT 1",
+    )
+    .bind(run.0)
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(other.is_some())
+}
+
+/// Removes the row of a run over hot folders that found nothing to do: there will be another in a minute.
+pub(in crate::job) async fn forget_idle(db: &Db, run: RunId) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    for sql in [
+        "UPDATE runs SET blocked_by = NULL WHERE blocked_by = ?",
+        "DELETE FROM runs WHERE id = ? AND extent = 'hot' AND state = 'done'",
+    ] {
+        sqlx::query(sql).bind(run.0).execute(&mut *tx).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 fn until(now: Timestamp, lease: SignedDuration) -> i64 {
@@ -394,8 +446,9 @@ pub(in crate::job) async fn finish(
         .bind(id.0)
         .execute(&mut **tx)
         .await?;
-    if let Some(outcome) = outcome(state) {
-        let counts = ending.summary.map(|s| s.counts).unwrap_or_default();
+    let counts = ending.summary.map(|s| s.counts).unwrap_or_default();
+    let idle = run.extent == Extent::Hot && state == RunState::Done && counts.files_published == 0;
+    if let Some(outcome) = outcome(state).filter(|_| !idle) {
         let event = Event::RunEnded {
             job: run.job,
             run: id,

@@ -69,7 +69,8 @@ impl Holder<'_> {
         let (waits_for, waiting) = watch::channel(None);
         let Orders { source, target, policy, actor } = orders;
         let proving = policy.clone();
-        let work = Work { job: run.job, run: run.id, source, target, policy, actor, waits_for };
+        let (job, id, extent) = (run.job, run.id, run.extent);
+        let work = Work { job, run: id, source, target, extent, policy, actor, waits_for };
         let engine = self.engine.execute(work, self.progress.clone(), self.stop.clone());
         // Under the lease: nobody else changes what the manifest tells.
         let mut effort = Box::pin(async { Ok(manifests::after(self.jobs, run, &proving, engine.await?).await) });

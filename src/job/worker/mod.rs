@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::audit::Actor;
 use crate::db::DbError;
+use crate::mirror::{Extent, heat};
 use crate::model::{JobId, RunId};
 use crate::task::Tasks;
 
@@ -156,6 +157,7 @@ impl Worker {
     /// What the store says; what was done before stays done.
     pub async fn look(self: &Arc<Self>) -> Result<(), JobError> {
         self.queue_due().await?;
+        self.queue_hot().await?;
         self.free_abandoned().await?;
         self.take_up().await
     }
@@ -164,6 +166,15 @@ impl Worker {
         for id in definitions::due(self.jobs.db.read(), self.jobs.now()).await? {
             if let Err(error) = start_due(&self.jobs, id).await {
                 tracing::warn!(job.id = %id, error = %error, "a scheduled start failed");
+            }
+        }
+        Ok(())
+    }
+
+    async fn queue_hot(&self) -> Result<(), JobError> {
+        for id in definitions::hot_due(self.jobs.db.read(), self.jobs.now()).await? {
+            if let Err(error) = start_hot(&self.jobs, id).await {
+                tracing::warn!(job.id = %id, error = %error, "the hot folders of a job are not looked at");
             }
         }
         Ok(())
@@ -270,13 +281,27 @@ async fn start_due(jobs: &Jobs, id: JobId) -> Result<(), JobError> {
     let job = definitions::present(&mut tx, id).await?;
     let Some(planned) = job.next_start.filter(|at| *at <= now && !job.paused) else { return Ok(()) };
     definitions::set_next(&mut tx, id, job.schedule.next_after(&job.zone, now)).await?;
-    match runs::active_of(&mut tx, id).await? {
+    match runs::active(&mut tx, id, (Extent::Whole, false)).await? {
         Some(active) => runs::skip(&mut tx, now, planned, &active).await?,
         None => {
             let missed = now.duration_since(planned) > MISFIRE_GRACE;
             let cause = if missed { Cause::Misfire } else { Cause::Schedule };
             runs::enqueue(&mut tx, (&Actor::System, now), id, cause, Some(planned)).await?;
         }
+    }
+    jobs.commit(tx).await
+}
+
+/// Queues a look at the hot folders of a job, unless a run of it is not over: that one sees them, or the next look does.
+async fn start_hot(jobs: &Jobs, id: JobId) -> Result<(), JobError> {
+    let now = jobs.now();
+    let since = now.saturating_sub(heat::HOT_FOR).unwrap_or(now);
+    let any = !heat::store::hot(&jobs.db, id, since, 1).await?.is_empty();
+    let mut tx = jobs.db.write().await?;
+    let job = definitions::present(&mut tx, id).await?;
+    definitions::set_next_hot(&mut tx, id, definitions::next_hot(&job.policy, now)).await?;
+    if any && !job.paused && runs::active_of(&mut tx, id).await?.is_empty() {
+        runs::enqueue_as(&mut tx, (&Actor::System, now), id, (Cause::Schedule, None), (Extent::Hot, false)).await?;
     }
     jobs.commit(tx).await
 }

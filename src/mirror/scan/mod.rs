@@ -5,7 +5,7 @@ mod guard;
 mod names;
 pub(super) mod store;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -18,6 +18,7 @@ use self::names::Names;
 use self::store::{Listed, ScanRow, Side};
 use super::charset::Folder;
 use super::engine::{Broken, Engine};
+use super::heat::{self, Dir, Seeds};
 use super::names::{self as mirror_names, Naming};
 use super::{MirrorError, codes, presence};
 use crate::db::DbError;
@@ -43,9 +44,6 @@ enum Message {
     /// Answer when everything before is stored.
     Flush(oneshot::Sender<()>),
 }
-
-/// A directory to read: its path in the target and its own.
-type Dir = (RelPath, RelPath);
 
 /// Directories in a directory, as far as memory allows.
 #[derive(Default)]
@@ -78,17 +76,18 @@ struct Shown {
 /// # Errors
 /// [`Broken`]: told to stop, a root that cannot be read, or the store failed.
 pub(super) async fn both(engine: &Engine) -> Result<(), Broken> {
-    store::begin(&engine.order.db, engine.order.run).await?;
-    let (source, target) = tokio::join!(side(engine, Side::Source), side(engine, Side::Target));
+    let Seeds { source, target } = heat::seeds(engine).await?;
+    store::begin(&engine.order.db, engine.order.run, [(Side::Source, &source), (Side::Target, &target)]).await?;
+    let (source, target) = tokio::join!(side(engine, Side::Source, source), side(engine, Side::Target, target));
     // The source is named first: its failure is the more telling one.
     source.and(target)
 }
 
-async fn side(engine: &Engine, side: Side) -> Result<(), Broken> {
+async fn side(engine: &Engine, side: Side, seeds: Vec<Dir>) -> Result<(), Broken> {
     let (queue, messages) = mpsc::channel(QUEUE);
     let guard = Guard::new(engine.order.policy.limits);
     let walker = Walker { engine, side, remote: engine.remote(side), queue, guard };
-    let (walked, written) = tokio::join!(walker.walk(), write(engine, side, messages));
+    let (walked, written) = tokio::join!(walker.walk(seeds), write(engine, side, messages));
     // When the store fails the walker only sees a closed queue.
     written?;
     walked?;
@@ -157,9 +156,10 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    async fn walk(self) -> Result<(), Broken> {
+    async fn walk(self, seeds: Vec<Dir>) -> Result<(), Broken> {
         let width = usize::from(self.engine.width(self.side));
-        let mut waiting = VecDeque::from([(RelPath::root(), RelPath::root())]);
+        let begun: HashSet<_> = seeds.iter().map(|(target, _)| target.clone()).collect();
+        let mut waiting = VecDeque::from(seeds);
         let mut alone = Vec::new();
         let mut overflow = false;
         let mut running = FuturesUnordered::new();
@@ -177,17 +177,30 @@ impl Walker<'_> {
                 let Found { dirs, more, alone: unread } = found?;
                 overflow |= more;
                 alone.extend(unread);
-                for dir in dirs {
+                for dir in self.warm(dirs, &begun).await? {
                     if waiting.len() < DIRS { waiting.push_back(dir) } else { overflow = true }
                 }
             } else if overflow {
-                overflow = false;
-                waiting.extend(self.stored().await?);
-                overflow |= waiting.len() >= DIRS;
+                let stored = self.stored().await?;
+                overflow = stored.len() >= DIRS;
+                waiting.extend(self.warm(stored, &begun).await?);
             } else {
                 return Ok(());
             }
         }
+    }
+
+    /// Those of `dirs` that are to be read, and were not among those that this side began with.
+    async fn warm(&self, mut dirs: Vec<Dir>, begun: &HashSet<RelPath>) -> Result<Vec<Dir>, Broken> {
+        if self.engine.order.extent == heat::Extent::Hot {
+            dirs.retain(|(target, _)| !begun.contains(target));
+        }
+        let cold = heat::cold(self.engine, &dirs).await?;
+        dirs.retain(|(target, _)| !cold.contains(target));
+        for dir in cold {
+            self.send(Message::End(dir, Listed::Cold)).await?;
+        }
+        Ok(dirs)
     }
 
     /// Directories that were too many for memory.

@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use crate::db::{Db, DbError};
+use crate::mirror::heat::Dir;
 use crate::mirror::plan::{Kind, Known, Seen, There};
 use crate::mirror::store::{fault, length, path, stored, time};
 use crate::mirror::summary::{EXAMPLES, UnsureDir};
@@ -44,6 +45,8 @@ const DOUBTFUL: i64 = 3;
 const FAILED: i64 = 4;
 /// Nothing is known to be missing, but nothing may be deleted by it either.
 const HELD: i64 = 5;
+/// Named by its parent, and left for a run over the whole tree: nothing is known of what is in it.
+const COLD: i64 = 7;
 /// Named by its parent in this run and then proven to be gone. The row stays: this run saw both, so it deletes nothing
 /// below.
 const GONE: i64 = 6;
@@ -70,21 +73,27 @@ pub(super) enum Listed {
     Gone,
     /// No directory, and nothing that the policy wants: its name alone did not say so.
     LeftOut,
+    /// Not looked at by this run.
+    Cold,
 }
 
 /// Rows per statement: far below SQLite's limit of bound values, and one statement for the cache.
 const CHUNK: usize = 250;
 
-/// Forgets what an earlier start of this run saw, and what its root is.
-pub(super) async fn begin(db: &Db, run: RunId) -> Result<(), DbError> {
+/// Forgets what an earlier start of this run saw, and names the directories where it begins.
+pub(super) async fn begin(db: &Db, run: RunId, seeds: [(Side, &Vec<Dir>); 2]) -> Result<(), DbError> {
     clear(db, run).await?;
     let mut tx = db.write().await?;
-    for side in [Side::Source, Side::Target] {
-        sqlx::query("INSERT INTO scan (run, side, path, kind) VALUES (?, ?, x'', 1)")
-            .bind(run.0)
-            .bind(side.number())
-            .execute(&mut *tx)
-            .await?;
+    for (side, dirs) in seeds {
+        for (target, source) in dirs {
+            sqlx::query("INSERT INTO scan (run, side, path, source, kind) VALUES (?, ?, ?, ?, 1)")
+                .bind(run.0)
+                .bind(side.number())
+                .bind(target.as_bytes())
+                .bind(Some(source.as_bytes()).filter(|source| *source != target.as_bytes()))
+                .execute(&mut *tx)
+                .await?;
+        }
     }
     Ok(tx.commit().await?)
 }
@@ -122,6 +131,7 @@ pub(super) async fn write(
     for (dir, listed) in ends {
         let (state, doubt) = match listed {
             Listed::Gone => (GONE, None),
+            Listed::Cold => (COLD, None),
             Listed::LeftOut => {
                 leave_out(&mut tx, run, side, dir).await?;
                 continue;
@@ -524,12 +534,13 @@ pub(crate) struct Directories {
 pub(crate) async fn directories(db: &Db, run: RunId) -> Result<Directories, DbError> {
     let (all, unsure, held): (i64, i64, i64) = sqlx::query_as(
         "SELECT count(*), coalesce(sum(listing NOT IN (?1, ?2, ?4)), 0), coalesce(sum(listing = ?2), 0) FROM scan \
-         WHERE run = ?3 AND side = 0 AND kind = 1 AND refused IS NULL",
+         WHERE run = ?3 AND side = 0 AND kind = 1 AND refused IS NULL AND listing <> ?5",
     )
     .bind(PROVEN)
     .bind(HELD)
     .bind(run.0)
     .bind(GONE)
+    .bind(COLD)
     .fetch_one(db.read())
     .await?;
     let rows = sqlx::query(

@@ -9,6 +9,7 @@ use super::jobs;
 use super::overview::RunRow;
 use crate::job::{Job, JobError, RunFilter};
 use crate::mirror::Policy;
+use crate::mirror::heat::HotFolder;
 use crate::model::{Deadlines, JobId, RunId};
 use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::Frame;
@@ -68,7 +69,7 @@ pub(in crate::web) async fn show(
         paused: job.paused,
         active: row.as_ref().and_then(|row| row.active.as_ref()).map(|run| format!("/runs/{}", run.id)),
         seen: stream::seen(row.as_ref()),
-        facts: facts(&state, &job),
+        facts: facts(&state, &job).into_iter().chain(stands(&state, &job).await?).collect(),
         older: runs.last().filter(|_| more).map(|run| format!("?before={}", run.id)),
         runs: runs.iter().map(|run| words::run_row(run, &job.name, now)).collect(),
         name: job.name,
@@ -120,6 +121,27 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
         facts.push(("Dry run", "nothing is changed".to_owned()));
     }
     facts
+}
+
+/// How far the target is behind, and which folders are hot.
+async fn stands(state: &WebState, job: &Job) -> Result<Vec<(&'static str, String)>, Problem> {
+    let standing = state.jobs.standing(job.id).await?;
+    let mut facts = Vec::new();
+    if let Some(minutes) = job.policy.hot_minutes {
+        let every = shown::plural(minutes.into(), "minute", "minutes");
+        facts.push(("Hot folders", format!("looked at every {every} between its starts")));
+    }
+    let sentence = standing.sentence(state.clock.now(), |at| job.zone.show(at));
+    facts.extend(sentence.map(|sentence| ("In step", sentence)));
+    let folder = |folder: &HotFolder| {
+        let path = if folder.path.is_root() { "the top folder".into() } else { folder.path.display() };
+        format!("{path} ({})", shown::plural(folder.changes, "change", "changes"))
+    };
+    let hot: Vec<_> = standing.hot.iter().map(folder).collect();
+    if !hot.is_empty() {
+        facts.push(("Changed lately", hot.join(", ")));
+    }
+    Ok(facts)
 }
 
 fn files(policy: &Policy) -> String {

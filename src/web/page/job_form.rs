@@ -42,6 +42,7 @@ pub struct JobForm {
     pub zone: String,
     pub at: String,
     pub at_zone: String,
+    pub hot: String,
     pub include: String,
     pub exclude: String,
     pub deletions: String,
@@ -77,6 +78,7 @@ impl Default for JobForm {
             zone: "UTC".to_owned(),
             at: String::new(),
             at_zone: "UTC".to_owned(),
+            hot: String::new(),
             include: String::new(),
             exclude: String::new(),
             deletions: "keep".to_owned(),
@@ -401,6 +403,7 @@ fn policy(form: &JobForm, old: Option<&Job>) -> Result<Policy, Wrong> {
             .map(|rate| rate.saturating_mul(1000)),
         connections: number(&form.connections, "connections", "connections")?,
         charset: text(&form.charset),
+        hot_minutes: number::<u32>(&form.hot, "hot", "the minutes")?.filter(|minutes| *minutes > 0),
         ..base
     })
 }
@@ -486,6 +489,7 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         proof,
         sample,
         no_manifest: !policy.manifest,
+        hot: policy.hot_minutes.map(|minutes| minutes.to_string()).unwrap_or_default(),
         connections: policy.connections.or(options.connections).map(|most| most.to_string()).unwrap_or_default(),
         bandwidth: policy.bandwidth.map(|rate| (rate / 1000).to_string()).unwrap_or_default(),
         dry_run: policy.dry_run,

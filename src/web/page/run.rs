@@ -153,7 +153,7 @@ pub(in crate::web) async fn show(
         began: Began {
             at: run.started.map(|at| Moment::around(at, state.clock.now())),
             over: run.state.is_over(),
-            cause: words::cause(run.cause, &job.schedule),
+            cause: words::cause(run, &job.schedule),
             took: if run.ended.is_some() { words::took(run, state.clock.now()) } else { String::new() },
         },
         live: (!run.state.is_over()).then(|| live::of_run(&state, run, &job.name)),
@@ -199,6 +199,10 @@ fn figures(run: &Run, counts: &RunCounts) -> Vec<Count> {
     }
     if numbers.files_trashed > 0 {
         figures.push(count("To the trash", numbers.files_trashed));
+    }
+    if let Some(lag) = summary.lag {
+        let more = format!("{} new, the last within {} s", shown::count(lag.files), lag.longest_seconds);
+        figures.push(Count { label: "Lag", value: format!("{} s", lag.median_seconds), more, bad: false });
     }
     if numbers.entries_skipped > 0 {
         figures.push(count("Left out", numbers.entries_skipped));

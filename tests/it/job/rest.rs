@@ -22,6 +22,8 @@ impl Engine for Restless {
             missing: Vec::new(),
             unsure: Vec::new(),
             notes: Vec::new(),
+            extent: work.extent,
+            lag: None,
             proofs: std::collections::BTreeMap::new(),
         })
     }

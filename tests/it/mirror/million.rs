@@ -259,6 +259,7 @@ async fn mirror(lab: &Lab, job: JobId, files: usize) {
             run: RunId(job.0 * 2 + number),
             source: Arc::new(Shared(Arc::clone(&source))),
             target: Arc::new(Shared(Arc::clone(&target))),
+            extent: Extent::Whole,
             policy: Policy::default(),
             actor: Actor::Job(job),
         };

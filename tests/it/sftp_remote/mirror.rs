@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use causeway::audit::Actor;
 use causeway::db::Db;
-use causeway::mirror::{Deletions, MirrorRun, Policy, Progress, Summary, run};
+use causeway::mirror::{Deletions, Extent, MirrorRun, Policy, Progress, Summary, run};
 use causeway::model::{Endpoint, JobId, RunId, SystemClock};
 use causeway::remote::{Remote, open, open_or_create};
 use tokio_util::sync::CancellationToken;
@@ -61,6 +61,7 @@ impl Lab {
             run: RunId(self.runs),
             source: Arc::clone(&source),
             target: Arc::clone(&target),
+            extent: Extent::Whole,
             policy,
             actor: Actor::Job(JobId(1)),
         };
