@@ -224,9 +224,8 @@ impl Mover<'_> {
         if !ahead.is_empty() {
             self.take(&mut sink, ahead).await?;
         }
-        let read = self.pump(source, &mut sink, expected).await?;
         // The next file may be read while this one is made durable.
-        drop(lane);
+        let read = self.pump(source, &mut sink, expected, lane).await?;
         let mode = publish::mode(self.engine, self.item).unwrap_or(publish::FILE_MODE);
         let whole = matches!(&read, Read::All(Ok(_)));
         let stamped = (whole && sink.stamp(version.mtime, Some(mode))).then_some(version.mtime);
@@ -276,7 +275,9 @@ impl Mover<'_> {
         mut source: Box<dyn Source>,
         sink: &mut Box<dyn Sink>,
         expected: Option<u64>,
+        lane: SemaphorePermit<'_>,
     ) -> Result<Read, Failure> {
+        let mut lane = Some(lane);
         loop {
             let next = tokio::select! {
                 biased;
@@ -285,7 +286,12 @@ impl Mover<'_> {
             };
             match next {
                 Ok(Some(bytes)) => self.take(sink, bytes).await?,
-                Ok(None) => return Ok(Read::All(source.finish().await)),
+                Ok(None) => {
+                    lane = lane.filter(|_| !source.is_off_the_road());
+                    let ended = source.finish().await;
+                    drop(lane);
+                    return Ok(Read::All(ended));
+                }
                 Err(fault) => return Ok(Read::Failed(fault)),
             }
             if expected.is_some_and(|size| self.at > size) {

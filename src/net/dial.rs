@@ -16,7 +16,7 @@ use crate::model::{Fault, FaultKind, Phase};
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// What fits through every tunnel that is in use: PPPoE, VPNs in VPNs, and IPv6 at its least.
-const SHORT: u32 = 1200;
+pub(super) const SHORT: u32 = 1200;
 /// So long a connection is silent before it is asked for a sign of life: a NAT that forgets after 20 s hears of it.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 /// So long after a question that was not answered comes the next.
@@ -164,7 +164,7 @@ async fn open(address: SocketAddr, segments: Segments) -> io::Result<TcpStream> 
 
 /// A NAT that forgets after 20 s hears from us every 10 s, and a peer that is gone is noticed within a
 /// minute.
-fn tune(stream: &TcpStream) {
+pub(super) fn tune(stream: &TcpStream) {
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(ASK_AGAIN).with_retries(QUESTIONS);
     note_refusal(socket.set_tcp_nodelay(true));
@@ -173,7 +173,7 @@ fn tune(stream: &TcpStream) {
 }
 
 /// Best effort: a socket without an option still works.
-fn note_refusal(set: io::Result<()>) {
+pub(super) fn note_refusal(set: io::Result<()>) {
     if let Err(error) = set {
         tracing::debug!(error = %error, "a socket option was refused");
     }

@@ -2,6 +2,7 @@
 //! who connect to us, and the packets of SFTP, which we speak in both roles.
 
 pub mod admit;
+mod callback;
 pub mod dial;
 mod entrance;
 pub mod sftp;
@@ -10,6 +11,7 @@ mod stream;
 pub mod tls;
 
 pub use admit::AdmissionLimits;
+pub use callback::{accept, listen};
 pub use dial::{Dialled, Segments, connect, dial, dial_with};
 pub use entrance::{Entrance, Place};
 pub use ssh::SshStream;

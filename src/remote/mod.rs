@@ -226,6 +226,12 @@ pub trait Source: Send {
         None
     }
 
+    /// All bytes are here, and the connection that brought them may bring others already: [`Source::finish`] only waits for
+    /// words.
+    fn is_off_the_road(&self) -> bool {
+        false
+    }
+
     /// Enough was read: ends the transfer in good order where that is cheaper than dropping it.
     async fn stop(self: Box<Self>) {}
 

@@ -1,5 +1,6 @@
 //! FTP against servers that nobody here wrote, and against a scripted one that says odd things.
 
+mod active;
 mod data;
 mod faults;
 mod ladder;

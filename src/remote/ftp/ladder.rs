@@ -4,7 +4,7 @@
 //! command that comes early is nowhere written down. On the lowest rung every command waits for its reply, as RFC 959
 //! has it; everything works there, more slowly.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use super::features::Features;
 
@@ -18,10 +18,12 @@ pub enum Rung {
     Batches,
     /// The commands after a small transfer are sent with it.
     Chains,
+    /// The server connects to us for small files, and the next is asked for when the bytes of the last have ended.
+    Active,
 }
 
 impl Rung {
-    const ALL: [Self; 3] = [Self::OneByOne, Self::Batches, Self::Chains];
+    const ALL: [Self; 4] = [Self::OneByOne, Self::Batches, Self::Chains, Self::Active];
 
     /// As people read it.
     #[must_use]
@@ -30,6 +32,7 @@ impl Rung {
             Self::OneByOne => "one command at a time",
             Self::Batches => "commands in batches",
             Self::Chains => "commands in batches, with the next data port asked for ahead",
+            Self::Active => "all about a small file in one batch, over connections that the server opens",
         }
     }
 }
@@ -44,11 +47,19 @@ pub struct Ladder {
     rung: AtomicU8,
     /// The lowest rung that was lost; it is not climbed again.
     ceiling: AtomicU8,
+    /// Small files that came by a chain.
+    chained: AtomicU32,
+    /// A session tries the highest rung.
+    probing: AtomicBool,
 }
+
+/// So many small files come by chains before anything else is tried.
+const PROVEN: u32 = 16;
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { rung: AtomicU8::new(0), ceiling: AtomicU8::new(u8::MAX) }
+        let (rung, ceiling) = (AtomicU8::new(0), AtomicU8::new(u8::MAX));
+        Self { rung, ceiling, chained: AtomicU32::new(0), probing: AtomicBool::new(false) }
     }
 }
 
@@ -82,6 +93,27 @@ impl Ladder {
         if before > below {
             tracing::info!(endpoint = %endpoint, why, "back to {}", self.rung().word());
         }
+    }
+
+    /// A small file came by a chain.
+    pub fn chained(&self) {
+        self.chained.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// May this session try whether the server can connect to us? One at a time: whoever hears true says how it ended.
+    pub fn may_probe_active(&self) -> bool {
+        let open = self.ceiling.load(Ordering::Relaxed) >= Rung::Active as u8;
+        open && self.chained.load(Ordering::Relaxed) >= PROVEN && !self.probing.swap(true, Ordering::Relaxed)
+    }
+
+    /// It can.
+    pub fn won_active(&self) {
+        self.climb(Rung::Active);
+    }
+
+    /// The probe ended without an answer to that, or with a no that was [`lost`](Self::lost).
+    pub fn probe_again(&self) {
+        self.probing.store(false, Ordering::Relaxed);
     }
 
     fn climb(&self, rung: Rung) {

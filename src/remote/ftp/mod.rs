@@ -5,7 +5,8 @@
 //! [`session`] logs in and opens data connections, [`pool`] keeps as many sessions as the server bears,
 //! [`listing`] reads listings, [`fault`] translates every failure once.
 
-pub mod control;
+pub mod active;
+mod control;
 pub mod fault;
 pub mod features;
 mod flight;

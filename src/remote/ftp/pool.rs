@@ -1,11 +1,14 @@
 //! The connections of one endpoint: reused while sound, never more than the server bears.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
+use super::active::Debt;
 use super::session::{Session, Shared};
+use super::transfer::Ending;
 use crate::model::{Fault, FaultKind, Phase};
 use crate::reliability::{End, Observation, Role, What};
 
@@ -29,6 +32,7 @@ pub struct Pool {
     pub shared: Shared,
     state: Mutex<State>,
     freed: Notify,
+    debts: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -120,7 +124,7 @@ impl Pool {
         let limit = most(&shared);
         let state =
             State { idle: Vec::new(), open: 0, limit, lowered: None, entering: 0, commands_waiting: 0, refused: None };
-        Arc::new(Self { shared, state: Mutex::new(state), freed: Notify::new() })
+        Arc::new(Self { shared, state: Mutex::new(state), freed: Notify::new(), debts: AtomicU64::new(0) })
     }
 
     /// How many connections may be open now.
@@ -156,7 +160,7 @@ impl Pool {
             freed.as_mut().enable();
             match self.next(what)? {
                 Next::Reuse(session, slot) => {
-                    if let Some(lease) = self.wake(session, slot).await {
+                    if let Some(lease) = self.wake(session, slot, what).await {
                         return Ok(lease);
                     }
                 }
@@ -218,14 +222,19 @@ impl Pool {
     }
 
     /// Is the rested session still good? If not it is dropped without a word: nothing was lost with it.
-    async fn wake(self: &Arc<Self>, mut session: Box<Session>, slot: Slot) -> Option<Lease> {
+    async fn wake(self: &Arc<Self>, mut session: Box<Session>, slot: Slot, what: Use) -> Option<Lease> {
         let rested = session.rested.elapsed();
         if rested > MAX_REST || session.segments != self.shared.segments() {
             self.observe(&session, End::Clean);
             session.control.quit().await;
             return None;
         }
-        let mut found = session.control.drain(Phase::Command);
+        let mut found = match (session.debt.is_some(), what) {
+            // It flies with what is owed.
+            (true, Use::Transfer) => Ok(()),
+            (true, Use::Command) => session.settle(&self.shared).await,
+            (false, _) => session.control.drain(Phase::Command),
+        };
         if found.is_ok() && rested > ASK_AFTER {
             found = session.control.ask(Phase::Command, "NOOP", None).await.map(drop);
         }
@@ -306,6 +315,56 @@ impl Pool {
         let held = session.opened.elapsed();
         self.record(What::Connection { setup: Some(setup), phases: session.phases.clone(), held, end });
     }
+}
+
+/// How long somebody may take who has the next file for a session, before the words about the last one are heard without.
+const NEXT: Duration = Duration::from_millis(2);
+
+impl Pool {
+    /// The number of the next debt.
+    pub fn next_debt(&self) -> u64 {
+        self.debts.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Lets others use the session of `lease` while it owes words about a file; returns them when they were heard. Dropped,
+    /// whoever comes next hears them for nobody.
+    ///
+    /// # Errors
+    /// What the server said, or how it fell silent.
+    pub async fn owe(
+        self: &Arc<Self>,
+        mut lease: Lease,
+        debt: Debt,
+        mut answer: oneshot::Receiver<Result<Ending, Fault>>,
+    ) -> Result<Ending, Fault> {
+        let id = debt.id;
+        lease.session()?.debt = Some(debt);
+        lease.give_back();
+        if let Ok(heard) = tokio::time::timeout(NEXT, &mut answer).await {
+            return heard.unwrap_or_else(|_| Err(lost_words()));
+        }
+        if let Some(mut lease) = self.reclaim(id) {
+            match lease.session()?.settle(&self.shared).await {
+                Ok(()) => lease.give_back(),
+                Err(fault) => lease.fail(&fault),
+            }
+        }
+        answer.await.unwrap_or_else(|_| Err(lost_words()))
+    }
+
+    /// The session that owes `id`, while nobody uses it.
+    fn reclaim(self: &Arc<Self>, id: u64) -> Option<Lease> {
+        let mut state = self.lock();
+        let place = state.idle.iter().position(|session| session.debt.as_ref().is_some_and(|debt| debt.id == id))?;
+        let session = Box::new(state.idle.swap_remove(place));
+        drop(state);
+        Some(Lease { session: Some(session), slot: Some(Slot(Arc::clone(self))), end: End::Clean })
+    }
+}
+
+/// The session went away with them.
+fn lost_words() -> Fault {
+    Fault::new(Phase::Finish, FaultKind::ClosedEarly, "the connection was lost before the closing reply")
 }
 
 impl Lease {

@@ -1,10 +1,11 @@
 //! One logged-in control connection and the data connections it opens.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::active::Debt;
 use super::control::Control;
 use super::fault;
 use super::features::{Features, pwd_path};
@@ -141,6 +142,10 @@ pub struct Session {
     pub(super) unsettled: bool,
     /// Where the server listens for the next data connection, when that was asked ahead.
     pub(super) ahead: Option<SocketAddr>,
+    /// What it still has to say about an earlier file. Heard before anything else.
+    pub debt: Option<Debt>,
+    /// Our own address on the control connection.
+    pub(super) local: IpAddr,
     /// Where the server thinks we are, when that is known.
     pub cwd: Option<Vec<u8>>,
     /// When it was opened.
@@ -187,6 +192,7 @@ impl Session {
         let deadlines = shared.deadlines();
         let segments = shared.segments();
         let dialled = net::dial_with(&endpoint.host, endpoint.port, deadlines.connect, segments).await?;
+        let local = dialled.stream.local_addr().map_err(|e| Fault::io(Phase::Connect, "lost the server", &e))?.ip();
         let mut phases = dialled.phases;
         let tls = shared.tls.as_ref().map(TlsClient::fresh).transpose()?.map(Arc::new);
         let mut clock = Instant::now();
@@ -223,7 +229,19 @@ impl Session {
         }
         let home = shared.learned.get().and_then(|l| l.home.clone());
         let now = Instant::now();
-        Ok(Self { control, tls, unsettled: false, ahead: None, cwd: home, opened: now, rested: now, phases, segments })
+        Ok(Self {
+            control,
+            tls,
+            unsettled: false,
+            ahead: None,
+            debt: None,
+            local,
+            cwd: home,
+            opened: now,
+            rested: now,
+            phases,
+            segments,
+        })
     }
 
     /// Goes to a directory, given as the server knows it.

@@ -7,10 +7,14 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::active::Debt;
+use super::ladder::Rung;
 use super::pool::{Lease, Pool};
-use super::transfer::{Data, Look, Order, end_data};
+use super::reply::Reply;
+use super::transfer::{Data, FollowUp, Look, Order, end_data};
 use crate::model::{Entry, Fault, FaultKind, Name, Phase};
 use crate::reliability::{Direction, End, What};
 use crate::remote::Source;
@@ -113,6 +117,33 @@ impl FtpSource {
         fault
     }
 
+    fn ended_with(&self, verdict: Result<Option<Entry>, Fault>) -> Result<Option<Entry>, Fault> {
+        let verdict = verdict.map_err(|fault| fault.bytes(self.received));
+        self.record(verdict.as_ref().err().map_or(End::Clean, |fault| End::Failed(fault.phase, fault.kind)));
+        verdict
+    }
+
+    /// The session may be used for the next file before the closing reply of this one is heard.
+    async fn heard_later(
+        self: Box<Self>,
+        lease: Lease,
+        early: Option<Reply>,
+        follow: FollowUp,
+    ) -> Result<Option<Entry>, Fault> {
+        let (answer, heard) = oneshot::channel();
+        let (id, path, name) = (self.pool.next_debt(), self.path.clone(), self.name.clone());
+        let debt = Debt { id, path, name, early, follow, answer };
+        let verdict = match self.pool.owe(lease, debt, heard).await {
+            Ok(ending) => Ok(ending.after),
+            Err(fault) if is_silence(&fault) => {
+                tracing::info!(fault = %fault, "no closing reply after the data: checking the size instead");
+                self.has_all().await.map(|()| None)
+            }
+            Err(fault) => Err(fault),
+        };
+        self.ended_with(verdict)
+    }
+
     /// Without the closing reply, the size decides.
     async fn has_all(&self) -> Result<(), Fault> {
         let size = super::remote::size(&self.pool, &self.path).await?;
@@ -182,6 +213,11 @@ impl Source for FtpSource {
         }
     }
 
+    fn is_off_the_road(&self) -> bool {
+        let active = self.data.as_ref().and_then(|data| data.chained).is_some_and(|follow| follow.rung == Rung::Active);
+        self.ended && active
+    }
+
     fn opened(&self) -> Option<&Entry> {
         self.data.as_ref().and_then(|data| data.before.as_ref())
     }
@@ -216,13 +252,12 @@ impl Source for FtpSource {
             tracing::trace!(error = %error, "ending the data connection");
         }
         drop(stream);
+        if let Some(follow) = chained.filter(|follow| follow.rung == Rung::Active) {
+            return self.heard_later(lease, closing, follow).await;
+        }
         let heard = match lease.session() {
             Ok(session) => session.conclude(&self.pool.shared, &self.order(), closing, chained).await,
             Err(fault) => Err(fault),
-        };
-        let silent = |fault: &Fault| {
-            fault.evidence.code.is_none()
-                && matches!(fault.kind, FaultKind::Timeout | FaultKind::Reset | FaultKind::ClosedEarly)
         };
         let verdict = match heard {
             Ok(ending) => {
@@ -231,7 +266,7 @@ impl Source for FtpSource {
                 }
                 if self.cut { self.has_all().await.map(|()| ending.after) } else { Ok(ending.after) }
             }
-            Err(fault) if silent(&fault) => {
+            Err(fault) if is_silence(&fault) => {
                 tracing::info!(fault = %fault, "no closing reply after the data: checking the size instead");
                 lease.settle(&fault);
                 self.has_all().await.map(|()| None)
@@ -241,8 +276,12 @@ impl Source for FtpSource {
                 Err(fault)
             }
         };
-        let verdict = verdict.map_err(|fault| fault.bytes(self.received));
-        self.record(verdict.as_ref().err().map_or(End::Clean, |fault| End::Failed(fault.phase, fault.kind)));
-        verdict
+        self.ended_with(verdict)
     }
+}
+
+/// The server fell silent or went away; it did not say that something went wrong.
+fn is_silence(fault: &Fault) -> bool {
+    fault.evidence.code.is_none()
+        && matches!(fault.kind, FaultKind::Timeout | FaultKind::Reset | FaultKind::ClosedEarly)
 }

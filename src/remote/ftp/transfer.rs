@@ -56,7 +56,7 @@ impl<'a> Order<'a> {
         Self { phase, verb, arg, rest: 0, within, look: None, small: false }
     }
 
-    fn what(&self) -> String {
+    pub(super) fn what(&self) -> String {
         let name = String::from_utf8_lossy(self.arg.unwrap_or_default());
         format!("{} {name}", self.verb).trim_end().to_owned()
     }
@@ -93,6 +93,8 @@ pub struct FollowUp {
     glance: Option<Glance>,
     /// Where the server listens next.
     ahead: bool,
+    /// What allowed it.
+    pub(super) rung: Rung,
 }
 
 /// How a transfer ended.
@@ -110,6 +112,10 @@ impl Session {
     /// # Errors
     /// The server's no, or a lost connection.
     pub async fn transfer(&mut self, shared: &Shared, order: Order<'_>) -> Result<Data, Fault> {
+        if let Some(data) = Box::pin(self.call_back(shared, &order)).await? {
+            return Ok(data);
+        }
+        self.settle(shared).await?;
         let socket = self.open_data(shared, &order).await?;
         self.control.drain(order.phase)?;
         let mut look = order.look.filter(|_| may_look(shared));
@@ -144,7 +150,7 @@ impl Session {
     }
 
     /// Hears the look before a transfer. Answers in another order than the questions: this session is of no use.
-    async fn hear(&mut self, shared: &Shared, look: Option<Look<'_>>) -> Result<Option<Entry>, Fault> {
+    pub(super) async fn hear(&mut self, shared: &Shared, look: Option<Look<'_>>) -> Result<Option<Entry>, Fault> {
         let Some(look) = look else { return Ok(None) };
         match look.glance.hear(&mut self.control, look.name).await {
             Err(fault) if fault.kind == FaultKind::Protocol => {
@@ -171,7 +177,7 @@ impl Session {
         let mut asked = chained;
         if asked.is_none() && shared.batches() {
             let mut flight = Flight::default();
-            let follow_up = add_follow_up(shared, &mut flight, order)?;
+            let follow_up = add_follow_up(shared, &mut flight, order, Rung::Batches)?;
             if flight.is_light() {
                 asked = Some(follow_up);
                 self.control.launch(Phase::Finish, &flight).await?;
@@ -179,7 +185,7 @@ impl Session {
         }
         let closed = self.closing(early, &order.what()).await;
         let Some(asked) = asked else { return closed.map(|_| Ending { after: None, in_step: true }) };
-        let rung = if chained.is_some() { Rung::Chains } else { Rung::Batches };
+        let rung = asked.rung;
         match closed {
             // The answer to a question that was asked behind: the closing reply did not come first.
             Ok(reply) if matches!(reply.code, 213 | 227 | 229) => {
@@ -187,7 +193,7 @@ impl Session {
                 let message = "the transfer ended without a closing word";
                 return Err(Fault::new(Phase::Finish, FaultKind::ClosedEarly, message));
             }
-            Err(fault) if rung == Rung::Chains && fault.evidence.code.is_some() => {
+            Err(fault) if rung >= Rung::Chains && fault.evidence.code.is_some() => {
                 shared.ladder.lost(rung, &shared.endpoint, &fault.message);
                 return Err(fault.retry(Retry::Now));
             }
@@ -195,7 +201,12 @@ impl Session {
                 shared.broke_off(fault.evidence.code.is_some().then_some(fault.message.as_str()));
                 return Err(fault);
             }
-            Ok(_) => shared.broke_off(None),
+            Ok(_) => {
+                shared.broke_off(None);
+                if rung == Rung::Chains {
+                    shared.ladder.chained();
+                }
+            }
         }
         self.unsettled = false;
         Ok(self.follow_up(shared, order, asked, rung).await)
@@ -223,7 +234,7 @@ impl Session {
             Ok(reply) if reply.code == 421 => Ending { after, in_step: false },
             Ok(reply) => {
                 self.ahead = self.address(shared, &reply);
-                if reply.class() >= 4 && rung == Rung::Chains {
+                if reply.class() >= 4 && rung >= Rung::Chains {
                     shared.ladder.lost(rung, &shared.endpoint, "a question behind a transfer was refused");
                 }
                 // Neither a yes with an address nor a no: whose answer is this?
@@ -382,7 +393,7 @@ fn compose<'a>(
             look.glance.add(&mut flight, path)?;
         }
         flight.add(order.phase, order.verb, order.arg)?;
-        let chained = if chains { Some(add_follow_up(shared, &mut flight, order)?) } else { None };
+        let chained = if chains { Some(add_follow_up(shared, &mut flight, order, Rung::Chains)?) } else { None };
         if flight.is_light() {
             return Ok((flight, look, chained));
         }
@@ -393,19 +404,24 @@ fn compose<'a>(
 }
 
 /// The look after the transfer, and the question for the next data port.
-fn add_follow_up(shared: &Shared, flight: &mut Flight, order: &Order<'_>) -> Result<FollowUp, Fault> {
+pub(super) fn add_follow_up(
+    shared: &Shared,
+    flight: &mut Flight,
+    order: &Order<'_>,
+    rung: Rung,
+) -> Result<FollowUp, Fault> {
     let look = order.look.filter(|_| may_look(shared));
     if let (Some(look), Some(path)) = (look, order.arg) {
         look.glance.add(flight, path)?;
     }
-    let ahead = asks_ahead(shared);
+    let ahead = rung < Rung::Active && asks_ahead(shared);
     if ahead {
         flight.add(Phase::DataConnect, passive_verb(shared), None)?;
     }
-    Ok(FollowUp { glance: look.map(|look| look.glance), ahead })
+    Ok(FollowUp { glance: look.map(|look| look.glance), ahead, rung })
 }
 
-fn may_look(shared: &Shared) -> bool {
+pub(super) fn may_look(shared: &Shared) -> bool {
     shared.batches() && !shared.glance_fails.load(Ordering::Relaxed)
 }
 
@@ -457,7 +473,7 @@ fn about_data(shared: &Shared, fault: Fault) -> Fault {
 }
 
 /// 1yz opens; a 2yz without one is the closing reply of an empty or already sent transfer.
-fn opened(reply: Reply, phase: Phase, what: &str) -> Result<Option<Reply>, Fault> {
+pub(super) fn opened(reply: Reply, phase: Phase, what: &str) -> Result<Option<Reply>, Fault> {
     match reply.class() {
         1 => Ok(None),
         2 => Ok(Some(reply)),

@@ -23,6 +23,8 @@ pub(super) struct Session<'a> {
     /// Gone after a reset.
     out: Option<OwnedWriteHalf>,
     listener: Option<TcpListener>,
+    /// Where the client wants to be called (EPRT).
+    pub caller: Option<SocketAddr>,
     pub port: u16,
     stream: Option<TcpStream>,
     kept: Vec<TcpStream>,
@@ -39,6 +41,7 @@ pub(super) async fn play(control: TcpStream, stage: &Stage) {
         rest: 0,
         out: Some(out),
         listener: None,
+        caller: None,
         port: 0,
         stream: None,
         kept: Vec::new(),
@@ -128,7 +131,7 @@ impl Session<'_> {
     }
 
     pub async fn listen(&mut self) -> io::Result<()> {
-        self.stream = None;
+        (self.stream, self.caller) = (None, None);
         let ip = self.control()?.local_addr()?.ip();
         let listener = TcpListener::bind(SocketAddr::new(ip, 0)).await?;
         self.port = listener.local_addr()?.port();
@@ -140,6 +143,9 @@ impl Session<'_> {
     async fn data(&mut self) -> io::Result<TcpStream> {
         if let Some(stream) = self.stream.take() {
             return Ok(stream);
+        }
+        if let Some(caller) = self.caller.take() {
+            return timeout(COME, TcpStream::connect(caller)).await?;
         }
         let listener = self.listener.take().ok_or(io::ErrorKind::NotConnected)?;
         let (stream, _) = timeout(COME, listener.accept()).await??;

@@ -37,6 +37,13 @@ pub(super) async fn answer(session: &mut Session<'_>, line: &[u8]) -> io::Result
             session.listen().await?;
             session.say(b"227 Entering Passive Mode (127,0,0,1,%H).\r\n").await?;
         }
+        (b"EPRT", _) => {
+            let text = String::from_utf8_lossy(&arg).into_owned();
+            let mut parts = text.trim_matches('|').split('|').skip(1);
+            let (ip, port) = (parts.next().unwrap(), parts.next().unwrap());
+            session.caller = Some(format!("{ip}:{port}").parse().unwrap());
+            session.say(b"200 I call you\r\n").await?;
+        }
         (b"REST", _) => {
             session.rest = String::from_utf8_lossy(&arg).parse().unwrap_or_default();
             session.say(b"350 restarting\r\n").await?;

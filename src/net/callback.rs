@@ -1,0 +1,81 @@
+//! A connection that the other side opens to us, as FTP's active mode has it.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use super::dial::{SHORT, Segments, note_refusal, tune};
+use crate::model::{Fault, FaultKind, Phase};
+
+/// Callers that may wait; all but one of them are strangers.
+const BACKLOG: u32 = 4;
+
+/// Listens at a free port of `local` for one connection.
+///
+/// # Errors
+/// Those of `bind(2)` and `listen(2)`.
+pub fn listen(local: IpAddr, segments: Segments) -> io::Result<TcpListener> {
+    let socket = if local.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if segments == Segments::Short {
+        note_refusal(SockRef::from(&socket).set_tcp_mss(SHORT));
+    }
+    socket.bind(SocketAddr::new(local, 0))?;
+    socket.listen(BACKLOG)
+}
+
+/// Waits for `peer`, and for nobody else.
+///
+/// # Errors
+/// A fault of `phase`.
+pub async fn accept(listener: &TcpListener, peer: IpAddr, within: Duration, phase: Phase) -> Result<TcpStream, Fault> {
+    let comes = async {
+        loop {
+            let (stream, from) = listener.accept().await?;
+            if from.ip().to_canonical() == peer.to_canonical() {
+                return Ok(stream);
+            }
+            tracing::debug!(from = %from, "a stranger at a data port was sent away");
+        }
+    };
+    match timeout(within, comes).await {
+        Ok(Ok(stream)) => {
+            tune(&stream);
+            Ok(stream)
+        }
+        Ok(Err(error)) => Err(Fault::io(phase, "the server cannot be let in", &error)),
+        Err(_) => Err(Fault::new(
+            phase,
+            FaultKind::Timeout,
+            format!("{peer} did not connect to us within {} s: a firewall or NAT may be in the way", within.as_secs()),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_peer_comes_in() {
+        let listener = listen("127.0.0.1".parse().unwrap(), Segments::Full).unwrap();
+        let port = listener.local_addr().unwrap();
+        let from = async |address: &str| {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
+            socket.connect(port).await.unwrap()
+        };
+        let (stranger, friend) = (from("127.0.0.2").await, from("127.0.0.3").await);
+        let peer = "::ffff:127.0.0.3".parse().unwrap();
+        let accepted = accept(&listener, peer, Duration::from_secs(5), Phase::DataConnect).await.unwrap();
+        assert_eq!(accepted.peer_addr().unwrap(), friend.local_addr().unwrap());
+        let mut byte = [0];
+        stranger.readable().await.unwrap();
+        assert_eq!(stranger.try_read(&mut byte).unwrap(), 0, "sent away");
+        let nobody = accept(&listener, peer, Duration::from_millis(50), Phase::DataConnect).await.unwrap_err();
+        assert_eq!((nobody.phase, nobody.kind), (Phase::DataConnect, FaultKind::Timeout));
+    }
+}
