@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
 use super::Zone;
+use super::habits::Habits;
 use super::months::{Month, month};
 use super::words::{Word, whole_number};
 use crate::model::{Mtime, Precision, ServerZone, TimeSource};
@@ -21,16 +22,16 @@ pub struct Found {
     pub mtime: Option<Mtime>,
 }
 
-/// A date at the start of `words`; `day_first` says how numbers that could be either are ordered.
-pub fn find(words: &[Word<'_>], day_first: bool, zone: &Zone) -> Option<Found> {
-    joined(words, day_first, zone)
-        .or_else(|| named(words, zone))
-        .or_else(|| marked(words, zone))
-        .or_else(|| apart(words, zone))
+/// A date at the start of `words`; the habits of the listing say what could be read in two ways.
+pub fn find(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
+    joined(words, habits, zone)
+        .or_else(|| named(words, habits, zone))
+        .or_else(|| marked(words, habits, zone))
+        .or_else(|| apart(words, habits, zone))
 }
 
 /// `May  6 07:08`, `6. Mai 2024`, `May 6, 2024 07:08`, `Nov 23 11:20:00 2026`.
-fn named(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
+fn named(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
     let (first, second, third) = (words.first()?, words.get(1)?, words.get(2)?);
     // The day is looked for first: most words are none, and the names of months are many.
     let (month, day) = match (day(second), day(first)) {
@@ -39,9 +40,9 @@ fn named(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
         (None, None) => return None,
     };
     let month = if let Month::Is(month) = month { Some(month) } else { None };
-    if let Some((taken, face, exact)) = clock(words.get(2..)?) {
-        // BSD's `ls -T` puts the year behind the time.
-        if let Some(year) = words.get(2 + taken).filter(|_| exact == Precision::Second).and_then(year) {
+    if let Some((taken, face, exact)) = clock(words.get(2..)?, habits.half_days) {
+        let year_last = habits.year_last && exact == Precision::Second;
+        if let Some(year) = words.get(2 + taken).filter(|_| year_last).and_then(year) {
             return Some(Found {
                 words: 3 + taken,
                 mtime: month.and_then(|month| at(year, month, day, face, exact, &zone.zone)),
@@ -53,14 +54,15 @@ fn named(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
     let year = year(third)?;
     // `ls` pads the year to the width of a time; where it is not padded, the time may follow.
     let padded = third.start > second.end + 1;
-    let more = words.get(3..).filter(|_| !padded).and_then(clock).filter(|(taken, ..)| words.len() > 3 + taken);
+    let more = words.get(3..).filter(|_| !padded).and_then(|rest| clock(rest, habits.half_days));
+    let more = more.filter(|(taken, ..)| words.len() > 3 + taken);
     let (taken, face, exact) = more.unwrap_or((0, (0, 0, 0), Precision::Day));
     Some(Found { words: 3 + taken, mtime: month.and_then(|month| at(year, month, day, face, exact, &zone.zone)) })
 }
 
 /// Dates in one word, with a time or a year behind where there is one: `2024-05-06`, `06.05.2024`, `05-06`,
 /// `6-May-24`, `May-06-2024`.
-fn joined(words: &[Word<'_>], day_first: bool, zone: &Zone) -> Option<Found> {
+fn joined(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
     let first = words.first()?;
     let text = first.text();
     let (date, glued) = match text.split_once('T').filter(|(date, _)| date.len() == 10) {
@@ -69,10 +71,10 @@ fn joined(words: &[Word<'_>], day_first: bool, zone: &Zone) -> Option<Found> {
     };
     let mark = date.chars().find(|c| matches!(c, '-' | '/' | '.'))?;
     let parts = date.split(mark).collect::<Vec<_>>();
-    let following = glued.or_else(|| words.get(1..).and_then(clock));
+    let following = glued.or_else(|| words.get(1..).and_then(|rest| clock(rest, habits.half_days)));
     match parts.as_slice() {
         [a, b, c] => {
-            let ymd = three(a, b, c, day_first || mark == '.')?;
+            let ymd = three(a, b, c, habits.day_first || mark == '.')?;
             Some(whole(words, ymd, following, zone))
         }
         [m, d] if m.len() == 2 && d.len() == 2 && mark == '-' => {
@@ -87,7 +89,7 @@ fn joined(words: &[Word<'_>], day_first: bool, zone: &Zone) -> Option<Found> {
     }
 }
 
-/// A date with its year, and what follows: nothing, a time, a time with its distance from UTC.
+/// A date with its year, and what follows: nothing, a time, a time to the second with its distance from UTC.
 fn whole(
     words: &[Word<'_>],
     (year, month, day): (i16, Option<i8>, i8),
@@ -95,7 +97,7 @@ fn whole(
     zone: &Zone,
 ) -> Found {
     let (taken, face, exact) = following.unwrap_or((0, (0, 0, 0), Precision::Day));
-    let offset = following.and_then(|_| words.get(1 + taken)).and_then(|word| offset(word.text()));
+    let offset = words.get(1 + taken).filter(|_| exact == Precision::Second).and_then(|word| offset(word.text()));
     let own = offset.as_ref().unwrap_or(&zone.zone);
     Found {
         words: 1 + taken + usize::from(offset.is_some()),
@@ -133,7 +135,7 @@ struct Unit {
 }
 
 /// `5月 6日 07:08`, `2024年5月6日`, `2024 년 5 월 6 일`, and the same in bytes of other character sets.
-fn marked(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
+fn marked(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
     let units = units(words);
     let [first, second, ..] = units.as_slice() else { return None };
     let (year, month, day, taken) = match units.get(2) {
@@ -146,7 +148,7 @@ fn marked(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
         return None;
     }
     let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
-    let following = words.get(taken..).and_then(clock);
+    let following = words.get(taken..).and_then(|rest| clock(rest, habits.half_days));
     let Some(year) = year else {
         let (more, face, exact) = following?;
         return Some(Found { words: taken + more, mtime: recent(month, day, face, exact, zone) });
@@ -201,15 +203,16 @@ fn is_mark(bytes: &[u8]) -> bool {
 }
 
 /// `5 6 07:08`: month and day in digits.
-fn apart(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
+fn apart(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
     let month = number(words.first()?.text(), 12).filter(|m| *m > 0)?;
     let day = number(words.get(1)?.text(), 31).filter(|d| *d > 0)?;
-    let (taken, face, exact) = clock(words.get(2..)?)?;
+    let (taken, face, exact) = clock(words.get(2..)?, habits.half_days)?;
     Some(Found { words: 2 + taken, mtime: recent(month, day, face, exact, zone) })
 }
 
-/// A time of day at the start of `words`: how many words, what it shows, how exactly.
-pub fn clock(words: &[Word<'_>]) -> Option<(usize, Face, Precision)> {
+/// A time of day at the start of `words`: how many words, what it shows, how exactly. AM and PM belong to it where they
+/// are glued to it, and apart from it where there are `half_days`.
+pub fn clock(words: &[Word<'_>], half_days: bool) -> Option<(usize, Face, Precision)> {
     let written = words.first()?.text();
     let upper = written.to_ascii_uppercase();
     let glued = [("AM", false), ("PM", true), ("A", false), ("P", true)]
@@ -220,12 +223,15 @@ pub fn clock(words: &[Word<'_>]) -> Option<(usize, Face, Precision)> {
         return Some((1, twelve(face, late)?, exact));
     }
     let (face, exact) = face(written)?;
-    let apart = words.get(1).map(|word| word.text().to_ascii_uppercase());
-    match apart.as_deref() {
-        Some("AM") => Some((2, twelve(face, false)?, exact)),
-        Some("PM") => Some((2, twelve(face, true)?, exact)),
-        _ => Some((1, face, exact)),
+    match words.get(1).filter(|_| half_days).and_then(|word| half(word.text())) {
+        Some(late) => Some((2, twelve(face, late)?, exact)),
+        None => Some((1, face, exact)),
     }
+}
+
+/// Is it PM? `None` when it is neither that nor AM.
+pub fn half(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("PM") { Some(true) } else { text.eq_ignore_ascii_case("AM").then_some(false) }
 }
 
 const fn twelve((hour, minute, second): Face, late: bool) -> Option<Face> {
@@ -238,7 +244,7 @@ const fn twelve((hour, minute, second): Face, late: bool) -> Option<Face> {
 }
 
 /// `hh:mm`, `hh:mm:ss`, with parts of a second; any two digits, so that an impossible time is still seen as one.
-fn face(text: &str) -> Option<(Face, Precision)> {
+pub fn face(text: &str) -> Option<(Face, Precision)> {
     let (text, parts) = text.split_once('.').unwrap_or((text, "0"));
     if !parts.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -287,7 +293,7 @@ fn offset(text: &str) -> Option<ServerZone> {
 }
 
 /// A day of the month, with the dot or comma of some languages.
-fn day(word: &Word<'_>) -> Option<i8> {
+pub fn day(word: &Word<'_>) -> Option<i8> {
     number(word.text().trim_end_matches(['.', ',']), 99)
 }
 
@@ -298,7 +304,7 @@ pub fn number(text: &str, most: i8) -> Option<i8> {
 }
 
 /// A year in four digits.
-fn year(word: &Word<'_>) -> Option<i16> {
+pub fn year(word: &Word<'_>) -> Option<i16> {
     any_year(word.text().trim_end_matches([',', '.'])).filter(|_| word.bytes.len() >= 4)
 }
 

@@ -2,6 +2,7 @@
 //! blocks, used and allocated: no bytes. The name is given without its version, by which the server hands out the
 //! highest; a folder without `.DIR;1`, as CWD wants it.
 
+use super::super::habits::Habits;
 use super::super::words::{Word, words};
 use super::super::{Raw, Zone, date};
 use crate::model::EntryKind;
@@ -12,7 +13,7 @@ pub fn parse(line: &[u8], zone: &Zone) -> Option<Raw> {
     let rest = line.get(end..)?;
     let words = words(rest);
     let (at, found) = words.iter().enumerate().find_map(|(at, word)| {
-        is_date(word).then(|| date::find(words.get(at..)?, true, zone)).flatten().map(|found| (at, found))
+        is_date(word).then(|| date::find(words.get(at..)?, Habits::DAY_FIRST, zone)).flatten().map(|found| (at, found))
     })?;
     let mut others = words.iter().take(at).chain(words.get(at + found.words..)?);
     others.all(is_known).then_some(())?;
