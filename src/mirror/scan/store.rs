@@ -397,7 +397,7 @@ pub(crate) fn version(row: &SqliteRow, names: [&str; 4], unique: Option<&str>) -
 /// show a clock that moved, and of files that cannot have been written again since, or did not move at all.
 pub(crate) async fn moves(db: &Db, job: JobId, run: RunId) -> Result<Vec<(i64, u64)>, DbError> {
     let rows: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT s.mtime - f.listed_mtime AS moved, count(*) FROM scan s \
+        "SELECT iif(abs(s.mtime / 2 - f.listed_mtime / 2) <= ?5, s.mtime - f.listed_mtime, ?6) AS moved, count(*) FROM scan s \
          JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) AND f.target = s.path \
          WHERE s.run = ?2 AND s.side = 0 AND s.kind = 0 AND s.mtime_told = ?3 AND s.mtime_precision < ?4 \
          AND f.kind = 0 AND f.size = s.size AND f.listed_told = ?3 AND f.listed_precision = s.mtime_precision \
@@ -409,6 +409,8 @@ pub(crate) async fn moves(db: &Db, job: JobId, run: RunId) -> Result<Vec<(i64, u
     .bind(codes::told_number(TimeSource::List))
     .bind(codes::precision_number(Precision::Day))
     .bind(shift::CERTAIN)
+    // Centuries apart, which no number holds: farther than any zone all the same.
+    .bind(i64::MAX)
     .fetch_all(db.read())
     .await?;
     rows.into_iter().map(|(moved, files)| Ok((moved, length(files)?))).collect()
