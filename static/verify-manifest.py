@@ -26,23 +26,23 @@ def entries(copy):  # every file of the manifest, then its signature, which cove
         if number == 0 or total: number or entry.get("causeway_manifest") == 1 or refuse("it is no manifest of format 1"); continue
         raw = bytes.fromhex(entry["path_hex"]) if "path_hex" in entry else entry["path"].encode()
         if {b"", b".", b".."} & set(raw.split(b"/")) or raw <= last: refuse("a path is out of order, or of the tree: %r" % raw)
-        last, files, size = raw, files + 1, size + (entry["size"] or 0); yield raw, entry
+        last, files, size = raw, files + 1, size + (entry["size"] or 0); yield raw, entry["size"], entry["digests"].get("sha-256")
     if not seal: refuse("it is cut off: its signature is missing")
     if total != {"files": files, "bytes": size}: refuse("its total is not what it holds: %d files, %d bytes" % (files, size))
     if seal["sha256"] != sha.hexdigest(): refuse("it was changed after it was signed")
     if args.key and args.key.strip() != seal["key"]: refuse("it was signed by another key: " + seal["key"])
     key, text = bytes.fromhex(seal["key"].split(":")[1]), b"causeway manifest 1\nsha256 %s\n" % seal["sha256"].encode()
     found.update(files=files, key=seal["key"]) if signed(key, text, bytes.fromhex(seal["signature"])) else refuse("its signature is wrong")
-def differs(path, entry):  # a link is no folder, and only files have bytes
+def differs(path, size, wanted):  # a link is no folder, and only files have bytes
     if os.path.realpath(os.path.dirname(path)) != os.path.dirname(path): return "missing"
     if not stat.S_ISREG(os.lstat(path).st_mode): return "different"
-    sha, wanted = hashlib.sha256(), entry["digests"].get("sha-256")
+    sha = hashlib.sha256()
     with open(path, "rb") as f:
         while wanted and (block := f.read(1 << 20)): sha.update(block)
-        return None if entry["size"] in (None, f.seek(0, 2)) and wanted in (None, sha.hexdigest()) else "different"
+        return None if size in (None, f.seek(0, 2)) and wanted in (None, sha.hexdigest()) else "different"
 def compare(copy, root, known):
-    for raw, entry in entries(copy):
-        try: known.add(raw); what = differs(os.path.join(root, raw), entry); what and tell(what, raw)
+    for raw, *told in entries(copy):
+        try: known.add(raw); what = differs(os.path.join(root, raw), *told); what and tell(what, raw)
         except OSError as error: tell("missing" if error.errno in (2, 20) else "cannot be read", raw)  # ENOENT, ENOTDIR
     for folder, below, names in os.walk(root, onerror=lambda e: tell("cannot be read", os.path.relpath(e.filename, root))):
         names += [n for n in below if os.path.islink(os.path.join(folder, n))]  # Causeway's own files do not count

@@ -66,7 +66,7 @@ pub(crate) async fn mark_all(
     Ok(tx.commit().await?)
 }
 
-/// Doubts every record of what lies at `target`. When it is still the job's `own`, its bytes are those that were
+/// Doubts every record of what lies at `target`, unless it is doubted already. When it is still the job's `own`, its bytes are those that were
 /// published, and only their source has others.
 pub(crate) async fn mark(
     tx: &mut SqliteConnection,
@@ -77,7 +77,8 @@ pub(crate) async fn mark(
 ) -> Result<(), DbError> {
     sqlx::query(
         "UPDATE files SET proof = NULL, proof_run = ?1, proof_at = ?2, proven = iif(?3, proven, 0) \
-         WHERE job = ?4 AND target = ?5 AND kind = 0",
+         WHERE job = ?4 AND target = ?5 AND kind = 0 \
+         AND (proof IS NOT NULL OR proof_run IS NULL OR (proven = 1 AND NOT ?3))",
     )
     .bind(run.0)
     .bind(at.as_microsecond())

@@ -61,48 +61,67 @@ fn named(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
 }
 
 /// Dates in one word, with a time or a year behind where there is one: `2024-05-06`, `06.05.2024`, `05-06`,
-/// `6-May-24`, `May-06-2024`.
+/// `6-May-24`, `May-06-2024`, `2024-05-06T07:08:09Z`.
 fn joined(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
-    let first = words.first()?;
+    let (first, rest) = words.split_first()?;
     let text = first.text();
-    let (date, glued) = match text.split_once('T').filter(|(date, _)| date.len() == 10) {
-        Some((date, time)) => (date, face(time).map(|(face, exact)| (0, face, exact))),
-        None => (text, None),
-    };
-    let mark = date.chars().find(|c| matches!(c, '-' | '/' | '.'))?;
-    let parts = date.split(mark).collect::<Vec<_>>();
-    let following = glued.or_else(|| words.get(1..).and_then(|rest| clock(rest, habits.half_days)));
-    match parts.as_slice() {
-        [a, b, c] => {
-            let ymd = three(a, b, c, habits.day_first || mark == '.')?;
-            Some(whole(words, ymd, following, zone))
-        }
-        [m, d] if m.len() == 2 && d.len() == 2 && mark == '-' => {
-            let (month, day) = (number(m, 12)?, number(d, 99)?);
-            if let Some((taken, face, exact)) = following {
-                return Some(Found { words: 1 + taken, mtime: recent(month, day, face, exact, zone) });
-            }
-            let year = year(words.get(1)?)?;
-            Some(Found { words: 2, mtime: at(year, month, day, (0, 0, 0), Precision::Day, &zone.zone) })
-        }
-        _ => None,
+    if let Some((date, time)) = text.split_once('T').filter(|(date, _)| date.len() == 10) {
+        let time = Word { bytes: time.as_bytes(), ..*first };
+        let moment = moment(&[[time].as_slice(), rest].concat(), false)?;
+        return whole(date, habits, Some(moment), zone);
     }
+    let mark = text.chars().find(|c| matches!(c, '-' | '/' | '.'))?;
+    let (month, day) = match text.split(mark).collect::<Vec<_>>().as_slice() {
+        [_, _, _] => {
+            let found = whole(text, habits, moment(rest, habits.half_days), zone)?;
+            return Some(Found { words: 1 + found.words, ..found });
+        }
+        [m, d] if m.len() == 2 && d.len() == 2 && mark == '-' => (number(m, 12)?, number(d, 99)?),
+        _ => return None,
+    };
+    if let Some((taken, face, exact)) = clock(rest, habits.half_days) {
+        return Some(Found { words: 1 + taken, mtime: recent(month, day, face, exact, zone) });
+    }
+    let year = year(rest.first()?)?;
+    Some(Found { words: 2, mtime: at(year, month, day, (0, 0, 0), Precision::Day, &zone.zone) })
 }
 
-/// A date with its year, and what follows: nothing, a time, a time to the second with its distance from UTC.
-fn whole(
-    words: &[Word<'_>],
-    (year, month, day): (i16, Option<i8>, i8),
-    following: Option<(usize, Face, Precision)>,
-    zone: &Zone,
-) -> Found {
-    let (taken, face, exact) = following.unwrap_or((0, (0, 0, 0), Precision::Day));
-    let offset = words.get(1 + taken).filter(|_| exact == Precision::Second).and_then(|word| offset(word.text()));
-    let own = offset.as_ref().unwrap_or(&zone.zone);
-    Found {
-        words: 1 + taken + usize::from(offset.is_some()),
-        mtime: month.and_then(|month| at(year, month, day, face, exact, own)),
+/// A date with its year, and what follows: nothing, or a time. The words of the time are those that it takes.
+fn whole(date: &str, habits: Habits, moment: Option<Moment>, zone: &Zone) -> Option<Found> {
+    let mark = date.chars().find(|c| matches!(c, '-' | '/' | '.'))?;
+    let parts = date.split(mark).collect::<Vec<_>>();
+    let [a, b, c] = parts.as_slice() else { return None };
+    let (year, month, day) = three(a, b, c, habits.day_first || mark == '.')?;
+    let Moment { words, face, exact, zone: own } = moment.unwrap_or(Moment::MIDNIGHT);
+    let own = own.as_ref().unwrap_or(&zone.zone);
+    Some(Found { words, mtime: month.and_then(|month| at(year, month, day, face, exact, own)) })
+}
+
+/// A time of day behind a date, and how its clock stands to UTC where that is told.
+struct Moment {
+    /// How many words it takes.
+    words: usize,
+    face: Face,
+    exact: Precision,
+    zone: Option<ServerZone>,
+}
+
+impl Moment {
+    /// Where no time is told.
+    const MIDNIGHT: Self = Self { words: 0, face: (0, 0, 0), exact: Precision::Day, zone: None };
+}
+
+/// `07:08`, `07:08:09 +0200`, `07:08:09+02:00`, `07:08:09Z`. Zones stand behind times to the second only.
+fn moment(words: &[Word<'_>], half_days: bool) -> Option<Moment> {
+    if let Some((taken, face, exact)) = clock(words, half_days) {
+        let zone = words.get(taken).filter(|_| exact == Precision::Second).and_then(|word| offset(word.text()));
+        return Some(Moment { words: taken + usize::from(zone.is_some()), face, exact, zone });
     }
+    let text = words.first()?.text();
+    let (time, zone) = text.split_at_checked(text.find(['Z', '+', '-'])?)?;
+    let (face, exact) = face(time)?;
+    let zone = if zone == "Z" { ServerZone::default() } else { offset(zone)? };
+    Some(Moment { words: 1, face, exact, zone: Some(zone) })
 }
 
 /// Year, month (none: unclear) and day of three parts.
@@ -280,11 +299,12 @@ pub fn recent(month: i8, day: i8, face: Face, precision: Precision, zone: &Zone)
     })
 }
 
-/// `+0200`.
+/// `+0200` or `+02:00`.
 fn offset(text: &str) -> Option<ServerZone> {
-    let (sign, digits) = text.split_at_checked(1).filter(|(_, digits)| digits.len() == 4)?;
-    let value = i32::try_from(whole_number(digits.as_bytes())?).ok()?;
-    let minutes = value / 100 * 60 + value % 100;
+    let (sign, digits) = text.split_at_checked(1)?;
+    let (hours, minutes) = digits.split_once(':').or_else(|| digits.split_at_checked(2))?;
+    let part = |text: &str| number(text, 99).filter(|_| text.len() == 2).map(i32::from);
+    let minutes = part(hours)? * 60 + part(minutes)?;
     match sign {
         "+" => ServerZone::minutes(minutes).ok(),
         "-" => ServerZone::minutes(-minutes).ok(),

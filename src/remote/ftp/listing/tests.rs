@@ -94,6 +94,34 @@ fn a_name_that_begins_like_the_end_of_a_time_is_whole() {
 }
 
 #[test]
+fn a_zone_behind_a_time_belongs_to_it() {
+    for (time, at) in [
+        ("2024-05-06 07:08:09Z", "2024-05-06T07:08:09Z"),
+        ("2024-05-06T07:08:09Z", "2024-05-06T07:08:09Z"),
+        ("2024-05-06T07:08:09.5+02:00", "2024-05-06T05:08:09Z"),
+        ("2024-05-06T07:08:09 -0330", "2024-05-06T10:38:09Z"),
+        ("2024-05-06 07:08:09 +02:00", "2024-05-06T05:08:09Z"),
+        ("2024-05-06 07:08:09.123456789 +0200", "2024-05-06T05:08:09Z"),
+        ("2024-05-06T07:08", "2024-05-06T07:08:00Z"),
+    ] {
+        let all = names_and_times(&format!("-rw-r--r-- 1 a b 1 {time} 10:30 x\n"));
+        assert_eq!(all, [("10:30 x".to_owned(), at.to_owned())], "{time}");
+    }
+    let (entries, tally) = run(Form::Lines, b"-rw-r--r-- 1 a b 1 2024-05-06Tnoon 10:30 x\n");
+    assert!(entries.is_empty() && tally.unparsed == 1, "a time that is none is not another one: {entries:?}");
+}
+
+#[test]
+fn a_size_that_no_file_has_is_unknown() {
+    for size in [u64::MAX, i64::MAX as u64 + 1] {
+        assert_eq!(one(&format!("-rw-r--r-- 1 a b {size} Jun  1 10:30 x")).size, None);
+        let (entries, _) = run(Form::Facts, format!("type=file;size={size}; x\n").as_bytes());
+        assert_eq!(entries[0].size, None);
+    }
+    assert_eq!(one(&format!("-rw-r--r-- 1 a b {} Jun  1 10:30 x", i64::MAX)).size, Some(i64::MAX as u64));
+}
+
+#[test]
 fn a_name_that_ends_like_a_version_of_vms_is_whole() {
     let line = "-rw-r--r-- 1 a b 1 Jun  1 10:30 ";
     let text = format!("{line}report;1\n{line}report;2\n{line}x\n11-23-26  07:08PM 9 mixed;3\n");

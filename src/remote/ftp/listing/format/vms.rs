@@ -7,13 +7,16 @@ use super::super::words::{Word, words};
 use super::super::{Raw, Zone, date};
 use crate::model::EntryKind;
 
+/// The name stands before the date: nothing behind a time begins one.
+const HABITS: Habits = Habits { half_days: true, ..Habits::DAY_FIRST };
+
 /// The line as an entry; `None` when it is not of this kind.
 pub fn parse(line: &[u8], zone: &Zone) -> Option<Raw> {
     let (name, end) = versioned(line)?;
     let rest = line.get(end..)?;
     let words = words(rest);
     let (at, found) = words.iter().enumerate().find_map(|(at, word)| {
-        is_date(word).then(|| date::find(words.get(at..)?, Habits::DAY_FIRST, zone)).flatten().map(|found| (at, found))
+        is_date(word).then(|| date::find(words.get(at..)?, HABITS, zone)).flatten().map(|found| (at, found))
     })?;
     let mut others = words.iter().take(at).chain(words.get(at + found.words..)?);
     others.all(is_known).then_some(())?;
