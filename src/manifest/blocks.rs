@@ -13,13 +13,15 @@ const BLOCK: usize = 256 * 1024;
 
 /// The SHA-256 of a block.
 type Hash = Vec<u8>;
+/// Those of all blocks, in order.
+pub(super) type Hashes = Arc<[Hash]>;
 
 /// What is done with the hash of a block that was read.
 enum Care {
     /// Kept, for a later reading.
     Note(Vec<Hash>),
     /// Compared with that of the first reading.
-    Compare(Arc<[Hash]>),
+    Compare(Hashes),
 }
 
 /// The file as a stream.
@@ -40,7 +42,7 @@ impl Blocks {
     }
 
     /// Another reading of what was read as `first`.
-    pub(super) const fn again(file: Arc<FileReader>, first: Arc<[Hash]>) -> Self {
+    pub(super) const fn again(file: Arc<FileReader>, first: Hashes) -> Self {
         Self::new(file, Care::Compare(first))
     }
 
@@ -49,7 +51,7 @@ impl Blocks {
     }
 
     /// The hashes of everything that was read so far.
-    pub(super) fn hashes(self) -> Arc<[Hash]> {
+    pub(super) fn hashes(self) -> Hashes {
         match self.care {
             Care::Note(hashes) => hashes.into(),
             Care::Compare(hashes) => hashes,

@@ -2,12 +2,11 @@
 
 use std::io::{BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, Hashes};
 use super::lines::{SealLine, TotalLine};
 use super::{Entry, FORMAT, Header, ManifestError, PublicKey, Seal, Totals, signed_text};
 use crate::model::RelPath;
@@ -99,7 +98,7 @@ impl Reader {
     }
 
     /// After the last entry: may all of it be believed? With the hashes of its blocks, for another reading.
-    pub(super) fn verified(self, wanted: Option<&PublicKey>) -> Result<(Verified, Arc<[Vec<u8>]>), ManifestError> {
+    pub(super) fn verified(self, wanted: Option<&PublicKey>) -> Result<(Verified, Hashes), ManifestError> {
         let Some(seal) = self.seal else { return Err(self.lines.cut()) };
         let found = HEXLOWER.encode(self.lines.hash.finish().as_ref());
         if !seal.sha256.eq_ignore_ascii_case(&found) {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, Hashes};
 use super::read::Reader;
 use super::{ManifestError, PublicKey, Verified};
 use crate::tree::{FileReader, file};
@@ -12,7 +12,7 @@ use crate::tree::{FileReader, file};
 pub struct Sealed {
     path: PathBuf,
     file: Arc<FileReader>,
-    hashes: Arc<[Vec<u8>]>,
+    hashes: Hashes,
     verified: Verified,
 }
 
