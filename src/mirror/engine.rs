@@ -295,6 +295,7 @@ async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     journal::unbury(&engine.order.db, engine.order.job, engine.order.run).await?;
     if !engine.order.policy.dry_run {
         intents::settle(engine).await?;
+        // Of a run over hot folders there is no manifest; the next one over the whole tree sees to all of it.
         if engine.order.extent == Extent::Whole {
             doubt::settle(engine).await?;
         }

@@ -70,15 +70,17 @@ pub(crate) async fn rechecked(db: &Db, run: RunId) -> Result<Rechecked, DbError>
 }
 
 /// What tells one state of a job's records from every other. A record that is new, proven anew or doubted bears the number
-/// of the run that did it; one that is forgotten is missing in their number; and a clock that moved shows in their times.
+/// of the run that did it, and when; one that is forgotten is missing in their number; and a clock that moved shows in their times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Records {
     /// Files.
     pub files: u64,
     /// Of these, files that are not in the target as they were published: manifests leave them out.
     pub doubted: u64,
-    /// The last run that changed any.
+    /// The newest run that changed any.
     pub last: RunId,
+    /// When any was proven or doubted last, in microseconds since 1970: an older run may be taken up behind a newer one.
+    pub at: i64,
     /// All their times together, in seconds since 1970.
     pub seconds: i64,
 }
@@ -88,15 +90,15 @@ pub struct Records {
 /// # Errors
 /// When the store cannot be read.
 pub async fn records(db: &Db, job: JobId) -> Result<Records, DbError> {
-    let (files, doubted, last, seconds): (i64, i64, i64, i64) = sqlx::query_as(
+    let (files, doubted, last, at, seconds): (i64, i64, i64, i64, i64) = sqlx::query_as(
         "SELECT count(*), count(*) FILTER (WHERE proof IS NULL AND proof_run IS NOT NULL), \
-         coalesce(max(coalesce(proof_run, run)), 0), coalesce(sum(mtime / 1000000000), 0) \
+         coalesce(max(coalesce(proof_run, run)), 0), coalesce(max(proof_at), 0), coalesce(sum(mtime / 1000000000), 0) \
          FROM files WHERE job = ? AND kind = 0",
     )
     .bind(job.0)
     .fetch_one(db.read())
     .await?;
-    Ok(Records { files: length(files)?, doubted: length(doubted)?, last: RunId(last), seconds })
+    Ok(Records { files: length(files)?, doubted: length(doubted)?, last: RunId(last), at, seconds })
 }
 
 /// The files that the job published and that nothing speaks against, by the bytes of their paths in the target, after
