@@ -1,60 +1,60 @@
 #!/usr/bin/env python3
 """Verifies a Causeway manifest without Causeway: verify-manifest.py MANIFEST [--key ed25519:HEX] [--tree DIR]
 Exit status: 0 all is well, 1 the tree is not what the manifest says, 2 the manifest cannot be believed."""
-import argparse, hashlib, json, os, sys
-P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493  # Ed25519: RFC 8032, section 5.1
-D = -121665 * pow(121666, P - 2, P) % P
-def point(b):  # 5.1.3; extended coordinates
-    n = int.from_bytes(b, "little"); y, sign = n & (1 << 255) - 1, n >> 255
-    x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
-    x = pow(x2, (P + 3) // 8, P)
+import argparse, hashlib, json, os, shutil, stat, sys, tempfile
+P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493; D = -121665 * pow(121666, -1, P) % P  # RFC 8032, 5.1
+def point(b):  # 5.1.3
+    sign, y = divmod(int.from_bytes(b, "little"), 1 << 255)
+    x2 = (y * y - 1) * pow(D * y * y + 1, -1, P) % P; x = pow(x2, (P + 3) // 8, P)
     x = x if (x * x - x2) % P == 0 else x * pow(2, (P - 1) // 4, P) % P
     if len(b) != 32 or y >= P or (x * x - x2) % P or (x == 0 and sign): raise ValueError("not a point of the curve")
-    return (x, y, 1, x * y % P) if x & 1 == sign else (P - x, y, 1, (P - x) * y % P)
+    return (x if x & 1 == sign else P - x), y
 def add(p, q):  # 5.1.4
-    a, b, c, d = (p[1]-p[0])*(q[1]-q[0]), (p[1]+p[0])*(q[1]+q[0]), 2*p[3]*q[3]*D, 2*p[2]*q[2]
-    e, f, g, h = b - a, d - c, d + c, b + a
-    return (e * f % P, g * h % P, f * g % P, e * h % P)
-def mul(s, p, r=(0, 1, 1, 0)):
-    while s: r, p, s = (add(r, p) if s & 1 else r), add(p, p), s >> 1
-    return r
-def signed(key, text, sig):  # 5.1.7
-    s, base = int.from_bytes(sig[32:], "little"), point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
-    k = int.from_bytes(hashlib.sha512(sig[:32] + key + text).digest(), "little") % L
-    l, r = mul(s, base), add(point(sig[:32]), mul(k, point(key)))
-    return len(sig) == 64 and s < L and (l[0]*r[2] - r[0]*l[2]) % P == 0 == (l[1]*r[2] - r[1]*l[2]) % P
+    x, y, d = p[0] * q[1] + q[0] * p[1], p[1] * q[1] + p[0] * q[0], D * p[0] * q[0] * p[1] * q[1]
+    return x * pow(1 + d, -1, P) % P, y * pow(1 - d, -1, P) % P
+def mul(s, p): return add(mul(s // 2, add(p, p)), p if s & 1 else (0, 1)) if s else (0, 1)
+def signed(key, text, sig, base=point((4 * pow(5, -1, P) % P).to_bytes(32, "little"))):  # 5.1.7
+    s, k = (int.from_bytes(b, "little") for b in (sig[32:], hashlib.sha512(sig[:32] + key + text).digest()))
+    return len(sig) == 64 and s < L and mul(s, base) == add(point(sig[:32]), mul(k % L, point(key)))
 def refuse(why): print("not to be believed:", why); sys.exit(2)
-def raw(entry): return bytes.fromhex(entry["path_hex"]) if "path_hex" in entry else entry["path"].encode()
-def entries(path):  # every file of the manifest, then its signature, which covers all lines before it
-    sha, seal = hashlib.sha256(), None
-    with open(path, "rb") as f:
-        for number, line in enumerate(f):
-            entry = json.loads(line) if line.endswith(b"\n") and not seal else refuse("its end is not where it should be")
-            seal = entry.get("seal"); sha.update(b"" if seal else line)
-            if number == 0 and entry.get("causeway_manifest") != 1: refuse("it is no manifest of format 1")
-            if number and not seal and "total" not in entry: yield entry
+def tell(what, path): found["bad"] = 1; print(what + ":", repr(os.fsdecode(path)))
+def entries(copy):  # every file of the manifest, then its signature, which covers all lines before it
+    sha, seal, total, last, files, size = hashlib.sha256(), None, None, b"", 0, copy.seek(0)
+    for number, line in enumerate(copy):
+        entry = json.loads(line) if line.endswith(b"\n") and not seal else refuse("its end is not where it should be")
+        seal = entry["seal"] if total else None; sha.update(b"" if seal else line); total = total or entry.get("total")
+        if number == 0 or total: number or entry.get("causeway_manifest") == 1 or refuse("it is no manifest of format 1"); continue
+        raw = bytes.fromhex(entry["path_hex"]) if "path_hex" in entry else entry["path"].encode()
+        if {b"", b".", b".."} & set(raw.split(b"/")) or raw <= last: refuse("a path is out of order, or of the tree: %r" % raw)
+        last, files, size = raw, files + 1, size + (entry["size"] or 0); yield raw, entry["size"], entry["digests"].get("sha-256")
     if not seal: refuse("it is cut off: its signature is missing")
+    if total != {"files": files, "bytes": size}: refuse("its total is not what it holds: %d files, %d bytes" % (files, size))
     if seal["sha256"] != sha.hexdigest(): refuse("it was changed after it was signed")
-    if args.key and args.key != seal["key"]: refuse("it was signed by another key: " + seal["key"])
+    if args.key and args.key.strip() != seal["key"]: refuse("it was signed by another key: " + seal["key"])
     key, text = bytes.fromhex(seal["key"].split(":")[1]), b"causeway manifest 1\nsha256 %s\n" % seal["sha256"].encode()
-    if not signed(key, text, bytes.fromhex(seal["signature"])): refuse("its signature is wrong")
-def differs(path, entry):
-    if os.path.islink(path) or not os.path.isfile(path): return "different" if os.path.lexists(path) else "missing"
-    sha, wanted = hashlib.sha256(), entry["digests"].get("sha-256")
+    found.update(files=files, key=seal["key"]) if signed(key, text, bytes.fromhex(seal["signature"])) else refuse("its signature is wrong")
+def differs(path, size, wanted):  # a link is no folder, and only files have bytes
+    if os.path.realpath(os.path.dirname(path)) != os.path.dirname(path): return "missing"
+    if not stat.S_ISREG(os.lstat(path).st_mode): return "different"
+    sha = hashlib.sha256()
     with open(path, "rb") as f:
         while wanted and (block := f.read(1 << 20)): sha.update(block)
-    return None if entry["size"] in (None, os.path.getsize(path)) and wanted in (None, sha.hexdigest()) else "different"
-parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("manifest"); parser.add_argument("--key"); parser.add_argument("--tree", type=os.fsencode)
-args, bad, known = parser.parse_args(), 0, set()
-try: print("the signature is right:", sum(1 for _ in entries(args.manifest)), "files")
+        return None if size in (None, f.seek(0, 2)) and wanted in (None, sha.hexdigest()) else "different"
+def compare(copy, root, known):
+    for raw, *told in entries(copy):
+        try: known.add(raw); what = differs(os.path.join(root, raw), *told); what and tell(what, raw)
+        except OSError as error: tell("missing" if error.errno in (2, 20) else "cannot be read", raw)  # ENOENT, ENOTDIR
+    for folder, below, names in os.walk(root, onerror=lambda e: tell("cannot be read", os.path.relpath(e.filename, root))):
+        names += [n for n in below if os.path.islink(os.path.join(folder, n))]  # Causeway's own files do not count
+        below[:], names = ([n for n in some if not n.startswith(b".causeway-")] for some in (below, names))
+        for path in (os.path.relpath(os.path.join(folder, n), root) for n in sorted(names)): path in known or tell("extra", path)
+parser, found = argparse.ArgumentParser(description=__doc__), {}; sys.stdout.reconfigure(errors="backslashreplace")
+args = [parser.add_argument(name) for name in ("manifest", "--key", "--tree")] and parser.parse_args()
+try:
+    with open(args.manifest, "rb") as f, tempfile.TemporaryFile() as copy:  # which nobody else writes to
+        shutil.copyfileobj(f, copy); sum(1 for _ in entries(copy))
+        print("the signature is right: %(files)d files, signed by %(key)s" % found)
+        args.key or print("warning: whose key that is was not checked: give the one that you expect with --key")
+        if args.tree: os.chdir(args.tree); compare(copy, os.getcwdb(), set())
 except Exception as error: refuse(error)
-for entry in entries(args.manifest) if args.tree else ():
-    known.add(raw(entry)); what = differs(os.path.join(args.tree, raw(entry)), entry)
-    if what: bad += 1; print(what + ":", entry["path"].encode(errors="backslashreplace").decode())
-for folder, below, names in os.walk(args.tree, onerror=lambda e: refuse(e)) if args.tree else ():
-    names += [name for name in below if os.path.islink(os.path.join(folder, name))]
-    below[:] = [name for name in below if not name.startswith(b".causeway-")]
-    for path in (os.path.relpath(os.path.join(folder, name), args.tree) for name in sorted(names)):
-        if path not in known and not os.path.basename(path).startswith(b".causeway-"): bad += 1; print("extra:", path.decode(errors="backslashreplace"))
-sys.exit(1 if bad else 0)
+sys.exit("bad" in found)

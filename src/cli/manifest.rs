@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::app::{Store, operator};
-use crate::manifest::{self, Change, Check, Diff, Finding, ManifestError, PublicKey, Verified, Written};
+use crate::manifest::{self, Change, Check, Diff, Finding, ManifestError, PublicKey, Sealed, Verified, Written};
 use crate::model::RunId;
 use crate::task;
 use crate::tree::file;
@@ -113,15 +113,16 @@ fn wanted(key: Option<&str>) -> Result<Option<PublicKey>, Failure> {
 fn check(args: &ManifestVerify) -> Result<(), Failure> {
     let out = Out::new(args.format.json);
     let key = wanted(args.key.as_deref())?;
-    let verified = manifest::verify(&args.file, key.as_ref())?;
+    let sealed = Sealed::open(&args.file, key.as_ref())?;
+    let verified = sealed.verified();
     if !out.json() {
-        introduce(&out, &verified, key.is_some())?;
+        introduce(&out, verified, key.is_some())?;
     }
     let Some(tree) = &args.tree else {
-        return if out.json() { out.line(as_json(&verified, key.is_some(), None)) } else { Ok(()) };
+        return if out.json() { out.line(as_json(verified, key.is_some(), None)) } else { Ok(()) };
     };
     let mut told = Ok(());
-    let counts = manifest::check::<Failure>(&args.file, tree, |finding| {
+    let counts = manifest::check::<Failure>(&sealed, tree, |finding| {
         // Nobody reading any more does not make the verdict better.
         if told.is_ok() {
             told = out.line(if out.json() { json_line(finding) } else { finding_line(finding) });
@@ -129,7 +130,7 @@ fn check(args: &ManifestVerify) -> Result<(), Failure> {
         Ok(())
     })?;
     let told = told.and_then(|()| match out.json() {
-        true => out.line(as_json(&verified, key.is_some(), Some(&counts))),
+        true => out.line(as_json(verified, key.is_some(), Some(&counts))),
         false => out.line(sum(&counts)),
     });
     Failure::judge(if counts.is_clean() { Ok(()) } else { Err(Failure::Said) }, told)
@@ -200,17 +201,18 @@ fn compare(args: &ManifestDiff) -> Result<(), Failure> {
     let key = wanted(args.key.as_deref())?;
     // Nothing is said on the word of a manifest that cannot be believed.
     let of = |path: &PathBuf| {
-        manifest::verify(path, key.as_ref())
+        Sealed::open(path, key.as_ref())
             .map_err(|error| Failure::Unbelievable(format!("{}: {}", path.display(), with_causes(&error))))
     };
     let (before, after) = (of(&args.before)?, of(&args.after)?);
     let mut told = Ok(());
-    let counts = manifest::diff::<Failure>(&args.before, &args.after, |change| {
+    let counts = manifest::diff::<Failure>(&before, &after, |change| {
         if told.is_ok() {
             told = out.line(if out.json() { json_line(change) } else { change_line(change) });
         }
         Ok(())
     })?;
+    let (before, after) = (before.verified(), after.verified());
     let told = told.and_then(|()| match out.json() {
         true => out.line(
             json!({ "before": before.header.run, "after": after.header.run, "same-key": before.key == after.key, "counts": counts })

@@ -48,6 +48,7 @@ pub(super) fn head(out: &Out, summary: &Summary) -> Result<(), Failure> {
     ];
     for (count, what) in [
         (counts.files_rechecked, "of the unchanged looked at again"),
+        (counts.files_doubted, "not in the target any more as they were published"),
         (counts.modes_set, "given the source's mode"),
         (counts.files_adopted, "believed by size and time"),
         (counts.files_trashed, "moved into the trash"),

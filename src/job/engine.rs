@@ -111,6 +111,7 @@ impl Engine for MirrorEngine {
             source: source.clone(),
             target: target.clone(),
             extent: work.extent,
+            place: work.target.url(),
             policy,
             actor: work.actor,
         };

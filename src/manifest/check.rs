@@ -9,7 +9,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde::Serialize;
 
 use super::walk::{Met, Walk};
-use super::{Entry, ManifestError, Reader};
+use super::{Entry, ManifestError, Sealed};
 use crate::model::{Access, Digest, RelPath, Scope};
 use crate::tree::{Stat, Tree, View};
 
@@ -94,17 +94,17 @@ impl Check {
     }
 }
 
-/// Compares the folder `root` with the manifest at `path`, telling each difference to `tell`. Causeway's own files
-/// (parts, trash) do not count. It does not look at the signature: see [`super::verify`]. Blocks.
+/// Compares the folder `root` with `manifest`, telling each difference to `tell`. Causeway's own files (parts, trash) do
+/// not count. Blocks.
 ///
 /// # Errors
 /// When the manifest or the folder itself cannot be read; an error of `tell`.
 pub fn check<E: From<ManifestError>>(
-    path: &Path,
+    manifest: &Sealed,
     root: &Path,
     tell: impl FnMut(&Finding) -> Result<(), E>,
 ) -> Result<Check, E> {
-    let mut reader = Reader::open(path)?;
+    let mut reader = manifest.entries()?;
     let scope = Scope { home: RelPath::root(), access: Access::ReadOnly };
     let view = Tree::open(root).and_then(|tree| tree.view(&scope)).map_err(ManifestError::file(root))?;
     let (counts, closed, walk) = (Check::default(), Vec::new(), Walk::new(&view).peekable());

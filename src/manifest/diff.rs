@@ -1,11 +1,10 @@
 //! What changed between two manifests.
 
 use std::cmp::Ordering;
-use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Entry, ManifestError, Reader};
+use super::{Entry, ManifestError, Sealed};
 use crate::model::RelPath;
 
 /// One file that is not the same in both.
@@ -67,17 +66,16 @@ impl Diff {
     }
 }
 
-/// Compares two manifests, telling each change to `tell` in the order of the paths. It does not look at their
-/// signatures: see [`super::verify`]. Blocks.
+/// Compares two manifests, telling each change to `tell` in the order of the paths. Blocks.
 ///
 /// # Errors
 /// When one of them cannot be read; an error of `tell`.
 pub fn diff<E: From<ManifestError>>(
-    before: &Path,
-    after: &Path,
+    before: &Sealed,
+    after: &Sealed,
     mut tell: impl FnMut(&Change) -> Result<(), E>,
 ) -> Result<Diff, E> {
-    let (mut old, mut new) = (Reader::open(before)?, Reader::open(after)?);
+    let (mut old, mut new) = (before.entries()?, after.entries()?);
     let (mut left, mut right) = (old.next_entry()?, new.next_entry()?);
     let mut counts = Diff::default();
     loop {

@@ -8,9 +8,10 @@
 //! 4. the [`Seal`]: the SHA-256 of all lines before it, and its Ed25519 signature (RFC 8032).
 //!
 //! Writing, checking ([`check`]) and comparing ([`diff`]) go through it line by line: a million files cost no more
-//! memory than one folder of them. What is signed is not the file but [`signed_text`] with its SHA-256, so that a
+//! memory than one folder of them. What is checked or compared is [`Sealed`] before: it is what was signed. What is signed is not the file but [`signed_text`] with its SHA-256, so that a
 //! verifier never needs to hold it whole. `static/verify-manifest.py` does the same without Causeway.
 
+mod blocks;
 mod check;
 mod diff;
 mod entry;
@@ -19,6 +20,7 @@ mod kept;
 mod key;
 mod lines;
 mod read;
+mod sealed;
 mod walk;
 mod write;
 
@@ -32,7 +34,8 @@ pub use error::ManifestError;
 pub use kept::{Kept, Manifests};
 pub use key::{PublicKey, SigningKey};
 pub use lines::{FORMAT, Header, Seal, Totals, Verdict};
-pub use read::{Reader, Verified, verify};
+pub use read::{Reader, Verified};
+pub use sealed::{Sealed, verify};
 pub use write::{Writer, Written};
 
 /// What the signature is over, for the SHA-256 (in hexadecimal) of all lines before the seal.

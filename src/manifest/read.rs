@@ -1,15 +1,15 @@
 //! Reading a manifest, line by line, and finding out whether it may be believed.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
+use super::blocks::{Blocks, Hashes};
 use super::lines::{SealLine, TotalLine};
 use super::{Entry, FORMAT, Header, ManifestError, PublicKey, Seal, Totals, signed_text};
 use crate::model::RelPath;
-use crate::tree::{FileReader, file};
 
 /// No line is longer: two paths of 4 KiB, each as text and in hexadecimal.
 const LONGEST: u64 = 256 * 1024;
@@ -27,18 +27,7 @@ pub struct Verified {
     pub sha256: String,
 }
 
-/// Reads the whole manifest at `path` and checks its form, its order, its totals, its hash and its signature, which
-/// has to be of the key `wanted` when there is one. Blocks.
-///
-/// # Errors
-/// Why it may not be believed.
-pub fn verify(path: &Path, wanted: Option<&PublicKey>) -> Result<Verified, ManifestError> {
-    let mut reader = Reader::open(path)?;
-    while reader.next_entry()?.is_some() {}
-    reader.verified(wanted)
-}
-
-/// An open manifest. What it gives out is proven only when [`Reader::verified`] says so after the last entry.
+/// The files of a manifest, one after the other.
 pub struct Reader {
     lines: Lines,
     header: Header,
@@ -48,12 +37,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens it and reads its header.
-    ///
-    /// # Errors
-    /// When it cannot be read, or is no manifest.
-    pub fn open(path: &Path) -> Result<Self, ManifestError> {
-        let mut lines = Lines::open(path)?;
+    /// Reads the header of the manifest at `path`. When it is read for the first time, what it gives out is proven only
+    /// by [`Reader::verified`] after the last entry.
+    pub(super) fn over(path: &Path, from: Blocks) -> Result<Self, ManifestError> {
+        let mut lines = Lines { path: path.to_owned(), from, hash: Context::new(&SHA256), hashing: true, count: 0 };
         let first = lines.next_line()?.ok_or_else(|| lines.wrong("it is empty"))?;
         let header: Header = serde_json::from_slice(&first).map_err(|error| match format_of(&first) {
             Some(newer) if newer > FORMAT => ManifestError::Newer(newer),
@@ -110,11 +97,8 @@ impl Reader {
         Ok(())
     }
 
-    /// After the last entry: may all of it be believed?
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn verified(self, wanted: Option<&PublicKey>) -> Result<Verified, ManifestError> {
+    /// After the last entry: may all of it be believed? With the hashes of its blocks, for another reading.
+    pub(super) fn verified(self, wanted: Option<&PublicKey>) -> Result<(Verified, Hashes), ManifestError> {
         let Some(seal) = self.seal else { return Err(self.lines.cut()) };
         let found = HEXLOWER.encode(self.lines.hash.finish().as_ref());
         if !seal.sha256.eq_ignore_ascii_case(&found) {
@@ -127,7 +111,10 @@ impl Reader {
         }
         match wanted {
             Some(wanted) if *wanted != key => Err(ManifestError::OtherKey { found: key, wanted: *wanted }),
-            _ => Ok(Verified { header: self.header, totals: self.totals, key, sha256: found }),
+            _ => {
+                let verified = Verified { header: self.header, totals: self.totals, key, sha256: found };
+                Ok((verified, self.lines.from.hashes()))
+            }
         }
     }
 }
@@ -141,19 +128,13 @@ fn format_of(line: &[u8]) -> Option<u32> {
 /// The lines of a file, hashed as they are read.
 struct Lines {
     path: PathBuf,
-    from: BufReader<Stream>,
+    from: Blocks,
     hash: Context,
     hashing: bool,
     count: u64,
 }
 
 impl Lines {
-    fn open(path: &Path) -> Result<Self, ManifestError> {
-        let reader = file::open(path).map_err(ManifestError::file(path))?;
-        let from = BufReader::with_capacity(256 * 1024, Stream { reader, at: 0 });
-        Ok(Self { path: path.to_owned(), from, hash: Context::new(&SHA256), hashing: true, count: 0 })
-    }
-
     /// The next line without its end.
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, ManifestError> {
         let mut line = Vec::new();
@@ -177,20 +158,5 @@ impl Lines {
 
     fn cut(&self) -> ManifestError {
         ManifestError::Cut { line: self.count }
-    }
-}
-
-/// A file as a stream.
-#[derive(Debug)]
-struct Stream {
-    reader: FileReader,
-    at: u64,
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let got = self.reader.read_at(buffer, self.at)?;
-        self.at = self.at.saturating_add(u64::try_from(got).unwrap_or(u64::MAX));
-        Ok(got)
     }
 }

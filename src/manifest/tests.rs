@@ -87,7 +87,7 @@ impl Lab {
 
 fn findings(manifest: &Path, root: &Path) -> (Check, Vec<Finding>) {
     let mut all = Vec::new();
-    let counts = check::<ManifestError>(manifest, root, |finding| {
+    let counts = check::<ManifestError>(&Sealed::open(manifest, None).unwrap(), root, |finding| {
         all.push(finding.clone());
         Ok(())
     });
@@ -107,15 +107,16 @@ fn what_is_written_is_read_and_verified() {
     let mut sorted = all.to_vec();
     sorted.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
     let path = lab.write(&sorted);
-    let mut reader = Reader::open(&path).unwrap();
+    let key = lab.manifests.key().unwrap().public();
+    let sealed = Sealed::open(&path, Some(&key)).unwrap();
+    let mut reader = sealed.entries().unwrap();
     assert_eq!(*reader.header(), header());
     let mut back = Vec::new();
     while let Some(entry) = reader.next_entry().unwrap() {
         back.push(entry);
     }
     assert_eq!(back, sorted);
-    let key = lab.manifests.key().unwrap().public();
-    let verified = reader.verified(Some(&key)).unwrap();
+    let verified = sealed.verified();
     assert_eq!((verified.totals, verified.key), (Totals { files: 4, bytes: 3 }, key));
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(r#""path":"\\xd6\\xd0","path_hex":"d6d0""#), "{text}");
@@ -232,6 +233,7 @@ fn the_difference_of_two_manifests() {
     touched.mtime = None;
     let after = new.write(&[entry(b"added", b"4"), entry(b"changed", b"5"), entry(b"same", b"3"), touched]);
     let mut all = Vec::new();
+    let [before, after] = [before, after].map(|path| Sealed::open(&path, None).unwrap());
     let counts = diff::<ManifestError>(&before, &after, |change| {
         all.push(serde_json::to_string(change).unwrap());
         Ok(())
@@ -246,6 +248,52 @@ fn the_difference_of_two_manifests() {
             r#"{"change":"time","path":"touched"}"#,
         ]
     );
+}
+
+/// Of a manifest of many blocks that is changed between the look at its signature and its use, in its last block, no
+/// changed line is used.
+#[test]
+fn what_is_used_is_what_was_signed() {
+    let lab = Lab::new();
+    let names: Vec<_> = (0..3000).map(|n| format!("file-{n:04}")).collect();
+    let path = lab.write(&names.iter().map(|name| entry(name.as_bytes(), b"x")).collect::<Vec<_>>());
+    let whole = std::fs::read(&path).unwrap();
+    assert!(whole.len() > 600_000, "{}", whole.len());
+    let root = lab.folder.path().join("empty");
+    std::fs::create_dir(&root).unwrap();
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let changes = [
+        text.replace("file-2999", "file-2990").into_bytes(),
+        text.lines()
+            .filter(|line| !line.contains("file-2999"))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+            .into(),
+        whole[..whole.len() - 1].to_vec(),
+        [&whole[..], b"\n"].concat(),
+    ];
+    for changed in changes {
+        let sealed = Sealed::open(&path, None).unwrap();
+        std::fs::write(&path, &changed).unwrap();
+        let mut told = Vec::new();
+        let checked = check::<ManifestError>(&sealed, &root, |finding| {
+            told.push(finding.path().display().into_owned());
+            Ok(())
+        });
+        let error = checked.unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("changed after its signature was checked"), "{cause}");
+        assert_eq!(told, names[..told.len()], "only what was signed is told");
+        assert!(told.len() < 3000);
+        assert!(diff::<ManifestError>(&sealed, &sealed, |_| Ok(())).is_err());
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(check::<ManifestError>(&sealed, &root, |_| Ok(())).unwrap().missing, 3000);
+        // Another file under its name is no change of this one.
+        std::fs::rename(&path, path.with_extension("old")).unwrap();
+        std::fs::write(&path, "something else").unwrap();
+        assert_eq!(check::<ManifestError>(&sealed, &root, |_| Ok(())).unwrap().missing, 3000);
+        std::fs::rename(path.with_extension("old"), &path).unwrap();
+    }
 }
 
 #[test]

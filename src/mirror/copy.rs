@@ -214,12 +214,18 @@ async fn keep(
         return Ok(false);
     }
     let there = engine.order.target.stat(&item.target).await.map_err(at_target)?;
-    let Some(entry) = there.filter(|entry| entry.kind == EntryKind::File) else { return Ok(false) };
+    let Some(entry) = there.filter(|entry| entry.kind == EntryKind::File) else {
+        doubt(engine, item).await?;
+        return Ok(false);
+    };
     let (there, mut events) = (entry.fingerprint(), Vec::new());
     let (action, digest, proven, proof) = match &known {
         Some((known, digest)) => {
-            let same = plan::surely_same(before, &known.version, known.at) && known.is_there(&there);
-            if !same || (!known.proven && policy.existing == Existing::Prove) {
+            if !known.is_there(&there) {
+                doubt(engine, item).await?;
+                return Ok(false);
+            }
+            if !plan::surely_same(before, &known.version, known.at) || known.has_to_be_read(policy.existing) {
                 return Ok(false);
             }
             match proof::recheck(engine, item, *digest).await? {
@@ -257,6 +263,11 @@ async fn keep(
     engine.journal.put(change).await?;
     engine.progress.files_unchanged.fetch_add(1, Relaxed);
     Ok(true)
+}
+
+/// What the job published in the item's place is not there any more.
+async fn doubt(engine: &Engine, item: &Item) -> Result<(), Broken> {
+    engine.journal.put(Change::Doubted { target: item.target.clone(), own: false }).await
 }
 
 /// May the file be read now? A version counts as seen since the listing, or since an earlier try looked at it.

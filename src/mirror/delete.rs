@@ -126,7 +126,7 @@ async fn survey(engine: &Engine, bury: bool) -> Result<Found, Broken> {
             if bury && !graves.is_empty() {
                 journal::bury(&engine.order.db, engine.order.job, engine.order.run, &graves).await?;
             }
-            if bury && !forgotten.is_empty() {
+            if !engine.order.policy.dry_run && !forgotten.is_empty() {
                 journal::forget_all(&engine.order.db, engine.order.job, &forgotten).await?;
             }
         }
@@ -231,6 +231,10 @@ async fn move_one(engine: &Engine, candidate: Candidate, failed: &mut Failures) 
             engine.journal.commit(trashed(engine, run, candidate.path, candidate.target, candidate.is_dir)).await
         }
         moved => {
+            if !candidate.is_dir && matches!(moved, Ok(false)) {
+                let target = candidate.target.clone();
+                engine.journal.put(Change::Doubted { target, own: false }).await?;
+            }
             failed.note(&candidate.target, moved.map(drop));
             engine.journal.commit(Change::Dropped { run, path: candidate.path }).await
         }

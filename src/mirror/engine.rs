@@ -16,7 +16,7 @@ use super::names::Names;
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
 use super::{Counts, Ended, MirrorError, MirrorRun, Progress, Stage, Summary};
-use super::{charset, delete, dispatch, finish, intents, journal, lag, planner, scan, vanished};
+use super::{charset, delete, dispatch, doubt, finish, intents, journal, lag, place, planner, scan, vanished};
 use crate::db::DbError;
 use crate::model::{Fault, FaultKind, RelPath};
 use crate::remote::Remote;
@@ -291,9 +291,14 @@ async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     facts.notes.extend(charset::notes(&engine.order.db, engine.order.job, engine.names).await?);
     let newest = scan::store::newest(&engine.order.db, engine.order.run, engine.order.clock.now()).await?;
     engine.scanned.get_or_init(|| Scanned { at: Instant::now(), newest });
+    place::settle(engine, facts).await?;
     journal::unbury(&engine.order.db, engine.order.job, engine.order.run).await?;
     if !engine.order.policy.dry_run {
         intents::settle(engine).await?;
+        // Of a run over hot folders there is no manifest; the next one over the whole tree sees to all of it.
+        if engine.order.extent == Extent::Whole {
+            doubt::settle(engine).await?;
+        }
     }
     engine.progress.enter(Stage::Planning);
     planner::plan(engine, facts).await?;

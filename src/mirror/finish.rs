@@ -134,6 +134,8 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
         extent: engine.order.extent,
         lag: lag::of_run(engine).await?,
         proofs: proof::store::Methods::new(),
+        orders: None,
+        records: None,
     };
     proof::sum_up(engine, &mut summary).await?;
     Ok(summary)

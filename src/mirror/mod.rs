@@ -6,6 +6,7 @@ mod codes;
 mod copy;
 mod delete;
 mod dispatch;
+mod doubt;
 mod engine;
 mod filter;
 mod finish;
@@ -16,6 +17,7 @@ pub mod lag;
 mod leftovers;
 mod names;
 mod pace;
+mod place;
 mod plan;
 mod planner;
 mod policy;
@@ -50,8 +52,8 @@ pub use heat::Extent;
 pub use leftovers::remove_parts;
 pub use policy::{Deletions, Existing, Limits, Policy};
 pub use progress::{Current, Progress, Snapshot, Stage};
-pub use proof::{Proving, ProvingError};
-pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Summary, UnsureDir};
+pub use proof::{Proving, ProvingError, store::Records};
+pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Orders, Summary, UnsureDir};
 pub use words::{Action, ItemState};
 
 /// One execution of a mirror. Running it again under the same [`RunId`] goes on where it ended.
@@ -73,6 +75,9 @@ pub struct MirrorRun {
     pub target: Arc<dyn Remote>,
     /// What it looks at.
     pub extent: Extent,
+    /// Which place the target is, in words that are the same as long as it is: what was published in another one is not
+    /// there. No secrets; people read it nowhere.
+    pub place: String,
     /// What may be done.
     pub policy: Policy,
     /// In whose name, for the audit log.

@@ -48,6 +48,8 @@ pub(super) struct Known {
     /// Size and time that the target told after publishing; time in nanoseconds.
     pub target: (Option<u64>, Option<i64>),
     pub proven: bool,
+    /// A later look disproved it: only reading the source again makes it good.
+    pub doubted: bool,
     pub run: RunId,
     pub at: Timestamp,
 }
@@ -56,6 +58,11 @@ impl Known {
     /// Does the target still hold what was published? Where it tells no time nobody knows: an equal size proves nothing.
     pub(super) fn is_there(&self, there: &Fingerprint) -> bool {
         self.target.1.is_some() && self.target == (there.size, nanos(there))
+    }
+
+    /// Is an unchanged size and time not enough to believe it?
+    pub(super) fn has_to_be_read(&self, existing: Existing) -> bool {
+        self.doubted || (!self.proven && existing == Existing::Prove)
     }
 }
 
@@ -132,7 +139,7 @@ fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules)
     }
     match known {
         Some(known) if !known.is_there(&there.version) => Step::Do(Action::Replace, changed_there()),
-        Some(known) if !unchanged(seen, known, shift) || (!known.proven && existing == Existing::Prove) => {
+        Some(known) if !unchanged(seen, known, shift) || known.has_to_be_read(existing) => {
             Step::Do(Action::Replace, None)
         }
         Some(known) if known.run == run => Step::DoneBefore,
@@ -211,6 +218,7 @@ mod tests {
             listed: version.clone(),
             target: (version.size, nanos(version)),
             proven: true,
+            doubted: false,
             run: RunId(1),
             at: Timestamp::from_second(at).unwrap(),
         }
@@ -277,6 +285,16 @@ mod tests {
             decide(&seen(&old), Some(&known(&old, 2_000_000)), Some(&there(&old)), rules(Existing::Prove, 1)),
             Step::DoneBefore
         );
+    }
+
+    #[test]
+    fn what_was_disproved_is_read_again_whatever_size_and_time_say() {
+        let old = version(5, 1_000_000, Precision::Second);
+        for existing in [Existing::Prove, Existing::Adopt] {
+            let doubted = Known { doubted: true, ..known(&old, 2_000_000) };
+            let step = decide(&seen(&old), Some(&doubted), Some(&there(&old)), rules(existing, 2));
+            assert_eq!(step, Step::Do(Action::Replace, None));
+        }
     }
 
     #[test]

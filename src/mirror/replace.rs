@@ -19,6 +19,8 @@ use crate::remote::digest_of;
 /// Lets the part of `item` take its place. False: it has not, and the place is free now.
 pub(super) async fn replace(engine: &Engine, item: &mut Item, part: &RelPath) -> Result<bool, Failure> {
     let target = &engine.order.target;
+    // Until the new version is noted nobody knows which of both lies there.
+    engine.journal.put(Change::Doubted { target: item.target.clone(), own: true }).await?;
     engine.journal.commit(Change::Replacing { item: item.id }).await?;
     item.state = ItemState::Publishing;
     let event = match target.exchange(part, &item.target).await {

@@ -32,7 +32,7 @@ fn together(moves: &[(i64, u64)], fewest: u64) -> Option<SignedDuration> {
     let (by, files) = moves.iter().copied().max_by_key(|(_, files)| *files)?;
     let others: u64 = moves.iter().filter(|(other, _)| *other != by).map(|(_, files)| files).sum();
     let stayed = moves.iter().any(|(other, files)| *other == 0 && *files > 0);
-    let is_zone = by != 0 && by % QUARTER == 0 && by.abs() <= FARTHEST;
+    let is_zone = by != 0 && by % QUARTER == 0 && by.unsigned_abs() <= FARTHEST.unsigned_abs();
     (is_zone && !stayed && files >= fewest && others <= files / OTHERS).then_some(SignedDuration::from_nanos(by))
 }
 
@@ -85,6 +85,7 @@ mod tests {
             (&[(0, 1000)], None),
             (&[(hour + 60_000_000_000, 1000)], None),
             (&[(27 * hour, 1000)], None),
+            (&[(i64::MIN, 1000)], None),
             (&[], None),
         ] {
             assert_eq!(of_clock(moves), found, "{moves:?}");

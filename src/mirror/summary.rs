@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::heat::Extent;
 use super::lag::Lag;
+use super::proof::Proving;
+use super::proof::store::Records;
 use crate::model::{Fault, RelPath, RunId};
 use crate::remote::Doubt;
 
@@ -65,10 +67,12 @@ pub struct Counts {
     pub bytes_published: u64,
     /// Files that were there already, as published before.
     pub files_unchanged: u64,
-    /// Files that looked unchanged and whose content was looked at all the same.
+    /// Unchanged files whose content was looked at all the same, and was unchanged, too.
     pub files_rechecked: u64,
-    /// Of these, files whose content was another.
+    /// Files that looked unchanged, and whose content was another.
     pub files_unseen: u64,
+    /// Files of earlier runs that the target does not hold any more as they were published, and that were not copied again.
+    pub files_doubted: u64,
     /// Unchanged files that were given the permission bits of the source.
     pub modes_set: u64,
     /// Files of the target believed by size and time alone (`existing = adopt`).
@@ -121,4 +125,21 @@ pub struct Summary {
     /// How many files this run proved by which method: those that it copied, and unchanged ones that it looked at.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub proofs: BTreeMap<String, u64>,
+    /// What the run was told to do. None: by an earlier version, which did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders: Option<Orders>,
+    /// The job's records when the run ended. None: as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<Records>,
+}
+
+/// What a run was told, as far as a manifest tells it: the job may be told otherwise later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orders {
+    /// The source's URL; it holds no password.
+    pub source: String,
+    /// The target's URL; it holds no password.
+    pub target: String,
+    /// How files were to be proven.
+    pub proof: Proving,
 }

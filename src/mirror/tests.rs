@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 mod charset;
+mod doubt;
 mod foreign;
 mod heat;
 mod limits;
@@ -58,6 +59,7 @@ impl Lab {
             source: Arc::new(source.clone()),
             target: Arc::new(target.clone()),
             extent: Extent::Whole,
+            place: "memory".to_owned(),
             policy,
             actor: Actor::Job(JobId(job)),
         }

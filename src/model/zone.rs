@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use learn::{Learned, Pair, Unclear, learn};
 
 /// Further than this no zone is from UTC; minutes.
-const FARTHEST: i32 = 18 * 60;
+const FARTHEST: u32 = 18 * 60;
 
 /// How a server's clock face stands to UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl ServerZone {
     /// When that is more than 18 hours.
     pub fn minutes(ahead: i32) -> Result<Self, ServerZoneError> {
         let no = || ServerZoneError(ahead.to_string());
-        if ahead.abs() > FARTHEST {
+        if ahead.unsigned_abs() > FARTHEST {
             return Err(no());
         }
         if ahead == 0 {
@@ -141,9 +141,18 @@ mod tests {
             assert_eq!(zone.face(utc.parse().unwrap()), noon);
             assert_eq!(shown.parse::<ServerZone>().unwrap(), zone);
         }
-        for bad in ["", "Europe/Nowhere", "+2:0", "2000", "x"] {
+        for bad in ["", "Europe/Nowhere", "+2:0", "2000", "-2147483648", "2147483647", "x"] {
             assert!(bad.parse::<ServerZone>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn no_number_of_minutes_is_too_far_to_be_refused() {
+        for bad in [i32::MIN, i32::MIN + 1, -1081, 1081, i32::MAX] {
+            assert_eq!(ServerZone::minutes(bad), Err(ServerZoneError(bad.to_string())));
+        }
+        let stored = serde_json::from_str::<EndpointOptions>(r#"{"zone-minutes":-2147483648}"#);
+        assert!(stored.unwrap_err().to_string().contains("is no zone"));
     }
 
     #[test]

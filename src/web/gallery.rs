@@ -252,7 +252,7 @@ fn run() -> RunPage {
             methods: "308 files by stream-hash".into(),
             manifest: Some(ManifestShown {
                 said:
-                    "The signed manifest names every file that the target held after this run, and how each was proven."
+                    "The signed manifest names every file that the target was known to hold after this run, and how each was proven."
                         .into(),
                 href: "/runs/42/manifest".into(),
                 size: "16 MB".into(),

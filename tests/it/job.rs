@@ -2,6 +2,7 @@
 
 mod hot;
 mod kill;
+mod manifests;
 mod rest;
 mod serve;
 
@@ -78,6 +79,8 @@ impl Engine for Scripted {
             extent: work.extent,
             lag: None,
             proofs: std::collections::BTreeMap::new(),
+            orders: None,
+            records: None,
         })
     }
 

@@ -64,6 +64,7 @@ impl Lab {
             source: Arc::clone(&source),
             target,
             extent: Extent::Whole,
+            place: "target".to_owned(),
             policy,
             actor: Actor::Job(JobId(1)),
         };

@@ -28,6 +28,8 @@ use row::Row;
 const AUTO: &str = "auto";
 /// So many rows wait for the character set to be found out; then those decide.
 const MOST_HELD: usize = 100_000;
+/// As many bytes of them: a line that was not understood may be long.
+const MOST_HELD_BYTES: usize = 32 << 20;
 /// How long connections may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -104,6 +106,8 @@ struct Shown {
 struct Held {
     evidence: Evidence,
     rows: Vec<Waiting>,
+    /// Of their names and lines.
+    bytes: usize,
     /// What it was found to be, once that was decided.
     verdict: Option<Verdict>,
 }
@@ -116,7 +120,17 @@ enum Waiting {
 
 impl Held {
     const fn new(evidence: Evidence) -> Self {
-        Self { evidence, rows: Vec::new(), verdict: None }
+        Self { evidence, rows: Vec::new(), bytes: 0, verdict: None }
+    }
+
+    /// One more row waits. True: no more may.
+    fn hold(&mut self, row: Waiting) -> bool {
+        self.bytes = self.bytes.saturating_add(match &row {
+            Waiting::Entry(entry, _) => entry.name.as_bytes().len(),
+            Waiting::Unparsed(line, _) => line.len(),
+        });
+        self.rows.push(row);
+        self.rows.len() >= MOST_HELD || self.bytes >= MOST_HELD_BYTES
     }
 }
 
@@ -186,15 +200,18 @@ impl Shown {
             return self.row(&entry, format, text);
         };
         held.evidence.add(entry.name.as_bytes());
-        held.rows.push(Waiting::Entry(entry, format.to_owned()));
-        if held.rows.len() >= MOST_HELD {
+        if held.hold(Waiting::Entry(entry, format.to_owned())) {
             self.release(text);
         }
     }
 
     fn unparsed(&mut self, line: Vec<u8>, why: Option<String>, text: &mut String) {
         match self.held.as_mut().filter(|held| held.verdict.is_none()) {
-            Some(held) => held.rows.push(Waiting::Unparsed(line, why)),
+            Some(held) => {
+                if held.hold(Waiting::Unparsed(line, why)) {
+                    self.release(text);
+                }
+            }
             None => row::unparsed(&line, why.as_deref(), self.json, text),
         }
     }
@@ -287,5 +304,42 @@ fn verdict(completeness: &Completeness) -> Vec<String> {
 fn aside(lines: &[String]) {
     for line in lines {
         eprintln!("causeway: {line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detecting() -> Shown {
+        Shown {
+            json: true,
+            charset: None,
+            zone: ServerZone::default(),
+            held: Some(Held::new(Evidence::default())),
+            sample: clock::Sample::default(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Lines until the first are shown.
+    fn held_of(length: usize) -> usize {
+        let (mut shown, mut text, mut lines) = (detecting(), String::new(), 0);
+        while text.is_empty() {
+            shown.unparsed(vec![b'x'; length], None, &mut text);
+            lines += 1;
+            assert!(lines <= MOST_HELD, "{lines} lines of {length} bytes wait");
+        }
+        assert_eq!(text.lines().count(), lines, "all that waited is shown, in order");
+        text.clear();
+        shown.unparsed(b"x".to_vec(), None, &mut text);
+        assert_eq!(text.lines().count(), 1, "nothing waits any more");
+        lines
+    }
+
+    #[test]
+    fn lines_that_were_not_understood_wait_in_bounded_memory() {
+        assert_eq!(held_of(1), MOST_HELD);
+        assert_eq!(held_of(64 << 10), MOST_HELD_BYTES / (64 << 10));
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Actor;
 use crate::db::DbError;
-use crate::mirror::{Ended, Policy, Progress, Summary};
+use crate::mirror::{self, Ended, Policy, Progress, Summary};
 use crate::model::{Endpoint, FaultKind};
 
 use super::super::engine::{Engine, RunFailure, Work};
@@ -68,12 +68,15 @@ impl Holder<'_> {
     pub(in crate::job) async fn work(&self, run: &Run, orders: Orders) -> Result<Held, JobError> {
         let (waits_for, waiting) = watch::channel(None);
         let Orders { source, target, policy, actor } = orders;
-        let proving = policy.clone();
+        let (orders, manifest) = (told(&source, &target, &policy), policy.manifest);
         let (job, id, extent) = (run.job, run.id, run.extent);
         let work = Work { job, run: id, source, target, extent, policy, actor, waits_for };
         let engine = self.engine.execute(work, self.progress.clone(), self.stop.clone());
         // Under the lease: nobody else changes what the manifest tells.
-        let mut effort = Box::pin(async { Ok(manifests::after(self.jobs, run, &proving, engine.await?).await) });
+        let mut effort = Box::pin(async {
+            let summary = Summary { orders: Some(orders), ..engine.await? };
+            Ok(manifests::after(self.jobs, run, manifest, summary).await)
+        });
         let keeper = Box::pin(self.keep(run, waiting));
         let worked = tokio::select! {
             worked = &mut effort => worked.map(Some),
@@ -184,6 +187,11 @@ impl Holder<'_> {
         counters.current.truncate(32);
         runs::beat(&self.jobs.db, self.jobs.now(), run.id, (self.claim(run), LEASE), &counters).await
     }
+}
+
+/// For those who ask what the run was told when the job is told otherwise.
+fn told(source: &Endpoint, target: &Endpoint, policy: &Policy) -> mirror::Orders {
+    mirror::Orders { source: source.url(), target: target.url(), proof: policy.proof }
 }
 
 /// The engine obeyed before it had connected.

@@ -73,7 +73,7 @@ pub(super) async fn known(db: &Db, job: JobId, targets: &[&RelPath]) -> Result<H
 
 /// Has no run of the job published anything before this one?
 pub(super) async fn is_first(db: &Db, job: JobId, run: RunId) -> Result<bool, DbError> {
-    let older: Option<i64> = sqlx::query_scalar("SELECT 1 FROM files WHERE job = ? AND run < ? LIMIT 1")
+    let older: Option<i64> = sqlx::query_scalar("SELECT 1 FROM files WHERE job = ? AND run < ? AND path > x'' LIMIT 1")
         .bind(job.0)
         .bind(run.0)
         .fetch_optional(db.read())

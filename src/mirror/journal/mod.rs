@@ -64,8 +64,9 @@ pub(super) enum Change {
     Verified { item: ItemId, digest: Digest, size: u64, proof: Proof },
     /// What looked unchanged has another content.
     Unseen { item: ItemId },
-    /// What lies in the target under the size and time that the job published is not what it published.
-    Doubted { path: RelPath },
+    /// What lies in the target in this place, or does not, is not known to be what the job published there. Only when it
+    /// is the job's `own` all the same may it go for good.
+    Doubted { target: RelPath, own: bool },
     /// The part is about to change places with what lies in the item's place.
     Replacing { item: ItemId },
     /// What lay there is put away.

@@ -10,6 +10,7 @@ use super::{Attempt, Change, FileRow};
 use crate::audit::Event;
 use crate::db::{Db, DbError};
 use crate::mirror::codes;
+use crate::mirror::doubt::store as doubt;
 use crate::mirror::plan::{Kind, Seen};
 use crate::mirror::store::stored;
 use crate::mirror::words::{Action, ItemState};
@@ -103,7 +104,7 @@ pub(super) async fn apply(
             }
         }
         Change::Unseen { item } => mark_unseen(tx, item).await?,
-        Change::Doubted { path } => doubt(tx, job, &path).await?,
+        Change::Doubted { target, own } => doubt::mark(tx, (job, run), at, &target, own).await?,
         Change::Replacing { item } => set_state(tx, item, ItemState::Publishing, now).await?,
         Change::PutAway { item, event } => {
             set_state(tx, item, ItemState::Verified, now).await?;
@@ -147,6 +148,8 @@ pub(super) async fn apply(
             let kind = if is_dir { Kind::Dir } else { Kind::File };
             note_trash(tx, (job, run), (&path, &target, kind), ItemState::Published, now).await?;
             forget(tx, job, &path).await?;
+            // Another name of the source may have come there before.
+            doubt::mark(tx, (job, run), at, &target, false).await?;
             events.push(event);
         }
     }
@@ -155,16 +158,6 @@ pub(super) async fn apply(
 
 async fn mark_unseen(tx: &mut SqliteConnection, item: ItemId) -> Result<(), DbError> {
     sqlx::query("UPDATE items SET unseen = 1 WHERE id = ?").bind(item.0).execute(tx).await?;
-    Ok(())
-}
-
-/// What the job published is not known to lie in the target any more.
-async fn doubt(tx: &mut SqliteConnection, job: JobId, at: &RelPath) -> Result<(), DbError> {
-    sqlx::query("UPDATE files SET proven = 0 WHERE job = ? AND path = ?")
-        .bind(job.0)
-        .bind(at.as_bytes())
-        .execute(tx)
-        .await?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use super::copy::{Failure, at_source, at_target, blame};
 use super::engine::{Broken, Engine};
 use super::journal::{Change, Item};
 use super::plan::file_mode;
+use super::scan::store::Side;
 use super::settle::Rest;
 use super::transfer::{self, Moved};
 use super::{MirrorError, Summary};
@@ -118,8 +119,7 @@ pub(super) async fn recheck(engine: &Engine, item: &Item, known: Option<Digest>)
     let expected = digest_of(&*engine.order.target, &item.target).await.map_err(at_target)?;
     if known.is_some_and(|known| known != expected) {
         // Somebody's bytes lie there, not ours: they are not to be thrown away as an older version of ours.
-        engine.journal.commit(Change::Doubted { path: item.path.clone() }).await?;
-        return other(engine, item, "target").await;
+        return other(engine, item, Side::Target).await;
     }
     let same = if policy == Proving::ServerHash {
         let told = engine.order.source.checksum(&item.path, Algorithm::ALL).await.map_err(at_source)?;
@@ -132,7 +132,7 @@ pub(super) async fn recheck(engine: &Engine, item: &Item, known: Option<Digest>)
     };
     match same {
         Some(proof) => Ok(Recheck::Same(expected, proof)),
-        None => other(engine, item, "source").await,
+        None => other(engine, item, Side::Source).await,
     }
 }
 
@@ -151,8 +151,10 @@ pub(super) async fn settle(engine: &Engine, item: &Item, there: &Entry) -> Resul
     Ok(Some(Event::ModeSet { run: engine.order.run, path: item.target.clone() }))
 }
 
-async fn other(engine: &Engine, item: &Item, side: &str) -> Result<Recheck, Failure> {
-    tracing::warn!(path = %item.path.display(), side, "the content changed under the same size and time");
+async fn other(engine: &Engine, item: &Item, side: Side) -> Result<Recheck, Failure> {
+    tracing::warn!(path = %item.path.display(), side = side.word(), "the content changed under the same size and time");
+    let doubted = Change::Doubted { target: item.target.clone(), own: side == Side::Source };
+    engine.journal.commit(doubted).await?;
     engine.journal.put(Change::Unseen { item: item.id }).await?;
     Ok(Recheck::Other)
 }
@@ -160,12 +162,22 @@ async fn other(engine: &Engine, item: &Item, side: &str) -> Result<Recheck, Fail
 /// Adds to the summary what was proven, and what the policy wanted and could not have.
 pub(super) async fn sum_up(engine: &Engine, summary: &mut Summary) -> Result<(), MirrorError> {
     let (db, run, policy) = (&engine.order.db, engine.order.run, engine.order.policy.proof);
+    let records = store::records(db, engine.order.job).await?;
+    summary.counts.files_doubted = records.doubted;
+    summary.records = Some(records);
     if engine.order.policy.dry_run {
         return Ok(());
     }
     summary.proofs = store::of_run(db, run).await?;
     let looked = store::rechecked(db, run).await?;
-    (summary.counts.files_rechecked, summary.counts.files_unseen) = (looked.all, looked.other);
+    (summary.counts.files_rechecked, summary.counts.files_unseen) = (looked.same, looked.other);
+    if summary.counts.files_doubted > 0 {
+        summary.notes.push(format!(
+            "{} files that were published are not in the target any more, or not as they were published: manifests \
+             leave them out until they are copied again",
+            summary.counts.files_doubted
+        ));
+    }
     // Who wants no more than sizes gets no more said.
     summary.verified &= policy != Proving::Size;
     if looked.other > 0 {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -50,9 +51,9 @@ async fn counted(db: &Db, sql: &'static str, id: i64) -> Result<Methods, DbError
 /// What a look at unchanged files showed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rechecked {
-    /// Files whose content was looked at although size and time were unchanged.
-    pub all: u64,
-    /// Of these, files whose content was another.
+    /// Files whose content was looked at although size and time were unchanged, and was the same.
+    pub same: u64,
+    /// Files whose content was another.
     pub other: u64,
 }
 
@@ -65,33 +66,51 @@ pub(crate) async fn rechecked(db: &Db, run: RunId) -> Result<Rechecked, DbError>
     .bind(run.0)
     .fetch_one(db.read())
     .await?;
-    let (same, other) = (length(same)?, length(other)?);
-    Ok(Rechecked { all: same.saturating_add(other), other })
+    Ok(Rechecked { same: length(same)?, other: length(other)? })
 }
 
-/// Did the run change anything that a manifest tells?
+/// What tells one state of a job's records from every other. A record that is new, proven anew or doubted bears the number
+/// of the run that did it, and when; one that is forgotten is missing in their number; and a clock that moved shows in their times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Records {
+    /// Files.
+    pub files: u64,
+    /// Of these, files that are not in the target as they were published: manifests leave them out.
+    pub doubted: u64,
+    /// The newest run that changed any.
+    pub last: RunId,
+    /// When any was proven or doubted last, in microseconds since 1970: an older run may be taken up behind a newer one.
+    pub at: i64,
+    /// All their times together, in seconds since 1970.
+    pub seconds: i64,
+}
+
+/// The records of a job as they are now.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn changed_files(db: &Db, run: RunId) -> Result<bool, DbError> {
-    let found: Option<i64> = sqlx::query_scalar(
-        "SELECT 1 FROM items WHERE run = ? AND state = 'published' AND kind = 0 AND (action IN ('copy', 'replace', \
-         'adopt', 'trash') OR (action = 'keep' AND proof IS NOT NULL)) LIMIT 1",
+pub async fn records(db: &Db, job: JobId) -> Result<Records, DbError> {
+    let (files, doubted, last, at, seconds): (i64, i64, i64, i64, i64) = sqlx::query_as(
+        "SELECT count(*), count(*) FILTER (WHERE proof IS NULL AND proof_run IS NOT NULL), \
+         coalesce(max(coalesce(proof_run, run)), 0), coalesce(max(proof_at), 0), coalesce(sum(mtime / 1000000000), 0) \
+         FROM files WHERE job = ? AND kind = 0",
     )
-    .bind(run.0)
-    .fetch_optional(db.read())
+    .bind(job.0)
+    .fetch_one(db.read())
     .await?;
-    Ok(found.is_some())
+    Ok(Records { files: length(files)?, doubted: length(doubted)?, last: RunId(last), at, seconds })
 }
 
-/// The files that the job published, by the bytes of their paths in the target, after `after`.
+/// The files that the job published and that nothing speaks against, by the bytes of their paths in the target, after
+/// `after`.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub async fn entries(db: &Db, job: JobId, after: &RelPath, limit: u32) -> Result<Vec<Entry>, DbError> {
     let rows = sqlx::query(
         "SELECT path, target, size, mtime, mtime_precision, mtime_told, sha256, proven, proof, proof_run, proof_at, \
-         run, at FROM files WHERE job = ? AND target > ? AND kind = 0 ORDER BY target, at DESC LIMIT ?",
+         run, at FROM files WHERE job = ? AND target > ? AND kind = 0 AND (proof IS NOT NULL OR proof_run IS NULL) \
+         ORDER BY target, at DESC LIMIT ?",
     )
     .bind(job.0)
     .bind(after.as_bytes())

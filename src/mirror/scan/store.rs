@@ -23,7 +23,7 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    pub(super) const fn number(self) -> i64 {
+    pub(crate) const fn number(self) -> i64 {
         match self {
             Self::Source => 0,
             Self::Target => 1,
@@ -329,7 +329,8 @@ pub(crate) async fn merged(
         "SELECT s.path, s.source, s.kind, s.size, s.mtime, s.mtime_precision, s.mtime_told, s.mode, s.unique_fact, s.refused, \
          f.kind AS f_kind, f.size AS f_size, f.mtime AS f_mtime, f.mtime_precision AS f_precision, f.mtime_told AS f_told, \
          f.unique_fact AS f_unique, f.listed_mtime, f.listed_precision, f.listed_told, f.listed_unique, \
-         f.target_size, f.target_mtime, f.proven, f.run AS f_run, f.at AS f_at, \
+         f.target_size, f.target_mtime, f.proven, f.proof IS NULL AND f.proof_run IS NOT NULL AS doubted, \
+         f.run AS f_run, f.at AS f_at, \
          t.kind AS t_kind, t.size AS t_size, t.mtime AS t_mtime, t.mtime_precision AS t_precision, t.mtime_told AS t_told, \
          t.mode AS t_mode \
          FROM scan s LEFT JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) AND f.target = s.path \
@@ -367,6 +368,7 @@ fn merged_row(row: &SqliteRow) -> Result<Merged, DbError> {
                 row.try_get("target_mtime")?,
             ),
             proven: row.try_get::<i64, _>("proven")? == 1,
+            doubted: row.try_get::<i64, _>("doubted")? == 1,
             run: RunId(row.try_get("f_run")?),
             at: time(row.try_get("f_at")?)?,
         }),
@@ -397,7 +399,7 @@ pub(crate) fn version(row: &SqliteRow, names: [&str; 4], unique: Option<&str>) -
 /// show a clock that moved, and of files that cannot have been written again since, or did not move at all.
 pub(crate) async fn moves(db: &Db, job: JobId, run: RunId) -> Result<Vec<(i64, u64)>, DbError> {
     let rows: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT s.mtime - f.listed_mtime AS moved, count(*) FROM scan s \
+        "SELECT iif(abs(s.mtime / 2 - f.listed_mtime / 2) <= ?5, s.mtime - f.listed_mtime, ?6) AS moved, count(*) FROM scan s \
          JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) AND f.target = s.path \
          WHERE s.run = ?2 AND s.side = 0 AND s.kind = 0 AND s.mtime_told = ?3 AND s.mtime_precision < ?4 \
          AND f.kind = 0 AND f.size = s.size AND f.listed_told = ?3 AND f.listed_precision = s.mtime_precision \
@@ -409,6 +411,8 @@ pub(crate) async fn moves(db: &Db, job: JobId, run: RunId) -> Result<Vec<(i64, u
     .bind(codes::told_number(TimeSource::List))
     .bind(codes::precision_number(Precision::Day))
     .bind(shift::CERTAIN)
+    // Centuries apart, which no number holds: farther than any zone all the same.
+    .bind(i64::MAX)
     .fetch_all(db.read())
     .await?;
     rows.into_iter().map(|(moved, files)| Ok((moved, length(files)?))).collect()
@@ -516,6 +520,24 @@ pub(crate) async fn source_at(db: &Db, run: RunId, at: &RelPath) -> Result<Optio
     .fetch_optional(db.read())
     .await?;
     Ok(row.map(|(kind, listing)| (codes::kind(kind), listing == PROVEN)))
+}
+
+/// Is nothing known to be below `path` in the target but what this run was shown there? None: it shows nothing at `path`.
+pub(crate) async fn shows_all(db: &Db, run: RunId, at: &RelPath) -> Result<Option<bool>, DbError> {
+    let row: Option<(i64, i64)> = sqlx::query_as(
+        "SELECT kind, iif(refused IS NULL, listing, 0) FROM scan WHERE run = ? AND side = ? AND path = ?",
+    )
+    .bind(run.0)
+    .bind(Side::Target.number())
+    .bind(at.as_bytes())
+    .fetch_optional(db.read())
+    .await?;
+    Ok(row.map(|(kind, listing)| match codes::kind(kind) {
+        Kind::Dir => matches!(listing, PROVEN | HELD | GONE),
+        Kind::Unknown => false,
+        // Nothing lies below what is no folder.
+        Kind::File | Kind::Link | Kind::Special => true,
+    }))
 }
 
 /// How the directories of the source were listed.

@@ -57,6 +57,21 @@ async fn a_tree_that_is_shifted_by_quarters_of_an_hour_transfers_nothing() {
 }
 
 #[tokio::test]
+async fn times_that_lie_centuries_apart_break_no_run() {
+    let (lab, source, target) = (Lab::new().await, Memory::new(), Memory::new());
+    for (run, time) in [(1, "2262-01-01T00:00:00Z"), (2, "1900-01-01T00:00:00Z")] {
+        source.put_node(
+            &path("f"),
+            Node { mtime: time.parse().unwrap(), data: b"same size".into(), ..node(EntryKind::File) },
+        );
+        ahead(&source, 0);
+        let summary = lab.go((1, run), &source, &target, Policy { settle_seconds: 0, ..quick() }).await;
+        assert!(summary.complete && summary.counts.files_published == 1, "{time}: {summary:?}");
+        assert_eq!(of_the_clock(&summary).len(), 0, "{time}: {summary:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_changed_besides_is_copied() {
     let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
     for n in 0..20 {

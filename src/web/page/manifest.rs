@@ -53,9 +53,12 @@ impl ProofShown {
 
 async fn shown(state: &WebState, run: &Run, kept: &Kept) -> Result<ManifestShown, Problem> {
     let said = if kept.run == run.id {
-        "The signed manifest names every file that the target held after this run, and how each was proven.".to_owned()
+        "The signed manifest names every file that the target was known to hold after this run, and how each was proven.".to_owned()
     } else {
-        format!("Nothing changed since run {}: its signed manifest still names every file of the target.", kept.run)
+        format!(
+            "Nothing changed since run {}: its signed manifest still names every file that the target is known to hold.",
+            kept.run
+        )
     };
     let key = match state.jobs.manifests().cloned() {
         Some(manifests) => task::blocking(move || manifests.key()).await?.map_err(crate::job::JobError::from)?,

@@ -4,6 +4,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use data_encoding::HEXLOWER;
+use serde_json::json;
+
 use super::*;
 
 /// What a verifier said.
@@ -70,8 +75,10 @@ impl House {
     fn both(&self, file: &Path, more: &[&str], code: i32, words: &[&str]) {
         for (who, said) in ["causeway", "the script"].into_iter().zip(self.verify(file, more)) {
             assert_eq!(said.code, code, "{who}: {}", said.text);
+            // The script quotes names.
+            let text = said.text.replace('\'', "");
             for word in words {
-                assert!(said.text.contains(word), "{who} does not say '{word}': {}", said.text);
+                assert!(text.contains(word), "{who} does not say '{word}': {text}");
             }
         }
     }
@@ -127,6 +134,180 @@ fn a_damaged_a_cut_and_a_foreign_manifest_are_refused_by_both() {
     fs::write(&bad, "no manifest at all\n").unwrap();
     house.both(&bad, &[], 2, &[]);
     house.both(&house.path("missing"), &[], 2, &["No such file"]);
+}
+
+/// Signs whatever it is given.
+struct Forger(Ed25519KeyPair);
+
+impl Forger {
+    fn new() -> Self {
+        Self(Ed25519KeyPair::generate().unwrap())
+    }
+
+    fn key(&self) -> String {
+        format!("ed25519:{}", HEXLOWER.encode(self.0.public_key().as_ref()))
+    }
+
+    fn seal(&self, lines: &str) -> String {
+        let sha256 = HEXLOWER.encode(digest(&SHA256, lines.as_bytes()).as_ref());
+        let signature = self.0.sign(format!("causeway manifest 1\nsha256 {sha256}\n").as_bytes());
+        let signature = HEXLOWER.encode(signature.as_ref());
+        format!("{lines}{}\n", json!({"seal": {"sha256": sha256, "key": self.key(), "signature": signature}}))
+    }
+}
+
+/// A file of one byte, the letter x, as a line of a manifest.
+fn line(path: &str) -> String {
+    let sum = HEXLOWER.encode(digest(&SHA256, b"x").as_ref());
+    let entry = json!({
+        "path": path, "size": 1, "mtime": null, "digests": {"sha-256": sum}, "proof": "stream-hash", "proof_run": 1,
+        "proof_at": "2026-11-23T12:00:00Z",
+    });
+    // The order of the fields is that of Causeway's own lines.
+    format!("{entry}\n")
+}
+
+fn total(files: u64) -> String {
+    format!("{{\"total\":{{\"files\":{files},\"bytes\":{files}}}}}\n")
+}
+
+/// Well signed by a key that somebody may have been talked into trusting.
+#[test]
+fn a_manifest_that_no_program_should_have_signed_is_refused_by_both() {
+    let ftpd = Ftpd::start(Server::Vsftpd);
+    let (house, forger) = (House::new(&ftpd), Forger::new());
+    let header = fs::read_to_string(house.manifest(1)).unwrap().lines().next().unwrap().to_owned() + "\n";
+    let file = house.path("forged");
+    let write = |lines: &[&str]| fs::write(&file, forger.seal(&(header.clone() + &lines.concat()))).unwrap();
+    let (a, b, two) = (line("a"), line("b/c"), total(2));
+    write(&[&a, &b, &two]);
+    house.both(&file, &[], 0, &["the signature is right", &forger.key()]);
+    for leading in ["/a", "../a", "a/..", "a/../b", "a/./b", "a//b", "a/", "", "."] {
+        write(&[&line(leading), &total(1)]);
+        house.both(&file, &[], 2, &[]);
+        write(&[
+            &line("+").replace(
+                "\"path\":\"+\"",
+                &format!("\"path\":\"+\",\"path_hex\":\"{}\"", HEXLOWER.encode(leading.as_bytes())),
+            ),
+            &total(1),
+        ]);
+        house.both(&file, &[], 2, &[]);
+    }
+    let sizeless = a.replace(",\"size\":1", "");
+    let digestless = a.replace("\"digests\"", "\"others\"");
+    let badly_named = a.replace("\"path\":\"a\"", "\"path\":\"a\",\"path_hex\":\"6\"");
+    let wrong: [(&str, &[&str]); 13] = [
+        ("out of order", &[&b, &a, &two]),
+        ("twice", &[&a, &a, &two]),
+        ("too few", &[&a, &b, &total(3)]),
+        ("too many", &[&a, &b, &total(1)]),
+        ("other bytes", &[&a, &b, &two.replace("\"bytes\":2", "\"bytes\":3")]),
+        ("behind the total", &[&a, &total(1), &b]),
+        ("two totals", &[&a, &total(1), &total(1)]),
+        ("no total", &[&a, &b]),
+        ("a list", &["[]\n", &total(0)]),
+        ("a number", &["7\n", &total(0)]),
+        ("no digests", &[&digestless, &total(1)]),
+        ("half a digit", &[&badly_named, &total(1)]),
+        ("a header twice", &[&header, &total(0)]),
+    ];
+    for (what, lines) in wrong {
+        write(lines);
+        let said = house.verify(&file, &["--tree", house.path("target").to_str().unwrap()]);
+        for (who, said) in ["causeway", "the script"].into_iter().zip(said) {
+            assert_eq!(said.code, 2, "{what}: {who}: {}", said.text);
+            assert!(
+                !said.text.contains("Traceback") && !said.text.contains("panicked"),
+                "{what}: {who}: {}",
+                said.text
+            );
+        }
+    }
+    // Without a size it is only the script that has to say so by itself.
+    write(&[&sizeless, &total(1)]);
+    let [_, script] = house.verify(&file, &[]);
+    assert!(script.code == 2 && !script.text.contains("Traceback"), "{}", script.text);
+    let whole = forger.seal(&(header.clone() + &a + &total(1)));
+    for (from, to) in [
+        (forger.key(), "ed25519:00".to_owned()),
+        ("\"signature\":\"".to_owned(), "\"signature\":\"00".to_owned()),
+        ("{\"seal\"".to_owned(), "{\"sail\"".to_owned()),
+    ] {
+        fs::write(&file, whole.replace(&from, &to)).unwrap();
+        house.both(&file, &[], 2, &[]);
+    }
+}
+
+#[test]
+fn the_script_says_who_signed_and_what_it_could_not_read() {
+    let ftpd = Ftpd::start(Server::Vsftpd);
+    let (house, forger) = (House::new(&ftpd), Forger::new());
+    let script = |arguments: &[&str]| {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/static/verify-manifest.py");
+        let (code, stdout, stderr) = run(Command::new("python3").arg(path).args(arguments));
+        Said { code, text: stdout + &stderr }
+    };
+    let source = include_str!("../../../static/verify-manifest.py");
+    assert!(source.lines().count() <= 60, "README says that it has sixty lines");
+    let said = script(&[]);
+    assert!(said.code == 2 && said.text.starts_with("usage: "), "{}", said.text);
+    let (file, key) = (house.manifest(1), house.key());
+    let file = file.to_str().unwrap();
+    let said = script(&[file]);
+    assert!(said.code == 0 && said.text.contains(&key) && said.text.contains("warning: whose key"), "{}", said.text);
+    let said = script(&[file, "--key", &key]);
+    assert!(said.code == 0 && said.text.contains(&key) && !said.text.contains("warning"), "{}", said.text);
+
+    // A name that the disk refuses to look up, one behind a link, one that would move the cursor; one as it should be.
+    let tree = house.path("tree");
+    fs::create_dir_all(tree.join("real")).unwrap();
+    std::os::unix::fs::symlink("real", tree.join("link")).unwrap();
+    for name in ["real/x", "\u{1b}[2Jmoves", "fine"] {
+        fs::write(tree.join(name), "x").unwrap();
+    }
+    let header = fs::read_to_string(file).unwrap().lines().next().unwrap().to_owned() + "\n";
+    let long = "n".repeat(300);
+    let lines = header + &line("fine") + &line("link/x") + &line(&long) + &total(3);
+    let forged = house.path("forged");
+    fs::write(&forged, forger.seal(&lines)).unwrap();
+    let tree = tree.to_str().unwrap();
+    let said = script(&[forged.to_str().unwrap(), "--tree", tree]);
+    assert_eq!(said.code, 1, "{}", said.text);
+    for words in [
+        "missing: 'link/x'",
+        &format!("cannot be read: '{long}'"),
+        r"extra: '\x1b[2Jmoves'",
+        "extra: 'link'",
+        "extra: 'real/x'",
+    ] {
+        assert!(said.text.contains(words), "{words} is not in {}", said.text);
+    }
+    assert!(!said.text.contains("fine") && !said.text.contains('\u{1b}'), "{}", said.text);
+}
+
+#[test]
+fn what_the_run_was_told_is_told_whatever_came_later() {
+    let ftpd = Ftpd::start(Server::Vsftpd);
+    let house = House::new(&ftpd);
+    let mut mirror = command(house.folder.path());
+    mirror.env("CAUSEWAY_SOURCE_PASSWORD", ftpd::PASSWORD);
+    let (code, _, stderr) =
+        run(mirror.args(["mirror", &ftpd.url(), "target", "--progress", "never", "--proof", "second-read"]));
+    assert_eq!(code, 0, "{stderr}");
+    let file = house.manifest(2);
+    let proof = || {
+        let text = fs::read_to_string(&file).unwrap();
+        let header: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        (header["proof"].clone(), header["unchanged"].clone())
+    };
+    assert_eq!(proof(), ("second-read".into(), "content".into()));
+    fs::remove_file(&file).unwrap();
+    let (code, _, stderr) = causeway(house.folder.path(), &["manifest", "write", "2"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(proof(), ("second-read".into(), "content".into()));
+    let (code, _, stderr) = causeway(house.folder.path(), &["manifest", "write", "1"]);
+    assert!(code == 1 && stderr.contains("a later run changed files"), "{stderr}");
 }
 
 #[test]

@@ -25,6 +25,8 @@ impl Engine for Restless {
             extent: work.extent,
             lag: None,
             proofs: std::collections::BTreeMap::new(),
+            orders: None,
+            records: None,
         })
     }
 

@@ -62,6 +62,7 @@ impl Lab {
             source: Arc::clone(&source),
             target: Arc::clone(&target),
             extent: Extent::Whole,
+            place: "target".to_owned(),
             policy,
             actor: Actor::Job(JobId(1)),
         };

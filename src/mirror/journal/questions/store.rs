@@ -152,7 +152,8 @@ pub(crate) async fn file_known(
 ) -> Result<Option<(Known, Option<Digest>)>, DbError> {
     let row = sqlx::query(
         "SELECT size, mtime, mtime_precision, mtime_told, unique_fact, listed_mtime, listed_precision, listed_told, \
-         listed_unique, target_size, target_mtime, proven, run, at, sha256 FROM files WHERE job = ? AND path = ? AND target = ?",
+         listed_unique, target_size, target_mtime, proven, proof IS NULL AND proof_run IS NOT NULL AS doubted, run, at, \
+         sha256 FROM files WHERE job = ? AND path = ? AND target = ?",
     )
     .bind(job.0)
     .bind(at.as_bytes())
@@ -165,6 +166,7 @@ pub(crate) async fn file_known(
         listed: version(&row, ["size", "listed_mtime", "listed_precision", "listed_told"], Some("listed_unique"))?,
         target: (row.try_get::<Option<i64>, _>("target_size")?.map(length).transpose()?, row.try_get("target_mtime")?),
         proven: row.try_get::<i64, _>("proven")? == 1,
+        doubted: row.try_get::<i64, _>("doubted")? == 1,
         run: RunId(row.try_get("run")?),
         at: time(row.try_get("at")?)?,
     };
@@ -254,8 +256,10 @@ pub(crate) async fn candidates(
 
 /// How many files and folders the job published.
 pub(crate) async fn count_paths(db: &Db, job: JobId) -> Result<u64, DbError> {
-    let count: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM files WHERE job = ?").bind(job.0).fetch_one(db.read()).await?;
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM files WHERE job = ? AND path > x''")
+        .bind(job.0)
+        .fetch_one(db.read())
+        .await?;
     length(count)
 }
 

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
 use super::Zone;
+use super::habits::Habits;
 use super::months::{Month, month};
 use super::words::{Word, whole_number};
 use crate::model::{Mtime, Precision, ServerZone, TimeSource};
@@ -21,16 +22,16 @@ pub struct Found {
     pub mtime: Option<Mtime>,
 }
 
-/// A date at the start of `words`; `day_first` says how numbers that could be either are ordered.
-pub fn find(words: &[Word<'_>], day_first: bool, zone: &Zone) -> Option<Found> {
-    joined(words, day_first, zone)
-        .or_else(|| named(words, zone))
-        .or_else(|| marked(words, zone))
-        .or_else(|| apart(words, zone))
+/// A date at the start of `words`; the habits of the listing say what could be read in two ways.
+pub fn find(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
+    joined(words, habits, zone)
+        .or_else(|| named(words, habits, zone))
+        .or_else(|| marked(words, habits, zone))
+        .or_else(|| apart(words, habits, zone))
 }
 
 /// `May  6 07:08`, `6. Mai 2024`, `May 6, 2024 07:08`, `Nov 23 11:20:00 2026`.
-fn named(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
+fn named(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
     let (first, second, third) = (words.first()?, words.get(1)?, words.get(2)?);
     // The day is looked for first: most words are none, and the names of months are many.
     let (month, day) = match (day(second), day(first)) {
@@ -39,9 +40,9 @@ fn named(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
         (None, None) => return None,
     };
     let month = if let Month::Is(month) = month { Some(month) } else { None };
-    if let Some((taken, face, exact)) = clock(words.get(2..)?) {
-        // BSD's `ls -T` puts the year behind the time.
-        if let Some(year) = words.get(2 + taken).filter(|_| exact == Precision::Second).and_then(year) {
+    if let Some((taken, face, exact)) = clock(words.get(2..)?, habits.half_days) {
+        let year_last = habits.year_last && exact == Precision::Second;
+        if let Some(year) = words.get(2 + taken).filter(|_| year_last).and_then(year) {
             return Some(Found {
                 words: 3 + taken,
                 mtime: month.and_then(|month| at(year, month, day, face, exact, &zone.zone)),
@@ -53,54 +54,74 @@ fn named(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
     let year = year(third)?;
     // `ls` pads the year to the width of a time; where it is not padded, the time may follow.
     let padded = third.start > second.end + 1;
-    let more = words.get(3..).filter(|_| !padded).and_then(clock).filter(|(taken, ..)| words.len() > 3 + taken);
+    let more = words.get(3..).filter(|_| !padded).and_then(|rest| clock(rest, habits.half_days));
+    let more = more.filter(|(taken, ..)| words.len() > 3 + taken);
     let (taken, face, exact) = more.unwrap_or((0, (0, 0, 0), Precision::Day));
     Some(Found { words: 3 + taken, mtime: month.and_then(|month| at(year, month, day, face, exact, &zone.zone)) })
 }
 
 /// Dates in one word, with a time or a year behind where there is one: `2024-05-06`, `06.05.2024`, `05-06`,
-/// `6-May-24`, `May-06-2024`.
-fn joined(words: &[Word<'_>], day_first: bool, zone: &Zone) -> Option<Found> {
-    let first = words.first()?;
+/// `6-May-24`, `May-06-2024`, `2024-05-06T07:08:09Z`.
+fn joined(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
+    let (first, rest) = words.split_first()?;
     let text = first.text();
-    let (date, glued) = match text.split_once('T').filter(|(date, _)| date.len() == 10) {
-        Some((date, time)) => (date, face(time).map(|(face, exact)| (0, face, exact))),
-        None => (text, None),
-    };
-    let mark = date.chars().find(|c| matches!(c, '-' | '/' | '.'))?;
-    let parts = date.split(mark).collect::<Vec<_>>();
-    let following = glued.or_else(|| words.get(1..).and_then(clock));
-    match parts.as_slice() {
-        [a, b, c] => {
-            let ymd = three(a, b, c, day_first || mark == '.')?;
-            Some(whole(words, ymd, following, zone))
-        }
-        [m, d] if m.len() == 2 && d.len() == 2 && mark == '-' => {
-            let (month, day) = (number(m, 12)?, number(d, 99)?);
-            if let Some((taken, face, exact)) = following {
-                return Some(Found { words: 1 + taken, mtime: recent(month, day, face, exact, zone) });
-            }
-            let year = year(words.get(1)?)?;
-            Some(Found { words: 2, mtime: at(year, month, day, (0, 0, 0), Precision::Day, &zone.zone) })
-        }
-        _ => None,
+    if let Some((date, time)) = text.split_once('T').filter(|(date, _)| date.len() == 10) {
+        let time = Word { bytes: time.as_bytes(), ..*first };
+        let moment = moment(&[[time].as_slice(), rest].concat(), false)?;
+        return whole(date, habits, Some(moment), zone);
     }
+    let mark = text.chars().find(|c| matches!(c, '-' | '/' | '.'))?;
+    let (month, day) = match text.split(mark).collect::<Vec<_>>().as_slice() {
+        [_, _, _] => {
+            let found = whole(text, habits, moment(rest, habits.half_days), zone)?;
+            return Some(Found { words: 1 + found.words, ..found });
+        }
+        [m, d] if m.len() == 2 && d.len() == 2 && mark == '-' => (number(m, 12)?, number(d, 99)?),
+        _ => return None,
+    };
+    if let Some((taken, face, exact)) = clock(rest, habits.half_days) {
+        return Some(Found { words: 1 + taken, mtime: recent(month, day, face, exact, zone) });
+    }
+    let year = year(rest.first()?)?;
+    Some(Found { words: 2, mtime: at(year, month, day, (0, 0, 0), Precision::Day, &zone.zone) })
 }
 
-/// A date with its year, and what follows: nothing, a time, a time with its distance from UTC.
-fn whole(
-    words: &[Word<'_>],
-    (year, month, day): (i16, Option<i8>, i8),
-    following: Option<(usize, Face, Precision)>,
-    zone: &Zone,
-) -> Found {
-    let (taken, face, exact) = following.unwrap_or((0, (0, 0, 0), Precision::Day));
-    let offset = following.and_then(|_| words.get(1 + taken)).and_then(|word| offset(word.text()));
-    let own = offset.as_ref().unwrap_or(&zone.zone);
-    Found {
-        words: 1 + taken + usize::from(offset.is_some()),
-        mtime: month.and_then(|month| at(year, month, day, face, exact, own)),
+/// A date with its year, and what follows: nothing, or a time. The words of the time are those that it takes.
+fn whole(date: &str, habits: Habits, moment: Option<Moment>, zone: &Zone) -> Option<Found> {
+    let mark = date.chars().find(|c| matches!(c, '-' | '/' | '.'))?;
+    let parts = date.split(mark).collect::<Vec<_>>();
+    let [a, b, c] = parts.as_slice() else { return None };
+    let (year, month, day) = three(a, b, c, habits.day_first || mark == '.')?;
+    let Moment { words, face, exact, zone: own } = moment.unwrap_or(Moment::MIDNIGHT);
+    let own = own.as_ref().unwrap_or(&zone.zone);
+    Some(Found { words, mtime: month.and_then(|month| at(year, month, day, face, exact, own)) })
+}
+
+/// A time of day behind a date, and how its clock stands to UTC where that is told.
+struct Moment {
+    /// How many words it takes.
+    words: usize,
+    face: Face,
+    exact: Precision,
+    zone: Option<ServerZone>,
+}
+
+impl Moment {
+    /// Where no time is told.
+    const MIDNIGHT: Self = Self { words: 0, face: (0, 0, 0), exact: Precision::Day, zone: None };
+}
+
+/// `07:08`, `07:08:09 +0200`, `07:08:09+02:00`, `07:08:09Z`. Zones stand behind times to the second only.
+fn moment(words: &[Word<'_>], half_days: bool) -> Option<Moment> {
+    if let Some((taken, face, exact)) = clock(words, half_days) {
+        let zone = words.get(taken).filter(|_| exact == Precision::Second).and_then(|word| offset(word.text()));
+        return Some(Moment { words: taken + usize::from(zone.is_some()), face, exact, zone });
     }
+    let text = words.first()?.text();
+    let (time, zone) = text.split_at_checked(text.find(['Z', '+', '-'])?)?;
+    let (face, exact) = face(time)?;
+    let zone = if zone == "Z" { ServerZone::default() } else { offset(zone)? };
+    Some(Moment { words: 1, face, exact, zone: Some(zone) })
 }
 
 /// Year, month (none: unclear) and day of three parts.
@@ -133,7 +154,7 @@ struct Unit {
 }
 
 /// `5月 6日 07:08`, `2024年5月6日`, `2024 년 5 월 6 일`, and the same in bytes of other character sets.
-fn marked(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
+fn marked(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
     let units = units(words);
     let [first, second, ..] = units.as_slice() else { return None };
     let (year, month, day, taken) = match units.get(2) {
@@ -146,7 +167,7 @@ fn marked(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
         return None;
     }
     let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
-    let following = words.get(taken..).and_then(clock);
+    let following = words.get(taken..).and_then(|rest| clock(rest, habits.half_days));
     let Some(year) = year else {
         let (more, face, exact) = following?;
         return Some(Found { words: taken + more, mtime: recent(month, day, face, exact, zone) });
@@ -201,15 +222,16 @@ fn is_mark(bytes: &[u8]) -> bool {
 }
 
 /// `5 6 07:08`: month and day in digits.
-fn apart(words: &[Word<'_>], zone: &Zone) -> Option<Found> {
+fn apart(words: &[Word<'_>], habits: Habits, zone: &Zone) -> Option<Found> {
     let month = number(words.first()?.text(), 12).filter(|m| *m > 0)?;
     let day = number(words.get(1)?.text(), 31).filter(|d| *d > 0)?;
-    let (taken, face, exact) = clock(words.get(2..)?)?;
+    let (taken, face, exact) = clock(words.get(2..)?, habits.half_days)?;
     Some(Found { words: 2 + taken, mtime: recent(month, day, face, exact, zone) })
 }
 
-/// A time of day at the start of `words`: how many words, what it shows, how exactly.
-pub fn clock(words: &[Word<'_>]) -> Option<(usize, Face, Precision)> {
+/// A time of day at the start of `words`: how many words, what it shows, how exactly. AM and PM belong to it where they
+/// are glued to it, and apart from it where there are `half_days`.
+pub fn clock(words: &[Word<'_>], half_days: bool) -> Option<(usize, Face, Precision)> {
     let written = words.first()?.text();
     let upper = written.to_ascii_uppercase();
     let glued = [("AM", false), ("PM", true), ("A", false), ("P", true)]
@@ -220,12 +242,15 @@ pub fn clock(words: &[Word<'_>]) -> Option<(usize, Face, Precision)> {
         return Some((1, twelve(face, late)?, exact));
     }
     let (face, exact) = face(written)?;
-    let apart = words.get(1).map(|word| word.text().to_ascii_uppercase());
-    match apart.as_deref() {
-        Some("AM") => Some((2, twelve(face, false)?, exact)),
-        Some("PM") => Some((2, twelve(face, true)?, exact)),
-        _ => Some((1, face, exact)),
+    match words.get(1).filter(|_| half_days).and_then(|word| half(word.text())) {
+        Some(late) => Some((2, twelve(face, late)?, exact)),
+        None => Some((1, face, exact)),
     }
+}
+
+/// Is it PM? `None` when it is neither that nor AM.
+pub fn half(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("PM") { Some(true) } else { text.eq_ignore_ascii_case("AM").then_some(false) }
 }
 
 const fn twelve((hour, minute, second): Face, late: bool) -> Option<Face> {
@@ -238,7 +263,7 @@ const fn twelve((hour, minute, second): Face, late: bool) -> Option<Face> {
 }
 
 /// `hh:mm`, `hh:mm:ss`, with parts of a second; any two digits, so that an impossible time is still seen as one.
-fn face(text: &str) -> Option<(Face, Precision)> {
+pub fn face(text: &str) -> Option<(Face, Precision)> {
     let (text, parts) = text.split_once('.').unwrap_or((text, "0"));
     if !parts.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -274,11 +299,12 @@ pub fn recent(month: i8, day: i8, face: Face, precision: Precision, zone: &Zone)
     })
 }
 
-/// `+0200`.
+/// `+0200` or `+02:00`.
 fn offset(text: &str) -> Option<ServerZone> {
-    let (sign, digits) = text.split_at_checked(1).filter(|(_, digits)| digits.len() == 4)?;
-    let value = i32::try_from(whole_number(digits.as_bytes())?).ok()?;
-    let minutes = value / 100 * 60 + value % 100;
+    let (sign, digits) = text.split_at_checked(1)?;
+    let (hours, minutes) = digits.split_once(':').or_else(|| digits.split_at_checked(2))?;
+    let part = |text: &str| number(text, 99).filter(|_| text.len() == 2).map(i32::from);
+    let minutes = part(hours)? * 60 + part(minutes)?;
     match sign {
         "+" => ServerZone::minutes(minutes).ok(),
         "-" => ServerZone::minutes(-minutes).ok(),
@@ -287,7 +313,7 @@ fn offset(text: &str) -> Option<ServerZone> {
 }
 
 /// A day of the month, with the dot or comma of some languages.
-fn day(word: &Word<'_>) -> Option<i8> {
+pub fn day(word: &Word<'_>) -> Option<i8> {
     number(word.text().trim_end_matches(['.', ',']), 99)
 }
 
@@ -298,7 +324,7 @@ pub fn number(text: &str, most: i8) -> Option<i8> {
 }
 
 /// A year in four digits.
-fn year(word: &Word<'_>) -> Option<i16> {
+pub fn year(word: &Word<'_>) -> Option<i16> {
     any_year(word.text().trim_end_matches([',', '.'])).filter(|_| word.bytes.len() >= 4)
 }
 

@@ -7,6 +7,7 @@
 
 mod date;
 mod format;
+mod habits;
 mod months;
 mod parser;
 mod tally;

@@ -184,8 +184,10 @@ impl Parser {
             }
         }
         self.tally.entries += 1;
-        // What a listing calls the size of a folder or a link is not that of its content.
-        let size = raw.size.filter(|_| matches!(raw.kind, EntryKind::File | EntryKind::Unknown));
+        // What a listing calls the size of a folder or a link is not that of its content, and no file is longer than an
+        // offset in it can tell.
+        let has_size = matches!(raw.kind, EntryKind::File | EntryKind::Unknown);
+        let size = raw.size.filter(|size| has_size && i64::try_from(*size).is_ok());
         out.push(Raw { size, ..raw }.named(name));
         self.read_as(format.as_str());
     }

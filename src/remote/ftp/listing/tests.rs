@@ -48,6 +48,92 @@ fn unix_lines_of_every_kind() {
     }
 }
 
+fn names_and_times(text: &str) -> Vec<(String, String)> {
+    let (entries, tally) = run(Form::Lines, text.as_bytes());
+    assert!(tally.doubts().is_empty(), "{text}: {tally:?}");
+    let told = |entry: &Entry| entry.mtime.map_or_else(String::new, |mtime| mtime.at.to_string());
+    entries.iter().map(|e| (String::from_utf8(e.name.as_bytes().to_vec()).unwrap(), told(e))).collect()
+}
+
+#[test]
+fn a_name_that_begins_like_the_end_of_a_time_is_whole() {
+    for (text, expected) in [
+        // Times of 24 hours, which one line shows or nothing speaks against.
+        (
+            "-rw-r--r-- 1 a b 1 Jun  1 10:30 PM report.doc\n-rw-r--r-- 1 a b 1 Jun  1 10:31 x\n",
+            [("PM report.doc", "2026-06-01T10:30:00Z"), ("x", "2026-06-01T10:31:00Z")],
+        ),
+        (
+            "-rw-r--r-- 1 a b 1 Jun  1 10:30 am Montag\n-rw-r--r-- 1 a b 1 Jun  1 13:30 am Abend\n",
+            [("am Montag", "2026-06-01T10:30:00Z"), ("am Abend", "2026-06-01T13:30:00Z")],
+        ),
+        // Those of twelve, as every line shows.
+        (
+            "-rw-r--r-- 1 a b 1 Jun  1 10:30 PM report.doc\n-rw-r--r-- 1 a b 1 Jun  1 12:05 am x\n",
+            [("report.doc", "2026-06-01T22:30:00Z"), ("x", "2026-06-01T00:05:00Z")],
+        ),
+        (
+            "-rw-r--r-- 1 a b 1 Jan 12 10:30 2019 report\n-rw-r--r-- 1 a b 1 Jan 12 10:30:01 2019 report 2\n",
+            [("2019 report", "2026-01-12T10:30:00Z"), ("report 2", "2019-01-12T10:30:01Z")],
+        ),
+        (
+            "-rw-r--r-- 1 a b 1 Jan 12 10:30:00 2019 report\n-rw-r--r-- 1 a b 1 Jan 12 10:30:01 x\n",
+            [("2019 report", "2026-01-12T10:30:00Z"), ("x", "2026-01-12T10:30:01Z")],
+        ),
+        // Zones stand behind times to the second only.
+        (
+            "-rw-r--r-- 1 a b 1 2024-05-06 07:08 +0200 calls\n-rw-r--r-- 1 a b 1 2024-05-06 07:08:09.5 +0200 x\n",
+            [("+0200 calls", "2024-05-06T07:08:00Z"), ("x", "2024-05-06T05:08:09Z")],
+        ),
+    ] {
+        let expected = expected.map(|(name, time)| (name.to_owned(), time.to_owned()));
+        assert_eq!(names_and_times(text), expected, "{text}");
+    }
+    let alone = names_and_times("-rw-r--r-- 1 a b 1 Jun  1 10:30 PM report.doc\n");
+    assert_eq!(alone, [("PM report.doc".to_owned(), "2026-06-01T10:30:00Z".to_owned())]);
+}
+
+#[test]
+fn a_zone_behind_a_time_belongs_to_it() {
+    for (time, at) in [
+        ("2024-05-06 07:08:09Z", "2024-05-06T07:08:09Z"),
+        ("2024-05-06T07:08:09Z", "2024-05-06T07:08:09Z"),
+        ("2024-05-06T07:08:09.5+02:00", "2024-05-06T05:08:09Z"),
+        ("2024-05-06T07:08:09 -0330", "2024-05-06T10:38:09Z"),
+        ("2024-05-06 07:08:09 +02:00", "2024-05-06T05:08:09Z"),
+        ("2024-05-06 07:08:09.123456789 +0200", "2024-05-06T05:08:09Z"),
+        ("2024-05-06T07:08", "2024-05-06T07:08:00Z"),
+    ] {
+        let all = names_and_times(&format!("-rw-r--r-- 1 a b 1 {time} 10:30 x\n"));
+        assert_eq!(all, [("10:30 x".to_owned(), at.to_owned())], "{time}");
+    }
+    let (entries, tally) = run(Form::Lines, b"-rw-r--r-- 1 a b 1 2024-05-06Tnoon 10:30 x\n");
+    assert!(entries.is_empty() && tally.unparsed == 1, "a time that is none is not another one: {entries:?}");
+}
+
+#[test]
+fn a_size_that_no_file_has_is_unknown() {
+    for size in [u64::MAX, i64::MAX as u64 + 1] {
+        assert_eq!(one(&format!("-rw-r--r-- 1 a b {size} Jun  1 10:30 x")).size, None);
+        let (entries, _) = run(Form::Facts, format!("type=file;size={size}; x\n").as_bytes());
+        assert_eq!(entries[0].size, None);
+    }
+    assert_eq!(one(&format!("-rw-r--r-- 1 a b {} Jun  1 10:30 x", i64::MAX)).size, Some(i64::MAX as u64));
+}
+
+#[test]
+fn a_name_that_ends_like_a_version_of_vms_is_whole() {
+    let line = "-rw-r--r-- 1 a b 1 Jun  1 10:30 ";
+    let text = format!("{line}report;1\n{line}report;2\n{line}x\n11-23-26  07:08PM 9 mixed;3\n");
+    let names: Vec<_> = names_and_times(&text).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["report;1", "report;2", "x", "mixed;3"]);
+    // On VMS a name alone goes on in the next line; where it does not, nothing is made up.
+    let (entries, tally) =
+        run(Form::Lines, b"A.TXT;1  5 24-APR-2003 08:16\nA_LONG_NAME.TXT;1\n  5 24-APR-2003 08:16\nX;1\n");
+    assert_eq!(entries.iter().map(|e| e.name.as_bytes()).collect::<Vec<_>>(), [&b"A.TXT"[..], b"A_LONG_NAME.TXT"]);
+    assert!(matches!(&tally.doubts()[..], [Doubt::Unparsed { count: 1, first }] if first == "X;1"), "{tally:?}");
+}
+
 #[test]
 fn links_directories_and_modes() {
     let link = one("lrwxrwxrwx 1 a b 6 May  6  2024 a -> b -> target");

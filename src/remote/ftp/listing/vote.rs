@@ -1,6 +1,7 @@
 //! The beginning of a listing decides how all of it is read.
 
-use super::format::{Format, dos, os400, unix};
+use super::format::{Format, os400, unix};
+use super::habits::Habits;
 use super::{Line, Zone};
 
 /// So many lines vote.
@@ -13,8 +14,8 @@ pub struct Ballot {
     pub format: Format,
     /// Nothing else is tried.
     pub only: bool,
-    /// In numbers that could be either, the day comes before the month.
-    pub day_first: bool,
+    /// How times are written.
+    pub habits: Habits,
     /// The order of the three numbers of a date on OS/400.
     pub order: os400::Order,
     /// Two blanks stand between a year and the name (AIX, OS/400).
@@ -24,7 +25,7 @@ pub struct Ballot {
 impl Ballot {
     /// Without a vote: this format and no other.
     pub const fn of(format: Format) -> Self {
-        Self { format, only: true, day_first: false, order: os400::Order::Unclear, wide_gap: false }
+        Self { format, only: true, habits: Habits::DEFAULT, order: os400::Order::Unclear, wide_gap: false }
     }
 }
 
@@ -34,7 +35,7 @@ pub fn vote(first: &[u8], known: Option<Format>, zone: &Zone) -> Ballot {
     let mut ballot = Ballot {
         format: known.unwrap_or(Format::Unix),
         only: false,
-        day_first: lines().any(dos::is_day_first),
+        habits: Habits::of(lines()),
         order: os400::order(lines()),
         wide_gap: unix::has_wide_gap(lines()),
     };

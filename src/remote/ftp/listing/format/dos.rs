@@ -39,7 +39,8 @@ fn proves_day_first(text: &str) -> bool {
 pub fn parse(line: &[u8], day_first: bool, zone: &Zone) -> Option<Raw> {
     let words = words(line);
     let (year, month, day) = day(words.first()?.text(), day_first)?;
-    let (taken, face, exact) = date::clock(words.get(1..)?)?;
+    // A size or a kind follows, never a name.
+    let (taken, face, exact) = date::clock(words.get(1..)?, true)?;
     let what = words.get(1 + taken)?;
     let mtime = month.and_then(|month| date::at(year, month, day, face, exact, &zone.zone));
     let upper = what.bytes.to_ascii_uppercase();

@@ -23,7 +23,7 @@ pub fn parse(line: &[u8], ballot: &Ballot, zone: &Zone) -> Option<Raw> {
     let words = words(rest);
     for at in 1..words.len() {
         let Some(size) = words.get(at - 1).and_then(super::super::words::Word::number) else { continue };
-        let Some(found) = date::find(words.get(at..)?, ballot.day_first, zone) else { continue };
+        let Some(found) = date::find(words.get(at..)?, ballot.habits, zone) else { continue };
         let Some(last) = words.get(at + found.words - 1) else { continue };
         // The name stands in a column of its own.
         let Some(name) = after_blanks(rest, last.end) else { continue };

@@ -1,6 +1,7 @@
 //! HP NonStop (Tandem Guardian): `NAME  101  528  6-Apr-07 14:21:18  255,255 "oooo"` (file code, end of file in bytes,
 //! time, owner, security). There are no folders in a listing.
 
+use super::super::habits::Habits;
 use super::super::words::words;
 use super::super::{Raw, Zone, date};
 use crate::model::EntryKind;
@@ -16,7 +17,7 @@ pub fn parse(line: &[u8], zone: &Zone) -> Option<Raw> {
     // An "O" behind the name says that the file is open.
     let at = (3..=4).find(|at| words.get(*at).is_some_and(|word| word.bytes.contains(&b'-')))?;
     let size = words.get(at - 1)?.number()?;
-    let found = date::find(words.get(at..)?, true, zone).filter(|found| found.words == 2)?;
+    let found = date::find(words.get(at..)?, Habits::DAY_FIRST, zone).filter(|found| found.words == 2)?;
     let name = words.first()?.bytes;
     Some(Raw { size: Some(size), mtime: found.mtime, ..Raw::bare(name, EntryKind::File) })
 }

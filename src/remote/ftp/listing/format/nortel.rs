@@ -12,7 +12,7 @@ pub fn parse(line: &[u8], zone: &Zone) -> Option<Raw> {
     let is_weekday = weekday.bytes.len() <= 6 && weekday.bytes.iter().all(|b| b.is_ascii_alphabetic() || *b == b'.');
     let size = size.number().filter(|_| is_weekday)?;
     let (year, month, day) = dos::day(day.text(), false)?;
-    let (_, face, exact) = date::clock(&[*time])?;
+    let (_, face, exact) = date::clock(&[*time], false)?;
     let mtime = month.and_then(|month| date::at(year, month, day, face, exact, &zone.zone));
     Some(Raw { size: Some(size), mtime, ..Raw::bare(name.bytes, EntryKind::File) })
 }

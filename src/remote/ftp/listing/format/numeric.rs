@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::super::Raw;
 use super::super::words::{after_blanks, words};
+use super::unix;
 use crate::model::{EntryKind, Mtime, Precision, TimeSource};
 
 /// The line as an entry; `None` when it is not of this kind.
@@ -23,9 +24,14 @@ pub fn parse(line: &[u8]) -> Option<Raw> {
         0o01 | 0o02 | 0o06 | 0o14 => EntryKind::Special,
         _ => return None,
     };
+    let name = after_blanks(line, time.end)?;
+    let (name, kind) = match kind {
+        EntryKind::Symlink(_) => unix::kind_of(b'l', name, size.number()),
+        kind => (name.to_vec(), kind),
+    };
     let at = i64::try_from(time.number()?).ok().and_then(|second| Timestamp::from_second(second).ok());
     Some(Raw {
-        name: after_blanks(line, time.end)?.to_vec(),
+        name,
         kind,
         size: Some(size.number()?),
         mtime: at.map(|at| Mtime { at, precision: Precision::Second, source: TimeSource::List }),

@@ -75,7 +75,7 @@ fn kind(what: &[u8], name: &[u8], is_folder: bool) -> EntryKind {
 
 fn moment(day: &Word<'_>, time: &Word<'_>, order: Order, zone: &Zone) -> Option<Option<Mtime>> {
     let parts = parts(day.text())?;
-    let (_, face, exact) = date::clock(&[*time])?;
+    let (_, face, exact) = date::clock(&[*time], false)?;
     let order = if day.text().contains('.') { Order::Dmy } else { order };
     Some(day_of(parts, order).and_then(|(year, month, day)| date::at(year, month, day, face, exact, &zone.zone)))
 }

@@ -2,6 +2,7 @@
 //! USER`), of a load library (sizes in hexadecimal), or without any. Sizes are lines or memory, not the bytes of a
 //! transfer.
 
+use super::super::habits::Habits;
 use super::super::vote::Ballot;
 use super::super::words::{Word, words};
 use super::super::{Raw, Zone, date};
@@ -20,8 +21,8 @@ pub fn parse(line: &[u8], ballot: &Ballot, zone: &Zone) -> Option<Raw> {
     match rest {
         [] => Some(raw).filter(|_| ballot.format == Format::Pds),
         [version, created, changed @ ..] if is_version(version.text()) => {
-            date::find(&[*created], false, zone)?;
-            let found = date::find(changed, false, zone).filter(|found| found.words == 2)?;
+            date::find(&[*created], Habits::DEFAULT, zone)?;
+            let found = date::find(changed, Habits::DEFAULT, zone).filter(|found| found.words == 2)?;
             Some(Raw { mtime: found.mtime, ..raw })
         }
         [size, track, ..] => {

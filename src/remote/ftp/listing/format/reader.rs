@@ -35,12 +35,12 @@ impl Reader {
             self.release(give);
             give(&name, Format::Vms, Line::Unparsed);
         }
-        if !ballot.only && vms::is_name_alone(line) {
-            self.name = Some(line.trim_ascii().to_vec());
-            return;
-        }
         match understand(line, ballot, zone) {
             (Format::Vms, Line::Entry(raw)) => self.version(line, raw, give),
+            // Only what is nothing else: in the lines of other systems, too, names end in ";1".
+            (_, Line::Unparsed) if !ballot.only && vms::is_name_alone(line) => {
+                self.name = Some(line.trim_ascii().to_vec());
+            }
             (format, found) => {
                 self.release(give);
                 give(line, format, found);

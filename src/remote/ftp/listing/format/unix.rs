@@ -97,7 +97,7 @@ fn anchor<'a>(line: &'a [u8], ballot: &Ballot, zone: &Zone) -> Option<Anchor<'a>
         if size.is_none() && (glued.is_some() || !is_glued(before.bytes)) {
             continue;
         }
-        let Some(found) = date::find(words.get(date..)?, ballot.day_first, zone) else { continue };
+        let Some(found) = date::find(words.get(date..)?, ballot.habits, zone) else { continue };
         // There must be a name behind it.
         if words.get(date + found.words - 1).and_then(|last| after(line, last.end)).is_none() {
             continue;
@@ -157,7 +157,7 @@ fn without_date(line: &[u8]) -> Option<Raw> {
     }
     let bytes = size.number()?;
     let dated = rest.iter().enumerate().any(|(at, word)| {
-        date::clock(rest.get(at..).unwrap_or_default()).is_some()
+        date::clock(rest.get(at..).unwrap_or_default(), false).is_some()
             || super::super::months::month(word.bytes).is_some()
             || word.bytes.len() == 4 && date::any_year(word.text()).is_some()
             || word.bytes.len() <= 2 && word.number().is_some()

@@ -29,6 +29,6 @@ pub fn parse(line: &[u8], zone: &Zone) -> Option<Raw> {
 /// `2005-10-04 15:28:42` or `10/04/05 15:28:42`.
 fn moment(words: &[Word<'_>], zone: &Zone) -> Option<Option<Mtime>> {
     let (year, month, day) = dos::day(words.first()?.text(), false)?;
-    let (_, face, exact) = date::clock(words.get(1..)?)?;
+    let (_, face, exact) = date::clock(words.get(1..)?, false)?;
     Some(month.and_then(|month| date::at(year, month, day, face, exact, &zone.zone)))
 }

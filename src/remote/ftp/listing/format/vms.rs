@@ -2,9 +2,13 @@
 //! blocks, used and allocated: no bytes. The name is given without its version, by which the server hands out the
 //! highest; a folder without `.DIR;1`, as CWD wants it.
 
+use super::super::habits::Habits;
 use super::super::words::{Word, words};
 use super::super::{Raw, Zone, date};
 use crate::model::EntryKind;
+
+/// The name stands before the date: nothing behind a time begins one.
+const HABITS: Habits = Habits { half_days: true, ..Habits::DAY_FIRST };
 
 /// The line as an entry; `None` when it is not of this kind.
 pub fn parse(line: &[u8], zone: &Zone) -> Option<Raw> {
@@ -12,7 +16,7 @@ pub fn parse(line: &[u8], zone: &Zone) -> Option<Raw> {
     let rest = line.get(end..)?;
     let words = words(rest);
     let (at, found) = words.iter().enumerate().find_map(|(at, word)| {
-        is_date(word).then(|| date::find(words.get(at..)?, true, zone)).flatten().map(|found| (at, found))
+        is_date(word).then(|| date::find(words.get(at..)?, HABITS, zone)).flatten().map(|found| (at, found))
     })?;
     let mut others = words.iter().take(at).chain(words.get(at + found.words..)?);
     others.all(is_known).then_some(())?;

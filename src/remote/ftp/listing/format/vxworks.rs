@@ -1,5 +1,6 @@
 //! VxWorks: `2048  Feb-28-1998  05:23:30  name  <DIR>`.
 
+use super::super::habits::Habits;
 use super::super::words::{after_blanks, words};
 use super::super::{Raw, Zone, date};
 use crate::model::EntryKind;
@@ -13,7 +14,7 @@ pub fn parse(line: &[u8], zone: &Zone) -> Option<Raw> {
     {
         return None;
     }
-    let found = date::find(words.get(1..)?, false, zone).filter(|found| found.words == 2)?;
+    let found = date::find(words.get(1..)?, Habits::DEFAULT, zone).filter(|found| found.words == 2)?;
     let name = after_blanks(line, words.get(2)?.end)?.trim_ascii_end();
     let (name, kind) = match name.strip_suffix(b"<DIR>").map(<[u8]>::trim_ascii_end) {
         Some(name) if !name.is_empty() => (name, EntryKind::Dir),
