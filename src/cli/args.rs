@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::mirror::Proving;
+use crate::mirror::{Links, Proving};
 use crate::model::{Deadlines, ServerZone};
 
 pub use ls::LsArgs;
@@ -125,6 +125,9 @@ pub struct MirrorArgs {
     /// (they are not verified, so the exit code is 3).
     #[arg(long)]
     pub adopt: bool,
+    /// How links are carried over.
+    #[command(flatten)]
+    pub carry: CarryArgs,
     /// What is proven.
     #[command(flatten)]
     pub proof: ProofArgs,
@@ -153,6 +156,15 @@ pub struct MirrorArgs {
     /// How the answer is written.
     #[command(flatten)]
     pub format: Format,
+}
+
+/// How links are carried over.
+#[derive(Debug, Args)]
+pub struct CarryArgs {
+    /// Symbolic links of the source: skip (left out and counted), follow (what they lead to is mirrored in their place,
+    /// inside the source only), or recreate (the target gets links with the same bytes).
+    #[arg(long, value_name = "HOW", default_value_t)]
+    pub links: Links,
 }
 
 /// What has to be proven of files.
@@ -339,6 +351,9 @@ pub struct JobAdd {
     /// Move what is gone from the source into the trash.
     #[arg(long)]
     pub delete: bool,
+    /// How links are carried over.
+    #[command(flatten)]
+    pub carry: CarryArgs,
     /// What is proven.
     #[command(flatten)]
     pub proof: ProofArgs,

@@ -216,6 +216,7 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
             include: args.include,
             exclude: args.exclude,
             delete: Deletions { enabled: args.delete, ..Deletions::default() },
+            links: args.carry.links,
             proof: args.proof.proof,
             manifest: !args.proof.no_manifest,
             bandwidth: args.bandwidth,

@@ -109,6 +109,7 @@ fn policy(args: &MirrorArgs) -> Policy {
         proof: args.proof.proof,
         manifest: !args.proof.no_manifest,
         existing: if args.adopt { Existing::Adopt } else { Existing::Prove },
+        links: args.carry.links,
         dry_run: args.dry_run,
         bandwidth: args.bandwidth,
         connections: args.via.connections,

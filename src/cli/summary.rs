@@ -50,6 +50,7 @@ pub(super) fn head(out: &Out, summary: &Summary) -> Result<(), Failure> {
         (counts.files_rechecked, "of the unchanged looked at again"),
         (counts.files_doubted, "not in the target any more as they were published"),
         (counts.modes_set, "given the source's mode"),
+        (counts.links_made, "links made"),
         (counts.files_adopted, "believed by size and time"),
         (counts.files_trashed, "moved into the trash"),
         (counts.files_kept, "gone from the source but kept for now"),
@@ -133,6 +134,7 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
             format!("listed twice in a row it showed {first} and then {second} names, not the same ones")
         }
         Doubt::Unsealed => "the encrypted listing ended without a farewell".to_owned(),
+        Doubt::Linked => "a symbolic link leads to it, which may lead elsewhere now".to_owned(),
         Doubt::WeakCommand { command } => format!("{command} cannot show everything"),
     }
 }

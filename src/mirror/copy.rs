@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::engine::{Broken, Engine};
 use super::journal::{self, Attempt, Change, FileRow, Item};
-use super::plan::{self, Known, nanos};
+use super::plan::{self, Kind, Known, nanos};
 use super::proof::{self, Recheck};
 use super::scan::store::Side;
 use super::settle::{self, Clocks, Rest};
@@ -248,7 +248,8 @@ async fn keep(
     let file = FileRow {
         path: item.path.clone(),
         target: item.target.clone(),
-        is_dir: false,
+        kind: Kind::File,
+        link: None,
         version: before.clone(),
         listed: item.listed.clone(),
         digest,

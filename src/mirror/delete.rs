@@ -2,13 +2,13 @@
 //! of listings that were proven complete, in two runs in a row; only below both caps; only into the trash.
 
 use super::engine::{Broken, Engine, Facts, Failures};
-use super::journal::{self, Candidate, Change};
+use super::journal::{self, Candidate, Change, Found};
 use super::plan::Kind;
 use super::publish;
+use super::replace;
 use super::scan::store as scan;
 use super::words::Action;
 use super::{Deletions, PlannedStep};
-use crate::audit::Event;
 use crate::model::{Fault, RelPath, RunId};
 
 const PAGE: i64 = 1000;
@@ -23,7 +23,7 @@ enum Absence {
 }
 
 #[derive(Debug, Default)]
-struct Found {
+struct Survey {
     /// Files that may go now.
     going: u64,
     /// Folders that may go now when they are empty by then.
@@ -38,7 +38,7 @@ struct Found {
     vanished: u64,
 }
 
-impl Found {
+impl Survey {
     /// Is more going than the policy allows, of `all` files and folders that the job published? One file, and the folder
     /// that held it, may always go: in a small tree it is more than any percentage.
     fn is_capped(&self, policy: &Deletions, all: u64) -> bool {
@@ -74,7 +74,7 @@ pub(super) async fn gone(engine: &Engine, facts: &mut Facts) -> Result<(), Broke
     Ok(())
 }
 
-fn explain(found: &Found, facts: &mut Facts, enabled: bool, capped: bool, all: u64, engine: &Engine) {
+fn explain(found: &Survey, facts: &mut Facts, enabled: bool, capped: bool, all: u64, engine: &Engine) {
     let mut note = |count: u64, text: &str| {
         if count > 0 {
             facts.notes.push(format!("{count} {text}"));
@@ -98,8 +98,8 @@ fn explain(found: &Found, facts: &mut Facts, enabled: bool, capped: bool, all: u
 }
 
 /// Counts, and notes for the next run what this one found gone.
-async fn survey(engine: &Engine, bury: bool) -> Result<Found, Broken> {
-    let mut found = Found::default();
+async fn survey(engine: &Engine, bury: bool) -> Result<Survey, Broken> {
+    let mut found = Survey::default();
     for dirs in [false, true] {
         let mut after = None;
         loop {
@@ -138,7 +138,7 @@ async fn page(engine: &Engine, dirs: bool, after: Option<&RelPath>) -> Result<Ve
     Ok(journal::candidates(&engine.order.db, engine.order.job, engine.order.run, dirs, after, PAGE).await?)
 }
 
-async fn count(engine: &Engine, candidate: &Candidate, absence: Absence, found: &mut Found) {
+async fn count(engine: &Engine, candidate: &Candidate, absence: Absence, found: &mut Survey) {
     let place = match (absence, candidate) {
         (_, Candidate { there: None, .. }) => &mut found.vanished,
         (Absence::Unsure, _) => &mut found.unsure,
@@ -207,28 +207,30 @@ async fn move_all(engine: &Engine, dirs: bool, failed: &mut Failures) -> Result<
 
 /// The journal knows before anything is moved.
 async fn intend(engine: &Engine, going: &[Candidate]) -> Result<(), Broken> {
-    let kind = |candidate: &Candidate| if candidate.is_dir { Kind::Dir } else { Kind::File };
-    let paths = going.iter().map(|c| (c.path.clone(), c.target.clone(), kind(c))).collect();
+    let paths = going.iter().map(|c| (c.path.clone(), c.target.clone(), c.kind)).collect();
     engine.journal.commit(Change::Intended { job: engine.order.job, run: engine.order.run, paths }).await
 }
 
 /// For the journal and the audit log: it lies in the trash.
-pub(super) fn trashed(engine: &Engine, run: RunId, path: RelPath, target: RelPath, is_dir: bool) -> Change {
-    let event = Event::FileTrashed { run, path: target.clone(), batch: format!("run-{run}") };
-    Change::Trashed { job: engine.order.job, run, path, target, is_dir, event }
+pub(super) fn trashed(engine: &Engine, run: RunId, path: RelPath, target: RelPath, kind: Kind) -> Change {
+    let event = replace::trashed(run, target.clone());
+    Change::Trashed { job: engine.order.job, run, path, target, kind, event }
 }
 
 async fn move_one(engine: &Engine, candidate: Candidate, failed: &mut Failures) -> Result<(), Broken> {
     let run = engine.order.run;
     match try_move(engine, &candidate).await {
         Ok(true) => {
-            engine.progress.files_trashed.fetch_add(u64::from(!candidate.is_dir), std::sync::atomic::Ordering::Relaxed);
+            engine
+                .progress
+                .files_trashed
+                .fetch_add(u64::from(!candidate.is_dir()), std::sync::atomic::Ordering::Relaxed);
             if let Some(parent) = candidate.target.parent() {
                 let mut tx = engine.order.db.write().await?;
                 scan::touch(&mut tx, run, &[parent]).await?;
                 tx.commit().await.map_err(crate::db::DbError::from)?;
             }
-            engine.journal.commit(trashed(engine, run, candidate.path, candidate.target, candidate.is_dir)).await
+            engine.journal.commit(trashed(engine, run, candidate.path, candidate.target, candidate.kind)).await
         }
         moved => {
             if !candidate.is_dir && matches!(moved, Ok(false)) {
@@ -236,7 +238,7 @@ async fn move_one(engine: &Engine, candidate: Candidate, failed: &mut Failures) 
                 engine.journal.put(Change::Doubted { target, own: false }).await?;
             }
             failed.note(&candidate.target, moved.map(drop));
-            engine.journal.commit(Change::Dropped { run, path: candidate.path }).await
+            engine.journal.commit(Change::Dropped { run, path: candidate.path, event: None }).await
         }
     }
 }
@@ -244,30 +246,18 @@ async fn move_one(engine: &Engine, candidate: Candidate, failed: &mut Failures) 
 /// Moves it, unless a last look shows that somebody is working on it right now.
 async fn try_move(engine: &Engine, candidate: &Candidate) -> Result<bool, Fault> {
     let target = &engine.order.target;
-    if candidate.is_dir {
+    if candidate.is_dir() {
         if !is_empty(engine, &candidate.target).await? {
             return Ok(false);
         }
     } else {
-        let now = target.stat(&candidate.target).await?.map(|entry| entry.fingerprint());
-        let there = now.map(|now| (Kind::File, now));
-        if !(Candidate { there, ..clone_without_there(candidate) }).is_ours() {
+        let there = target.stat(&candidate.target).await?;
+        if !candidate.is_as_published(there.as_ref().map(Found::of).as_ref()) {
             return Ok(false);
         }
     }
     target.trash(&candidate.target, &candidate.target, &publish::batch(engine.order.run)?).await?;
     Ok(true)
-}
-
-fn clone_without_there(candidate: &Candidate) -> Candidate {
-    Candidate {
-        path: candidate.path.clone(),
-        target: candidate.target.clone(),
-        is_dir: candidate.is_dir,
-        there: None,
-        published: candidate.published,
-        buried: candidate.buried,
-    }
 }
 
 /// Does a directory of the target hold nothing at all?

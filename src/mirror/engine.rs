@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::filter::Filter;
 use super::heat::{self, Extent};
 use super::journal::Journal;
+use super::links::Links;
 use super::names::Names;
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
@@ -55,6 +56,8 @@ pub(super) struct Engine {
     pub stop: CancellationToken,
     pub filter: Filter,
     pub names: Names,
+    /// The source's symbolic links.
+    pub links: Links,
     pub journal: Journal,
     /// Background work of this run.
     pub tasks: Tasks,
@@ -192,6 +195,10 @@ pub(super) async fn run(
     if let Some(limit) = order.policy.bandwidth {
         order.source = crate::remote::layer::limited(order.source, limit);
     }
+    let links = Links::default();
+    if order.policy.links == super::Links::Follow {
+        order.source = crate::remote::layer::detoured(order.source, links.detours.clone());
+    }
     let (journal, writer) =
         Journal::new(order.db.clone(), order.job, order.run, order.actor.clone(), Arc::clone(&order.clock));
     let tasks = Tasks::new();
@@ -199,6 +206,7 @@ pub(super) async fn run(
     let engine = Engine {
         filter: Filter::new(&order.policy)?,
         names: Names::new(&order.policy)?,
+        links,
         order,
         progress,
         // A child: a run that gives up stops its own copies, not its caller.

@@ -39,7 +39,7 @@ pub(super) async fn settle_dirs(engine: &Engine, facts: &mut Facts) -> Result<()
 }
 
 /// What the target can keep of the directory's time and mode. The root's mode is its owner's business.
-fn wanted(engine: &Engine, dir: &scan::Unsettled) -> (Option<Mtime>, Option<u32>) {
+fn wanted(engine: &Engine, dir: &scan::UnsettledDir) -> (Option<Mtime>, Option<u32>) {
     let able = engine.order.target.capabilities();
     let keeps_mode = able.set_mode && engine.order.policy.keep_mode && !dir.path.is_root();
     let mode = dir.mode.filter(|_| keeps_mode).map(|mode| (mode & MODE_MASK) | OWNER);
@@ -100,6 +100,7 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
         counts.files_failed = totals.failed;
         counts.files_waiting = totals.open;
         counts.modes_set = totals.modes_set;
+        counts.links_made = totals.links_made;
         counts.files_trashed = totals.trashed;
         counts.entries_skipped = totals.skipped;
         counts.files_vanished = totals.vanished;
@@ -107,10 +108,13 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
     if counts.entries_skipped > 0 {
         notes.push(format!("{} links and special files were left out", counts.entries_skipped));
     }
+    if counts.links_dangling > 0 {
+        notes.push(format!("{} of them are links that lead to nothing in the source", counts.links_dangling));
+    }
     if dirs.held > 0 {
         notes.push(format!(
-            "{} folders were listed in a way that cannot prove that nothing is hidden (a round number of names, or a \
-             server that does not show dot files or seal its listings): nothing is deleted there",
+            "{} folders were listed in a way that cannot prove that nothing is hidden (a round number of names, a \
+             server that does not show dot files or seal its listings, or a symbolic link that leads there): nothing is deleted there",
             dirs.held
         ));
     }

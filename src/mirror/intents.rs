@@ -5,7 +5,7 @@
 use super::engine::{Broken, Engine};
 use super::journal::{self, Change, Intent};
 use super::plan::file_mode;
-use super::planner::dir_row;
+use super::planner::made_here;
 use super::words::Action;
 use super::{delete, publish, replace};
 use crate::audit::Event;
@@ -15,21 +15,41 @@ use crate::model::{EntryKind, Fault, RelPath, RunId};
 pub(super) async fn settle(engine: &Engine) -> Result<(), Broken> {
     replace::settle_all(engine).await?;
     let (db, job, this) = (&engine.order.db, engine.order.job, engine.order.run);
-    for Intent { run, path, target, is_dir, .. } in journal::intended(db, job, this, Action::Trash).await? {
+    for Intent { run, path, target, kind, .. } in journal::intended(db, job, this, Action::Trash).await? {
         let moved = engine.persist(|| async { Ok(was_trashed(engine, run, &target).await) }).await?;
         let change = if matches!(moved, Ok(true)) {
-            delete::trashed(engine, run, path, target, is_dir)
+            delete::trashed(engine, run, path, target, kind)
         } else {
-            Change::Dropped { run, path }
+            Change::Dropped { run, path, event: None }
         };
         engine.journal.commit(change).await?;
     }
     for Intent { run, path, target, .. } in journal::intended(db, job, this, Action::MakeDir).await? {
         let there = engine.persist(|| async { Ok(engine.order.target.stat(&target).await) }).await?;
         if there.is_ok_and(|entry| entry.is_some_and(|entry| entry.kind == EntryKind::Dir)) {
-            let event = Event::DirMade { run, path: target.clone() };
-            engine.journal.commit(Change::DirMade { run, file: Box::new(dir_row(&path, &target)), event }).await?;
+            let (file, event) = made_here(run, &path, target, None);
+            engine.journal.commit(Change::Made { run, file: Box::new(file), events: vec![event] }).await?;
         }
+    }
+    for Intent { run, path, target, link, .. } in journal::intended(db, job, this, Action::Link).await? {
+        let (there, kept) = (&engine.order.target, publish::kept(run, &target));
+        let look = || async {
+            let kept = match &kept {
+                Ok(kept) => there.stat(kept).await?.is_some(),
+                Err(_) => false,
+            };
+            Ok::<_, Fault>((there.stat(&target).await?.map(|entry| entry.kind), kept))
+        };
+        let Ok((there, kept)) = engine.persist(|| async { Ok(look().await) }).await? else { continue };
+        let trashed = kept.then(|| replace::trashed(run, target.clone()));
+        let change = if link.is_some() && there == Some(EntryKind::Symlink(link.clone())) {
+            let (file, event) = made_here(run, &path, target, link);
+            Change::Made { run, file: Box::new(file), events: trashed.into_iter().chain([event]).collect() }
+        } else {
+            // Only its place was cleared.
+            Change::Dropped { run, path, event: trashed }
+        };
+        engine.journal.commit(change).await?;
     }
     for Intent { run, path, target, mode, .. } in journal::intended(db, job, this, Action::SetMode).await? {
         let there = engine.persist(|| async { Ok(engine.order.target.stat(&target).await) }).await?;

@@ -15,6 +15,7 @@ mod intents;
 mod journal;
 pub mod lag;
 mod leftovers;
+mod links;
 mod names;
 mod pace;
 mod place;
@@ -50,7 +51,7 @@ use crate::remote::Remote;
 
 pub use heat::Extent;
 pub use leftovers::remove_parts;
-pub use policy::{Deletions, Existing, Limits, Policy};
+pub use policy::{Deletions, Existing, Limits, Links, Policy};
 pub use progress::{Current, Progress, Snapshot, Stage};
 pub use proof::{Proving, ProvingError, store::Records};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Orders, Summary, UnsureDir};
@@ -89,7 +90,7 @@ pub struct MirrorRun {
 pub struct PlannedStep {
     /// Path in the source.
     pub path: RelPath,
-    /// What would be done: `copy`, `replace`, `adopt`, `recheck`, `set-mode`, `make-dir`, `trash`, `skip`, `refuse`.
+    /// What would be done: `copy`, `replace`, `adopt`, `recheck`, `set-mode`, `make-dir`, `link`, `trash`, `skip`, `refuse`.
     pub action: &'static str,
     /// Bytes to move, when known.
     pub size: Option<u64>,

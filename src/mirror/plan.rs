@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::words::Action;
-use super::{Existing, shift};
+use super::{Existing, Links, links, shift};
 use crate::model::{Fault, FaultKind, Fingerprint, Phase, Precision, RelPath, RunId};
 
 /// The kinds of things, as plan and store tell them apart.
@@ -26,8 +26,10 @@ pub(super) struct Seen {
     pub kind: Kind,
     pub version: Fingerprint,
     pub mode: Option<u32>,
-    /// Why the name cannot be mirrored.
+    /// Why it cannot be mirrored: its name, or where it leads as a link.
     pub refused: Option<Fault>,
+    /// Where a link points.
+    pub link: Option<Vec<u8>>,
 }
 
 /// What lies at the path in the target in this run.
@@ -36,6 +38,8 @@ pub(super) struct There {
     pub kind: Kind,
     pub version: Fingerprint,
     pub mode: Option<u32>,
+    /// Where a link points.
+    pub link: Option<Vec<u8>>,
 }
 
 /// What this job published under the path before.
@@ -52,6 +56,8 @@ pub(super) struct Known {
     pub doubted: bool,
     pub run: RunId,
     pub at: Timestamp,
+    /// Where it points, when it is a link.
+    pub link: Option<Vec<u8>>,
 }
 
 impl Known {
@@ -88,6 +94,9 @@ pub(super) enum Step {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
     pub existing: Existing,
+    pub links: Links,
+    /// The target can hold links.
+    pub can_link: bool,
     /// The policy wants the source's permission bits, and the target can have them.
     pub keep_mode: bool,
     /// The policy does not believe an unchanged size and time of this file.
@@ -109,7 +118,9 @@ pub(super) const fn file_mode(mode: u32) -> u32 {
 /// Decides about one path.
 pub(super) fn decide(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules) -> Step {
     if let Some(fault) = &seen.refused {
-        return Step::Do(Action::Refuse, Some(fault.clone()));
+        // What a link leads to and is not there is missing in the source, too.
+        let nothing = seen.kind == Kind::Link && fault.kind == FaultKind::Missing;
+        return Step::Do(if nothing { Action::Skip } else { Action::Refuse }, Some(fault.clone()));
     }
     match seen.kind {
         Kind::Dir => match there.map(|t| t.kind) {
@@ -118,6 +129,7 @@ pub(super) fn decide(seen: &Seen, known: Option<&Known>, there: Option<&There>, 
             Some(_) => in_the_way("a file or link lies where a folder belongs"),
         },
         Kind::File => file(seen, known, there, rules),
+        Kind::Link if rules.links == Links::Recreate => link(seen, there, rules),
         Kind::Link => left_out("a symbolic link is not followed"),
         Kind::Special => left_out("a device, pipe or socket is not copied"),
         Kind::Unknown => Step::Do(
@@ -131,8 +143,21 @@ pub(super) fn decide(seen: &Seen, known: Option<&Known>, there: Option<&There>, 
     }
 }
 
+fn link(seen: &Seen, there: Option<&There>, rules: Rules) -> Step {
+    let fault = |kind, message| Some(Fault::new(Phase::Publish, kind, message));
+    match there {
+        Some(there) if there.kind != Kind::Link => Step::Do(Action::Refuse, Some(links::in_the_way())),
+        Some(there) if there.link == seen.link => Step::Unchanged,
+        _ if !rules.can_link => {
+            Step::Do(Action::Refuse, fault(FaultKind::Unsupported, "no symbolic link can be made in the target"))
+        }
+        Some(_) => Step::Do(Action::Link, fault(FaultKind::Changed, "the link leads elsewhere in the target")),
+        None => Step::Do(Action::Link, None),
+    }
+}
+
 fn file(seen: &Seen, known: Option<&Known>, there: Option<&There>, rules: Rules) -> Step {
-    let Rules { existing, keep_mode, recheck, run, shift } = rules;
+    let Rules { existing, keep_mode, recheck, run, shift, .. } = rules;
     let Some(there) = there else { return Step::Do(Action::Copy, None) };
     if there.kind != Kind::File {
         return in_the_way("something that is not a file lies where the file belongs");
@@ -209,7 +234,15 @@ mod tests {
 
     fn seen(version: &Fingerprint) -> Seen {
         let path = RelPath::new("a").unwrap();
-        Seen { target: path.clone(), path, kind: Kind::File, version: version.clone(), mode: None, refused: None }
+        Seen {
+            target: path.clone(),
+            path,
+            kind: Kind::File,
+            version: version.clone(),
+            mode: None,
+            refused: None,
+            link: None,
+        }
     }
 
     fn known(version: &Fingerprint, at: i64) -> Known {
@@ -221,11 +254,12 @@ mod tests {
             doubted: false,
             run: RunId(1),
             at: Timestamp::from_second(at).unwrap(),
+            link: None,
         }
     }
 
     fn there(version: &Fingerprint) -> There {
-        There { kind: Kind::File, version: version.clone(), mode: Some(0o644) }
+        There { kind: Kind::File, version: version.clone(), mode: Some(0o644), link: None }
     }
 
     fn step(seen: &Seen, known: Option<&Known>, there: Option<&There>) -> Step {
@@ -233,7 +267,8 @@ mod tests {
     }
 
     fn rules(existing: Existing, run: i64) -> Rules {
-        Rules { existing, keep_mode: true, recheck: false, run: RunId(run), shift: None }
+        let (links, can_link) = (Links::Skip, true);
+        Rules { existing, links, can_link, keep_mode: true, recheck: false, run: RunId(run), shift: None }
     }
 
     #[test]
@@ -325,5 +360,25 @@ mod tests {
         );
         let link = Seen { kind: Kind::Link, ..seen(&v) };
         assert!(matches!(step(&link, None, None), Step::Do(Action::Skip, Some(_))));
+    }
+
+    #[test]
+    fn a_link_is_made_where_nothing_or_another_link_lies() {
+        let v = version(5, 1_000_000, Precision::Second);
+        let to = |target: &str| Some(target.as_bytes().to_vec());
+        let link = Seen { kind: Kind::Link, link: to("a"), ..seen(&v) };
+        let rules = Rules { links: Links::Recreate, ..rules(Existing::Prove, 2) };
+        let there = |kind, link| There { kind, link, ..there(&v) };
+        let decided = |there: Option<There>, rules| decide(&link, None, there.as_ref(), rules);
+        assert_eq!(decided(None, rules), Step::Do(Action::Link, None));
+        assert_eq!(decided(Some(there(Kind::Link, to("a"))), rules), Step::Unchanged);
+        assert!(matches!(decided(Some(there(Kind::Link, to("b"))), rules), Step::Do(Action::Link, Some(_))));
+        for kind in [Kind::File, Kind::Dir] {
+            let step = decided(Some(there(kind, None)), rules);
+            assert!(matches!(step, Step::Do(Action::Refuse, Some(f)) if f.kind == FaultKind::Exists));
+        }
+        let unable = Rules { can_link: false, ..rules };
+        assert!(matches!(decided(None, unable), Step::Do(Action::Refuse, Some(_))));
+        assert_eq!(decided(Some(there(Kind::Link, to("a"))), unable), Step::Unchanged);
     }
 }

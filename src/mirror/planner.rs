@@ -13,9 +13,9 @@ use super::proof;
 use super::scan::store::{self as scan, Merged};
 use super::shift;
 use super::words::{Action, ItemState};
-use super::{PlannedStep, Proving};
+use super::{PlannedStep, Proving, links};
 use crate::audit::Event;
-use crate::model::{Fault, FaultKind, Fingerprint, Phase, RelPath};
+use crate::model::{Fault, FaultKind, Fingerprint, Phase, RelPath, RunId};
 
 /// Paths per page: bounds memory and the length of a transaction.
 const PAGE: i64 = 2000;
@@ -26,6 +26,10 @@ struct Decided {
     action: Action,
     state: ItemState,
     fault: Option<Fault>,
+    /// Where the link that this job made there points.
+    ours: Option<Vec<u8>>,
+    /// What had to go for it, for the audit log.
+    trashed: Option<Event>,
 }
 
 /// Plans everything, page by page.
@@ -89,11 +93,12 @@ fn judge(engine: &Engine, facts: &mut Facts, shift: Option<SignedDuration>, merg
     // A server that tells no hashes is not asked for each of a million files.
     let able = policy.proof != Proving::ServerHash || engine.order.source.capabilities().checksum;
     let recheck = able && policy.proof.rechecks(&seen.path);
-    let rules = Rules { existing: policy.existing, keep_mode, recheck, run: engine.order.run, shift };
+    let (links, can_link) = (policy.links, engine.order.target.capabilities().links);
+    let rules = Rules { existing: policy.existing, links, can_link, keep_mode, recheck, run: engine.order.run, shift };
     let step = decide(&seen, known.as_ref(), there.as_ref(), rules);
-    if matches!(step, Step::Unchanged | Step::Do(Action::SetMode, _)) {
+    if seen.kind == Kind::File && matches!(step, Step::Unchanged | Step::Do(Action::SetMode, _)) {
         counts.files_unchanged += 1;
-        counts.files_adopted += known.map_or(0, |k| u64::from(!k.proven));
+        counts.files_adopted += known.as_ref().map_or(0, |k| u64::from(!k.proven));
         engine.progress.files_unchanged.fetch_add(1, Relaxed);
     }
     let (action, fault) = match step {
@@ -106,7 +111,12 @@ fn judge(engine: &Engine, facts: &mut Facts, shift: Option<SignedDuration>, merg
         _ => ItemState::Planned,
     };
     match action {
-        Action::Skip => counts.entries_skipped += 1,
+        Action::Skip => {
+            counts.entries_skipped += 1;
+            counts.links_dangling += u64::from(
+                fault.as_ref().is_some_and(|fault| seen.kind == Kind::Link && fault.kind == FaultKind::Missing),
+            );
+        }
         Action::Refuse => {
             engine.progress.files_failed.fetch_add(1, Relaxed);
         }
@@ -115,9 +125,11 @@ fn judge(engine: &Engine, facts: &mut Facts, shift: Option<SignedDuration>, merg
             engine.progress.bytes_planned.fetch_add(seen.version.size.unwrap_or(0), Relaxed);
         }
         Action::SetMode => counts.modes_set += 1,
+        Action::Link => counts.links_made += 1,
         Action::Keep | Action::MakeDir | Action::Trash => {}
     }
-    Some(Decided { seen, action, state, fault })
+    let ours = known.and_then(|known| known.link);
+    Some(Decided { seen, action, state, fault, ours, trashed: None })
 }
 
 /// Tells the reader of a dry run.
@@ -145,25 +157,29 @@ fn why(step: &Decided) -> Option<String> {
 
 /// Items that are planned, directories that are made, modes that are set. What is to be done here is noted before.
 async fn carry_out(engine: &Engine, mut decided: Vec<Decided>) -> Result<(), Broken> {
-    let is_here = |step: &Decided| matches!(step.action, Action::MakeDir | Action::SetMode);
+    let is_here = |step: &Decided| matches!(step.action, Action::MakeDir | Action::Link | Action::SetMode);
     if decided.iter().any(is_here) {
         store(engine, &decided).await?;
         for step in decided.iter_mut().filter(|step| is_here(step)) {
-            let (target, at) = (&engine.order.target, &step.seen.target);
-            let mode = step.seen.mode.map(file_mode);
-            let done = engine.persist(|| async {
-                Ok(match step.action {
-                    Action::SetMode => target.set_attributes(at, None, mode).await,
-                    _ => target.make_dir(at).await,
-                })
-            });
+            let done = engine.persist(|| async { Ok(do_here(engine, step).await) });
             match done.await? {
-                Ok(()) => step.state = ItemState::Published,
+                Ok(trashed) => (step.state, step.trashed) = (ItemState::Published, trashed),
                 Err(fault) => (step.state, step.fault) = (ItemState::Failed, Some(fault)),
             }
         }
     }
     store(engine, &decided).await
+}
+
+/// Makes a directory or link, or sets a mode. Returns what had to go for it.
+async fn do_here(engine: &Engine, step: &Decided) -> Result<Option<Event>, Fault> {
+    let (target, at) = (&engine.order.target, &step.seen.target);
+    match (step.action, &step.seen.link) {
+        (Action::SetMode, _) => target.set_attributes(at, None, step.seen.mode.map(file_mode)).await?,
+        (Action::Link, Some(to)) => return links::make(engine, at, to, step.ours.as_deref()).await,
+        _ => target.make_dir(at).await?,
+    }
+    Ok(None)
 }
 
 async fn store(engine: &Engine, decided: &[Decided]) -> Result<(), Broken> {
@@ -179,11 +195,13 @@ async fn store(engine: &Engine, decided: &[Decided]) -> Result<(), Broken> {
     let mut made = Vec::new();
     for step in decided.iter().filter(|s| s.state == ItemState::Published) {
         let path = step.seen.target.clone();
+        made.extend(step.trashed.clone());
         if step.action == Action::SetMode {
             made.push(Event::ModeSet { run, path });
         } else {
-            journal::remember(&mut tx, job, run, at, &dir_row(&step.seen.path, &path)).await?;
-            made.push(Event::DirMade { run, path });
+            let (row, event) = made_here(run, &step.seen.path, path, step.seen.link.clone());
+            journal::remember(&mut tx, job, run, at, &row).await?;
+            made.push(event);
         }
     }
     if !made.is_empty() {
@@ -194,11 +212,14 @@ async fn store(engine: &Engine, decided: &[Decided]) -> Result<(), Broken> {
     Ok(())
 }
 
-pub(super) fn dir_row(path: &RelPath, target: &RelPath) -> FileRow {
-    FileRow {
+/// What is remembered of a directory, or of a link that points at `link`, and the audit log's word for it.
+pub(super) fn made_here(run: RunId, path: &RelPath, target: RelPath, link: Option<Vec<u8>>) -> (FileRow, Event) {
+    let is_link = link.is_some();
+    let row = FileRow {
         path: path.clone(),
         target: target.clone(),
-        is_dir: true,
+        kind: if is_link { Kind::Link } else { Kind::Dir },
+        link,
         version: Fingerprint::default(),
         listed: Fingerprint::default(),
         digest: None,
@@ -206,5 +227,7 @@ pub(super) fn dir_row(path: &RelPath, target: &RelPath) -> FileRow {
         proof: None,
         target_size: None,
         target_mtime: None,
-    }
+    };
+    let event = if is_link { Event::LinkMade { run, path: target } } else { Event::DirMade { run, path: target } };
+    (row, event)
 }

@@ -17,6 +17,8 @@ pub struct Policy {
     pub delete: Deletions,
     /// What happens when the target already holds a file that this job did not write.
     pub existing: Existing,
+    /// What happens to symbolic links of the source.
+    pub links: Links,
     /// What has to be known of a file's content.
     pub proof: Proving,
     /// Write a signed manifest after a run that changed something.
@@ -53,6 +55,7 @@ impl Default for Policy {
             exclude: Vec::new(),
             delete: Deletions::default(),
             existing: Existing::default(),
+            links: Links::default(),
             proof: Proving::default(),
             manifest: true,
             dry_run: false,
@@ -121,4 +124,46 @@ pub enum Existing {
     /// Believe equal size and time: the file stays, counted as present but not proven. Any other goes into
     /// the trash before it is replaced.
     Adopt,
+}
+
+/// What happens to symbolic links of the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Links {
+    /// They are left out, and counted.
+    #[default]
+    Skip,
+    /// What they lead to is mirrored in their place, as long as it lies inside the source.
+    Follow,
+    /// The target gets links with the same bytes, as long as these lead to the same place there.
+    Recreate,
+}
+
+impl Links {
+    /// Every value, in order.
+    pub const ALL: &'static [Self] = &[Self::Skip, Self::Follow, Self::Recreate];
+
+    /// The word of the settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Follow => "follow",
+            Self::Recreate => "recreate",
+        }
+    }
+}
+
+impl std::fmt::Display for Links {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Links {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().copied().find(|links| links.as_str() == text);
+        found.ok_or_else(|| format!("'{text}' is not one of skip, follow and recreate"))
+    }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::copy::{self, Failure, at_target};
 use super::engine::Engine;
 use super::journal::{Attempt, Change, FileRow, Item};
-use super::plan::{file_mode, nanos};
+use super::plan::{Kind, file_mode, nanos};
 use super::replace;
 use super::transfer::part_path;
 use super::words::{Action, ItemState};
@@ -165,7 +165,8 @@ async fn note(
     let file = FileRow {
         path: item.path.clone(),
         target: item.target.clone(),
-        is_dir: false,
+        kind: Kind::File,
+        link: None,
         version: Fingerprint { size: Some(size), ..version.clone() },
         listed: item.listed.clone(),
         digest: Some(digest),

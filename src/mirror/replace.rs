@@ -13,7 +13,7 @@ use super::plan::Known;
 use super::publish::{batch, kept};
 use super::words::ItemState;
 use crate::audit::Event;
-use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Phase, RelPath};
+use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Phase, RelPath, RunId};
 use crate::remote::digest_of;
 
 /// Lets the part of `item` take its place. False: it has not, and the place is free now.
@@ -54,7 +54,7 @@ async fn make_room(engine: &Engine, item: &Item) -> Result<Option<Event>, Failur
         target.remove_file(&kept).await.map_err(at_target)?;
         return Ok(None);
     }
-    Ok(Some(trashed(item)))
+    Ok(Some(trashed(item.run, item.target.clone())))
 }
 
 /// Finishes what an earlier try or start began: whatever lies under the part's name and is not what was verified
@@ -111,7 +111,7 @@ async fn put_away(engine: &Engine, item: &Item, at: &RelPath) -> Result<Option<E
     }
     let batch = batch(item.run).map_err(at_target)?;
     target.trash(at, &item.target, &batch).await.map_err(at_target)?;
-    Ok(Some(trashed(item)))
+    Ok(Some(trashed(item.run, item.target.clone())))
 }
 
 /// What this job published there, when it is that, as it was published.
@@ -132,7 +132,7 @@ async fn gone_unsaid(engine: &Engine, item: &Item, out: &Out) -> Result<Option<E
     if matches!(out, Out::Part) && target.stat(&item.target).await?.is_some() {
         return Ok(None);
     }
-    Ok(target.stat(&kept(item.run, &item.target)?).await?.map(|_| trashed(item)))
+    Ok(target.stat(&kept(item.run, &item.target)?).await?.map(|_| trashed(item.run, item.target.clone())))
 }
 
 async fn note(engine: &Engine, item: &mut Item, event: Option<Event>) -> Result<(), Failure> {
@@ -141,8 +141,9 @@ async fn note(engine: &Engine, item: &mut Item, event: Option<Event>) -> Result<
     Ok(())
 }
 
-fn trashed(item: &Item) -> Event {
-    Event::FileTrashed { run: item.run, path: item.target.clone(), batch: format!("run-{}", item.run) }
+/// For the audit log: what lay at `path` in the target is in the trash of `run`.
+pub(super) fn trashed(run: RunId, path: RelPath) -> Event {
+    Event::FileTrashed { run, path, batch: format!("run-{run}") }
 }
 
 /// How often the place is looked at again before it is left for later.

@@ -297,7 +297,7 @@ pub async fn forget_job(db: &Db, job: JobId) -> Result<(), DbError> {
 pub async fn changed_anything(db: &Db, run: RunId) -> Result<bool, DbError> {
     let found = sqlx::query_scalar::<_, i64>(
         "SELECT 1 FROM items WHERE run = ? AND state = 'published' \
-         AND action IN ('copy', 'replace', 'adopt', 'make-dir', 'set-mode', 'trash') LIMIT 1",
+         AND action IN ('copy', 'replace', 'adopt', 'make-dir', 'link', 'set-mode', 'trash') LIMIT 1",
     )
     .bind(run.0)
     .fetch_optional(db.read())

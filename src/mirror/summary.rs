@@ -75,6 +75,10 @@ pub struct Counts {
     pub files_doubted: u64,
     /// Unchanged files that were given the permission bits of the source.
     pub modes_set: u64,
+    /// Symbolic links made in the target.
+    pub links_made: u64,
+    /// Of the links and special files left out, links that lead to nothing.
+    pub links_dangling: u64,
     /// Files of the target believed by size and time alone (`existing = adopt`).
     pub files_adopted: u64,
     /// Files that this run should have copied and could not.

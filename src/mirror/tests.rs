@@ -10,6 +10,7 @@ mod doubt;
 mod foreign;
 mod heat;
 mod limits;
+mod links;
 mod place;
 mod proof;
 mod review;

@@ -70,6 +70,8 @@ words! {
         SetMode = "set-mode",
         /// A directory that the target does not have.
         MakeDir = "make-dir",
+        /// A symbolic link that the target does not have, or that leads elsewhere there.
+        Link = "link",
         /// A file that the source no longer has.
         Trash = "trash",
         /// Left out by policy (links, special files).

@@ -21,6 +21,8 @@ pub struct Capabilities {
     pub checksum: bool,
     /// [`super::Remote::exchange`] works.
     pub exchange: bool,
+    /// [`super::Remote::make_link`] works.
+    pub links: bool,
     /// How many operations may usefully run side by side.
     pub parallel: u16,
 }

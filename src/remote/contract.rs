@@ -3,6 +3,7 @@
 //! It works in folders of its own below the root that it is given, and says in words which promise was
 //! broken.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -48,6 +49,7 @@ pub async fn check(remote: &Arc<dyn Remote>, raw_names: bool) -> Verdict {
     names(remote, raw_names).await?;
     attributes(remote).await?;
     renames(remote).await?;
+    links(remote).await?;
     streaming(remote).await?;
     clean_up(remote).await
 }
@@ -255,6 +257,26 @@ async fn exchanges(remote: &Arc<dyn Remote>, from: &RelPath, to: &RelPath) -> Ve
         hold("an exchange moves both", one == first.as_bytes() && other == second.as_bytes(), (one, other))?;
     }
     Ok(())
+}
+
+async fn links(remote: &Arc<dyn Remote>) -> Verdict {
+    let (dir, at) = (path("contract"), path("contract/link"));
+    let made = remote.make_link(&at, b"names/../from").await;
+    if !remote.capabilities().links {
+        let said = matches!(&made, Err(f) if f.kind == FaultKind::Unsupported);
+        return hold("who cannot make links says so", said, made);
+    }
+    works("a link can be made", made)?;
+    let taken = remote.make_link(&at, b"other").await;
+    hold("a link never replaces", matches!(&taken, Err(f) if f.kind == FaultKind::Exists), taken)?;
+    let kind = EntryKind::Symlink(Some(b"names/../from".to_vec()));
+    let stat = works("stat of a link", remote.stat(&at).await)?;
+    hold("a link keeps its bytes", stat.as_ref().is_some_and(|e| e.kind == kind), stat)?;
+    let names: BTreeSet<_> = [&at, &path("contract/nothing")].into_iter().filter_map(RelPath::name).collect();
+    let found = works("names can be looked up", remote.look_up(&dir, &names).await)?;
+    let only = found.len() == 1 && found.values().all(|entry| entry.kind == kind);
+    hold("a look takes no link for what it leads to, and leaves out what is not there", only, found)?;
+    works("a link can be removed", remote.remove_file(&at).await)
 }
 
 async fn streaming(remote: &Arc<dyn Remote>) -> Verdict {

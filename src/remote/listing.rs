@@ -46,6 +46,8 @@ pub enum Doubt {
     },
     /// The encrypted data connection ended without a farewell: somebody may have cut it.
     Unsealed,
+    /// A symbolic link leads to the folder: that a name is gone may only mean that it leads elsewhere now.
+    Linked,
     /// The listing came from a command that cannot show everything (NLST, LIST without dot files).
     WeakCommand {
         /// Which.
@@ -58,7 +60,7 @@ impl Doubt {
     /// delete anything, not enough to call every copy from this server incomplete. The summary says it.
     #[must_use]
     pub const fn hides_something(&self) -> bool {
-        !matches!(self, Self::RoundCount { .. } | Self::WeakCommand { .. } | Self::Unsealed)
+        !matches!(self, Self::RoundCount { .. } | Self::WeakCommand { .. } | Self::Unsealed | Self::Linked)
     }
 }
 
@@ -104,6 +106,17 @@ impl Completeness {
     #[must_use]
     pub fn from_doubts(doubts: Vec<Doubt>, how: impl Into<String>) -> Self {
         if doubts.is_empty() { Self::Proven { how: how.into() } } else { Self::Doubtful { doubts } }
+    }
+
+    /// The same with one more doubt.
+    #[must_use]
+    pub fn doubted(self, doubt: Doubt) -> Self {
+        let mut doubts = match self {
+            Self::Proven { .. } => Vec::new(),
+            Self::Doubtful { doubts } => doubts,
+        };
+        doubts.push(doubt);
+        Self::Doubtful { doubts }
     }
 
     /// Is nothing known to be missing? Weaker than [`Completeness::is_proven`].

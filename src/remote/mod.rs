@@ -15,11 +15,15 @@ pub mod memory;
 mod open;
 mod sftp;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use aws_lc_rs::digest::{Context as Hash, SHA256};
 use bytes::Bytes;
 
-use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Mtime, Name, NameError, Phase, RelPath};
+use crate::model::{
+    Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Mtime, Name, NameError, Phase, RelPath, display_bytes,
+};
 
 pub use capabilities::Capabilities;
 pub use hash::Hasher;
@@ -50,6 +54,22 @@ pub trait Remote: Send + Sync + 'static {
     /// What `path` is now; `None` when it is certain that nothing is there. Never follows a link at
     /// the last component.
     async fn stat(&self, path: &RelPath) -> Result<Option<Entry>, Fault>;
+
+    /// What each of `names` in the directory `dir` is; those that are certainly not there are left out. Unlike
+    /// [`Remote::stat`] it never takes a link for what it leads to, and says of a link where it points, if anything
+    /// tells.
+    async fn look_up(&self, dir: &RelPath, names: &BTreeSet<Name>) -> Result<BTreeMap<Name, Entry>, Fault> {
+        let mut found = BTreeMap::new();
+        for name in names {
+            found.extend(self.stat(&dir.join(name)).await?.map(|entry| (name.clone(), entry)));
+        }
+        Ok(found)
+    }
+
+    /// The absolute path of the root, as links on the other side would name it; `None` where nobody knows.
+    fn root(&self) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Starts reading the file `path` at byte `offset`. `size` is what is known of its length: requests are fitted
     /// to it, it is no promise.
@@ -93,6 +113,13 @@ pub trait Remote: Send + Sync + 'static {
 
     /// Removes an empty directory.
     async fn remove_dir(&self, path: &RelPath) -> Result<(), Fault>;
+
+    /// Makes the symbolic link `path` that points at `target`, in these very bytes. A name that is taken is
+    /// [`FaultKind::Exists`]; where [`Capabilities::links`] says no it is [`FaultKind::Unsupported`].
+    async fn make_link(&self, path: &RelPath, target: &[u8]) -> Result<(), Fault> {
+        let what = format!("{} cannot be a link to {}: there are none here", path.display(), display_bytes(target));
+        Err(Fault::new(Phase::Publish, FaultKind::Unsupported, what))
+    }
 
     /// Makes a directory; its parent must be there. A directory that is there already is fine.
     async fn make_dir(&self, path: &RelPath) -> Result<(), Fault>;

@@ -59,6 +59,12 @@ impl View {
         Self { own_files: true, ..self.clone() }
     }
 
+    /// Where the home lies on this machine, as its tree was opened.
+    #[must_use]
+    pub fn location(&self) -> std::path::PathBuf {
+        if self.prefix.is_root() { self.tree.path().to_owned() } else { self.tree.path().join(self.prefix.as_path()) }
+    }
+
     /// Where the home lies in the tree; audit events name files by `prefix` + path.
     #[must_use]
     pub fn prefix(&self) -> &RelPath {

@@ -218,6 +218,7 @@ pub(super) fn doubt(doubt: &Doubt) -> String {
         Doubt::Differs { first, second } => {
             format!("listed twice in a row it showed {first} and then {second} names, not the same ones")
         }
+        Doubt::Linked => "a symbolic link leads to it, which may lead elsewhere now".to_owned(),
         Doubt::WeakCommand { command } => format!("it came from {command}, which cannot show everything"),
     }
 }

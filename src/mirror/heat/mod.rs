@@ -13,6 +13,8 @@ use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 
 use super::engine::{Broken, Engine};
+use super::links;
+use super::policy::Links;
 use super::scan::store::Side;
 use crate::model::{EntryKind, FaultKind, ItemId, RelPath};
 
@@ -83,6 +85,8 @@ pub(super) async fn seeds(engine: &Engine) -> Result<Seeds, Broken> {
     let hot = store::hot(&engine.order.db, engine.order.job, since, MOST_HOT).await?;
     let wanted = |folder: &HotFolder| folder.path.is_root() || !engine.filter.leaves_out_anywhere(&folder.path, true);
     let source: Vec<Dir> = hot.into_iter().filter(wanted).map(|folder| (folder.target, folder.path)).collect();
+    let source =
+        if engine.order.policy.links == Links::Follow { links::come_to(engine, source).await? } else { source };
     let target = folders_of_target(engine, &source).await?;
     Ok(Seeds { source, target })
 }

@@ -101,7 +101,7 @@ pub(super) struct Done {
 pub(super) async fn changes(db: &Db, run: RunId, after: ItemId, limit: i64) -> Result<Vec<Done>, DbError> {
     let rows = sqlx::query(
         "SELECT id, path, target, kind, mtime, mtime_precision, mtime_told FROM items WHERE run = ? AND id > ? \
-         AND state = 'published' AND action IN ('copy', 'replace', 'make-dir', 'trash') ORDER BY id LIMIT ?",
+         AND state = 'published' AND action IN ('copy', 'replace', 'make-dir', 'link', 'trash') ORDER BY id LIMIT ?",
     )
     .bind(run.0)
     .bind(after.0)

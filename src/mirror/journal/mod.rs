@@ -17,7 +17,7 @@ use crate::db::{Db, DbError};
 use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, Proof, RelPath, RunId};
 
 pub(super) use questions::store::{
-    Candidate, Intent, Item, biggest_open, called_missing, candidates, count_paths, file_known, intended,
+    Candidate, Found, Intent, Item, biggest_open, called_missing, candidates, count_paths, file_known, intended,
     leftover_parts, missing_examples, parts_of, publishing, still_open, totals, vanished_names,
 };
 pub(super) use store::{NewItem, bury, forget_all, plan_items, remember, sweep_tombstones, unbury, unlink_parts};
@@ -32,7 +32,9 @@ const BATCH: usize = 256;
 pub(super) struct FileRow {
     pub path: RelPath,
     pub target: RelPath,
-    pub is_dir: bool,
+    pub kind: Kind,
+    /// Where a link points.
+    pub link: Option<Vec<u8>>,
     pub version: Fingerprint,
     pub listed: Fingerprint,
     pub digest: Option<Digest>,
@@ -80,15 +82,15 @@ pub(super) enum Change {
     /// These are about to be moved into the trash: path in the source, in the target, and kind.
     Intended { job: JobId, run: RunId, paths: Vec<(RelPath, RelPath, Kind)> },
     /// What was intended is not done after all.
-    Dropped { run: RunId, path: RelPath },
-    /// A directory is there that this run meant to make.
-    DirMade { run: RunId, file: Box<FileRow>, event: Event },
+    Dropped { run: RunId, path: RelPath, event: Option<Event> },
+    /// A directory or link is there that this run meant to make.
+    Made { run: RunId, file: Box<FileRow>, events: Vec<Event> },
     /// A file has the mode that this run meant to give it.
     ModeSet { run: RunId, path: RelPath, event: Event },
     /// Under its name in the target.
     Published { item: ItemId, action: Action, attempt: Option<Attempt>, file: Box<FileRow>, events: Vec<Event> },
     /// A file of the target is in the trash, because the source no longer has it.
-    Trashed { job: JobId, run: RunId, path: RelPath, target: RelPath, is_dir: bool, event: Event },
+    Trashed { job: JobId, run: RunId, path: RelPath, target: RelPath, kind: Kind, event: Event },
 }
 
 struct Message {

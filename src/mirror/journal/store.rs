@@ -38,7 +38,7 @@ pub(crate) async fn plan_items(
         // Bytes that an earlier run of the job left in a part are worth as much as our own.
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO items (job, run, path, target, kind, action, state, size, mtime, mtime_precision, mtime_told, \
-             unique_fact, mode, fault_kind, fault, at, part, confirmed) \
+             unique_fact, mode, fault_kind, fault, at, link, part, confirmed) \
              SELECT new.*, old.part, coalesce(old.confirmed, 0) FROM (",
         );
         query.push_values(rows, |mut row, item| bind(&mut row, job, run, at, item));
@@ -51,7 +51,7 @@ pub(crate) async fn plan_items(
                      THEN items.state ELSE excluded.state END, \
              target = excluded.target, kind = excluded.kind, action = excluded.action, size = excluded.size, \
              mtime = excluded.mtime, mtime_precision = excluded.mtime_precision, mtime_told = excluded.mtime_told, \
-             unique_fact = excluded.unique_fact, mode = excluded.mode, \
+             unique_fact = excluded.unique_fact, mode = excluded.mode, link = excluded.link, \
              fault_kind = coalesce(excluded.fault_kind, items.fault_kind), fault = coalesce(excluded.fault, items.fault), \
              at = excluded.at",
         );
@@ -78,7 +78,8 @@ fn bind(row: &mut Separated<'_, Sqlite, &'static str>, job: JobId, run: RunId, a
         .push_bind(item.seen.mode.map(i64::from))
         .push_bind(item.fault.map(|f| f.kind.as_str()))
         .push_bind(item.fault.and_then(|f| serde_json::to_string(f).ok()))
-        .push_bind(at.as_microsecond());
+        .push_bind(at.as_microsecond())
+        .push_bind(item.seen.link.clone());
 }
 
 /// Stores one change and adds its audit entries to `events`.
@@ -132,20 +133,20 @@ pub(super) async fn apply(
                 note_trash(tx, (job, run), (&path, &target, kind), ItemState::Planned, now).await?;
             }
         }
-        Change::Dropped { run, path } => {
+        Change::Dropped { run, path, event } => {
             end_noted(tx, run, &path, ItemState::Skipped, now).await?;
+            events.extend(event);
         }
-        Change::DirMade { run, file, event } => {
+        Change::Made { run, file, events: made } => {
             end_noted(tx, run, &file.path, ItemState::Published, now).await?;
             remember(tx, job, run, at, &file).await?;
-            events.push(event);
+            events.extend(made);
         }
         Change::ModeSet { run, path, event } => {
             end_noted(tx, run, &path, ItemState::Published, now).await?;
             events.push(event);
         }
-        Change::Trashed { job, run, path, target, is_dir, event } => {
-            let kind = if is_dir { Kind::Dir } else { Kind::File };
+        Change::Trashed { job, run, path, target, kind, event } => {
             note_trash(tx, (job, run), (&path, &target, kind), ItemState::Published, now).await?;
             forget(tx, job, &path).await?;
             // Another name of the source may have come there before.

@@ -20,10 +20,12 @@ use super::charset::Folder;
 use super::engine::{Broken, Engine};
 use super::heat::{self, Dir, Seeds};
 use super::names::{self as mirror_names, Naming};
-use super::{MirrorError, codes, presence};
+use super::plan::Kind;
+use super::policy::Links;
+use super::{MirrorError, codes, links, presence};
 use crate::db::DbError;
 use crate::model::{Entry, EntryKind, Fault, FaultKind, Phase, RelPath};
-use crate::remote::{Completeness, Remote, Step, Together};
+use crate::remote::{Completeness, Doubt, Remote, Step, Together};
 
 /// Batches on their way to the store.
 const QUEUE: usize = 16;
@@ -53,6 +55,8 @@ struct Found {
     more: bool,
     /// These were not read after all, and want to be read alone.
     alone: Vec<Dir>,
+    /// In these are links, of which is not known yet what becomes of them.
+    linked: Vec<(Dir, Naming)>,
 }
 
 impl Found {
@@ -67,8 +71,24 @@ struct Shown {
     found: Found,
     names: Names,
     naming: Naming,
+    unsettled: Unsettled,
+}
+
+/// What a listing leaves open.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unsettled {
     /// Of some names only a question will tell what they are.
     unknown: bool,
+    /// There are links that the policy does not leave out.
+    links: bool,
+}
+
+/// What is known of an entry.
+enum Look {
+    /// What its listing says.
+    First,
+    /// All that will be known, and why it is not to be mirrored.
+    Settled(Option<Fault>),
 }
 
 /// Reads both trees. Directories that cannot be read are marked; the scan goes on without them.
@@ -174,7 +194,7 @@ impl Walker<'_> {
                 }
             }
             if let Some(found) = running.next().await {
-                let Found { dirs, more, alone: unread } = found?;
+                let Found { dirs, more, alone: unread, linked: _ } = found?;
                 overflow |= more;
                 alone.extend(unread);
                 for dir in self.warm(dirs, &begun).await? {
@@ -236,6 +256,10 @@ impl Walker<'_> {
                 if let Ok(broken) = tokio::time::timeout(self.guard.patience(), read).await {
                     broken?;
                 }
+                // Only now, when the conversation has given its session back.
+                for (dir, naming) in std::mem::take(&mut all.linked) {
+                    self.settle_links(&dir, naming, &mut all).await?;
+                }
                 // Whatever was wrong with the rest shows when each of them is read alone.
                 let rest = dirs.split_off(done.min(dirs.len()));
                 if let Some((broken_off, _)) = rest.first() {
@@ -263,13 +287,15 @@ impl Walker<'_> {
     ) -> Result<(), Broken> {
         for dir in dirs {
             let (mut found, mut counted, mut unclear) = (Found::default(), self.guard.listing(), false);
+            let mut links = false;
             let mut folder = self.folder();
             let listed = loop {
                 match listing.next().await {
                     Ok(Some(Step::Entries(entries))) => {
                         // Only a listing alone asks what each of unknown kind is.
-                        unclear |= counted.take(&entries).is_err()
-                            || entries.iter().any(|entry| entry.kind == EntryKind::Unknown);
+                        let unsettled = self.unsettled(&entries);
+                        unclear |= counted.take(&entries).is_err() || unsettled.unknown;
+                        links |= unsettled.links;
                         if !unclear {
                             self.show(dir, &mut folder, entries, &mut found).await?;
                         }
@@ -293,6 +319,7 @@ impl Walker<'_> {
             counted.keep();
             self.ended(dir, listed).await?;
             all.more |= found.more;
+            all.linked.extend(links.then(|| (dir.clone(), folder.naming())));
             for dir in found.dirs {
                 all.push(dir);
             }
@@ -303,6 +330,8 @@ impl Walker<'_> {
 
     /// All of a directory was read.
     async fn ended(&self, dir: &Dir, listed: Completeness) -> Result<(), Broken> {
+        let linked = self.side == Side::Source && self.engine.links.detours.leads_to(&dir.1);
+        let listed = if linked { listed.doubted(Doubt::Linked) } else { listed };
         self.send(Message::End(dir.0.clone(), Listed::Ended(listed))).await?;
         if self.side == Side::Source {
             self.engine.progress.dirs_listed.fetch_add(1, Relaxed);
@@ -340,12 +369,18 @@ impl Walker<'_> {
         let Ok(shown) = tokio::time::timeout(self.guard.patience(), self.list(dir)).await else {
             return Ok(Err(self.guard.too_slow()));
         };
-        let Shown { listed, mut found, names, naming, unknown } = match shown? {
+        let Shown { listed, mut found, names, naming, unsettled } = match shown? {
             Ok(shown) => shown,
             Err(fault) => return Ok(Err(fault)),
         };
-        if unknown && let Err(fault) = self.identify(dir, naming, &mut found).await? {
+        if unsettled.unknown
+            && let Err(fault) = self.identify(dir, naming, &mut found).await?
+        {
             return Ok(Err(fault));
+        }
+        // What was not known may turn out to be a link.
+        if unsettled.links || unsettled.unknown {
+            self.settle_links(dir, naming, &mut found).await?;
         }
         if !names::may_be_cut(&listed) {
             return Ok(Ok((listed, found)));
@@ -363,7 +398,7 @@ impl Walker<'_> {
             Ok(lister) => lister,
             Err(fault) => return Ok(Err(fault)),
         };
-        let (mut found, mut names, mut unknown) = (Found::default(), Names::default(), false);
+        let (mut found, mut names, mut unsettled) = (Found::default(), Names::default(), Unsettled::default());
         let mut counted = self.guard.listing();
         let mut folder = self.folder();
         loop {
@@ -376,7 +411,8 @@ impl Walker<'_> {
                 return Ok(Err(fault));
             }
             names.add(&entries);
-            unknown |= entries.iter().any(|entry| entry.kind == EntryKind::Unknown);
+            let more = self.unsettled(&entries);
+            unsettled = Unsettled { unknown: unsettled.unknown || more.unknown, links: unsettled.links || more.links };
             self.show(dir, &mut folder, entries, &mut found).await?;
         }
         self.show_held(dir, &mut folder, &mut found).await?;
@@ -385,7 +421,7 @@ impl Walker<'_> {
             counted.keep();
         }
         let naming = folder.naming();
-        Ok(listed.map(|listed| Shown { listed, found, names, naming, unknown }))
+        Ok(listed.map(|listed| Shown { listed, found, names, naming, unsettled }))
     }
 
     /// How the names of a directory that is about to be read are to be understood.
@@ -410,8 +446,52 @@ impl Walker<'_> {
     }
 
     async fn send_rows(&self, dir: &Dir, naming: Naming, entries: &[Entry], found: &mut Found) -> Result<(), Broken> {
-        let rows: Vec<_> = entries.iter().filter_map(|entry| self.row(dir, naming, entry, found)).collect();
+        let row = |entry: &Entry| self.row(dir, naming, entry, Look::First, found);
+        let rows: Vec<_> = entries.iter().filter_map(row).collect();
+        self.count(&rows);
         if rows.is_empty() { Ok(()) } else { self.send(Message::Entries(rows)).await }
+    }
+
+    /// What a listing leaves open of `entries`.
+    fn unsettled(&self, entries: &[Entry]) -> Unsettled {
+        let any = |is: fn(&EntryKind) -> bool| entries.iter().any(|entry| is(&entry.kind));
+        Unsettled {
+            unknown: any(|kind| *kind == EntryKind::Unknown),
+            links: self.minds_links() && any(|kind| matches!(kind, EntryKind::Symlink(_))),
+        }
+    }
+
+    /// Are links more than names to be counted?
+    fn minds_links(&self) -> bool {
+        self.side == Side::Source && self.engine.order.policy.links != Links::Skip
+    }
+
+    /// Counts what was seen of the source; an unknown one when it is known.
+    fn count(&self, rows: &[ScanRow]) {
+        let known = rows.iter().filter(|row| self.side == Side::Source && row.kind != Kind::Unknown).count();
+        self.engine.progress.entries_seen.fetch_add(u64::try_from(known).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// What becomes of the links in a directory. As with [`Self::identify`], only when the listing has given its
+    /// session back.
+    async fn settle_links(&self, dir: &Dir, naming: Naming, found: &mut Found) -> Result<(), Broken> {
+        let (db, run) = (&self.engine.order.db, self.engine.order.run);
+        let mut after = dir.0.clone();
+        while self.minds_links() {
+            self.flush().await?;
+            let page = store::of_kind(db, run, (self.side, Kind::Link), &dir.0, &after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.target.clone();
+            let links = page.into_iter().filter_map(|link| Some((link.source.name()?, link.link)));
+            for (entry, why) in links::settle(self.engine, dir, naming, links.collect()).await? {
+                let message = match self.row(dir, naming, &entry, Look::Settled(why), found) {
+                    Some(row) => Message::Entries(vec![row]),
+                    None => Message::End(dir.0.join(&naming.map(&entry.name).unwrap_or(entry.name)), Listed::LeftOut),
+                };
+                self.send(message).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Asks for each entry of a directory whose listing does not say what it is: bare names, or facts without a type.
@@ -421,18 +501,21 @@ impl Walker<'_> {
         let mut after = dir.0.clone();
         loop {
             self.flush().await?;
-            let page = store::unknown(db, run, self.side, &dir.0, &after, PAGE).await?;
-            let Some((last, _)) = page.last() else { return Ok(Ok(())) };
-            after = last.clone();
-            for (target, source) in page {
+            let page = store::of_kind(db, run, (self.side, Kind::Unknown), &dir.0, &after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(Ok(())) };
+            after = last.target.clone();
+            for store::Unsettled { target, source, .. } in page {
                 let entry = match self.remote.stat(&source).await {
                     Ok(Some(entry)) => entry,
                     // It stays unknown, and is reported.
                     Ok(None) => continue,
                     Err(fault) => return Ok(Err(fault)),
                 };
-                let message = match self.row(dir, naming, &entry, found) {
-                    Some(row) => Message::Entries(vec![row]),
+                let message = match self.row(dir, naming, &entry, Look::First, found) {
+                    Some(row) => {
+                        self.count(std::slice::from_ref(&row));
+                        Message::Entries(vec![row])
+                    }
                     None => Message::End(target, Listed::LeftOut),
                 };
                 self.send(message).await?;
@@ -441,25 +524,25 @@ impl Walker<'_> {
     }
 
     /// What the table will hold of an entry; nothing for what the policy leaves out.
-    fn row(&self, dir: &Dir, naming: Naming, entry: &Entry, found: &mut Found) -> Option<ScanRow> {
+    fn row(&self, dir: &Dir, naming: Naming, entry: &Entry, look: Look, found: &mut Found) -> Option<ScanRow> {
         let kind = codes::kind_of(&entry.kind);
-        let is_dir = kind == super::plan::Kind::Dir;
+        let is_dir = kind == Kind::Dir;
         let source = dir.1.join(&entry.name);
         let (name, mut refused) = match self.side {
             Side::Target if entry.name.is_reserved() => return None,
             Side::Target => (entry.name.clone(), None),
             Side::Source => {
-                let unknown = entry.kind == EntryKind::Unknown;
                 // What nobody knows yet is left out only when it would be as a file and as a directory.
+                let may_be_dir = matches!(look, Look::First)
+                    && (kind == Kind::Unknown || kind == Kind::Link && self.engine.order.policy.links == Links::Follow);
                 if self.engine.filter.leaves_out(&source, is_dir)
-                    && (!unknown || self.engine.filter.leaves_out(&source, true))
+                    && (!may_be_dir || self.engine.filter.leaves_out(&source, true))
                 {
                     return None;
                 }
-                // An unknown one is counted when it is known.
-                self.engine.progress.entries_seen.fetch_add(u64::from(!unknown), Relaxed);
+                let why = if let Look::Settled(why) = look { why } else { None };
                 match naming.map(&entry.name) {
-                    Ok(name) => (name, None),
+                    Ok(name) => (name, why),
                     Err(fault) => (entry.name.clone(), Some(fault)),
                 }
             }
@@ -479,7 +562,8 @@ impl Walker<'_> {
             found.push((path.clone(), source.clone()));
         }
         let source = Some(source).filter(|source| *source != path);
-        Some(ScanRow { path, source, kind, version: entry.fingerprint(), mode: entry.mode, refused })
+        let link = if let EntryKind::Symlink(target) = &entry.kind { target.clone() } else { None };
+        Some(ScanRow { path, source, kind, version: entry.fingerprint(), mode: entry.mode, refused, link })
     }
 }
 

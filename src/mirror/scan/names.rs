@@ -41,10 +41,5 @@ pub(super) async fn compare(
         return Ok(listed);
     }
     let differs = Doubt::Differs { first: first.0.count(), second: second.0.count() };
-    Ok(match listed {
-        Completeness::Proven { .. } => Completeness::Doubtful { doubts: vec![differs] },
-        Completeness::Doubtful { doubts } => {
-            Completeness::Doubtful { doubts: doubts.into_iter().chain([differs]).collect() }
-        }
-    })
+    Ok(listed.doubted(differs))
 }

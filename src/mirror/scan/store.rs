@@ -62,6 +62,19 @@ pub(super) struct ScanRow {
     pub version: Fingerprint,
     pub mode: Option<u32>,
     pub refused: Option<Fault>,
+    /// Where a link points.
+    pub link: Option<Vec<u8>>,
+}
+
+/// A name in a directory of which its listing alone does not say what is to become of it.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    /// In the target's naming.
+    pub target: RelPath,
+    /// In the source's.
+    pub source: RelPath,
+    /// Where a link points.
+    pub link: Option<Vec<u8>>,
 }
 
 /// How a directory was read.
@@ -173,30 +186,38 @@ fn below(dir: &RelPath) -> (Vec<u8>, Option<Vec<u8>>) {
     }
 }
 
-/// Entries of `dir` whose kind is not known, after `after`: target path and source path. Nothing deeper was read yet.
-pub(super) async fn unknown(
+/// Entries of `dir` itself that are of `kind` and not refused, after `after`.
+pub(super) async fn of_kind(
     db: &Db,
     run: RunId,
-    side: Side,
+    (side, kind): (Side, Kind),
     dir: &RelPath,
     after: &RelPath,
     limit: i64,
-) -> Result<Vec<(RelPath, RelPath)>, DbError> {
+) -> Result<Vec<Unsettled>, DbError> {
     let (from, to) = below(dir);
-    let rows: Vec<(Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
-        "SELECT path, source FROM scan WHERE run = ?1 AND side = ?2 AND kind = ?3 AND refused IS NULL \
-         AND path > max(?4, ?5) AND (?6 IS NULL OR path < ?6) ORDER BY path LIMIT ?7",
+    let depth = i64::try_from(from.len()).unwrap_or(i64::MAX);
+    let rows: Vec<(Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>)> = sqlx::query_as(
+        "SELECT path, source, link FROM scan WHERE run = ?1 AND side = ?2 AND kind = ?3 AND refused IS NULL \
+         AND path > max(?4, ?5) AND (?6 IS NULL OR path < ?6) AND instr(substr(path, ?8 + 1), x'2f') = 0 \
+         ORDER BY path LIMIT ?7",
     )
     .bind(run.0)
     .bind(side.number())
-    .bind(codes::kind_number(Kind::Unknown))
+    .bind(codes::kind_number(kind))
     .bind(from)
     .bind(after.as_bytes())
     .bind(to)
     .bind(limit)
+    .bind(depth)
     .fetch_all(db.read())
     .await?;
-    rows.into_iter().map(|(target, source)| Ok((path(&target)?, path(source.as_deref().unwrap_or(&target))?))).collect()
+    rows.into_iter()
+        .map(|(target, source, link)| {
+            let source = path(source.as_deref().unwrap_or(&target))?;
+            Ok(Unsettled { target: path(&target)?, source, link })
+        })
+        .collect()
 }
 
 /// Forgets what a try that failed found in a directory; nothing deeper was read yet.
@@ -215,7 +236,7 @@ pub(super) async fn forget_children(db: &Db, run: RunId, side: Side, dir: &RelPa
 
 async fn insert(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, rows: &[ScanRow]) -> Result<(), DbError> {
     let mut query = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO scan (run, side, path, source, kind, size, mtime, mtime_precision, mtime_told, mode, unique_fact, refused) ",
+        "INSERT INTO scan (run, side, path, source, kind, size, mtime, mtime_precision, mtime_told, mode, unique_fact, refused, link) ",
     );
     query.push_values(rows, |mut values, row| {
         let (at, precision, told) = codes::columns(row.version.mtime);
@@ -231,14 +252,15 @@ async fn insert(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, rows: &
             .push_bind(told)
             .push_bind(row.mode.map(i64::from))
             .push_bind(row.version.unique.as_deref())
-            .push_bind(row.refused.as_ref().and_then(|f| serde_json::to_string(f).ok()));
+            .push_bind(row.refused.as_ref().and_then(|f| serde_json::to_string(f).ok()))
+            .push_bind(row.link.as_deref());
     });
     // A directory may be read again after a reset. Two source names that become one target name: neither
     // is mirrored in silence.
     query.push(
         " ON CONFLICT DO UPDATE SET kind = excluded.kind, size = excluded.size, mtime = excluded.mtime, \
          mtime_precision = excluded.mtime_precision, mtime_told = excluded.mtime_told, mode = excluded.mode, \
-         unique_fact = excluded.unique_fact, refused = CASE \
+         unique_fact = excluded.unique_fact, link = excluded.link, refused = CASE \
          WHEN coalesce(scan.source, scan.path) = coalesce(excluded.source, excluded.path) THEN coalesce(excluded.refused, scan.refused) ELSE ",
     );
     query.push_bind(collision());
@@ -326,13 +348,13 @@ pub(crate) async fn merged(
     limit: i64,
 ) -> Result<Vec<Merged>, DbError> {
     let rows = sqlx::query(
-        "SELECT s.path, s.source, s.kind, s.size, s.mtime, s.mtime_precision, s.mtime_told, s.mode, s.unique_fact, s.refused, \
+        "SELECT s.path, s.source, s.kind, s.size, s.mtime, s.mtime_precision, s.mtime_told, s.mode, s.unique_fact, s.refused, s.link, \
          f.kind AS f_kind, f.size AS f_size, f.mtime AS f_mtime, f.mtime_precision AS f_precision, f.mtime_told AS f_told, \
          f.unique_fact AS f_unique, f.listed_mtime, f.listed_precision, f.listed_told, f.listed_unique, \
          f.target_size, f.target_mtime, f.proven, f.proof IS NULL AND f.proof_run IS NOT NULL AS doubted, \
-         f.run AS f_run, f.at AS f_at, \
+         f.run AS f_run, f.at AS f_at, f.link AS f_link, \
          t.kind AS t_kind, t.size AS t_size, t.mtime AS t_mtime, t.mtime_precision AS t_precision, t.mtime_told AS t_told, \
-         t.mode AS t_mode \
+         t.mode AS t_mode, t.link AS t_link \
          FROM scan s LEFT JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) AND f.target = s.path \
          LEFT JOIN scan t ON t.run = ?2 AND t.side = 1 AND t.path = s.path \
          WHERE s.run = ?2 AND s.side = 0 AND s.path > ?3 AND s.listing <> ?5 ORDER BY s.path LIMIT ?4",
@@ -357,6 +379,7 @@ fn merged_row(row: &SqliteRow) -> Result<Merged, DbError> {
         version: version(row, ["size", "mtime", "mtime_precision", "mtime_told"], Some("unique_fact"))?,
         mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|m| u32::try_from(m).ok()),
         refused: fault(row.try_get("refused")?)?,
+        link: row.try_get("link")?,
     };
     let known = match row.try_get::<Option<i64>, _>("f_kind")? {
         None => None,
@@ -371,6 +394,7 @@ fn merged_row(row: &SqliteRow) -> Result<Merged, DbError> {
             doubted: row.try_get::<i64, _>("doubted")? == 1,
             run: RunId(row.try_get("f_run")?),
             at: time(row.try_get("f_at")?)?,
+            link: row.try_get("f_link")?,
         }),
     };
     let there = match row.try_get::<Option<i64>, _>("t_kind")? {
@@ -379,6 +403,7 @@ fn merged_row(row: &SqliteRow) -> Result<Merged, DbError> {
             kind: codes::kind(kind),
             version: version(row, ["t_size", "t_mtime", "t_precision", "t_told"], None)?,
             mode: row.try_get::<Option<i64>, _>("t_mode")?.and_then(|m| u32::try_from(m).ok()),
+            link: row.try_get("t_link")?,
         }),
     };
     Ok(Merged { seen, known, there })
@@ -455,7 +480,7 @@ pub(crate) async fn touch(tx: &mut sqlx::SqliteConnection, run: RunId, dirs: &[R
 
 /// A directory that is given the source's time and mode.
 #[derive(Debug)]
-pub(crate) struct Unsettled {
+pub(crate) struct UnsettledDir {
     pub path: RelPath,
     pub version: Fingerprint,
     pub mode: Option<u32>,
@@ -470,7 +495,7 @@ pub(crate) async fn dirs_to_settle(
     run: RunId,
     after: Option<&RelPath>,
     limit: i64,
-) -> Result<Vec<Unsettled>, DbError> {
+) -> Result<Vec<UnsettledDir>, DbError> {
     let rows = sqlx::query(
         "SELECT s.path, s.size, s.mtime, s.mtime_precision, s.mtime_told, s.mode, s.touched FROM scan s \
          LEFT JOIN scan t ON t.run = s.run AND t.side = 1 AND t.path = s.path \
@@ -488,7 +513,7 @@ pub(crate) async fn dirs_to_settle(
     .await?;
     rows.iter()
         .map(|row| {
-            Ok(Unsettled {
+            Ok(UnsettledDir {
                 path: path(row.try_get("path")?)?,
                 version: version(row, ["size", "mtime", "mtime_precision", "mtime_told"], None)?,
                 mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|m| u32::try_from(m).ok()),

@@ -76,19 +76,20 @@ pub struct FtpLister {
 }
 
 impl FtpLister {
-    /// Goes to `dir` and starts the best listing command that works here.
+    /// Goes to `dir` and starts the best listing command from `first` on that works here.
     ///
     /// # Errors
     /// The honest no of CWD, or of every listing command.
-    pub async fn open(pool: Arc<Pool>, dir: &[u8]) -> Result<Self, Fault> {
+    pub async fn open(pool: Arc<Pool>, dir: &[u8], first: Style) -> Result<Self, Fault> {
         let mut lease = pool.lease().await?;
         let parser = Parser::new(Form::Lines, zone(&pool));
-        match begin(&mut lease, &pool, dir).await {
+        match begin(&mut lease, &pool, dir, first).await {
             Ok((style, data)) => {
                 let parser = if style.form() == Form::Lines { parser } else { Parser::new(style.form(), zone(&pool)) };
                 let refused_empty = data.is_none();
                 let shared = &pool.shared;
                 let probe = style == Style::ListAll
+                    && first == Style::Mlsd
                     && shared.batches()
                     && (shared.status.is_untried() || shared.status.is_given());
                 let (closing, cut, sum) = (None, false, probe.then(Sum::default));
@@ -325,14 +326,15 @@ pub(super) fn zone(pool: &Pool) -> Zone {
     Zone::new(pool.shared.ctx.clock.now(), &pool.shared.endpoint.options.zone)
 }
 
-/// CWD, then down the ladder until a command is understood. No data: the server said "no files".
-async fn begin(lease: &mut Lease, pool: &Pool, dir: &[u8]) -> Result<(Style, Option<Data>), Fault> {
+/// CWD, then down the ladder from `from` until a command is understood. No data: the server said "no files".
+async fn begin(lease: &mut Lease, pool: &Pool, dir: &[u8], from: Style) -> Result<(Style, Option<Data>), Fault> {
     let shared = &pool.shared;
     let session = lease.session()?;
     session.go(dir).await?;
     let features = shared.learned.get().map(|l| l.features).unwrap_or_default();
     let known = shared.style.load(Ordering::Relaxed);
     let first = if features.known && !features.mlst { known.max(Style::ListAll.step()) } else { known };
+    let first = first.max(from.step());
     for step in first..=Style::Names.step() {
         let style = Style::from_step(step);
         let (verb, arg) = style.command();
@@ -341,7 +343,10 @@ async fn begin(lease: &mut Lease, pool: &Pool, dir: &[u8]) -> Result<(Style, Opt
             Ok(data) => return Ok((style, Some(data))),
             Err(fault) if matches!(fault.evidence.code, Some(500 | 501 | 502 | 504)) && style != Style::Names => {
                 tracing::debug!(endpoint = %shared.endpoint, command = verb, "listing command not understood");
-                shared.style.fetch_max(step + 1, Ordering::Relaxed);
+                // That a lower step fails says nothing of those above it.
+                if from == Style::Mlsd {
+                    shared.style.fetch_max(step + 1, Ordering::Relaxed);
+                }
             }
             // "550 -a: no such file": the option was taken for a name. Without it we know more.
             Err(fault) if style == Style::ListAll && !says_empty(&fault) && takes_option_for_name(&fault) => {}

@@ -149,7 +149,7 @@ impl FtpRemote {
 
     async fn answer_all(&self, folder: &RelPath, all: Vec<Asked>) {
         let names = all.iter().map(|asked| asked.name.clone()).collect();
-        let found = self.find(folder, &names).await;
+        let found = self.find(folder, &names, Style::Mlsd).await;
         for asked in all {
             let seen = match &found {
                 Err(fault) => Err(fault.clone()),
@@ -162,10 +162,16 @@ impl FtpRemote {
         }
     }
 
-    /// Those of `names` that the folder has, and whether the others are missing for certain.
-    async fn find(&self, folder: &RelPath, names: &BTreeSet<Name>) -> Result<(BTreeMap<Name, Entry>, bool), Fault> {
+    /// Those of `names` that the folder has, and whether the others are missing for certain. Listed in the best way
+    /// from `first` on.
+    async fn find(
+        &self,
+        folder: &RelPath,
+        names: &BTreeSet<Name>,
+        first: Style,
+    ) -> Result<(BTreeMap<Name, Entry>, bool), Fault> {
         let mut found = BTreeMap::new();
-        let mut lister = match FtpLister::open(Arc::clone(&self.pool), &self.absolute(folder)).await {
+        let mut lister = match FtpLister::open(Arc::clone(&self.pool), &self.absolute(folder), first).await {
             Ok(lister) => Box::new(lister),
             // Servers say the same 550 to a folder that is missing and to one that is closed: look one higher.
             Err(fault) if fault.evidence.code == Some(550) && !folder.is_root() => {
@@ -226,13 +232,14 @@ impl Remote for FtpRemote {
             digest: self.hashes().tells(Algorithm::Sha256),
             checksum: self.hashes().any(),
             exchange: false,
+            links: false,
             read_tells: self.pool.shared.batches() && !self.pool.shared.glance_fails.load(Ordering::Relaxed),
             parallel: u16::try_from(self.pool.limit()).unwrap_or(u16::MAX),
         }
     }
 
     async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault> {
-        Ok(Box::new(Box::pin(FtpLister::open(Arc::clone(&self.pool), &self.absolute(dir))).await?))
+        Ok(Box::new(Box::pin(FtpLister::open(Arc::clone(&self.pool), &self.absolute(dir), Style::Mlsd)).await?))
     }
 
     async fn list_together(&self, dirs: &[RelPath]) -> Result<Option<Box<dyn Together>>, Fault> {
@@ -251,6 +258,20 @@ impl Remote for FtpRemote {
         };
         name.check_wire().map_err(|e| Fault::new(Phase::Command, FaultKind::BadName, e.to_string()))?;
         Box::pin(self.glance(path, &name)).await
+    }
+
+    /// By LIST, which shows links as links, and where they point. MLSD and MLST often tell neither, SIZE and MDTM
+    /// follow.
+    async fn look_up(&self, dir: &RelPath, names: &BTreeSet<Name>) -> Result<BTreeMap<Name, Entry>, Fault> {
+        let (found, whole) = Box::pin(self.find(dir, names, Style::ListAll)).await?;
+        match names.iter().find(|name| !whole && !found.contains_key(*name)) {
+            Some(untold) => Err(cannot_tell(&dir.join(untold))),
+            None => Ok(found),
+        }
+    }
+
+    fn root(&self) -> Option<Vec<u8>> {
+        Some(self.absolute(&RelPath::root())).filter(|root| root.first() == Some(&b'/'))
     }
 
     async fn read(&self, path: &RelPath, offset: u64, size: Option<u64>) -> Result<Box<dyn Source>, Fault> {

@@ -1,5 +1,6 @@
 //! A limit on the bytes per second that are read, over all connections together.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -94,6 +95,14 @@ impl Remote for Limited {
         self.inner.stat(path).await
     }
 
+    async fn look_up(&self, dir: &RelPath, names: &BTreeSet<Name>) -> Result<BTreeMap<Name, Entry>, Fault> {
+        self.inner.look_up(dir, names).await
+    }
+
+    fn root(&self) -> Option<Vec<u8>> {
+        self.inner.root()
+    }
+
     async fn read(&self, path: &RelPath, offset: u64, size: Option<u64>) -> Result<Box<dyn Source>, Fault> {
         let inner = self.inner.read(path, offset, size).await?;
         Ok(Box::new(LimitedSource { inner, budget: Arc::clone(&self.budget) }))
@@ -129,6 +138,10 @@ impl Remote for Limited {
 
     async fn remove_dir(&self, path: &RelPath) -> Result<(), Fault> {
         self.inner.remove_dir(path).await
+    }
+
+    async fn make_link(&self, path: &RelPath, target: &[u8]) -> Result<(), Fault> {
+        self.inner.make_link(path, target).await
     }
 
     async fn make_dir(&self, path: &RelPath) -> Result<(), Fault> {

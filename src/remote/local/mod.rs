@@ -108,6 +108,7 @@ impl Remote for Local {
             digest: true,
             checksum: true,
             exchange: true,
+            links: true,
             read_tells: false,
             parallel: 16,
         }
@@ -134,6 +135,11 @@ impl Remote for Local {
             })
             .await?;
         Ok(found.map(|stat| stat.entry(name)))
+    }
+
+    fn root(&self) -> Option<Vec<u8>> {
+        let at = self.view.location();
+        at.is_absolute().then(|| at.as_os_str().as_bytes().to_vec())
     }
 
     async fn read(&self, path: &RelPath, offset: u64, _size: Option<u64>) -> Result<Box<dyn Source>, Fault> {
@@ -187,6 +193,11 @@ impl Remote for Local {
 
     async fn remove_dir(&self, path: &RelPath) -> Result<(), Fault> {
         self.on(Phase::Command, path, View::remove_dir).await
+    }
+
+    async fn make_link(&self, path: &RelPath, target: &[u8]) -> Result<(), Fault> {
+        let target = target.to_vec();
+        self.on(Phase::Publish, path, move |view, path| view.symlink(&target, path)).await
     }
 
     async fn make_dir(&self, path: &RelPath) -> Result<(), Fault> {

@@ -38,6 +38,12 @@ pub struct Script {
     pub no_exchange: bool,
     /// No digest is told: whoever wants one reads.
     pub no_digest: bool,
+    /// It cannot hold links.
+    pub no_links: bool,
+    /// Listings do not say where links point; a question does.
+    pub hides_targets: bool,
+    /// The absolute path of its root.
+    pub root: Option<Vec<u8>>,
     /// Directories whose listing is doubtful.
     pub doubtful: BTreeMap<RelPath, Doubt>,
     /// Directories that cannot be listed.
@@ -76,6 +82,9 @@ impl Default for Script {
             unheard_from: None,
             no_exchange: false,
             no_digest: false,
+            no_links: false,
+            hides_targets: false,
+            root: None,
             doubtful: BTreeMap::new(),
             unreadable: BTreeSet::new(),
             told_size: BTreeMap::new(),
@@ -269,7 +278,11 @@ impl State {
             Some(ahead) => by_its_clock(ahead, mtime),
             None => mtime,
         });
-        Entry { mtime, ..entry }
+        let kind = match entry.kind {
+            EntryKind::Symlink(_) if self.script.hides_targets => EntryKind::Symlink(None),
+            kind => kind,
+        };
+        Entry { mtime, kind, ..entry }
     }
 
     fn is_dir(&self, path: &RelPath) -> bool {
@@ -285,6 +298,7 @@ impl State {
 #[async_trait]
 impl Remote for Memory {
     fn capabilities(&self) -> Capabilities {
+        let state = self.state();
         Capabilities {
             resume_read: true,
             resume_write: true,
@@ -292,8 +306,9 @@ impl Remote for Memory {
             set_mtime: true,
             set_mode: true,
             digest: true,
-            checksum: !self.state().script.hashes.is_empty(),
+            checksum: !state.script.hashes.is_empty(),
             exchange: true,
+            links: !state.script.no_links,
             read_tells: false,
             parallel: 4,
         }
@@ -324,6 +339,10 @@ impl Remote for Memory {
         let root = dir_node();
         let node = if path.is_root() { Some(&root) } else { state.nodes.get(path) };
         Ok(node.and_then(|node| state.entry(path, node)))
+    }
+
+    fn root(&self) -> Option<Vec<u8>> {
+        self.state().script.root.clone()
     }
 
     async fn read(&self, path: &RelPath, offset: u64, _size: Option<u64>) -> Result<Box<dyn Source>, Fault> {
@@ -438,6 +457,20 @@ impl Remote for Memory {
         }
         state.nodes.remove(path);
         Ok(())
+    }
+
+    async fn make_link(&self, path: &RelPath, target: &[u8]) -> Result<(), Fault> {
+        let mut state = self.step("make-link", path)?;
+        state.need_parent(path)?;
+        if state.script.no_links {
+            return Err(Fault::new(Phase::Publish, FaultKind::Unsupported, "there are no links here"));
+        }
+        if state.nodes.contains_key(path) {
+            return Err(Fault::new(Phase::Publish, FaultKind::Exists, format!("{} is there already", path.display())));
+        }
+        let (kind, mtime) = (EntryKind::Symlink(Some(target.to_vec())), state.tick());
+        state.nodes.insert(path.clone(), Node { kind, data: Vec::new(), mtime, mode: 0o777 });
+        state.answer()
     }
 
     async fn make_dir(&self, path: &RelPath) -> Result<(), Fault> {

@@ -64,6 +64,11 @@ impl Pool {
         self.lock().open.first().is_some_and(|connection| connection.features.check_file)
     }
 
+    /// Is it a server whose ways are known: OpenSSH or Causeway?
+    pub(super) fn is_well_known(&self) -> bool {
+        self.lock().open.first().is_some_and(|connection| connection.features.well_known)
+    }
+
     /// A connection for a question: the least busy one.
     ///
     /// # Errors

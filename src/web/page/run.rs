@@ -197,6 +197,9 @@ fn figures(run: &Run, counts: &RunCounts) -> Vec<Count> {
     if numbers.modes_set > 0 {
         figures.push(count("Modes set", numbers.modes_set));
     }
+    if numbers.links_made > 0 {
+        figures.push(count("Links made", numbers.links_made));
+    }
     if numbers.files_trashed > 0 {
         figures.push(count("To the trash", numbers.files_trashed));
     }
@@ -280,7 +283,11 @@ async fn items(
         rows.push(ItemRow {
             path: item.target.display().into_owned(),
             source: (item.path != item.target).then(|| item.path.display().into_owned()),
-            size: item.size.filter(|_| item.action != Action::MakeDir).map(shown::bytes).unwrap_or_default(),
+            size: item
+                .size
+                .filter(|_| !matches!(item.action, Action::MakeDir | Action::Link))
+                .map(shown::bytes)
+                .unwrap_or_default(),
             chip: words::item_chip(item.state),
             fault: item.fault.as_ref().filter(|_| item.state != ItemState::Published).map(|f| words::fault(f, again)),
             attempts_label: shown::plural(u64::from(item.attempts), "attempt", "attempts"),

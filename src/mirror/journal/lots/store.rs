@@ -8,7 +8,6 @@ use super::super::FileRow;
 use super::{Lot, Published};
 use crate::db::DbError;
 use crate::mirror::codes;
-use crate::mirror::plan::Kind;
 use crate::mirror::store::stored;
 use crate::model::{JobId, Proof, RunId};
 
@@ -106,10 +105,11 @@ pub(in crate::mirror::journal) async fn remember<'a>(
     let mut query = QueryBuilder::<Sqlite>::new(
         "INSERT OR REPLACE INTO files (job, path, target, kind, size, mtime, mtime_precision, mtime_told, unique_fact, \
          listed_mtime, listed_precision, listed_told, listed_unique, sha256, proven, target_size, target_mtime, run, at, \
-         proof, proof_run, proof_at) SELECT new.column1, new.column2, new.column3, new.column4, new.column5, new.column6, \
+         proof, proof_run, proof_at, link) SELECT new.column1, new.column2, new.column3, new.column4, new.column5, new.column6, \
          new.column7, new.column8, new.column9, new.column10, new.column11, new.column12, new.column13, new.column14, \
          new.column15, new.column16, new.column17, new.column18, new.column19, coalesce(new.column20, old.proof), \
-         iif(new.column20 IS NULL, old.proof_run, new.column18), iif(new.column20 IS NULL, old.proof_at, new.column19) FROM (",
+         iif(new.column20 IS NULL, old.proof_run, new.column18), iif(new.column20 IS NULL, old.proof_at, new.column19), \
+         new.column21 FROM (",
     );
     query.push_values(files, |mut row, file| {
         let (mtime, precision, told) = codes::columns(file.version.mtime);
@@ -117,7 +117,7 @@ pub(in crate::mirror::journal) async fn remember<'a>(
         row.push_bind(job.0)
             .push_bind(file.path.as_bytes())
             .push_bind(file.target.as_bytes())
-            .push_bind(codes::kind_number(if file.is_dir { Kind::Dir } else { Kind::File }))
+            .push_bind(codes::kind_number(file.kind))
             .push_bind(file.version.size.map(stored))
             .push_bind(mtime)
             .push_bind(precision)
@@ -133,7 +133,8 @@ pub(in crate::mirror::journal) async fn remember<'a>(
             .push_bind(file.target_mtime)
             .push_bind(run.0)
             .push_bind(now)
-            .push_bind(file.proof.as_ref().map(Proof::to_string));
+            .push_bind(file.proof.as_ref().map(Proof::to_string))
+            .push_bind(file.link.as_deref());
     });
     query.push(") AS new LEFT JOIN files AS old ON old.job = new.column1 AND old.path = new.column2");
     query.build().execute(tx).await?;

@@ -11,7 +11,7 @@ use crate::mirror::scan::store::version;
 use crate::mirror::store::{digest, fault, length, path, proof, stored, time, unreadable};
 use crate::mirror::summary::{EXAMPLES, MissingItem};
 use crate::mirror::words::{Action, ItemState};
-use crate::model::{Digest, Fingerprint, ItemId, JobId, Proof, RelPath, RunId};
+use crate::model::{Digest, Entry, EntryKind, Fingerprint, ItemId, JobId, Proof, RelPath, RunId};
 
 /// An item as the copy needs it.
 #[derive(Debug, Clone)]
@@ -114,16 +114,18 @@ pub(crate) struct Intent {
     /// In the source.
     pub path: RelPath,
     pub target: RelPath,
-    pub is_dir: bool,
+    pub kind: Kind,
     /// Permission bits in the source.
     pub mode: Option<u32>,
+    /// Where a link points.
+    pub link: Option<Vec<u8>>,
 }
 
 /// What an earlier start of this run, or an earlier run of the job, was about to do when it ended.
 pub(crate) async fn intended(db: &Db, job: JobId, run: RunId, action: Action) -> Result<Vec<Intent>, DbError> {
     let rows = sqlx::query(
-        "SELECT run, path, target, kind, mode FROM items WHERE job = ?1 AND run <= ?2 AND action = ?3 \
-         AND state = 'planned' AND action IN ('trash', 'make-dir', 'set-mode') ORDER BY id LIMIT 5000",
+        "SELECT run, path, target, kind, mode, link FROM items WHERE job = ?1 AND run <= ?2 AND action = ?3 \
+         AND state = 'planned' AND action IN ('trash', 'make-dir', 'link', 'set-mode') ORDER BY id LIMIT 5000",
     )
     .bind(job.0)
     .bind(run.0)
@@ -136,7 +138,8 @@ pub(crate) async fn intended(db: &Db, job: JobId, run: RunId, action: Action) ->
                 run: RunId(row.try_get("run")?),
                 path: path(row.try_get("path")?)?,
                 target: path(row.try_get("target")?)?,
-                is_dir: codes::kind(row.try_get("kind")?) == Kind::Dir,
+                kind: codes::kind(row.try_get("kind")?),
+                link: row.try_get("link")?,
                 mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|mode| u32::try_from(mode).ok()),
             })
         })
@@ -152,7 +155,7 @@ pub(crate) async fn file_known(
 ) -> Result<Option<(Known, Option<Digest>)>, DbError> {
     let row = sqlx::query(
         "SELECT size, mtime, mtime_precision, mtime_told, unique_fact, listed_mtime, listed_precision, listed_told, \
-         listed_unique, target_size, target_mtime, proven, proof IS NULL AND proof_run IS NOT NULL AS doubted, run, at, \
+         listed_unique, target_size, target_mtime, proven, proof IS NULL AND proof_run IS NOT NULL AS doubted, run, at, link, \
          sha256 FROM files WHERE job = ? AND path = ? AND target = ?",
     )
     .bind(job.0)
@@ -169,6 +172,7 @@ pub(crate) async fn file_known(
         doubted: row.try_get::<i64, _>("doubted")? == 1,
         run: RunId(row.try_get("run")?),
         at: time(row.try_get("at")?)?,
+        link: row.try_get("link")?,
     };
     Ok(Some((known, digest(row.try_get("sha256")?)?)))
 }
@@ -178,25 +182,53 @@ pub(crate) async fn file_known(
 pub(crate) struct Candidate {
     pub path: RelPath,
     pub target: RelPath,
-    pub is_dir: bool,
-    /// The target holds something there, in this version.
-    pub there: Option<(Kind, Fingerprint)>,
-    /// What the target told after publishing.
+    /// What the job published.
+    pub kind: Kind,
+    /// The target holds something there.
+    pub there: Option<Found>,
+    /// What the target told of a file after publishing.
     pub published: (Option<u64>, Option<i64>),
+    /// Where the link points that the job made.
+    pub link: Option<Vec<u8>>,
     /// An earlier run found it gone, too, and no run in between said otherwise.
     pub buried: bool,
 }
 
+/// What lies in a place of the target.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub kind: Kind,
+    pub version: Fingerprint,
+    /// Where a link points.
+    pub link: Option<Vec<u8>>,
+}
+
+impl Found {
+    pub(crate) fn of(entry: &Entry) -> Self {
+        let link = if let EntryKind::Symlink(target) = &entry.kind { target.clone() } else { None };
+        Self { kind: codes::kind_of(&entry.kind), version: entry.fingerprint(), link }
+    }
+}
+
 impl Candidate {
+    pub(crate) fn is_dir(&self) -> bool {
+        self.kind == Kind::Dir
+    }
+
     /// Is it still what was published?
     pub(crate) fn is_ours(&self) -> bool {
-        match &self.there {
-            Some((Kind::Dir, _)) => self.is_dir,
+        self.is_as_published(self.there.as_ref())
+    }
+
+    /// Is `there` what was published?
+    pub(crate) fn is_as_published(&self, there: Option<&Found>) -> bool {
+        let Some(there) = there.filter(|there| there.kind == self.kind) else { return false };
+        match there.kind {
+            Kind::Dir => true,
             // Without a time nobody knows.
-            Some((Kind::File, there)) => {
-                !self.is_dir && self.published.1.is_some() && self.published == (there.size, nanos(there))
-            }
-            _ => false,
+            Kind::File => self.published.1.is_some() && self.published == (there.version.size, nanos(&there.version)),
+            Kind::Link => self.link.is_some() && self.link == there.link,
+            Kind::Special | Kind::Unknown => false,
         }
     }
 }
@@ -216,12 +248,12 @@ pub(crate) async fn candidates(
         "AND (?4 IS NULL OR f.path > ?4) ORDER BY f.path"
     };
     let sql = format!(
-        "SELECT f.path, f.target, f.target_size, f.target_mtime, t.kind, t.size, t.mtime, t.mtime_precision, t.mtime_told, \
+        "SELECT f.path, f.target, f.kind AS f_kind, f.target_size, f.target_mtime, f.link, t.link AS t_link, t.kind, t.size, t.mtime, t.mtime_precision, t.mtime_told, \
          (b.first_run IS NOT NULL AND b.first_run <> ?2) AS buried FROM files f \
          LEFT JOIN scan s ON s.run = ?2 AND s.side = 0 AND s.path = f.target \
          LEFT JOIN scan t ON t.run = ?2 AND t.side = 1 AND t.path = f.target \
          LEFT JOIN tombstones b ON b.job = ?1 AND b.path = f.path \
-         WHERE f.job = ?1 AND f.kind = ?3 AND s.path IS NULL {order} LIMIT ?5"
+         WHERE f.job = ?1 AND (f.kind = 1) = ?3 AND s.path IS NULL {order} LIMIT ?5"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(job.0)
@@ -234,15 +266,18 @@ pub(crate) async fn candidates(
     rows.iter()
         .map(|row| {
             let there = match row.try_get::<Option<i64>, _>("kind")? {
-                Some(kind) => {
-                    Some((codes::kind(kind), version(row, ["size", "mtime", "mtime_precision", "mtime_told"], None)?))
-                }
+                Some(kind) => Some(Found {
+                    kind: codes::kind(kind),
+                    version: version(row, ["size", "mtime", "mtime_precision", "mtime_told"], None)?,
+                    link: row.try_get("t_link")?,
+                }),
                 None => None,
             };
             Ok(Candidate {
                 path: path(row.try_get("path")?)?,
                 target: path(row.try_get("target")?)?,
-                is_dir: dirs,
+                kind: codes::kind(row.try_get("f_kind")?),
+                link: row.try_get("link")?,
                 there,
                 published: (
                     row.try_get::<Option<i64>, _>("target_size")?.map(length).transpose()?,
@@ -305,6 +340,7 @@ pub(crate) struct ItemTotals {
     pub vanished: u64,
     pub trashed: u64,
     pub dirs_made: u64,
+    pub links_made: u64,
     pub modes_set: u64,
 }
 
@@ -330,7 +366,8 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
                 Action::Keep => totals.kept += count,
                 Action::SetMode => totals.modes_set += count,
                 Action::MakeDir => totals.dirs_made += count,
-                Action::Trash if kind == 0 => totals.trashed += count,
+                Action::Link => totals.links_made += count,
+                Action::Trash if kind != 1 => totals.trashed += count,
                 _ => {}
             },
             ItemState::Failed => totals.failed += count,
@@ -339,7 +376,7 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
                 Action::Copy | Action::Replace | Action::Adopt | Action::Recheck | Action::Keep => {
                     totals.vanished += count;
                 }
-                Action::SetMode | Action::MakeDir | Action::Trash | Action::Refuse => {}
+                Action::SetMode | Action::MakeDir | Action::Link | Action::Trash | Action::Refuse => {}
             },
             // A deletion that was meant and not done is no missing file.
             _ if action == Action::Trash => {}
