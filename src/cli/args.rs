@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::mirror::{Links, Proving};
+use crate::mirror::{Links, Naming, Proving};
 use crate::model::{Deadlines, ServerZone};
 
 pub use ls::LsArgs;
@@ -125,7 +125,7 @@ pub struct MirrorArgs {
     /// (they are not verified, so the exit code is 3).
     #[arg(long)]
     pub adopt: bool,
-    /// How links are carried over.
+    /// How names and links are carried over.
     #[command(flatten)]
     pub carry: CarryArgs,
     /// What is proven.
@@ -158,13 +158,18 @@ pub struct MirrorArgs {
     pub format: Format,
 }
 
-/// How links are carried over.
+/// How names and links are carried over.
 #[derive(Debug, Args)]
 pub struct CarryArgs {
     /// Symbolic links of the source: skip (left out and counted), follow (what they lead to is mirrored in their place,
     /// inside the source only), or recreate (the target gets links with the same bytes).
     #[arg(long, value_name = "HOW", default_value_t)]
     pub links: Links,
+    /// Names that the target or its clients cannot hold: keep (as they are, what cannot be is reported) or portable (as
+    /// Windows can hold them, escaped so that they can be told back; names that differ only in case get a suffix where
+    /// the target takes them for one).
+    #[arg(long, value_name = "HOW", default_value_t)]
+    pub names: Naming,
 }
 
 /// What has to be proven of files.
@@ -351,7 +356,7 @@ pub struct JobAdd {
     /// Move what is gone from the source into the trash.
     #[arg(long)]
     pub delete: bool,
-    /// How links are carried over.
+    /// How names and links are carried over.
     #[command(flatten)]
     pub carry: CarryArgs,
     /// What is proven.
@@ -405,6 +410,9 @@ pub struct RunShow {
     /// List every path that is missing and why, however many; with --json one object a line, the run last.
     #[arg(long)]
     pub missing: bool,
+    /// List every path that the job's target holds under another name than the source has.
+    #[arg(long, conflicts_with = "missing")]
+    pub mapped: bool,
     /// The journal of 'causeway mirror', when it is not in the data folder.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,

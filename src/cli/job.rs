@@ -217,6 +217,7 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
             exclude: args.exclude,
             delete: Deletions { enabled: args.delete, ..Deletions::default() },
             links: args.carry.links,
+            names: args.carry.names,
             proof: args.proof.proof,
             manifest: !args.proof.no_manifest,
             bandwidth: args.bandwidth,

@@ -110,6 +110,7 @@ fn policy(args: &MirrorArgs) -> Policy {
         manifest: !args.proof.no_manifest,
         existing: if args.adopt { Existing::Adopt } else { Existing::Prove },
         links: args.carry.links,
+        names: args.carry.names,
         dry_run: args.dry_run,
         bandwidth: args.bandwidth,
         connections: args.via.connections,

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::app::{Store, operator};
 use crate::job::{Jobs, Run, RunFilter, RunPage};
 use crate::mirror::store::{self as journal, ItemRow};
-use crate::model::RunId;
+use crate::model::{RelPath, RunId};
 
 use super::args::{RunList, RunShow, RunVerb};
 use super::job::{find, jobs};
@@ -31,6 +31,9 @@ async fn show(jobs: &Jobs, store: &Store, args: &RunShow) -> Result<(), Failure>
     let out = Out::new(args.format.json);
     let page = jobs.run_page(RunId(args.run)).await?;
     let run = &page.run;
+    if args.mapped {
+        return mapped(&out, store, run).await;
+    }
     match (args.missing, out.json()) {
         (false, true) => out.value(run),
         (true, true) => {
@@ -91,6 +94,23 @@ async fn missing(out: &Out, store: &Store, run: &Run) -> Result<u64, Failure> {
         for item in &page {
             told = told.saturating_add(1);
             out.line(if out.json() { as_json(item) } else { as_text(item, run) })?;
+        }
+    }
+}
+
+/// Every path that the job's target holds under another name, page by page.
+async fn mapped(out: &Out, store: &Store, run: &Run) -> Result<(), Failure> {
+    let mut last = RelPath::root();
+    loop {
+        let page = crate::mirror::mapped(&store.db, run.job, &last, PAGE).await?;
+        let Some((end, _)) = page.last() else { return Ok(()) };
+        last = end.clone();
+        for (source, target) in &page {
+            out.line(if out.json() {
+                json!({ "source": source, "target": target }).to_string()
+            } else {
+                format!("{} → {}", source.display(), target.display())
+            })?;
         }
     }
 }

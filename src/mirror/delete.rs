@@ -3,6 +3,7 @@
 
 use super::engine::{Broken, Engine, Facts, Failures};
 use super::journal::{self, Candidate, Change, Found};
+use super::names;
 use super::plan::Kind;
 use super::publish;
 use super::replace;
@@ -169,6 +170,7 @@ async fn absence(engine: &Engine, target: &RelPath) -> Result<Absence, Broken> {
     let mut above = target.parent();
     while let Some(dir) = above {
         match scan::source_at(&engine.order.db, engine.order.run, &dir).await? {
+            Some((Kind::Dir, true)) if is_renamed_only(engine, target).await? => return Ok(Absence::Unsure),
             Some((Kind::Dir, true)) => return Ok(Absence::Proven),
             // Something else took the directory's place, or it is not known in full.
             Some(_) => return Ok(Absence::Unsure),
@@ -176,6 +178,12 @@ async fn absence(engine: &Engine, target: &RelPath) -> Result<Absence, Broken> {
         }
     }
     Ok(Absence::Unsure)
+}
+
+/// Does the source show it in another case or composition, which the target takes for the same name?
+async fn is_renamed_only(engine: &Engine, target: &RelPath) -> Result<bool, Broken> {
+    let shown = names::store::is_shown(&engine.order.db, engine.order.run, target).await?;
+    Ok(shown && (engine.order.policy.dry_run || engine.folds().await.any()))
 }
 
 /// Moves what may go: files, or (`dirs`) directories that are empty by then, the deepest first.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,9 +17,9 @@ use super::names::Names;
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
 use super::{Counts, Ended, MirrorError, MirrorRun, Progress, Stage, Summary};
-use super::{charset, delete, dispatch, doubt, finish, intents, journal, lag, place, planner, scan, vanished};
+use super::{charset, delete, dispatch, doubt, finish, intents, journal, lag, names, place, planner, scan, vanished};
 use crate::db::DbError;
-use crate::model::{Fault, FaultKind, RelPath};
+use crate::model::{Fault, FaultKind, Folds, RelPath};
 use crate::remote::Remote;
 use crate::task::Tasks;
 
@@ -59,6 +59,7 @@ pub(super) struct Engine {
     /// The source's symbolic links.
     pub links: Links,
     pub journal: Journal,
+    folds: Arc<OnceCell<Folds>>,
     /// Background work of this run.
     pub tasks: Tasks,
     /// One big file at a time is read in pieces.
@@ -145,6 +146,23 @@ impl Engine {
         }
     }
 
+    /// Which names the target takes for one. When it cannot be found out, all that any file system takes for one:
+    /// nothing is to overwrite anything.
+    pub(super) async fn folds(&self) -> Folds {
+        let probe = || async {
+            let target = &self.order.target;
+            match self.persist(|| async { Ok(crate::remote::folds::probe(target.as_ref()).await) }).await {
+                Ok(Ok(folds)) => folds,
+                Ok(Err(fault)) => {
+                    tracing::warn!(fault = %fault, "which names the target takes for one cannot be found out");
+                    Folds::BOTH
+                }
+                Err(_) => Folds::BOTH,
+            }
+        };
+        *self.folds.get_or_init(probe).await
+    }
+
     /// Ends the run because of a side as a whole. A full disk is no use to hear of without how much it lacks.
     pub(super) fn give_up(&self, fault: Fault) -> Broken {
         let left = self.progress.bytes_left().div_ceil(1 << 20);
@@ -207,6 +225,7 @@ pub(super) async fn run(
         filter: Filter::new(&order.policy)?,
         names: Names::new(&order.policy)?,
         links,
+        folds: Arc::default(),
         order,
         progress,
         // A child: a run that gives up stops its own copies, not its caller.
@@ -300,6 +319,7 @@ async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     let newest = scan::store::newest(&engine.order.db, engine.order.run, engine.order.clock.now()).await?;
     engine.scanned.get_or_init(|| Scanned { at: Instant::now(), newest });
     place::settle(engine, facts).await?;
+    names::collide::settle(engine, facts).await?;
     journal::unbury(&engine.order.db, engine.order.job, engine.order.run).await?;
     if !engine.order.policy.dry_run {
         intents::settle(engine).await?;

@@ -1,8 +1,9 @@
 //! The last steps: times of directories, parts that nobody needs, and the summary.
 
 use super::engine::{Broken, Engine, Facts};
+use super::names::store::count_mapped;
 use super::scan::store as scan;
-use super::{Ended, MirrorError, Summary, journal, lag, proof};
+use super::{Ended, MirrorError, Naming, Summary, journal, lag, proof};
 use crate::model::{FaultKind, Mtime, RelPath};
 
 const PAGE: i64 = 1000;
@@ -110,6 +111,12 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
     }
     if counts.links_dangling > 0 {
         notes.push(format!("{} of them are links that lead to nothing in the source", counts.links_dangling));
+    }
+    if engine.order.policy.names == Naming::Portable && !engine.order.policy.dry_run {
+        let mapped = count_mapped(db, engine.order.job).await?;
+        notes.extend((mapped > 0).then(|| {
+            format!("{mapped} files and folders have another path in the target: 'causeway run show {run} --mapped' lists them")
+        }));
     }
     if dirs.held > 0 {
         notes.push(format!(

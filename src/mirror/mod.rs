@@ -22,6 +22,7 @@ mod place;
 mod plan;
 mod planner;
 mod policy;
+pub mod portable;
 mod presence;
 mod progress;
 pub mod proof;
@@ -51,7 +52,8 @@ use crate::remote::Remote;
 
 pub use heat::Extent;
 pub use leftovers::remove_parts;
-pub use policy::{Deletions, Existing, Limits, Links, Policy};
+pub use names::store::mapped;
+pub use policy::{Deletions, Existing, Limits, Links, Naming, Policy};
 pub use progress::{Current, Progress, Snapshot, Stage};
 pub use proof::{Proving, ProvingError, store::Records};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Orders, Summary, UnsureDir};

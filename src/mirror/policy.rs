@@ -4,6 +4,35 @@ use serde::{Deserialize, Serialize};
 
 use super::Proving;
 
+macro_rules! words {
+    ($name:ident { $($variant:ident = $word:literal),* }) => {
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word of the settings.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                let found = Self::ALL.iter().copied().find(|value| value.as_str() == text);
+                found.ok_or_else(|| format!("'{text}' is not one of {}", [$($word),*].join(", ")))
+            }
+        }
+    };
+}
+
 /// The settings of a mirror, all with sensible and careful defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -32,6 +61,8 @@ pub struct Policy {
     /// The character set of the source's names (an Encoding Standard label such as `gbk`): names become
     /// UTF-8 in the target. `auto` = found out for each folder and remembered. None = the bytes are kept. Normally copied from the source's endpoint.
     pub charset: Option<String>,
+    /// How names are carried over that the target, or a client of it, cannot hold.
+    pub names: Naming,
     /// Keep permission bits where the source tells them.
     pub keep_mode: bool,
     /// A file may still be written for this many seconds beyond the tick in which its time is told: it is left for
@@ -62,6 +93,7 @@ impl Default for Policy {
             bandwidth: None,
             connections: None,
             charset: None,
+            names: Naming::default(),
             keep_mode: true,
             settle_seconds: 2,
             attempts: 5,
@@ -126,6 +158,20 @@ pub enum Existing {
     Adopt,
 }
 
+/// How names are carried over that the target, or a client of it, cannot hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Naming {
+    /// As they are. What the target cannot hold is reported, and so are names that it takes for one.
+    #[default]
+    Keep,
+    /// As every client can hold them, Windows among them: see [`super::portable`]. Of names that the target takes for
+    /// one, all but one get a suffix.
+    Portable,
+}
+
+words!(Naming { Keep = "keep", Portable = "portable" });
+
 /// What happens to symbolic links of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -139,31 +185,4 @@ pub enum Links {
     Recreate,
 }
 
-impl Links {
-    /// Every value, in order.
-    pub const ALL: &'static [Self] = &[Self::Skip, Self::Follow, Self::Recreate];
-
-    /// The word of the settings.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Skip => "skip",
-            Self::Follow => "follow",
-            Self::Recreate => "recreate",
-        }
-    }
-}
-
-impl std::fmt::Display for Links {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl std::str::FromStr for Links {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().copied().find(|links| links.as_str() == text);
-        found.ok_or_else(|| format!("'{text}' is not one of skip, follow and recreate"))
-    }
-}
+words!(Links { Skip = "skip", Follow = "follow", Recreate = "recreate" });

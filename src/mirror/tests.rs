@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 mod charset;
+mod collide;
 mod doubt;
 mod foreign;
 mod heat;

@@ -6,6 +6,7 @@
 
 mod capabilities;
 pub mod contract;
+pub mod folds;
 pub mod ftp;
 mod hash;
 pub mod layer;

@@ -12,7 +12,7 @@ use super::page::accounts::{AccountForm, AccountRow, AccountsPage};
 use super::page::audit::{AuditPage, AuditRow, Filter};
 use super::page::browse::{BrowsePage, Crumb, EntryRow};
 use super::page::job::JobPage;
-use super::page::job_form::{JobForm, JobFormPage, PROOFS, SCHEDULES};
+use super::page::job_form::{JobForm, JobFormPage, LINKS, NAMES, PROOFS, SCHEDULES};
 use super::page::jobs::{JobRow, JobsPage};
 use super::page::manifest::{ManifestShown, ProofShown};
 use super::page::overview::{MissingRow, OverviewPage, RunRow, Storage, Verdict};
@@ -224,6 +224,8 @@ fn job_form() -> JobFormPage {
         problems: Problems::one("cron", "the cron expression has no minute"),
         forgot: true,
         schedules: SCHEDULES,
+        links: LINKS,
+        names: NAMES,
         proofs: PROOFS,
         form: JobForm {
             schedule: "cron".into(),

@@ -53,6 +53,7 @@ struct Decision {
 /// A folder being listed whose names may have to wait until they are understood.
 pub(super) struct Folder {
     naming: Option<Naming>,
+    plain: Naming,
     held: Vec<Entry>,
     evidence: Evidence,
 }
@@ -60,12 +61,12 @@ pub(super) struct Folder {
 impl Folder {
     /// Nothing listed yet.
     pub(super) fn new(names: Names) -> Self {
-        Self { naming: names.everywhere(), held: Vec::new(), evidence: Evidence::default() }
+        Self { naming: names.everywhere(), plain: names.plain(), held: Vec::new(), evidence: Evidence::default() }
     }
 
     /// How names are carried over; before the decision only those that every character set agrees on.
     pub(super) fn naming(&self) -> Naming {
-        self.naming.unwrap_or_default()
+        self.naming.unwrap_or(self.plain)
     }
 
     /// The entries whose names can be carried over now; the others wait.
@@ -91,7 +92,7 @@ impl Folder {
         let held = std::mem::take(&mut self.held);
         if self.naming.is_none() && !held.is_empty() {
             let decision = remembered_or_decided(engine, dir, &self.evidence).await?;
-            self.naming = Some(Naming::found_out(decision.charset));
+            self.naming = Some(self.plain.in_charset(decision.charset));
         }
         Ok(held)
     }

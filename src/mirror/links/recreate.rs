@@ -111,7 +111,7 @@ mod tests {
         {
             assert!(plain(link, target).unwrap_err().message.contains(words), "{link}");
         }
-        let gbk = Naming::found_out(Some(encoding_rs::GBK));
+        let gbk = Naming::default().in_charset(Some(encoding_rs::GBK));
         assert!(check(&at("l"), Some(b"\xd6\xd0"), gbk).is_err(), "it has another name there");
         assert!(check(&at("l"), Some(b"plain"), gbk).is_ok());
     }

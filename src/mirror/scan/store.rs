@@ -8,6 +8,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use crate::db::{Db, DbError};
 use crate::mirror::heat::Dir;
+use crate::mirror::names::key;
 use crate::mirror::plan::{Kind, Known, Seen, There};
 use crate::mirror::store::{fault, length, path, stored, time};
 use crate::mirror::summary::{EXAMPLES, UnsureDir};
@@ -236,7 +237,7 @@ pub(super) async fn forget_children(db: &Db, run: RunId, side: Side, dir: &RelPa
 
 async fn insert(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, rows: &[ScanRow]) -> Result<(), DbError> {
     let mut query = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO scan (run, side, path, source, kind, size, mtime, mtime_precision, mtime_told, mode, unique_fact, refused, link) ",
+        "INSERT INTO scan (run, side, path, source, kind, size, mtime, mtime_precision, mtime_told, mode, unique_fact, refused, link, fold) ",
     );
     query.push_values(rows, |mut values, row| {
         let (at, precision, told) = codes::columns(row.version.mtime);
@@ -253,7 +254,8 @@ async fn insert(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, rows: &
             .push_bind(row.mode.map(i64::from))
             .push_bind(row.version.unique.as_deref())
             .push_bind(row.refused.as_ref().and_then(|f| serde_json::to_string(f).ok()))
-            .push_bind(row.link.as_deref());
+            .push_bind(row.link.as_deref())
+            .push_bind(Some(key(&row.path)).filter(|key| *key != row.path).map(|key| key.as_bytes().to_vec()));
     });
     // A directory may be read again after a reset. Two source names that become one target name: neither
     // is mirrored in silence.

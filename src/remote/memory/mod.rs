@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Capabilities, Completeness, Doubt, Hasher, Lister, Remote, Sink, Source};
 use crate::model::{
-    Algorithm, Checksum, Clock, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Phase, Precision, RelPath,
+    Algorithm, Checksum, Clock, Digest, Entry, EntryKind, Fault, FaultKind, Folds, Mtime, Phase, Precision, RelPath,
     TimeSource,
 };
 
@@ -40,6 +40,10 @@ pub struct Script {
     pub no_digest: bool,
     /// It cannot hold links.
     pub no_links: bool,
+    /// Which names it takes for one.
+    pub folds: Folds,
+    /// Names with this byte cannot be kept.
+    pub refuses: Option<u8>,
     /// Listings do not say where links point; a question does.
     pub hides_targets: bool,
     /// The absolute path of its root.
@@ -83,6 +87,8 @@ impl Default for Script {
             no_exchange: false,
             no_digest: false,
             no_links: false,
+            folds: Folds::default(),
+            refuses: None,
             hides_targets: false,
             root: None,
             doubtful: BTreeMap::new(),
@@ -285,6 +291,26 @@ impl State {
         Entry { mtime, kind, ..entry }
     }
 
+    /// The name that lies there and is taken for `path`, else `path` itself.
+    fn kept(&self, path: &RelPath) -> RelPath {
+        let folds = self.script.folds;
+        if !folds.any() || self.nodes.contains_key(path) {
+            return path.clone();
+        }
+        let keys = |path: &RelPath| path.names().map(|name| folds.key(&name)).collect::<Vec<_>>();
+        let wanted = keys(path);
+        self.nodes.keys().find(|there| keys(there) == wanted).cloned().unwrap_or_else(|| path.clone())
+    }
+
+    fn check_name(&self, path: &RelPath) -> Result<(), Fault> {
+        match self.script.refuses {
+            Some(byte) if path.as_bytes().contains(&byte) => {
+                Err(Fault::new(Phase::Publish, FaultKind::BadName, format!("{} is no name here", path.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn is_dir(&self, path: &RelPath) -> bool {
         path.is_root() || self.nodes.get(path).is_some_and(|node| node.kind == EntryKind::Dir)
     }
@@ -316,6 +342,7 @@ impl Remote for Memory {
 
     async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault> {
         let state = self.step("list", dir)?;
+        let dir = &state.kept(dir);
         if !state.is_dir(dir) {
             return Err(missing(Phase::List, dir));
         }
@@ -336,6 +363,7 @@ impl Remote for Memory {
 
     async fn stat(&self, path: &RelPath) -> Result<Option<Entry>, Fault> {
         let state = self.step("stat", path)?;
+        let path = &state.kept(path);
         let root = dir_node();
         let node = if path.is_root() { Some(&root) } else { state.nodes.get(path) };
         Ok(node.and_then(|node| state.entry(path, node)))
@@ -347,6 +375,7 @@ impl Remote for Memory {
 
     async fn read(&self, path: &RelPath, offset: u64, _size: Option<u64>) -> Result<Box<dyn Source>, Fault> {
         let state = self.step("read", path)?;
+        let path = &state.kept(path);
         let node = state.nodes.get(path).filter(|node| node.kind == EntryKind::File);
         if node.is_none() {
             return Err(missing(Phase::Open, path));
@@ -357,6 +386,8 @@ impl Remote for Memory {
 
     async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault> {
         let mut state = self.step("write", path)?;
+        state.check_name(path)?;
+        let path = &state.kept(path);
         state.need_parent(path)?;
         let mtime = state.tick();
         let new = Node { kind: EntryKind::File, data: Vec::new(), mtime, mode: 0o600 };
@@ -379,6 +410,7 @@ impl Remote for Memory {
 
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
         let state = self.step("digest", path)?;
+        let path = &state.kept(path);
         let node = state.nodes.get(path).ok_or_else(|| missing(Phase::Verify, path))?;
         if state.script.no_digest {
             return Ok(None);
@@ -388,6 +420,7 @@ impl Remote for Memory {
 
     async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {
         let state = self.step("checksum", path)?;
+        let path = &state.kept(path);
         let node = state.nodes.get(path).ok_or_else(|| missing(Phase::Verify, path))?;
         let Some(algorithm) = wanted.iter().find(|wanted| state.script.hashes.contains(wanted)) else {
             return Ok(None);
@@ -399,6 +432,7 @@ impl Remote for Memory {
 
     async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault> {
         let mut state = self.step("set-attributes", path)?;
+        let path = &state.kept(path);
         let node = state.nodes.get_mut(path).ok_or_else(|| missing(Phase::Publish, path))?;
         node.mtime = mtime.map_or(node.mtime, |m| m.at);
         node.mode = mode.unwrap_or(node.mode);
@@ -407,6 +441,8 @@ impl Remote for Memory {
 
     async fn rename(&self, from: &RelPath, to: &RelPath) -> Result<Option<Entry>, Fault> {
         let mut state = self.step("rename", to)?;
+        state.check_name(to)?;
+        let (from, to) = (&state.kept(from), &state.kept(to));
         state.need_parent(to)?;
         if state.nodes.contains_key(to) {
             return Err(Fault::new(Phase::Publish, FaultKind::Exists, format!("{} is there already", to.display())));
@@ -425,6 +461,7 @@ impl Remote for Memory {
 
     async fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<(), Fault> {
         let mut state = self.step("exchange", other)?;
+        let (one, other) = (&state.kept(one), &state.kept(other));
         if state.script.no_exchange {
             return Err(Fault::new(Phase::Publish, FaultKind::Unsupported, "names cannot change places here"));
         }
@@ -437,6 +474,7 @@ impl Remote for Memory {
 
     async fn remove_file(&self, path: &RelPath) -> Result<(), Fault> {
         let mut state = self.step("remove", path)?;
+        let path = &state.kept(path);
         match state.nodes.get(path).map(|node| node.kind == EntryKind::Dir) {
             None => Err(missing(Phase::Command, path)),
             Some(true) => Err(Fault::new(Phase::Command, FaultKind::Exists, "a directory is not removed like a file")),
@@ -449,6 +487,7 @@ impl Remote for Memory {
 
     async fn remove_dir(&self, path: &RelPath) -> Result<(), Fault> {
         let mut state = self.step("remove-dir", path)?;
+        let path = &state.kept(path);
         if !state.nodes.contains_key(path) {
             return Err(missing(Phase::Command, path));
         }
@@ -461,6 +500,8 @@ impl Remote for Memory {
 
     async fn make_link(&self, path: &RelPath, target: &[u8]) -> Result<(), Fault> {
         let mut state = self.step("make-link", path)?;
+        state.check_name(path)?;
+        let path = &state.kept(path);
         state.need_parent(path)?;
         if state.script.no_links {
             return Err(Fault::new(Phase::Publish, FaultKind::Unsupported, "there are no links here"));
@@ -475,6 +516,8 @@ impl Remote for Memory {
 
     async fn make_dir(&self, path: &RelPath) -> Result<(), Fault> {
         let mut state = self.step("make-dir", path)?;
+        state.check_name(path)?;
+        let path = &state.kept(path);
         state.need_parent(path)?;
         match state.nodes.get(path).map(|node| node.kind == EntryKind::Dir) {
             Some(false) => {

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::jobs;
 use super::overview::RunRow;
 use crate::job::{Job, JobError, RunFilter};
-use crate::mirror::Policy;
 use crate::mirror::heat::HotFolder;
+use crate::mirror::{Links, Naming, Policy};
 use crate::model::{Deadlines, JobId, RunId};
 use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::Frame;
@@ -110,6 +110,14 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
             charset => format!("from {charset} to UTF-8"),
         };
         facts.push(("Names", names));
+    }
+    match policy.links {
+        Links::Skip => {}
+        Links::Follow => facts.push(("Links", "followed inside the source".to_owned())),
+        Links::Recreate => facts.push(("Links", "made anew in the target".to_owned())),
+    }
+    if policy.names == Naming::Portable {
+        facts.push(("Portable names", "as Windows can hold them".to_owned()));
     }
     if job.source.endpoint.options.insecure {
         facts.push(("Certificate", "any is accepted: the server could be anybody".to_owned()));

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::jobs;
 use crate::job::{EndpointRef, Job, JobError, NewEndpoint, NewJob, Schedule, Zone};
-use crate::mirror::{Deletions, Policy, Proving, ProvingError};
+use crate::mirror::{Deletions, Links, Naming, Policy, Proving, ProvingError};
 use crate::model::{DeadlinesError, Endpoint, JobId, Protocol, RelPath, Secret};
 use crate::remote::{can_read, can_write};
 use crate::tree::Tree;
@@ -45,6 +45,8 @@ pub struct JobForm {
     pub hot: String,
     pub include: String,
     pub exclude: String,
+    pub links: String,
+    pub names: String,
     pub deletions: String,
     pub deletion_cap: String,
     pub proof: String,
@@ -81,6 +83,8 @@ impl Default for JobForm {
             hot: String::new(),
             include: String::new(),
             exclude: String::new(),
+            links: Links::default().to_string(),
+            names: Naming::default().to_string(),
             deletions: "keep".to_owned(),
             deletion_cap: Deletions::default().max_files.to_string(),
             proof: Proving::default().to_string(),
@@ -105,6 +109,25 @@ pub(in crate::web) const SCHEDULES: &[Choice] = &[
     Choice { value: "now", label: "At once", hint: "Once, as soon as it is saved." },
     Choice { value: "once", label: "Once, at a time", hint: "For a planned cut-over." },
     Choice { value: "cron", label: "Again and again", hint: "By a cron expression." },
+];
+
+pub(in crate::web) const LINKS: &[Choice] = &[
+    Choice { value: "skip", label: "Left out", hint: "And counted." },
+    Choice {
+        value: "follow",
+        label: "Followed",
+        hint: "What they lead to is mirrored in their place, inside the source only.",
+    },
+    Choice { value: "recreate", label: "Made anew", hint: "The target gets links with the same bytes." },
+];
+
+pub(in crate::web) const NAMES: &[Choice] = &[
+    Choice { value: "keep", label: "As they are", hint: "What the target cannot hold is reported." },
+    Choice {
+        value: "portable",
+        label: "As Windows can hold them",
+        hint: "Escaped so that they can be told back, and listed. Names that differ only in case get a suffix where need be.",
+    },
 ];
 
 pub(in crate::web) const PROOFS: &[Choice] = &[
@@ -140,6 +163,8 @@ pub(in crate::web) struct JobFormPage {
     /// A password was typed, and is not sent back.
     pub forgot: bool,
     pub schedules: &'static [Choice],
+    pub links: &'static [Choice],
+    pub names: &'static [Choice],
     pub proofs: &'static [Choice],
     pub form: JobForm,
 }
@@ -218,6 +243,8 @@ fn render(visitor: &Visitor, id: Option<JobId>, mut form: JobForm, problems: Pro
         target_hint: TARGET_HINT.to_owned(),
         problems,
         schedules: SCHEDULES,
+        links: LINKS,
+        names: NAMES,
         proofs: PROOFS,
         form,
     })
@@ -394,6 +421,8 @@ fn policy(form: &JobForm, old: Option<&Job>) -> Result<Policy, Wrong> {
     Ok(Policy {
         include: lines(&form.include),
         exclude: lines(&form.exclude),
+        links: form.links.parse().map_err(|error| ("links", format!("links: {error}")))?,
+        names: form.names.parse().map_err(|error| ("names", format!("names: {error}")))?,
         proof: proof(form)?,
         manifest: !form.no_manifest,
         delete: Deletions { enabled: form.deletions == "trash", max_files, ..base.delete.clone() },
@@ -477,6 +506,8 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         target_pin: toward.pin.clone().unwrap_or_default(),
         target_key_file: toward.key_file.clone().unwrap_or_default(),
         target_insecure: toward.insecure,
+        links: policy.links.to_string(),
+        names: policy.names.to_string(),
         schedule: schedule.to_owned(),
         cron,
         zone: job.zone.name().to_owned(),

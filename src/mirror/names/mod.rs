@@ -2,8 +2,12 @@
 
 use encoding_rs::{Encoding, UTF_8};
 
-use super::{MirrorError, Policy};
-use crate::model::{Fault, FaultKind, Name, Phase, charset};
+pub(super) mod collide;
+pub(super) mod store;
+
+use super::portable::portable;
+use super::{MirrorError, Naming as Rule, Policy};
+use crate::model::{Fault, FaultKind, Folds, Name, Phase, RelPath, charset};
 
 /// The word of a policy that lets the character set be found out.
 const AUTO: &str = "auto";
@@ -13,31 +17,39 @@ const AUTO: &str = "auto";
 pub(super) enum Names {
     /// The same way in every folder.
     Everywhere(Naming),
-    /// As is found out for each folder.
-    FoundOut,
+    /// As is found out for each folder; so are names that every character set agrees on.
+    FoundOut(Naming),
 }
 
 impl Names {
     /// # Errors
     /// When the policy names a character set that nobody knows.
     pub(super) fn new(policy: &Policy) -> Result<Self, MirrorError> {
-        let Some(label) = &policy.charset else { return Ok(Self::Everywhere(Naming::default())) };
+        let plain = Naming { charset: None, strict: false, portable: policy.names == Rule::Portable };
+        let Some(label) = &policy.charset else { return Ok(Self::Everywhere(plain)) };
         if label.eq_ignore_ascii_case(AUTO) {
-            return Ok(Self::FoundOut);
+            return Ok(Self::FoundOut(plain));
         }
         let charset = Encoding::for_label(label.as_bytes()).ok_or_else(|| {
             MirrorError::Policy(format!(
                 "the character set '{label}' is not known: use a label such as gbk or windows-1252, or auto"
             ))
         })?;
-        Ok(Self::Everywhere(Naming { charset: Some(charset), strict: true }))
+        Ok(Self::Everywhere(Naming { charset: Some(charset), strict: true, ..plain }))
     }
 
     /// How names are carried over everywhere; none where each folder has its own way.
     pub(super) const fn everywhere(self) -> Option<Naming> {
         match self {
             Self::Everywhere(naming) => Some(naming),
-            Self::FoundOut => None,
+            Self::FoundOut(_) => None,
+        }
+    }
+
+    /// How names are carried over that are written alike in every character set.
+    pub(super) const fn plain(self) -> Naming {
+        match self {
+            Self::Everywhere(naming) | Self::FoundOut(naming) => naming,
         }
     }
 }
@@ -48,12 +60,14 @@ pub(super) struct Naming {
     charset: Option<&'static Encoding>,
     /// Somebody named the character set: a name that is none in it is refused. Else its bytes are kept.
     strict: bool,
+    /// They are to be such as every client can hold.
+    portable: bool,
 }
 
 impl Naming {
     /// Names in a character set that was found out, or that could not be (none).
-    pub(super) const fn found_out(charset: Option<&'static Encoding>) -> Self {
-        Self { charset, strict: false }
+    pub(super) const fn in_charset(self, charset: Option<&'static Encoding>) -> Self {
+        Self { charset, strict: false, ..self }
     }
 
     /// The name in the target. With a character set it is UTF-8, and only when the way back gives the
@@ -67,6 +81,14 @@ impl Naming {
                 "names that begin with '.causeway-' are reserved: rename the file in the source".to_owned()
             ));
         }
+        let name = self.decoded(name)?;
+        if !self.portable {
+            return Ok(name);
+        }
+        portable(&name).map_err(|error| bad(format!("{error}, once it is written so that every client can hold it")))
+    }
+
+    fn decoded(self, name: &Name) -> Result<Name, Fault> {
         let Some(charset) = self.charset else { return Ok(name.clone()) };
         if !self.strict {
             return Ok(lenient(name, charset));
@@ -79,6 +101,13 @@ impl Naming {
         }
         Name::new(text.as_bytes()).map_err(|error| bad(format!("{error}, once it is UTF-8")))
     }
+}
+
+/// The path that all paths have in common whose names, in the same folder, may be taken for one.
+pub(super) fn key(path: &RelPath) -> RelPath {
+    let (Some(folder), Some(name)) = (path.parent(), path.name()) else { return RelPath::root() };
+    // A key is as good a name as what it is the key of; where it is longer than a name may be, nothing is like it.
+    Name::new(Folds::BOTH.key(&name)).map_or_else(|_| path.clone(), |key| folder.join(&key))
 }
 
 /// The text of a name that is one in `charset`. The bytes of any other name are kept, as are those of names that are
@@ -108,7 +137,7 @@ mod tests {
 
     #[test]
     fn what_was_found_out_refuses_nothing() {
-        let gbk = Naming::found_out(Some(encoding_rs::GBK));
+        let gbk = Naming::default().in_charset(Some(encoding_rs::GBK));
         for (name, target) in [
             (&b"plain"[..], &b"plain"[..]),
             (b"\xd6\xd0", "中".as_bytes()),
@@ -130,6 +159,14 @@ mod tests {
         assert_eq!(gbk.map(&Name::new([0xd6, 0xd0]).unwrap()).unwrap().as_bytes(), "中".as_bytes());
         assert_eq!(gbk.map(&Name::new([0xd6, 0xff]).unwrap()).unwrap_err().kind, FaultKind::BadName);
         assert_eq!(names(None).map(&Name::new([0xd6, 0xff]).unwrap()).unwrap().as_bytes(), [0xd6, 0xff]);
+    }
+
+    #[test]
+    fn a_name_becomes_text_first_and_then_portable() {
+        let policy = Policy { charset: Some("gbk".to_owned()), names: Rule::Portable, ..Policy::default() };
+        let naming = Names::new(&policy).unwrap().plain();
+        assert_eq!(naming.map(&Name::new(b"\xd6\xd0:").unwrap()).unwrap().as_bytes(), "中%3A".as_bytes());
+        assert_eq!(naming.map(&Name::new([b'?'; 90]).unwrap()).unwrap_err().kind, FaultKind::BadName);
     }
 
     #[test]
