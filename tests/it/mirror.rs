@@ -21,6 +21,7 @@ use crate::support::scripted::{Act, Script, Scripted, data, pause, say};
 mod cut;
 mod filters;
 mod lies;
+pub mod links;
 mod million;
 mod names_only;
 mod proof;

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use causeway::audit::Actor;
 use causeway::db::Db;
-use causeway::mirror::{Deletions, Extent, MirrorRun, Policy, Progress, Summary, run};
+use causeway::mirror::{Deletions, Extent, Links, MirrorRun, Policy, Progress, Summary, run};
 use causeway::model::{Endpoint, JobId, RunId, SystemClock};
 use causeway::remote::{Remote, open, open_or_create};
 use tokio_util::sync::CancellationToken;
 
 use super::{context, door_endpoint};
-use crate::mirror::assert_equal;
+use crate::mirror::{assert_equal, links};
 use crate::sftp::door::{Fixture, noise};
 use crate::support::causeway::{binary, command, run as run_program};
 use crate::support::ftpd::{self, Ftpd, Server};
@@ -416,4 +416,61 @@ fn a_job_of_the_dashboard_writes_to_an_sftp_server() {
     }
     let nameless = [("name", "x"), ("source", source.to_str().unwrap()), ("target", "sftp://h/x")];
     assert!(curl.post("/jobs/new", "/jobs", &nameless).body.contains("SFTP needs a user"));
+}
+
+fn by(links: Links) -> Policy {
+    Policy { links, ..Policy::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openssh_has_its_links_followed_by_their_own_paths_too() {
+    let (sshd, mut lab) = (Sshd::start(), Lab::new().await);
+    links::plant(&sshd.root());
+    std::os::unix::fs::symlink(sshd.root().join("common/logo"), sshd.root().join("absolute")).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", sshd.root().join("out")).unwrap();
+    sshd.own();
+    let to = lab.local("target");
+    let target = Endpoint::local(to.as_os_str().as_encoded_bytes());
+    for published in [7, 0] {
+        let summary = lab.mirror(&sshd.endpoint(), &target, by(Links::Follow)).await;
+        assert_eq!((summary.counts.files_published, summary.missing.len()), (published, 1), "{summary:?}");
+        assert!(summary.missing[0].fault.message.contains("/etc/hostname"), "{summary:?}");
+    }
+    links::assert_followed(&to);
+    assert_eq!(fs::read_to_string(to.join("absolute")).unwrap(), "logo");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_made_anew_on_openssh() {
+    let (ftpd, sshd, mut lab) = (Ftpd::start(Server::Vsftpd), Sshd::start(), Lab::new().await);
+    links::plant(&ftpd.root());
+    ftpd.own();
+    for made in [3, 0] {
+        let summary = lab.mirror(&ftpd.endpoint(), &sshd.endpoint(), by(Links::Recreate)).await;
+        assert!(summary.complete && summary.counts.links_made == made, "{summary:?}");
+    }
+    links::assert_recreated(&sshd.root());
+    // Our own takes another place, somebody else's is kept.
+    for (root, at, to) in [(ftpd.root(), "current", "releases/1"), (sshd.root(), "app", "elsewhere")] {
+        fs::remove_file(root.join(at)).unwrap();
+        std::os::unix::fs::symlink(to, root.join(at)).unwrap();
+    }
+    let summary = lab.mirror(&ftpd.endpoint(), &sshd.endpoint(), by(Links::Recreate)).await;
+    assert!(summary.complete && summary.counts.links_made == 2, "{summary:?}");
+    assert_eq!(fs::read_link(sshd.root().join("current")).unwrap(), Path::new("releases/1"));
+    assert_eq!(fs::read_link(sshd.root().join("app")).unwrap(), Path::new("current/app"));
+    let kept = fs::read_link(sshd.root().join(".causeway-trash/run-3/app")).unwrap();
+    assert_eq!(kept, Path::new("elsewhere"));
+}
+
+/// A server that keeps to the draft reads the two paths of SYMLINK the other way.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_link_is_made_on_a_server_whose_ways_are_not_known() {
+    let (from, mut lab) = (tempfile::tempdir().unwrap(), Lab::new().await);
+    links::plant(from.path());
+    let server = OddSftp::start(Odd { replaces: true, ..Odd::default() }).await;
+    let source = Endpoint::local(from.path().as_os_str().as_encoded_bytes());
+    let summary = lab.mirror(&source, &server.endpoint(), by(Links::Recreate)).await;
+    assert_eq!((summary.counts.files_published, summary.missing.len()), (3, 3), "{summary:?}");
+    assert!(summary.missing.iter().all(|item| item.fault.message.contains("symbolic link")), "{summary:?}");
 }
