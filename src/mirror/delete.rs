@@ -241,7 +241,7 @@ async fn move_one(engine: &Engine, candidate: Candidate, failed: &mut Failures) 
             engine.journal.commit(trashed(engine, run, candidate.path, candidate.target, candidate.kind)).await
         }
         moved => {
-            if !candidate.is_dir && matches!(moved, Ok(false)) {
+            if !candidate.is_dir() && matches!(moved, Ok(false)) {
                 let target = candidate.target.clone();
                 engine.journal.put(Change::Doubted { target, own: false }).await?;
             }
