@@ -29,9 +29,9 @@ pub fn portable(name: &Name) -> Result<Name, NameError> {
                 _ => c.is_ascii_control() || at == 0 && is_device(bytes),
             };
             if escape {
-                escaped(&mut out, bytes.get(at..end).unwrap_or_default())
+                escaped(&mut out, bytes.get(at..end).unwrap_or_default());
             } else {
-                out.push(c)
+                out.push(c);
             }
             at = end;
         }

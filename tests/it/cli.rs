@@ -589,3 +589,26 @@ fn the_compose_file_is_yaml_with_what_it_promises() {
         assert!(json["volumes"].get(volume).is_some());
     }
 }
+
+#[test]
+fn links_are_followed_and_names_that_windows_cannot_hold_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("12:30"), "half past").unwrap();
+    std::os::unix::fs::symlink("12:30", source.join("latest")).unwrap();
+    let options = ["--links", "follow", "--names", "portable", "--state", "state"];
+    let (code, stdout, stderr) = causeway(folder.path(), &[&["mirror", "source", "target"], &options[..]].concat());
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    for name in ["12%3A30", "latest"] {
+        assert_eq!(fs::read_to_string(folder.path().join("target").join(name)).unwrap(), "half past");
+    }
+    assert!(format!("{stdout}{stderr}").contains("run show 1 --mapped"), "{stdout}{stderr}");
+    let show = ["run", "show", "1", "--mapped", "--state", "state"];
+    let (code, stdout, stderr) = causeway(folder.path(), &show);
+    assert_eq!((code, stdout.trim()), (0, "12:30 → 12%3A30"), "{stderr}");
+    let (code, stdout, _) = causeway(folder.path(), &[&show[..], &["--json"]].concat());
+    assert_eq!((code, stdout.trim()), (0, r#"{"source":"12:30","target":"12%3A30"}"#));
+    let (code, _, stderr) = causeway(folder.path(), &["mirror", "source", "target", "--links", "chase"]);
+    assert!(code == 2 && stderr.contains("skip, follow, recreate"), "{stderr}");
+}

@@ -19,7 +19,8 @@ pub(in crate::mirror) async fn settle(engine: &Engine, facts: &mut Facts) -> Res
     let (db, job, run) = (&engine.order.db, engine.order.job, engine.order.run);
     let first = store::groups(db, run, &[], 1).await?;
     let portable = engine.order.policy.names == Policy::Portable;
-    if first.is_empty() && !(portable && !store::renamed(db, job, run, &RelPath::root(), 1).await?.is_empty()) {
+    let renamed = portable && !store::renamed(db, job, run, &RelPath::root(), 1).await?.is_empty();
+    if first.is_empty() && !renamed {
         return Ok(());
     }
     if engine.order.policy.dry_run {

@@ -198,8 +198,8 @@ pub(super) async fn of_kind(
 ) -> Result<Vec<Unsettled>, DbError> {
     let (from, to) = below(dir);
     let depth = i64::try_from(from.len()).unwrap_or(i64::MAX);
-    let rows: Vec<(Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>)> = sqlx::query_as(
-        "SELECT path, source, link FROM scan WHERE run = ?1 AND side = ?2 AND kind = ?3 AND refused IS NULL \
+    let rows: Vec<(Vec<u8>, Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
+        "SELECT path, coalesce(source, path), link FROM scan WHERE run = ?1 AND side = ?2 AND kind = ?3 AND refused IS NULL \
          AND path > max(?4, ?5) AND (?6 IS NULL OR path < ?6) AND instr(substr(path, ?8 + 1), x'2f') = 0 \
          ORDER BY path LIMIT ?7",
     )
@@ -214,10 +214,7 @@ pub(super) async fn of_kind(
     .fetch_all(db.read())
     .await?;
     rows.into_iter()
-        .map(|(target, source, link)| {
-            let source = path(source.as_deref().unwrap_or(&target))?;
-            Ok(Unsettled { target: path(&target)?, source, link })
-        })
+        .map(|(target, source, link)| Ok(Unsettled { target: path(&target)?, source: path(&source)?, link }))
         .collect()
 }
 

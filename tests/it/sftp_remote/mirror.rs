@@ -431,7 +431,7 @@ async fn openssh_has_its_links_followed_by_their_own_paths_too() {
     sshd.own();
     let to = lab.local("target");
     let target = Endpoint::local(to.as_os_str().as_encoded_bytes());
-    for published in [7, 0] {
+    for published in [8, 0] {
         let summary = lab.mirror(&sshd.endpoint(), &target, by(Links::Follow)).await;
         assert_eq!((summary.counts.files_published, summary.missing.len()), (published, 1), "{summary:?}");
         assert!(summary.missing[0].fault.message.contains("/etc/hostname"), "{summary:?}");

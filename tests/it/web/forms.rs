@@ -190,3 +190,26 @@ fn the_colours_bring_one_back_to_the_same_page() {
     assert!(found.contains("<strong>Login succeeded</strong>"), "{found}");
     assert!(found.contains("“admin” came in through the dashboard by password, from 127.0.0.1:"), "{found}");
 }
+
+#[test]
+fn a_form_says_what_becomes_of_links_and_names() {
+    let site = Site::start();
+    let curl = Curl::signed_in(&site, "admin");
+    let source = site.source();
+    let job = |links: &str, names: &str| {
+        let source = source.to_str().unwrap();
+        let fields = [("name", "job"), ("source", source), ("target", "jobs/a"), ("links", links), ("names", names)];
+        curl.post("/jobs/new", "/jobs", &fields)
+    };
+    for (links, names, field) in [("chase", "keep", "links"), ("skip", "pretty", "names")] {
+        let refused = job(links, names);
+        assert!(refused.status == 200 && refused.body.contains(&format!("id=\"{field}-wrong\"")), "{}", refused.body);
+    }
+    assert_eq!(job("follow", "portable").status, 303);
+    let page = curl.get("/jobs/1").body;
+    assert!(page.contains("followed inside the source") && page.contains("as Windows can hold them"), "{page}");
+    let form = curl.get("/jobs/1/edit").body;
+    for chosen in ["value=\"follow\" checked", "value=\"portable\" checked"] {
+        assert!(form.contains(chosen), "{form}");
+    }
+}
