@@ -78,6 +78,8 @@ pub(super) struct Unsettled {
     pub link: Option<Vec<u8>>,
 }
 
+type UnsettledRow = (Vec<u8>, Vec<u8>, Option<Vec<u8>>);
+
 /// How a directory was read.
 #[derive(Debug)]
 pub(super) enum Listed {
@@ -198,7 +200,7 @@ pub(super) async fn of_kind(
 ) -> Result<Vec<Unsettled>, DbError> {
     let (from, to) = below(dir);
     let depth = i64::try_from(from.len()).unwrap_or(i64::MAX);
-    let rows: Vec<(Vec<u8>, Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
+    let rows: Vec<UnsettledRow> = sqlx::query_as(
         "SELECT path, coalesce(source, path), link FROM scan WHERE run = ?1 AND side = ?2 AND kind = ?3 AND refused IS NULL \
          AND path > max(?4, ?5) AND (?6 IS NULL OR path < ?6) AND instr(substr(path, ?8 + 1), x'2f') = 0 \
          ORDER BY path LIMIT ?7",
