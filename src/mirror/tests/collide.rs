@@ -129,3 +129,18 @@ async fn what_windows_cannot_hold_is_escaped_and_a_refusal_is_listed() {
     let again = lab.go((2, 3), &source, &target, portable()).await;
     assert_eq!((again.counts.files_published, again.counts.files_unchanged), (0, 3), "{again:?}");
 }
+
+#[tokio::test]
+async fn a_holder_that_the_target_shows_under_another_of_its_names_is_not_copied_again() {
+    let (lab, source, target) = (Lab::new().await, Memory::new(), folding());
+    source.put(&path("README"), "upper");
+    source.put(&path("readme"), "lower");
+    target.put(&path("readme"), "somebody else's");
+    for (run, published) in [(1, 1), (2, 0), (3, 0)] {
+        let summary = lab.go((1, run), &source, &target, quick()).await;
+        assert_eq!(summary.counts.files_published, published, "run {run}: {summary:?}");
+        assert!(summary.missing.len() == 1 && summary.missing[0].path == path("readme"), "{summary:?}");
+    }
+    assert_eq!(shown(&target), ["readme=upper"]);
+    assert_eq!(target.whole()[&path(".causeway-trash/run-1/README")].data, b"somebody else's");
+}
