@@ -101,11 +101,10 @@ fn spread(
     lanes: &Arc<Semaphore>,
 ) -> Box<dyn Source> {
     let remote = Arc::clone(&engine.order.source);
-    let able = remote.capabilities();
     let size = version
         .size
         .filter(|size| *size >= stripes::MIN_SIZE && !item.undivided)
-        .filter(|_| able.resume_read && able.read_tells && !able.reads_ahead);
+        .filter(|_| stripes::pay(&remote.capabilities()));
     let Some(size) = size else { return source };
     let (path, version, tasks) = (item.path.clone(), version.clone(), engine.tasks.clone());
     let (lanes, turn) = (Arc::clone(lanes), Arc::clone(&engine.in_pieces));

@@ -196,7 +196,10 @@ async fn a_rename_that_fails_leaves_the_older_version_in_its_place() {
     let lab = Lab::new().await;
     let mut rename = u64::MAX;
     for (number, fails) in [(1, false), (2, true)] {
-        let (source, target) = occupied(&lab, (number, number * 10)).await;
+        let (source, target) = (Memory::new(), Memory::new());
+        source.put(&path("ours"), "older");
+        assert!(lab.go((number, number * 10), &source, &target, quick()).await.complete);
+        source.put(&path("ours"), "newer");
         target.script(|s| {
             s.no_exchange = true;
             let refused = Fault::new(Phase::Publish, FaultKind::Permission, "on cue");

@@ -54,7 +54,7 @@ pub struct Odd {
     pub nameless: bool,
     /// READ gives no byte and no end.
     pub hollow: bool,
-    /// After the login folder and the root were told, every answer is one of a kind that this decides.
+    /// Behind the login folder and the root, every answer is of a kind that this decides.
     pub babbles: Option<u64>,
 }
 
@@ -271,8 +271,10 @@ fn babble(seed: u64, id: u32, out: &mut BytesMut) {
         0 => status(StatusCode::Eof).write(id, out),
         1 => status(StatusCode::Failure).write(id, out),
         2 => Reply::Handle { slot: id }.write(id, out),
-        3 => Reply::Attributes(Attributes { size: Some(chance), permissions: Some(0o100_644), ..Attributes::default() })
-            .write(id, out),
+        3 => {
+            Reply::Attributes(Attributes { size: Some(chance), permissions: Some(0o100_644), ..Attributes::default() })
+                .write(id, out)
+        }
         4 => {
             let name = |n| Bytes::from(format!("{n}"));
             let lines = (0..few).map(|n| Reply::line(name(n), Bytes::new(), Attributes::default())).collect();
@@ -333,8 +335,11 @@ impl Disk {
         self.asked += 1;
         match request {
             Request::Init => version(self.odd.announces, &mut out),
-            // INIT, REALPATH and STAT let it in.
-            _ if self.odd.babbles.is_some() && self.asked > 3 => {
+            // These let it in.
+            request @ (Request::Realpath { .. } | Request::Stat { .. }) => {
+                self.perform(request).unwrap_or_else(|error| failed(&error)).write(id, &mut out);
+            }
+            _ if self.odd.babbles.is_some() => {
                 babble(self.odd.babbles.unwrap_or_default().wrapping_add(self.asked), id, &mut out);
             }
             Request::Read { .. } if self.odd.hollow => out.put_slice(&data_header(id, 0)),
