@@ -18,8 +18,8 @@ use crate::remote::{Completeness, Doubt, Lister};
 
 /// Answers that are asked for ahead; each holds about a hundred names.
 const AHEAD: usize = 4;
-/// So many answers in a row may hold no name at all. The draft (section 6.7) wants one at least in each: whoever goes on
-/// like that never ends.
+/// So many answers in a row may name nothing in the folder. The draft (section 6.7) wants one name at least in each:
+/// whoever goes on like that never ends.
 const MOST_EMPTY: usize = 2 * AHEAD;
 
 /// A directory being read.
@@ -32,7 +32,7 @@ pub(super) struct SftpLister {
     asked: VecDeque<Asked>,
     within: Duration,
     ended: bool,
-    /// Answers without a name, in a row.
+    /// Answers that named nothing, in a row.
     empty: usize,
     /// Names that were seen, `.` and `..` among them.
     seen: u64,
@@ -67,7 +67,7 @@ impl SftpLister {
             self.ended = true;
             return Ok(Some(Vec::new()));
         };
-        self.empty = if lines.is_empty() { self.empty + 1 } else { 0 };
+        self.empty = if lines.iter().all(is_dots) { self.empty + 1 } else { 0 };
         if self.empty > MOST_EMPTY {
             let why = format!("{}: the server goes on without naming anything", self.what);
             return Err(Fault::new(Phase::List, FaultKind::Protocol, why));
@@ -79,7 +79,7 @@ impl SftpLister {
         let mut entries = Vec::with_capacity(lines.len());
         for line in lines {
             self.seen += 1;
-            if matches!(line.name.as_ref(), b"." | b"..") {
+            if is_dots(&line) {
                 continue;
             }
             match self.names.inward(&line.name) {
@@ -119,6 +119,10 @@ impl SftpLister {
         let answer = self.connection.channel.ask(Request::Stat { path: inside }, self.within).await?;
         Ok(matches!(answer, Answer::Attributes(_)))
     }
+}
+
+fn is_dots(line: &NameLine) -> bool {
+    matches!(line.name.as_ref(), b"." | b"..")
 }
 
 fn is_link(entry: &Entry) -> bool {

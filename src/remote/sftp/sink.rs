@@ -364,6 +364,8 @@ impl Sink for SftpSink {
         }
     }
 
+    /// Where nothing can be made durable, what has arrived counts: whoever goes on from there reads it back first, as a
+    /// server that was switched off in between may have lost it.
     fn confirmed(&self) -> u64 {
         if self.connection.features.fsync { self.durable } else { self.arrived }
     }

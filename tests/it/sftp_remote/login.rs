@@ -173,9 +173,9 @@ async fn a_server_that_asks_for_two_ways_gets_both_in_its_order() {
         comes_in(&endpoint).await;
         // One of the two is not enough, and what is missing is said.
         if missing == "password" {
-            endpoint.password = None
+            endpoint.password = None;
         } else {
-            endpoint.options.key_file = None
+            endpoint.options.key_file = None;
         }
         let half = refused(&endpoint).await;
         assert_eq!((half.phase, half.kind), (Phase::Login, FaultKind::Auth), "{half}");

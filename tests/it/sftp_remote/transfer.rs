@@ -307,14 +307,16 @@ async fn list(remote: &dyn Remote) -> Result<usize, Fault> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_bring_nothing_are_a_fault_and_no_loop() {
-    let server = OddSftp::start(Odd { nameless: true, hollow: true, ..Odd::default() }).await;
-    fs::write(server.root().join("a"), "hello").unwrap();
-    let remote = open(&server.endpoint(), &context()).await.unwrap();
-    let fault = in_time("a listing", list(&*remote)).await.unwrap_err();
-    assert_eq!((fault.phase, fault.kind), (Phase::List, FaultKind::Protocol), "{fault}");
-    let fault = in_time("a reading", get(&*remote, "a", 0)).await.unwrap_err();
-    assert_eq!((fault.phase, fault.kind), (Phase::Transfer, FaultKind::Protocol), "{fault}");
-    remote.close().await;
+    for names in [&[][..], &[".", ".."]] {
+        let server = OddSftp::start(Odd { names_only: Some(names), hollow: true, ..Odd::default() }).await;
+        fs::write(server.root().join("a"), "hello").unwrap();
+        let remote = open(&server.endpoint(), &context()).await.unwrap();
+        let fault = in_time("a listing", list(&*remote)).await.unwrap_err();
+        assert_eq!((fault.phase, fault.kind), (Phase::List, FaultKind::Protocol), "{fault}");
+        let fault = in_time("a reading", get(&*remote, "a", 0)).await.unwrap_err();
+        assert_eq!((fault.phase, fault.kind), (Phase::Transfer, FaultKind::Protocol), "{fault}");
+        remote.close().await;
+    }
 }
 
 /// Answers of every kind to every question: each work ends, well or badly.

@@ -50,8 +50,8 @@ pub struct Odd {
     pub second: Option<MethodKind>,
     /// What is asked in place of "Password: ", and whether the answer is shown.
     pub question: Option<(&'static str, bool)>,
-    /// READDIR never comes to an end and never names anything.
-    pub nameless: bool,
+    /// READDIR never comes to an end and names only these.
+    pub names_only: Option<&'static [&'static str]>,
     /// READ gives no byte and no end.
     pub hollow: bool,
     /// Behind the login folder and the root, every answer is of a kind that this decides.
@@ -272,8 +272,8 @@ fn babble(seed: u64, id: u32, out: &mut BytesMut) {
         1 => status(StatusCode::Failure).write(id, out),
         2 => Reply::Handle { slot: id }.write(id, out),
         3 => {
-            Reply::Attributes(Attributes { size: Some(chance), permissions: Some(0o100_644), ..Attributes::default() })
-                .write(id, out)
+            let (size, permissions) = (Some(chance), Some(0o100_644));
+            Reply::Attributes(Attributes { size, permissions, ..Attributes::default() }).write(id, out);
         }
         4 => {
             let name = |n| Bytes::from(format!("{n}"));
@@ -425,7 +425,11 @@ impl Disk {
                 }
                 self.keep(Open::Dir(names))
             }
-            Request::Readdir { .. } if self.odd.nameless => Reply::Names(Vec::new()),
+            Request::Readdir { .. } if self.odd.names_only.is_some() => {
+                let names = self.odd.names_only.unwrap_or_default();
+                let line = |name: &&'static str| Reply::line(Bytes::from(*name), Bytes::new(), Attributes::default());
+                Reply::Names(names.iter().map(line).collect())
+            }
             Request::Readdir { handle } => {
                 let Some(Open::Dir(names)) = self.open.get_mut(&handle.to_vec()) else {
                     panic!("READDIR of no folder")
