@@ -15,6 +15,7 @@ mod intents;
 mod journal;
 pub mod lag;
 mod leftovers;
+mod marks;
 mod names;
 mod pace;
 mod place;

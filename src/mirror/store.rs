@@ -306,15 +306,16 @@ pub async fn changed_anything(db: &Db, run: RunId) -> Result<bool, DbError> {
 }
 
 fn item_row(row: &SqliteRow) -> Result<ItemRow, DbError> {
+    let state = state(row.try_get("state")?)?;
     Ok(ItemRow {
         id: ItemId(row.try_get("id")?),
         path: path(row.try_get("path")?)?,
         target: path(row.try_get("target")?)?,
         action: action(row.try_get("action")?)?,
-        state: state(row.try_get("state")?)?,
+        state,
         size: row.try_get::<Option<i64>, _>("size")?.map(length).transpose()?,
         confirmed: length(row.try_get("confirmed")?)?,
-        digest: digest(row.try_get("sha256")?)?,
+        digest: digest(row.try_get("sha256")?)?.filter(|_| state.is_verified()),
         proof: proof(row.try_get("proof")?)?,
         attempts: count(row, "attempts")?,
         fault: fault(row.try_get("fault")?)?,

@@ -12,10 +12,12 @@ use tokio::time::Instant;
 use super::copy::{Failure, at_source, at_target};
 use super::engine::{Broken, Engine};
 use super::journal::{Change, Item};
+use super::marks::{Marks, Prefix};
 use super::progress::Ticket;
 use super::publish;
 use super::scan::store::Side;
 use super::stripes;
+use super::words::ItemState;
 use crate::model::{Digest, Entry, Fault, FaultKind, Fingerprint, JobId, Mtime, Name, Phase, RelPath};
 use crate::remote::{Sink, Source, read_digest};
 
@@ -72,7 +74,7 @@ pub(super) async fn transfer(
     let part = part_path(engine.order.job, &item.target, version).map_err(at_target)?;
     if item.part.as_ref() != Some(&part) {
         drop_part(engine, item).await;
-        item.confirmed = 0;
+        (item.confirmed, item.digest) = (0, None);
         item.part = Some(part.clone());
     }
     let resumed = if open.is_some() { None } else { resume(engine, item, &part).await? };
@@ -82,13 +84,14 @@ pub(super) async fn transfer(
     };
     // Bytes that were read ahead are given out first.
     let source = spread(engine, item, version, source, offset + ahead.len() as u64, lanes);
-    item.confirmed = offset;
-    let noted_at = Instant::now();
-    let mut mover = Mover { engine, item, ticket, hash, from: offset, at: offset, noted: offset, noted_at };
+    let begin = Prefix::of(offset, &hash).map_err(at_target)?;
+    (item.state, item.confirmed, item.digest) = (ItemState::Transferring, offset, Some(begin.digest));
+    let (marks, noted_at) = (Marks::new(begin), Instant::now());
+    let mut mover = Mover { engine, item, ticket, hash, marks, from: offset, at: offset, noted: offset, noted_at };
     mover.run(source, sink, ahead, version, lane).await
 }
 
-/// A big file may be read over several connections.
+/// A big file may be read over several connections, where one of them does not carry as much as the road bears.
 fn spread(
     engine: &Engine,
     item: &Item,
@@ -101,7 +104,7 @@ fn spread(
     let size = version
         .size
         .filter(|size| *size >= stripes::MIN_SIZE && !item.undivided)
-        .filter(|_| remote.capabilities().resume_read && remote.capabilities().read_tells);
+        .filter(|_| stripes::pay(&remote.capabilities()));
     let Some(size) = size else { return source };
     let (path, version, tasks) = (item.path.clone(), version.clone(), engine.tasks.clone());
     let (lanes, turn) = (Arc::clone(lanes), Arc::clone(&engine.in_pieces));
@@ -128,7 +131,7 @@ async fn restart(
     size: Option<u64>,
     open: Option<Box<dyn Source>>,
 ) -> Result<Begin, Failure> {
-    engine.journal.put(Change::Started { item: item.id, part: part.clone(), offset: 0 }).await?;
+    engine.journal.put(Change::Started { item: item.id, part: part.clone(), confirmed: None }).await?;
     let sink = engine.order.target.write(part, 0).await.map_err(at_target)?;
     let source = match open {
         Some(source) => source,
@@ -137,19 +140,22 @@ async fn restart(
     Ok(Begin { hash: Context::new(&SHA256), offset: 0, source, sink, ahead: Bytes::new() })
 }
 
-/// Goes on behind what is confirmed, when the part still holds it and the source still says the same.
+/// Goes on behind what is confirmed, when the part still holds exactly that and the source still says the same.
 /// None: begin at the start.
 async fn resume(engine: &Engine, item: &Item, part: &RelPath) -> Result<Option<Begin>, Failure> {
     let (source, target) = (&engine.order.source, &engine.order.target);
     let able = source.capabilities().resume_read && target.capabilities().resume_write;
-    if !able || item.confirmed <= OVERLAP {
-        return Ok(None);
-    }
+    let Some(digest) = item.digest.filter(|_| able && item.confirmed > OVERLAP) else { return Ok(None) };
+    let confirmed = Prefix { length: item.confirmed, digest };
     let there = target.stat(part).await.map_err(at_target)?;
     if there.and_then(|entry| entry.size).is_none_or(|size| size < item.confirmed) {
         return Ok(None);
     }
     let Some((hash, tail)) = read_part(engine, part, item.confirmed).await? else { return Ok(None) };
+    if Prefix::of(item.confirmed, &hash).map_err(at_target)? != confirmed {
+        tracing::warn!(path = %item.path.display(), "the target lost what it had confirmed: the file is copied from its start");
+        return Ok(None);
+    }
     let mut source = source.read(&item.path, item.confirmed - OVERLAP, None).await.map_err(at_source)?;
     let mut again = Vec::with_capacity(tail.len());
     while again.len() < tail.len() {
@@ -163,7 +169,7 @@ async fn resume(engine: &Engine, item: &Item, part: &RelPath) -> Result<Option<B
         return Ok(None);
     }
     let ahead = Bytes::from(again.split_off(tail.len()));
-    engine.journal.put(Change::Started { item: item.id, part: part.clone(), offset: item.confirmed }).await?;
+    engine.journal.put(Change::Started { item: item.id, part: part.clone(), confirmed: Some(confirmed) }).await?;
     let sink = target.write(part, item.confirmed).await.map_err(at_target)?;
     Ok(Some(Begin { hash, offset: item.confirmed, source, sink, ahead }))
 }
@@ -196,7 +202,9 @@ struct Mover<'a> {
     engine: &'a Engine,
     item: &'a mut Item,
     ticket: &'a Ticket<'a>,
+    /// Of the first `at` bytes.
     hash: Context,
+    marks: Marks,
     from: u64,
     at: u64,
     noted: u64,
@@ -304,13 +312,14 @@ impl Mover<'_> {
 
     async fn take(&mut self, sink: &mut Box<dyn Sink>, bytes: Bytes) -> Result<(), Failure> {
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.hash.update(&bytes);
-        if let Err(fault) = sink.write(bytes).await {
+        if let Err(fault) = sink.write(bytes.clone()).await {
             let confirmed = sink.confirmed();
             self.confirm(confirmed).await?;
             return Err(self.blame(Side::Target, fault));
         }
+        self.hash.update(&bytes);
         self.at += count;
+        self.marks.pass(self.at, &self.hash).map_err(|fault| self.blame(Side::Target, fault))?;
         self.engine.progress.bytes_moved.fetch_add(count, std::sync::atomic::Ordering::Relaxed);
         self.ticket.at(self.at);
         let confirmed = sink.confirmed();
@@ -320,10 +329,17 @@ impl Mover<'_> {
         Ok(())
     }
 
-    async fn confirm(&mut self, offset: u64) -> Result<(), Failure> {
-        self.item.confirmed = offset;
-        (self.noted, self.noted_at) = (offset, Instant::now());
-        Ok(self.engine.journal.put(Change::Confirmed { item: self.item.id, offset }).await?)
+    /// The first `length` bytes are safe, or a little less: as much as is known by its digest.
+    async fn confirm(&mut self, length: u64) -> Result<(), Failure> {
+        let confirmed = if length == self.at {
+            Some(Prefix::of(length, &self.hash).map_err(|fault| self.blame(Side::Target, fault))?)
+        } else {
+            self.marks.within(length)
+        };
+        let (length, digest) = confirmed.map_or((0, None), |prefix| (prefix.length, Some(prefix.digest)));
+        (self.item.confirmed, self.item.digest) = (length, digest);
+        (self.noted, self.noted_at) = (length, Instant::now());
+        Ok(self.engine.journal.put(Change::Confirmed { item: self.item.id, confirmed }).await?)
     }
 
     fn blame(&self, side: Side, fault: Fault) -> Failure {

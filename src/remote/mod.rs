@@ -25,7 +25,7 @@ pub use capabilities::Capabilities;
 pub use hash::Hasher;
 pub use listing::{Completeness, Doubt, Reading};
 pub use open::{Context, can_read, can_write, open, open_or_create, open_or_imagine};
-pub use sftp::{HostKey, host_key};
+pub use sftp::{HostKey, host_key, same_pin};
 
 /// The folder at the root of a target that keeps what was replaced or removed, one folder per batch.
 pub const TRASH: &[u8] = b".causeway-trash";

@@ -218,6 +218,7 @@ impl Remote for FtpRemote {
         let features = self.pool.shared.learned.get().map(|l| l.features).unwrap_or_default();
         Capabilities {
             resume_read: !self.pool.shared.rest_fails.load(Ordering::Relaxed),
+            reads_ahead: false,
             // REST before STOR leaves what is behind the offset on vsftpd, and FTP has no command that cuts.
             resume_write: false,
             write: true,

@@ -101,6 +101,7 @@ impl Remote for Local {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             resume_read: true,
+            reads_ahead: false,
             resume_write: true,
             write: self.view.access() == crate::model::Access::ReadWrite,
             set_mtime: true,

@@ -287,6 +287,7 @@ impl Remote for Memory {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             resume_read: true,
+            reads_ahead: false,
             resume_write: true,
             write: true,
             set_mtime: true,

@@ -23,6 +23,7 @@ mod window;
 
 use std::sync::Arc;
 
+pub use self::host_key::same_pin;
 use crate::model::{Endpoint, Fault};
 use crate::remote::{Context, Remote};
 

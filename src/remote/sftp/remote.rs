@@ -131,6 +131,7 @@ impl Remote for SftpRemote {
         Capabilities {
             resume_read: true,
             read_tells: true,
+            reads_ahead: true,
             resume_write: true,
             write: true,
             set_mtime: true,
