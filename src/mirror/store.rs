@@ -290,6 +290,15 @@ pub async fn forget_job(db: &Db, job: JobId) -> Result<(), DbError> {
     Ok(tx.commit().await?)
 }
 
+/// What a job looks at changed: nobody knows any more as of when its target holds everything.
+///
+/// # Errors
+/// When the store cannot be written.
+pub async fn forget_looks(tx: &mut sqlx::SqliteConnection, job: JobId) -> Result<(), DbError> {
+    sqlx::query("DELETE FROM looks WHERE job = ?").bind(job.0).execute(tx).await?;
+    Ok(())
+}
+
 /// Did `run` change anything in the target?
 ///
 /// # Errors
@@ -297,7 +306,7 @@ pub async fn forget_job(db: &Db, job: JobId) -> Result<(), DbError> {
 pub async fn changed_anything(db: &Db, run: RunId) -> Result<bool, DbError> {
     let found = sqlx::query_scalar::<_, i64>(
         "SELECT 1 FROM items WHERE run = ? AND state = 'published' \
-         AND action IN ('copy', 'replace', 'adopt', 'make-dir', 'set-mode', 'trash') LIMIT 1",
+         AND action IN ('copy', 'replace', 'adopt', 'keep', 'make-dir', 'set-mode', 'trash') LIMIT 1",
     )
     .bind(run.0)
     .fetch_optional(db.read())

@@ -11,7 +11,7 @@ mod stream;
 pub mod tls;
 
 pub use admit::AdmissionLimits;
-pub use callback::{accept, listen};
+pub use callback::{accept, comes_again, listen};
 pub use dial::{Dialled, Segments, connect, dial, dial_with};
 pub use entrance::{Entrance, Place};
 pub use ssh::SshStream;

@@ -1,6 +1,6 @@
 //! What both sides show in this run, in the table `scan`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
@@ -173,7 +173,7 @@ fn below(dir: &RelPath) -> (Vec<u8>, Option<Vec<u8>>) {
     }
 }
 
-/// Entries of `dir` whose kind is not known, after `after`: target path and source path. Nothing deeper was read yet.
+/// Entries of `dir` whose kind is not known, after `after`: target path and source path.
 pub(super) async fn unknown(
     db: &Db,
     run: RunId,
@@ -185,7 +185,8 @@ pub(super) async fn unknown(
     let (from, to) = below(dir);
     let rows: Vec<(Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
         "SELECT path, source FROM scan WHERE run = ?1 AND side = ?2 AND kind = ?3 AND refused IS NULL \
-         AND path > max(?4, ?5) AND (?6 IS NULL OR path < ?6) ORDER BY path LIMIT ?7",
+         AND path > max(?4, ?5) AND (?6 IS NULL OR path < ?6) AND instr(substr(path, length(?4) + 1), x'2f') = 0 \
+         ORDER BY path LIMIT ?7",
     )
     .bind(run.0)
     .bind(side.number())
@@ -199,18 +200,37 @@ pub(super) async fn unknown(
     rows.into_iter().map(|(target, source)| Ok((path(&target)?, path(source.as_deref().unwrap_or(&target))?))).collect()
 }
 
-/// Forgets what a try that failed found in a directory; nothing deeper was read yet.
-pub(super) async fn forget_children(db: &Db, run: RunId, side: Side, dir: &RelPath) -> Result<(), DbError> {
+/// Forgets what a try that failed found in a directory. Nothing deeper was read yet, unless it is at or below one of
+/// `begun`, the directories where the scan began: those stay as they are.
+pub(super) async fn forget_children(
+    db: &Db,
+    run: RunId,
+    side: Side,
+    dir: &RelPath,
+    begun: &HashSet<RelPath>,
+) -> Result<(), DbError> {
     let (from, to) = below(dir);
+    let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM scan WHERE run = ");
+    query.push_bind(run.0).push(" AND side = ").push_bind(side.number()).push(" AND path > ").push_bind(from.clone());
+    if let Some(to) = to {
+        query.push(" AND path < ").push_bind(to);
+    }
+    let inner: Vec<_> = begun.iter().filter(|seed| *seed != dir && seed.starts_with(dir)).collect();
+    if !inner.is_empty() {
+        only_children(&mut query, &from);
+    }
+    for seed in inner.into_iter().filter(|seed| seed.parent().as_ref() == Some(dir)) {
+        query.push(" AND path <> ").push_bind(seed.as_bytes());
+    }
     let mut tx = db.write().await?;
-    sqlx::query("DELETE FROM scan WHERE run = ? AND side = ? AND path > ? AND (?4 IS NULL OR path < ?4)")
-        .bind(run.0)
-        .bind(side.number())
-        .bind(from)
-        .bind(to)
-        .execute(&mut *tx)
-        .await?;
+    query.build().execute(&mut *tx).await?;
     Ok(tx.commit().await?)
+}
+
+/// Not what lies deeper than right behind `from`.
+fn only_children(query: &mut QueryBuilder<Sqlite>, from: &[u8]) {
+    let behind = i64::try_from(from.len()).unwrap_or(i64::MAX).saturating_add(1);
+    query.push(" AND instr(substr(path, ").push_bind(behind).push("), x'2f') = 0");
 }
 
 async fn insert(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, rows: &[ScanRow]) -> Result<(), DbError> {

@@ -231,11 +231,11 @@ impl Pool {
         }
         let mut found = match (session.debt.is_some(), what) {
             // It flies with what is owed.
-            (true, Use::Transfer) => Ok(()),
-            (true, Use::Command) => session.settle(&self.shared).await,
+            (true, Use::Transfer) if rested <= ASK_AFTER => Ok(()),
+            (true, _) => session.settle(&self.shared).await,
             (false, _) => session.control.drain(Phase::Command),
         };
-        if found.is_ok() && rested > ASK_AFTER {
+        if found.is_ok() && session.debt.is_none() && rested > ASK_AFTER {
             found = session.control.ask(Phase::Command, "NOOP", None).await.map(drop);
         }
         match found {
