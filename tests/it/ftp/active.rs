@@ -65,7 +65,8 @@ async fn small_files_come_over_connections_that_the_server_opens() {
     let mut source = remote.read(&path("b"), 8, None).await.unwrap();
     assert_eq!(bytes(&mut source).await.unwrap(), b"of b");
     source.finish().await.unwrap();
-    assert_eq!((server.count("EPRT"), server.count("EPSV"), server.sessions()), (5, asked + 1, 1));
+    // A port that was asked for before the calls is no longer open: one is asked for now, and one for what may come.
+    assert_eq!((server.count("EPRT"), server.count("EPSV"), server.sessions()), (5, asked + 2, 1));
 }
 
 #[tokio::test]
