@@ -1,7 +1,7 @@
 //! How long a mirror would take: a stated model, with every term as it was measured or assumed.
 //!
 //! ```text
-//! time(n) = set-up + listing + max(connections, link, this side)
+//! time(n) = start and end + set-up + listing + max(connections, link, this side)
 //!
 //! listing     = folders × time of a connection per folder ÷ n, at least levels × that time
 //! connections = Σ files (round trips × round-trip time + handling + sending(size)) ÷ n
@@ -33,7 +33,7 @@ const PIECE: f64 = 8.0 * 1024.0 * 1024.0;
 pub struct Model {
     /// One question and its answer: the median of several.
     pub round_trip: f64,
-    /// Round trips of a small file.
+    /// Round trips of a small file, as few as were seen.
     pub round_trips_small: f64,
     /// Round trips of another.
     pub round_trips_large: f64,
@@ -45,10 +45,14 @@ pub struct Model {
     pub goodput_one: Option<f64>,
     /// What two bring together.
     pub goodput_two: Option<f64>,
+    /// How fast bytes come within what is sent at once: as fast as the narrowest link lets them.
+    pub burst: Option<f64>,
     /// What a folder kept a connection busy with while it was listed: the mean of all.
     pub per_folder: f64,
     /// Until the first question can be asked.
     pub setup: f64,
+    /// Assumed: until a run begins to list, and from its last file to its end, on this side.
+    pub here_per_run: f64,
     /// Assumed: what a file costs on this side, one after the other.
     pub here_per_file: f64,
     /// Assumed: bytes that this side takes.
@@ -149,7 +153,7 @@ fn forecast(model: &Model, load: Load<'_>, connections: u16) -> Forecast {
     } else {
         Bound::Here
     };
-    let total = model.setup + listing + moving;
+    let total = model.here_per_run + model.setup + listing + moving;
     Forecast { connections, listing, round_trips, handling, sending, link, here, total, bound }
 }
 
@@ -158,11 +162,16 @@ impl Model {
         if bin.below.is_some_and(|below| below <= SMALL) { self.round_trips_small } else { self.round_trips_large }
     }
 
-    /// The rate at which more connections bring no more, where that was seen.
+    /// The rate at which more connections bring no more: two brought hardly more than one, or as fast as bytes come
+    /// when they come at once.
     #[must_use]
     pub fn link(&self) -> Option<f64> {
-        let (one, two) = (self.goodput_one?, self.goodput_two?);
-        (two < PAYS * one).then(|| one.max(two))
+        let one = self.goodput_one?;
+        let two = self.goodput_two.unwrap_or(one);
+        if self.goodput_two.is_some_and(|two| two < PAYS * one) {
+            return Some(one.max(two));
+        }
+        self.burst.map(|burst| burst.max(one).max(two))
     }
 
     /// Seconds that `size` bytes take beyond the round trip that brings the first of them.
@@ -205,8 +214,10 @@ mod tests {
             timed_files: 16,
             goodput_one: Some(10e6),
             goodput_two: Some(19e6),
+            burst: None,
             per_folder: 0.1,
             setup: 0.2,
+            here_per_run: 0.0,
             here_per_file: 0.0005,
             here_rate: 0.0,
         }
@@ -242,6 +253,8 @@ mod tests {
         let load = Load { folders: 1, levels: 0, sizes: sizes.bins() };
         let seen = Model { goodput_two: Some(11e6), ..model() };
         assert_eq!((model().link(), seen.link()), (None, Some(11e6)));
+        assert_eq!(Model { burst: Some(50e6), ..model() }.link(), Some(50e6));
+        assert_eq!(Model { burst: Some(5e6), ..model() }.link(), Some(19e6), "slower than what was seen");
         let forecasts = estimate(seen, load, None).forecasts;
         assert!(forecasts[1..].iter().all(|f| f.bound == Bound::Link && f.total > 10e9 / 11e6), "{forecasts:?}");
         let free = estimate(model(), load, None).forecasts;

@@ -176,8 +176,8 @@ fn of_names(seen: &Seen<'_>, all: &mut Findings) {
                 (Weight::Decide, "they are copied; clients on Windows cannot open them: rename them if there are any")
             }
         };
-        let names = plural(troubled.count, "name", "names");
-        all.add(weight, format!("{names} {}", troubled.trouble.words()), advice, troubled.examples.clone());
+        let what = format!("names that {}: {}", troubled.trouble.words(), troubled.count);
+        all.add(weight, what, advice, troubled.examples.clone());
     }
     if seen.names.not_compared > 0 {
         let what = format!(

@@ -41,8 +41,10 @@ use crate::model::{Clock, Endpoint, RelPath};
 use crate::remote::{Remote, Samples, Traits};
 use sample::Costs;
 
+/// Assumed of a run: seconds until it lists, and after its last file.
+const HERE_PER_RUN: f64 = 1.0;
 /// Assumed of a target on a local disk: what a file costs, one after the other, with its journal and its sync.
-const HERE_PER_FILE: f64 = 0.000_5;
+const HERE_PER_FILE: f64 = 0.001;
 /// Assumed of a target on a local disk: bytes per second that are hashed and written.
 const HERE_RATE: f64 = 400e6;
 
@@ -158,19 +160,21 @@ fn model(server: &Traits, costs: &Costs, busy: Duration, listed: u64) -> Model {
         timed_files: costs.small.len() as u64,
         goodput_one: costs.one,
         goodput_two: costs.two,
+        burst: costs.burst,
         per_folder: busy.as_secs_f64() / listed.max(1).as_f64(),
         setup: server.setup.map_or(0.0, |micros| Duration::from_micros(micros).as_secs_f64()),
+        here_per_run: HERE_PER_RUN,
         here_per_file: HERE_PER_FILE,
         here_rate: HERE_RATE,
     };
-    let mut beyond: Vec<f64> = costs
-        .small
-        .iter()
-        .map(|(size, took)| took - model.round_trips_small * round_trip - model.sending(size.as_f64()))
-        .collect();
-    beyond.sort_by(f64::total_cmp);
-    let handling = beyond.get(beyond.len() / 2).copied().unwrap_or_default().max(0.0);
-    Model { handling, ..model }
+    let mut took: Vec<f64> = costs.small.iter().map(|(size, took)| took - model.sending(size.as_f64())).collect();
+    took.sort_by(f64::total_cmp);
+    let Some(took) = took.get(took.len() / 2).copied() else { return model };
+    // Where the server ends a transfer without waiting for us, one round trip fewer is enough.
+    let seen = if round_trip > 0.0 { took / round_trip } else { f64::INFINITY };
+    let round_trips_small = model.round_trips_small.min(seen.max(1.0));
+    let handling = (took - round_trips_small * round_trip).max(0.0);
+    Model { round_trips_small, handling, ..model }
 }
 
 /// Counts as numbers to reckon with.

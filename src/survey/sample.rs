@@ -1,6 +1,7 @@
 //! A few files are read, to know what reading costs here: small ones one after the other, as a mirror reads them, and
 //! pieces of the largest ones, first over one connection, then over two.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,6 +17,8 @@ const ONE: u64 = 3 << 20;
 const TWO: u64 = 3 << 19;
 /// From a file with fewer bytes than these no rate can be told.
 const ENOUGH: u64 = 256 << 10;
+/// Bytes of a short stretch.
+const STRETCH: u64 = 48 << 10;
 /// A rate is told after so long at the latest.
 const LONGEST: Duration = Duration::from_secs(8);
 /// Small files are read for so long at the most.
@@ -30,6 +33,8 @@ pub(super) struct Costs {
     pub(super) one: Option<f64>,
     /// Of two together.
     pub(super) two: Option<f64>,
+    /// Within what comes at once.
+    pub(super) burst: Option<f64>,
     /// Files that could not be read, and why the first of them.
     pub(super) failed: Vec<(RelPath, Fault)>,
 }
@@ -52,16 +57,21 @@ pub(super) async fn read(remote: &dyn Remote, small: &[Sample], large: &[(RelPat
         }
     }
     let mut large = large.iter().filter(|(_, size)| *size >= ENOUGH);
-    let Some((largest, size)) = large.next() else { return costs };
-    match rate(remote, largest, *size, ONE).await {
-        Ok(rate) => costs.one = rate,
-        Err(fault) => costs.failed.push((largest.clone(), fault)),
+    let Some(largest) = large.next() else { return costs };
+    let alone = Marks::new();
+    if let Err(fault) = pull(remote, largest, ONE, &alone).await {
+        costs.failed.push((largest.0.clone(), fault));
+        return costs;
     }
+    costs.one = alone.steady();
+    costs.burst = alone.burst();
     if costs.one.is_some() && pair {
-        let (other, other_size) = large.next().unwrap_or(&(largest.clone(), *size)).clone();
-        let both = tokio::join!(rate(remote, largest, *size, TWO), rate(remote, &other, other_size, TWO));
-        if let (Ok(Some(one)), Ok(Some(two))) = both {
-            costs.two = Some(one + two);
+        let together = Marks::new();
+        let both =
+            (pull(remote, largest, TWO, &together), pull(remote, large.next().unwrap_or(largest), TWO, &together));
+        if let (Ok(()), Ok(())) = tokio::join!(both.0, both.1) {
+            costs.two = together.steady();
+            costs.burst = costs.burst.into_iter().chain(together.burst()).reduce(f64::max);
         }
     }
     costs
@@ -82,37 +92,80 @@ async fn whole(remote: &dyn Remote, file: &Sample) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Bytes per second of the second half of what is read: by then the window of the connection has grown.
-async fn rate(remote: &dyn Remote, path: &RelPath, size: u64, most: u64) -> Result<Option<f64>, Fault> {
-    let mut source = remote.read(path, 0, Some(size)).await?;
-    let started = Instant::now();
-    let (mut marks, mut bytes) = (Vec::new(), 0_u64);
-    let ended = loop {
-        match source.next().await? {
-            None => break true,
-            Some(more) => {
-                bytes += more.len() as u64;
-                marks.push((bytes, started.elapsed()));
-            }
+/// Reads the start of a file.
+async fn pull(remote: &dyn Remote, (path, size): &(RelPath, u64), most: u64, marks: &Marks) -> Result<(), Fault> {
+    let mut source = remote.read(path, 0, Some(*size)).await?;
+    let mut bytes = 0;
+    loop {
+        let Some(more) = source.next().await? else {
+            source.finish().await?;
+            return Ok(());
+        };
+        bytes += more.len() as u64;
+        marks.add(more.len() as u64);
+        if bytes >= most || marks.started.elapsed() >= LONGEST {
+            source.stop().await;
+            return Ok(());
         }
-        if bytes >= most || started.elapsed() >= LONGEST {
-            break false;
-        }
-    };
-    if ended {
-        source.finish().await?;
-    } else {
-        source.stop().await;
     }
-    Ok(steady(&marks))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
+/// When how many bytes had come.
+struct Marks {
+    started: Instant,
+    log: Mutex<Vec<(u64, Duration)>>,
+}
+
+impl Marks {
+    fn new() -> Self {
+        Self { started: Instant::now(), log: Mutex::default() }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Vec<(u64, Duration)>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, bytes: u64) {
+        let mut log = self.log();
+        let before = log.last().map_or(0, |(bytes, _)| *bytes);
+        log.push((before + bytes, self.started.elapsed()));
+    }
+
+    fn steady(&self) -> Option<f64> {
+        steady(&self.log())
+    }
+
+    fn burst(&self) -> Option<f64> {
+        burst(&self.log())
+    }
+}
+
+/// Bytes per second of the second half: by then the window of the connection has grown.
 fn steady(marks: &[(u64, Duration)]) -> Option<f64> {
     let (all, end) = marks.last()?;
     let (half, at) = marks.iter().find(|(bytes, _)| bytes * 2 >= *all)?;
-    let (bytes, took) = if half < all { (all - half, *end - *at) } else { (*all, *end) };
-    (*all >= ENOUGH / 2 && !took.is_zero()).then(|| bytes as f64 / took.as_secs_f64())
+    let from = if half < all { (*half, *at) } else { (0, Duration::ZERO) };
+    if *all >= ENOUGH / 2 { rate(from, (*all, *end)) } else { None }
+}
+
+/// Bytes per second within a burst. What a server sends at once comes as fast as the narrowest link lets it, however long
+/// the pause behind it is: three quarters of the short stretches are slower.
+fn burst(marks: &[(u64, Duration)]) -> Option<f64> {
+    let mut ends = marks.iter().copied().peekable();
+    let mut rates = Vec::new();
+    for from in marks {
+        while ends.next_if(|(bytes, _)| bytes - from.0.min(*bytes) < STRETCH).is_some() {}
+        let Some(to) = ends.peek() else { break };
+        rates.extend(rate(*from, *to));
+    }
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() * 3 / 4).copied()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
+fn rate(from: (u64, Duration), to: (u64, Duration)) -> Option<f64> {
+    let took = to.1.saturating_sub(from.1);
+    (!took.is_zero()).then(|| (to.0 - from.0) as f64 / took.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -127,5 +180,20 @@ mod tests {
         assert_eq!(steady(&[(1_000_000, ms(500))]).map(f64::round), Some(2_000_000.0));
         assert_eq!(steady(&[(10, ms(500))]), None);
         assert_eq!(steady(&[]), None);
+    }
+
+    #[test]
+    fn a_burst_tells_the_link_behind_a_small_window() {
+        // 100 kB come at 20 MB/s, then nothing for 80 ms, again and again.
+        let (mut marks, mut bytes) = (Vec::new(), 0);
+        for flight in 0..20_u64 {
+            for packet in 0..10_u64 {
+                bytes += 10_000;
+                marks.push((bytes, Duration::from_micros(flight * 85_000 + packet * 500)));
+            }
+        }
+        let (steady, burst) = (steady(&marks).unwrap(), burst(&marks).unwrap());
+        assert!((1.0e6..1.4e6).contains(&steady), "{steady}");
+        assert!((18e6..22e6).contains(&burst), "{burst}");
     }
 }

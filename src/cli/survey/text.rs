@@ -249,16 +249,20 @@ fn findings(findings: &[Finding], text: &mut Text) {
 fn estimate(estimate: &Estimate, text: &mut Text) {
     let model = &estimate.model;
     text.head("how long a mirror would take");
-    text.line("  set-up + listing + the longest of: connections (round trips, handling, sending), link, this side");
+    text.line(
+        "  start and end + set-up + listing + the longest of: connections (round trips, handling, sending), link, this side",
+    );
     text.fact("round trip", format!("{} (median of questions)", span(model.round_trip)));
-    let trips = format!("{} per small file, {} per larger one", model.round_trips_small, model.round_trips_large);
+    let trips = format!("{:.1} per small file, {:.1} per larger one", model.round_trips_small, model.round_trips_large);
     text.fact("round trips", trips);
     let handling =
         format!("{} per file beyond its round trips (median of {} files)", span(model.handling), model.timed_files);
     text.fact("handling", handling);
     text.fact("goodput", goodput(estimate));
     text.fact("listing", format!("{} of a connection per folder (mean)", span(model.per_folder)));
-    text.fact("this side", format!("assumed: {} per file, {}/s", span(model.here_per_file), rate(model.here_rate)));
+    let here = (span(model.here_per_run), span(model.here_per_file), rate(model.here_rate));
+    text.fact("this side", format!("assumed: {} for start and end, {} per file, {}/s", here.0, here.1, here.2));
+    text.fact("set-up", span(model.setup));
     text.line(format!(
         "  {:>11}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  bound by",
         "connections", "listing", "trips", "handling", "sending", "link", "this side", "total"
@@ -273,17 +277,14 @@ fn estimate(estimate: &Estimate, text: &mut Text) {
 
 fn goodput(estimate: &Estimate) -> String {
     let model = &estimate.model;
-    match (model.goodput_one, model.goodput_two) {
-        (None, _) => "not measured: no file is large enough".to_owned(),
-        (Some(one), None) => format!("{}/s over one connection", rate(one)),
-        (Some(one), Some(two)) => {
-            let end = match model.link() {
-                Some(link) => format!("the link ends at {}/s", rate(link)),
-                None => "the end of the link was not seen".to_owned(),
-            };
-            format!("{}/s over one connection, {}/s over two: {end}", rate(one), rate(two))
-        }
-    }
+    let Some(one) = model.goodput_one else { return "not measured: no file is large enough".to_owned() };
+    let two = model.goodput_two.map(|two| format!(", {}/s over two", rate(two))).unwrap_or_default();
+    let link = match (model.link(), model.burst) {
+        (None, _) => "the end of the link was not seen".to_owned(),
+        (Some(link), Some(burst)) if link >= burst => format!("the link ends at {}/s, as far as was seen", rate(link)),
+        (Some(link), _) => format!("the link ends at {}/s", rate(link)),
+    };
+    format!("{}/s over one connection{two}; {link}", rate(one))
 }
 
 fn forecast(one: &Forecast) -> String {
