@@ -178,6 +178,40 @@ impl Skill {
     }
 }
 
+impl Skill {
+    /// What is known, as a sentence without its end.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let announced = match self.announced {
+            Some(true) => "announced; ",
+            Some(false) => "not announced; ",
+            None => "",
+        };
+        match &self.proven {
+            Proven::Works { how } => format!("works ({announced}{how})"),
+            Proven::Fails { why } => format!("does not work ({announced}{why})"),
+            Proven::Untried { why } => format!("not tried ({announced}{why})"),
+        }
+    }
+}
+
+impl Encryption {
+    /// What is known, as a sentence without its end.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Unknown => "not known".to_owned(),
+            Self::Needless => "a folder of this machine".to_owned(),
+            Self::Used { version, cipher } => format!("{version}, {cipher}"),
+            Self::Offered { version, cipher, certificate } => {
+                let pin = certificate.as_ref().map(|print| format!("; certificate {print}")).unwrap_or_default();
+                format!("none was used; the server offers {version}, {cipher}{pin}")
+            }
+            Self::Refused { reply } => format!("none; the server offers none ({reply})"),
+        }
+    }
+}
+
 /// Microseconds, as reports have them.
 #[must_use]
 pub fn micros(time: Duration) -> u64 {

@@ -82,6 +82,18 @@ pub enum Bound {
     Here,
 }
 
+impl Bound {
+    /// As people read it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Link => "link",
+            Self::Here => "this side",
+        }
+    }
+}
+
 /// The time for one number of connections, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

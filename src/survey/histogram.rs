@@ -38,6 +38,24 @@ pub struct Bin {
     pub bytes: u64,
 }
 
+impl Bin {
+    /// The class as people read it, when it is one of ages.
+    #[must_use]
+    pub fn age(&self) -> String {
+        self.below.map_or_else(|| format!("from {}", hours(self.from)), |below| format!("below {}", hours(below)))
+    }
+}
+
+fn hours(hours: u64) -> String {
+    let many = |count: u64, unit: &str| format!("{count} {unit}{}", if count == 1 { "" } else { "s" });
+    match hours {
+        0..24 => many(hours, "hour"),
+        168 => many(1, "week"),
+        24..8_760 => many(hours / 24, "day"),
+        _ => many(hours / 8_760, "year"),
+    }
+}
+
 /// Files by their size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

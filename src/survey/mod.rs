@@ -12,6 +12,7 @@ mod bounded;
 pub mod census;
 pub mod charset;
 pub mod clock;
+mod desk;
 pub mod eta;
 pub mod findings;
 pub mod histogram;
@@ -19,6 +20,7 @@ pub mod names;
 mod progress;
 mod report;
 mod sample;
+mod store;
 pub mod usage;
 mod walk;
 
@@ -29,6 +31,7 @@ use encoding_rs::Encoding;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use desk::{State, Stored, SurveyError, Surveys};
 pub use progress::{Progress, Snapshot, Stage};
 pub use report::{Doubtful, Report, Stopped, Trouble, Unread, Why};
 

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::cli::output::bytes;
-use crate::remote::{DotFiles, Encryption, Proven, Skill, Traits};
+use crate::remote::{DotFiles, Traits};
 use crate::survey::Report;
 use crate::survey::census::{Census, Mark};
-use crate::survey::eta::{Bound, Estimate, Forecast};
+use crate::survey::eta::{Estimate, Forecast, Model};
 use crate::survey::findings::{Finding, Weight};
 use crate::survey::histogram::Bin;
 use crate::survey::usage::{Guest, Usage};
@@ -80,9 +80,9 @@ fn server(report: &Report, text: &mut Text) {
     if let Some(system) = &server.system {
         text.fact("system", system);
     }
-    text.fact("encryption", encryption(&server.encryption));
+    text.fact("encryption", server.encryption.sentence());
     for skill in &server.skills {
-        text.fact(&skill.name, self::skill(skill));
+        text.fact(&skill.name, skill.sentence());
     }
     if !server.announced.is_empty() {
         text.fact("announces", server.announced.join(", "));
@@ -119,37 +119,11 @@ fn limits(server: &Traits, text: &mut Text) {
     }
 }
 
-fn encryption(encryption: &Encryption) -> String {
-    match encryption {
-        Encryption::Unknown => "not known".to_owned(),
-        Encryption::Needless => "a folder of this machine".to_owned(),
-        Encryption::Used { version, cipher } => format!("{version}, {cipher}"),
-        Encryption::Offered { version, cipher, certificate } => {
-            let pin = certificate.as_ref().map(|print| format!("; certificate {print}")).unwrap_or_default();
-            format!("none was used; the server offers {version}, {cipher}{pin}")
-        }
-        Encryption::Refused { reply } => format!("none; the server offers none ({reply})"),
-    }
-}
-
-fn skill(skill: &Skill) -> String {
-    let announced = match skill.announced {
-        Some(true) => "announced; ",
-        Some(false) => "not announced; ",
-        None => "",
-    };
-    match &skill.proven {
-        Proven::Works { how } => format!("works ({announced}{how})"),
-        Proven::Fails { why } => format!("does not work ({announced}{why})"),
-        Proven::Untried { why } => format!("not tried ({announced}{why})"),
-    }
-}
-
 fn census(census: &Census, text: &mut Text) {
     text.head("files by size");
     bins(census.sizes.bins(), |bin| size(bin), text);
     text.head("files by age");
-    bins(&census.ages.bins, age, text);
+    bins(&census.ages.bins, Bin::age, text);
     if census.ages.unknown > 0 {
         text.fact("without a time", census.ages.unknown.to_string());
     }
@@ -212,20 +186,6 @@ fn size(bin: &Bin) -> String {
     }
 }
 
-fn age(bin: &Bin) -> String {
-    bin.below.map_or_else(|| format!("from {}", hours(bin.from)), |below| format!("below {}", hours(below)))
-}
-
-fn hours(hours: u64) -> String {
-    match hours {
-        1 => "1 hour".to_owned(),
-        24 => "1 day".to_owned(),
-        168 => "1 week".to_owned(),
-        hours if hours >= 365 * 24 => format!("{} years", hours / (365 * 24)).replace("1 years", "1 year"),
-        hours => format!("{} days", hours / 24),
-    }
-}
-
 fn findings(findings: &[Finding], text: &mut Text) {
     for (weight, title) in [
         (Weight::Lost, "will not come along, as things are"),
@@ -258,7 +218,7 @@ fn estimate(estimate: &Estimate, text: &mut Text) {
     let handling =
         format!("{} per file beyond its round trips (median of {} files)", span(model.handling), model.timed_files);
     text.fact("handling", handling);
-    text.fact("goodput", goodput(estimate));
+    text.fact("goodput", goodput(model));
     text.fact("listing", format!("{} of a connection per folder (mean)", span(model.per_folder)));
     let here = (span(model.here_per_run), span(model.here_per_file), rate(model.here_rate));
     text.fact("this side", format!("assumed: {} for start and end, {} per file, {}/s", here.0, here.1, here.2));
@@ -275,29 +235,19 @@ fn estimate(estimate: &Estimate, text: &mut Text) {
     }
 }
 
-fn goodput(estimate: &Estimate) -> String {
-    let model = &estimate.model;
+fn goodput(model: &Model) -> String {
     let Some(one) = model.goodput_one else { return "not measured: no file is large enough".to_owned() };
     let two = model.goodput_two.map(|two| format!(", {}/s over two", rate(two))).unwrap_or_default();
-    let link = match (model.link(), model.burst) {
-        (None, _) => "the end of the link was not seen".to_owned(),
-        (Some(link), Some(burst)) if link >= burst => format!("the link ends at {}/s, as far as was seen", rate(link)),
-        (Some(link), _) => format!("the link ends at {}/s", rate(link)),
-    };
-    format!("{}/s over one connection{two}; {link}", rate(one))
+    let link = model.link().map(|link| format!("; the link ends at {}/s, as far as was seen", rate(link)));
+    format!("{}/s over one connection{two}{}", rate(one), link.unwrap_or_default())
 }
 
 fn forecast(one: &Forecast) -> String {
-    let bound = match one.bound {
-        Bound::Connections => "connections",
-        Bound::Link => "link",
-        Bound::Here => "this side",
-    };
     let mut line = format!("  {:>11}", one.connections);
     for seconds in [one.listing, one.round_trips, one.handling, one.sending, one.link, one.here, one.total] {
         let _always = write!(line, "  {:>9}", span(seconds));
     }
-    format!("{line}  {bound}")
+    format!("{line}  {}", one.bound.word())
 }
 
 fn usage(usage: &Usage, text: &mut Text) {
