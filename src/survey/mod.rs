@@ -100,7 +100,9 @@ pub async fn run(order: &Order, progress: &Progress, stop: &CancellationToken) -
     let large: Vec<(RelPath, u64)> = counter.largest().map(|(path, size)| (path.clone(), size)).collect();
     let (costs, server, clock) = if asks {
         let costs = sample::read(remote, &small, &large, order.limits.connections > 1).await;
-        let samples = Samples { file: small.first().cloned(), dotted };
+        // The longest of them tells most when it is read from its middle on.
+        let file = small.iter().max_by_key(|file| file.size).cloned();
+        let samples = Samples { file, dotted };
         (costs, remote.traits(&samples).await, of_clock(remote, &clock, order).await)
     } else {
         (Costs::default(), Traits::default(), clock::Verdict::Silent)

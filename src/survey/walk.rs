@@ -138,22 +138,34 @@ impl<'a> Walk<'a> {
         (state.counter.entries() >= limits.entries).then_some(Why::Entries { entries: limits.entries })
     }
 
-    /// Reads some folders in one conversation or one by one, and rests. Gives back what is still to be read.
+    /// Reads some folders in one conversation or one by one, and rests after each answer. Gives back what is still to be
+    /// read.
     async fn share(&self, dirs: Vec<RelPath>) -> Vec<RelPath> {
-        let started = Instant::now();
         let mut found = Vec::new();
-        let alone = if dirs.len() > 1 { self.together(dirs, &mut found).await } else { dirs };
+        let alone = if dirs.len() > 1 {
+            let started = Instant::now();
+            let alone = self.together(dirs, &mut found).await;
+            self.answered(started.elapsed()).await;
+            alone
+        } else {
+            dirs
+        };
         for dir in alone {
             if self.why_stop().is_some() {
                 found.push(dir);
             } else {
+                let started = Instant::now();
                 self.alone(dir, &mut found).await;
+                self.answered(started.elapsed()).await;
             }
         }
-        let took = started.elapsed();
+        found
+    }
+
+    /// A connection was busy for so long, and rests as long.
+    async fn answered(&self, took: Duration) {
         self.state().busy += took;
         self.rest(took.min(self.order.limits.rest)).await;
-        found
     }
 
     async fn rest(&self, pause: Duration) {

@@ -47,12 +47,15 @@ pub(in crate::web) struct SurveysPage {
     pub choices: Vec<Choice>,
 }
 
-/// What to survey, and for how long.
+/// What to survey, and for how long, as it was typed.
 #[derive(Debug, Deserialize)]
 pub(in crate::web) struct SurveyForm {
-    endpoint: i64,
-    minutes: u32,
+    endpoint: String,
+    minutes: String,
 }
+
+/// Minutes of a day.
+const MOST_MINUTES: u64 = 1440;
 
 /// `GET /surveys`.
 pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): Asks) -> Result<Response, Problem> {
@@ -99,10 +102,11 @@ pub(in crate::web) async fn start(
     Asks(visitor): Asks,
     Posted(form): Posted<SurveyForm>,
 ) -> Result<Response, Problem> {
-    let id = EndpointId(form.endpoint);
+    let id = form.endpoint.parse().map(EndpointId).map_err(|_| Problem::Missing)?;
+    let minutes = form.minutes.trim().parse::<u64>().ok().filter(|minutes| (1..=MOST_MINUTES).contains(minutes));
+    let Some(minutes) = minutes else { return Ok(refused("/surveys", "a survey takes 1 to 1440 minutes")) };
     let endpoint = state.jobs.unsealed(id).await?;
-    let time = Duration::from_secs(60 * u64::from(form.minutes.clamp(1, 1440)));
-    let limits = Limits { time, ..Limits::default() };
+    let limits = Limits { time: Duration::from_secs(60 * minutes), ..Limits::default() };
     match state.surveys.start(&visitor.grant()?.actor(), id, endpoint, limits).await {
         Ok(survey) => Ok(done(&format!("/surveys/{survey}"), "The survey begins. Nothing is changed on the server.")),
         Err(error @ SurveyError::Runs(survey)) => Ok(refused(&format!("/surveys/{survey}"), &error.to_string())),
