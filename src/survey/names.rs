@@ -280,12 +280,12 @@ mod tests {
 
     #[test]
     fn neighbours_that_become_one() {
-        let found = names(&[b"Report", b"report", b"REPORT", "caf\u{e9}".as_bytes(), "cafe\u{301}".as_bytes(), b"x"]);
+        let found = names(&[b"Report", b"report", b"REPORT", "\u{e9}t".as_bytes(), "e\u{301}t".as_bytes(), b"x"]);
         assert_eq!((found.count(Trouble::Case), found.count(Trouble::Composition)), (2, 1));
         let examples: Vec<_> = found.troubled.iter().flat_map(|one| one.examples.clone()).collect();
-        assert_eq!(examples, ["in/report and Report", "in/REPORT and Report", "in/cafe\u{301} and caf\u{e9}"]);
+        assert_eq!(examples, ["in/report and Report", "in/REPORT and Report", "in/e\u{301}t and \u{e9}t"]);
         // Both at once are told as what people see.
-        assert_eq!(names(&["CAF\u{c9}".as_bytes(), "cafe\u{301}".as_bytes()]).count(Trouble::Case), 1);
+        assert_eq!(names(&["\u{c9}T".as_bytes(), "e\u{301}t".as_bytes()]).count(Trouble::Case), 1);
         assert_eq!(names(&["straße".as_bytes(), "STRASSE".as_bytes()]).troubled, []);
         // Without a character set only ASCII letters of such names have two cases.
         assert_eq!(names(&[b"\xc4a", b"\xc4A", b"\xe4a"]).count(Trouble::Case), 1);

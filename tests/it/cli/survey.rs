@@ -60,7 +60,11 @@ fn the_servers_are_surveyed() {
         let census = &report["census"];
         assert_eq!((&census["files"], &census["folders"]), (&37.into(), &7.into()), "{server:?}: {census:#}");
         assert_eq!(census["bytes"], 46_500 + 1_500_000 + 10 + 10 + 7 + 8 + 4 + 1, "{server:?}");
-        assert_eq!((&census["links"], &census["dotted"]), (&1.into(), &1.into()), "{server:?}");
+        assert_eq!(census["dotted"], 1, "{server:?}");
+        // MLSD of the others tells what a link leads to, and nothing of one that leads nowhere.
+        if server == Server::Vsftpd {
+            assert_eq!((&census["links"], &census["links-out"]), (&1.into(), &1.into()), "{server:?}");
+        }
         assert_eq!(census["largest-files"][0]["path"], "pub/large.iso", "{server:?}");
         for (trouble, count) in [("case", 1), ("windows-device", 1), ("windows-end", 1), ("not-utf8", 1)] {
             assert_eq!(troubles(&report, trouble), count, "{server:?}: {trouble}");
@@ -143,7 +147,8 @@ fn use_server(ftpd: &Ftpd) {
 #[test]
 fn the_logs_that_real_servers_write_are_read() {
     let logs = tempfile::tempdir().unwrap();
-    fs::set_permissions(logs.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    // proftpd writes no log into a folder that everybody may write to.
+    fs::set_permissions(logs.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let at = |name: &str| logs.path().join(name).to_str().unwrap().to_owned();
     let brought = fs::metadata("Cargo.toml").unwrap().len();
     let vsftpd = [
