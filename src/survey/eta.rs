@@ -22,8 +22,6 @@ const COUNTS: [u16; 5] = [1, 2, 4, 8, 16];
 const WINDOW: f64 = 10.0 * 1448.0;
 /// Up to so many bytes a file is small: what follows it flies with it.
 const SMALL: u64 = 64 << 10;
-/// Two connections that bring less than so many times what one brings have met the end of the link.
-const PAYS: f64 = 1.5;
 /// A file of more bytes is read in pieces by several connections.
 const PIECE: f64 = 8.0 * 1024.0 * 1024.0;
 
@@ -174,16 +172,12 @@ impl Model {
         if bin.below.is_some_and(|below| below <= SMALL) { self.round_trips_small } else { self.round_trips_large }
     }
 
-    /// The rate at which more connections bring no more: two brought hardly more than one, or as fast as bytes come
-    /// when they come at once.
+    /// The rate at which more connections bring no more: as fast as bytes come when they come at once, and never less
+    /// than what was seen.
     #[must_use]
     pub fn link(&self) -> Option<f64> {
-        let one = self.goodput_one?;
-        let two = self.goodput_two.unwrap_or(one);
-        if self.goodput_two.is_some_and(|two| two < PAYS * one) {
-            return Some(one.max(two));
-        }
-        self.burst.map(|burst| burst.max(one).max(two))
+        let seen = [self.goodput_one, self.goodput_two].into_iter().flatten();
+        self.burst.map(|burst| seen.fold(burst, f64::max))
     }
 
     /// Seconds that `size` bytes take beyond the round trip that brings the first of them.
@@ -263,7 +257,7 @@ mod tests {
     fn the_end_of_the_link_is_the_end() {
         let sizes = sizes(100, 100_000_000);
         let load = Load { folders: 1, levels: 0, sizes: sizes.bins() };
-        let seen = Model { goodput_two: Some(11e6), ..model() };
+        let seen = Model { goodput_two: Some(11e6), burst: Some(11e6), ..model() };
         assert_eq!((model().link(), seen.link()), (None, Some(11e6)));
         assert_eq!(Model { burst: Some(50e6), ..model() }.link(), Some(50e6));
         assert_eq!(Model { burst: Some(5e6), ..model() }.link(), Some(19e6), "slower than what was seen");
