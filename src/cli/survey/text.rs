@@ -121,7 +121,7 @@ fn limits(server: &Traits, text: &mut Text) {
 
 fn census(census: &Census, text: &mut Text) {
     text.head("files by size");
-    bins(census.sizes.bins(), |bin| size(bin), text);
+    bins(census.sizes.bins(), size, text);
     text.head("files by age");
     bins(&census.ages.bins, Bin::age, text);
     if census.ages.unknown > 0 {

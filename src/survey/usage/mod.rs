@@ -198,10 +198,11 @@ impl Reader {
     }
 
     fn read(&mut self, line: &str) -> Option<Record> {
-        let readers: [&dyn Fn(&str) -> Option<Record>; 4] =
-            [&xferlog::read, &vsftpd::read, &clf::read, &|line| self.fields.read(line)];
-        let (at, record) = readers.iter().enumerate().find_map(|(at, read)| Some((at, read(line)?)))?;
-        if let Some((_, count)) = self.formats.get_mut(at) {
+        let found = xferlog::read(line).map(|record| (0, record));
+        let found = found.or_else(|| Some((1, vsftpd::read(line)?)));
+        let found = found.or_else(|| Some((2, clf::read(line)?)));
+        let (format, record) = found.or_else(|| Some((3, self.fields.read(line)?)))?;
+        if let Some((_, count)) = self.formats.get_mut::<usize>(format) {
             *count += 1;
         }
         Some(record)
