@@ -23,7 +23,6 @@ const FILES: &[(&str, &str)] = migrations![
     "0010_dry_runs.sql",
     "0012_charsets.sql",
     "0013_proof.sql",
-    "0013_proof.sql",
     "0014_heat.sql",
     "0016_surveys.sql"
 ];

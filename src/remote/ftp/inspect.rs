@@ -42,8 +42,8 @@ pub(super) async fn traits(remote: &FtpRemote, samples: &Samples) -> Traits {
         listing: Some(format!("{verb} {option}").trim_end().to_owned()),
         dot_files: dot_files(remote, samples).await,
         manner: Some(shared.ladder.rung().word().to_owned()),
-        round_trips_small: Some(round_trips(remote, features)),
-        round_trips_large: Some(round_trips(remote, features)),
+        round_trips_small: Some(round_trips(remote, features, true)),
+        round_trips_large: Some(round_trips(remote, features, false)),
         round_trips: noops(&remote.pool).await,
         setup: setup(&remote.pool).await.map(micros),
         connections: remote.pool.connections(),
@@ -58,9 +58,10 @@ fn used_style(remote: &FtpRemote, features: Features) -> Style {
 }
 
 /// What one file costs when another came before it; see [`transfer`](super::transfer). In chains it may be one less.
-fn round_trips(remote: &FtpRemote, features: Features) -> f64 {
+fn round_trips(remote: &FtpRemote, features: Features, small: bool) -> f64 {
     match (remote.pool.shared.ladder.rung(), features.mlst) {
-        (Rung::Chains | Rung::Batches, _) => 3.0,
+        (Rung::Active, _) if small => 2.0,
+        (Rung::Active | Rung::Chains | Rung::Batches, _) => 3.0,
         // EPSV, connect, RETR, closing reply, and the look before and after.
         (Rung::OneByOne, true) => 6.0,
         (Rung::OneByOne, false) => 8.0,
