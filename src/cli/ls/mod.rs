@@ -301,7 +301,7 @@ mod tests {
             charset: None,
             zone: ServerZone::default(),
             held: Some(Held::new(Evidence::default())),
-            sample: clock::Sample::default(),
+            sample: Sample::default(),
             tally: Tally::default(),
         }
     }
