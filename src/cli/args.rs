@@ -2,6 +2,7 @@
 
 mod ls;
 mod manifest;
+mod survey;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use crate::model::{Deadlines, ServerZone};
 
 pub use ls::LsArgs;
 pub use manifest::{KeptVerb, ManifestDiff, ManifestStore, ManifestVerb, ManifestVerify};
+pub use survey::SurveyArgs;
 
 /// Takes an organisation off FTP: mirrors legacy trees with proof, serves them over SFTP, WebDAV and
 /// HTTPS, schedules the work and keeps a tamper-evident record.
@@ -32,13 +34,14 @@ Examples:
   causeway check                                 is the configuration right?
   causeway serve                                 serve the tree and run the jobs
   causeway ls ftp://anna@old.example/pub         how is its listing read?
+  causeway survey ftp://anna@old.example/        what is there, what will not come along, how long will it take?
   causeway mirror ftp://anna@old.example/pub ./pub   copy a tree once, with proof
   causeway job add nightly ftp://old.example/ legacy --cron '0 2 * * *' --zone Europe/Berlin
   causeway audit verify                          was the record changed?
 
 Every command has its own --help. Exit codes: 0 all is well, 1 it is not (the last line says why),
 2 the command line was not understood, 3 everything is there but not all of it was verified.
-'manifest verify' and 'manifest diff' have exit codes of their own: see their --help.";
+'survey', 'manifest verify' and 'manifest diff' have exit codes of their own: see their --help.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -51,6 +54,8 @@ pub enum Verb {
     Mirror(Box<MirrorArgs>),
     /// Show how a server's listing of a folder is read, line by line.
     Ls(Box<LsArgs>),
+    /// Look over a tree that is to be migrated: what there is, what will not come along, how long it will take.
+    Survey(Box<SurveyArgs>),
     /// Migration jobs: what to copy, and when.
     #[command(subcommand)]
     Job(JobVerb),

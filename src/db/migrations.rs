@@ -23,7 +23,8 @@ const FILES: &[(&str, &str)] = migrations![
     "0010_dry_runs.sql",
     "0012_charsets.sql",
     "0013_proof.sql",
-    "0014_heat.sql"
+    "0014_heat.sql",
+    "0016_surveys.sql"
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.

@@ -62,6 +62,12 @@ impl TlsClient {
         Ok(Self { name: self.name.clone(), host: self.host.clone(), verifier, config })
     }
 
+    /// SHA-256 of the certificate that the server showed, hexadecimal: what a pin holds.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<String> {
+        self.verifier.fingerprint()
+    }
+
     /// Hands `stream` over to TLS.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ pub mod local;
 pub mod memory;
 mod open;
 mod sftp;
+mod traits;
 
 use async_trait::async_trait;
 use aws_lc_rs::digest::{Context as Hash, SHA256};
@@ -26,6 +27,7 @@ pub use hash::Hasher;
 pub use listing::{Completeness, Doubt, Reading};
 pub use open::{Context, can_read, can_write, open, open_or_create, open_or_imagine};
 pub use sftp::{HostKey, host_key, same_pin};
+pub use traits::{Connections, DotFiles, Encryption, Proven, Sample, Samples, Skill, Traits, micros};
 
 /// The folder at the root of a target that keeps what was replaced or removed, one folder per batch.
 pub const TRASH: &[u8] = b".causeway-trash";
@@ -107,6 +109,13 @@ pub trait Remote: Send + Sync + 'static {
     async fn sync_dir(&self, dir: &RelPath) -> Result<(), Fault> {
         let _names_are_the_other_sides_care = dir;
         Ok(())
+    }
+
+    /// What is known about the other side, and what can be learned by asking politely: nothing is changed, no limit is
+    /// provoked. What cannot be asked is left open.
+    async fn traits(&self, samples: &Samples) -> Traits {
+        let _nothing_to_ask = samples;
+        Traits::default()
     }
 
     /// Ends every connection in good order.

@@ -12,6 +12,7 @@ pub mod features;
 mod flight;
 mod glance;
 pub mod hashes;
+mod inspect;
 pub mod ladder;
 mod lister;
 pub mod listing;

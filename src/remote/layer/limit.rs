@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, Mtime, Name, RelPath};
-use crate::remote::{Capabilities, Lister, Remote, Sink, Source, Together};
+use crate::remote::{Capabilities, Lister, Remote, Samples, Sink, Source, Together, Traits};
 
 /// Reads from `inner` no faster than `bytes_per_second`, however many files are read at once.
 #[must_use]
@@ -141,6 +141,10 @@ impl Remote for Limited {
 
     async fn sync_dir(&self, dir: &RelPath) -> Result<(), Fault> {
         self.inner.sync_dir(dir).await
+    }
+
+    async fn traits(&self, samples: &Samples) -> Traits {
+        self.inner.traits(samples).await
     }
 
     async fn close(&self) {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::channel::{Channel, unwelcome};
 use super::fault;
-use super::host_key::{Judge, Trust, Witness};
+use super::host_key::{Judge, Negotiated, Trust, Witness};
 use super::login::Login;
 use super::shared::Shared;
 use super::window::SAFE_REQUEST;
@@ -47,11 +47,24 @@ pub(super) struct Features {
     pub(super) causeway: bool,
 }
 
+/// What was learned when it was opened, for reports.
+#[derive(Debug, Clone, Default)]
+pub(super) struct About {
+    /// How the server greets.
+    pub(super) software: String,
+    /// Names of the extensions that it has.
+    pub(super) extensions: Vec<String>,
+    pub(super) agreed: Option<Negotiated>,
+    /// From looking up the name to the first answer.
+    pub(super) setup: Duration,
+}
+
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) channel: Channel,
     pub(super) features: Features,
+    pub(super) about: About,
     /// The longest READ and WRITE that the server takes.
     pub(super) max_read: usize,
     pub(super) max_write: usize,
@@ -132,8 +145,10 @@ impl Connection {
             .await
             .map_err(|fault| known(&witness, fault))?;
         let channel = Channel::start(channel, witness.clone(), cut, &shared.ctx.tasks);
-        let connection = Self::greet(shared, channel, ssh, &software).await?;
+        let mut connection = Self::greet(shared, channel, ssh, &software).await?;
         steps.done(Phase::Command);
+        connection.about.agreed = witness.negotiated();
+        connection.about.setup = steps.phases.iter().map(|(_, took)| *took).sum();
         if let Some(agreed) = witness.negotiated() {
             tracing::info!(
                 endpoint = %endpoint, server = %software, kex = %agreed.kex, cipher = %agreed.cipher,
@@ -165,8 +180,10 @@ impl Connection {
         {
             (max_read, max_write) = (bounded(*read), bounded(*write));
         }
-        let closing = Arc::new(AtomicBool::new(false));
-        Ok(Self { channel, features, max_read, max_write, files: AtomicUsize::new(0), ssh: Session(ssh), closing })
+        let names = extensions.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+        let about = About { software: software.to_owned(), extensions: names, ..About::default() };
+        let (files, closing) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+        Ok(Self { channel, features, about, max_read, max_write, files, ssh: Session(ssh), closing })
     }
 
     /// How many files are moved over it.

@@ -11,6 +11,7 @@ mod connection;
 mod entry;
 pub mod fault;
 mod host_key;
+mod inspect;
 mod lister;
 mod login;
 mod names;
