@@ -62,6 +62,15 @@ impl TlsClient {
         Ok(Self { name: self.name.clone(), host: self.host.clone(), verifier, config })
     }
 
+    /// Offers these application protocols (RFC 7301), the most wanted one first.
+    #[must_use]
+    pub fn offering(mut self, protocols: &[&str]) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self.config = Arc::new(config);
+        self
+    }
+
     /// Hands `stream` over to TLS.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, Mtime, Name, RelPath};
-use crate::remote::{Capabilities, Lister, Remote, Sink, Source, Together};
+use crate::remote::{Capabilities, Coming, Lister, Remote, Sink, Source, Together};
 
 /// Reads from `inner` no faster than `bytes_per_second`, however many files are read at once.
 #[must_use]
@@ -101,6 +101,10 @@ impl Remote for Limited {
 
     async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault> {
         self.inner.write(path, offset).await
+    }
+
+    async fn write_new(&self, path: &RelPath, coming: Coming) -> Result<Box<dyn Sink>, Fault> {
+        self.inner.write_new(path, coming).await
     }
 
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
