@@ -46,7 +46,8 @@ async fn apache_keeps_the_contract() {
     keeps_the_contract(&apache.endpoint(), true, false).await;
     let asked = apache.asked();
     assert!(asked.contains("HTTP/1.1 MOVE") && !asked.contains("HTTP/2"), "{asked}");
-    assert!(std::fs::read_dir(apache.root()).unwrap().next().is_none(), "nothing of the trial is left");
+    let left = std::fs::read_dir(apache.root()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(left.into_iter().all(|name| name == ".DAV"), "nothing of the trial is left");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,8 +65,8 @@ async fn our_own_door_keeps_the_contract() {
     assert!(std::fs::read_dir(&door.root).unwrap().next().is_none(), "nothing of the trial is left");
 }
 
-/// Its names are text.
+/// Its names are text. It takes a time by PROPPATCH and forgets it: only those that come with a file are kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_keeps_the_contract() {
-    keeps_the_contract(&Rclone::start().endpoint(), false, true).await;
+    keeps_the_contract(&Rclone::start().endpoint(), false, false).await;
 }

@@ -16,7 +16,7 @@ pub(super) enum TimeProperty {
     Live,
     /// `Win32LastModifiedTime`, as Windows sends it.
     Windows,
-    /// `lastmodified`, as ownCloud and Nextcloud have it.
+    /// `lastmodified` in seconds since 1970, as ownCloud and Nextcloud have it.
     Bare,
 }
 

@@ -8,6 +8,7 @@ use http::header::SERVER;
 
 use super::digests;
 use super::entry::text;
+use super::exchange::damaged;
 use super::lister::DavLister;
 use super::multistatus::Known;
 use super::names::Names;
@@ -49,9 +50,10 @@ impl DavRemote {
             answer = server.propfind(folder, ENTRY, &what).await?;
         }
         let mut responses = answer.multistatus().await.map_err(|fault| Fault { phase: Phase::Open, ..fault })?;
-        let found = responses.next().await.map_err(|damage| super::exchange::damaged(Phase::Open, &what, damage))?;
-        if found.is_some_and(|found| found.get(Known::Kind) == Some("")) {
-            return Err(Fault::new(Phase::Open, FaultKind::Unsupported, format!("{what} is no folder")));
+        while let Some(found) = responses.next().await.map_err(|damage| damaged(Phase::Open, &what, damage))? {
+            if found.get(Known::Kind) == Some("") {
+                return Err(Fault::new(Phase::Open, FaultKind::Unsupported, format!("{what} is no folder")));
+            }
         }
         let server = Arc::new(Server { pool, names: Names::new(&root, causeway) });
         if target {

@@ -139,7 +139,11 @@ impl Server {
         folder: bool,
     ) -> Result<(), Fault> {
         let (property, mtime) = time;
-        let Some(text) = date::print(mtime.at) else { return Ok(()) };
+        let text = match property {
+            TimeProperty::Live | TimeProperty::Windows => date::print(mtime.at),
+            TimeProperty::Bare => Some(mtime.at.as_second().to_string()),
+        };
+        let Some(text) = text else { return Ok(()) };
         let (namespace, name) = property.name();
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:propertyupdate xmlns:D=\"DAV:\"><D:set><D:prop>\

@@ -129,9 +129,18 @@ impl Apache {
         ["words", "log"].map(|name| fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()).join("\n")
     }
 
-    /// What was asked of it, one line each.
+    /// What was asked of it, one line each. It writes a line when it is done with an answer: some follow a moment later.
     pub fn asked(&self) -> String {
-        fs::read_to_string(self.dir.path().join("asked")).unwrap_or_default()
+        let read = || fs::read_to_string(self.dir.path().join("asked")).unwrap_or_default();
+        let mut asked = read();
+        loop {
+            std::thread::sleep(Duration::from_millis(100));
+            let more = read();
+            if more == asked {
+                return asked;
+            }
+            asked = more;
+        }
     }
 
     fn conf(&self) -> String {
