@@ -35,9 +35,11 @@ const PONG: Duration = Duration::from_secs(30);
 /// The body of a request: at hand, or brought while it is sent.
 pub(super) type Sent = Either<Full<Bytes>, Upload>;
 
-/// An answer on its way, or the request again when none of it was sent.
-pub(super) type Answering =
-    Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<Sent>>>> + Send>>;
+/// The head of an answer, or the request again when none of it was sent.
+pub(super) type Came = Result<Response<Incoming>, TrySendError<Request<Sent>>>;
+
+/// An answer on its way.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Came> + Send>>;
 
 /// Sends requests on one connection.
 #[derive(Debug)]

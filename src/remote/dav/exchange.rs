@@ -14,7 +14,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 use tokio_util::io::StreamReader;
 
-use super::connection::{Answering, Sender, Sent};
+use super::connection::{Answering, Came, Sender, Sent};
 use super::entry::text;
 use super::fault;
 use super::login::Login;
@@ -93,7 +93,11 @@ pub(super) async fn ask(pool: &Arc<Pool>, ask: &Ask<'_>) -> Result<Answer, Fault
         let request = request(pool, &lease, login.as_deref(), (&ask.method, &ask.path), &ask.headers, body)?;
         let answering = lease.sender.send(request);
         let was_fresh = lease.fresh;
-        match answer(lease, answering, ask).await {
+        let answer = match timeout(ask.within, answering).await {
+            Ok(came) => answered(came, lease, ask),
+            Err(_) => return Err(fault::silent(ask.phase, ask.what, ask.within)),
+        };
+        match answer {
             Ok(answer) if answer.status == 401 && logins < MOST_LOGINS => {
                 pool.shared.challenged(login.as_ref(), &answer.headers)?;
                 answer.body.drain().await;
@@ -124,7 +128,7 @@ pub(super) async fn push(
     Ok((lease, answering, login))
 }
 
-/// The answer to what was [`push`]ed.
+/// The answer to what was [`push`]ed, whenever it comes: as long as bytes are brought the server may be silent.
 ///
 /// # Errors
 /// The fault of the connection, or of the login; the next try has the one that is wanted.
@@ -133,7 +137,7 @@ pub(super) async fn pushed(
     ask: &Ask<'_>,
     (lease, answering, login): (Lease, Answering, Option<Arc<Login>>),
 ) -> Result<Answer, Fault> {
-    let answer = answer(lease, answering, ask).await.map_err(|lost| lost.fault)?;
+    let answer = answered(answering.await, lease, ask).map_err(|lost| lost.fault)?;
     if answer.status == 401 {
         pool.shared.challenged(login.as_ref(), &answer.headers)?;
         let why = format!("{}: the server wants to see the login once more", ask.what);
@@ -178,16 +182,12 @@ fn request(
     Ok(request)
 }
 
-async fn answer(lease: Lease, answering: Answering, ask: &Ask<'_>) -> Result<Answer, Unanswered> {
-    let came = timeout(ask.within, answering).await;
-    match came {
-        Ok(Ok(response)) => Ok(Answer::new(response, lease, ask)),
-        Ok(Err(lost)) => {
-            let unsent = lost.message().is_some();
-            Err(Unanswered { fault: fault::of_hyper(ask.phase, ask.what, lost.error()), unsent })
-        }
-        Err(_) => Err(Unanswered { fault: fault::silent(ask.phase, ask.what, ask.within), unsent: false }),
-    }
+/// What came of a request that was on its way.
+fn answered(came: Came, lease: Lease, ask: &Ask<'_>) -> Result<Answer, Unanswered> {
+    came.map(|response| Answer::new(response, lease, ask)).map_err(|lost| {
+        let unsent = lost.message().is_some();
+        Unanswered { fault: fault::of_hyper(ask.phase, ask.what, lost.error()), unsent }
+    })
 }
 
 fn noted(pool: &Pool, mut answer: Answer) -> Answer {

@@ -329,6 +329,8 @@ fn status_of(line: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const HEAD: &str =
@@ -389,6 +391,24 @@ mod tests {
         for length in 0..text.len() {
             let cut = read(&text[..length]).await;
             assert!(cut.is_err(), "{length}: {cut:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever a stranger sends is read or refused, never more.
+        #[test]
+        fn no_answer_does_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200), at in 0_usize..200) {
+            let mut text = format!(
+                "{HEAD}<D:response><D:href>/a</D:href><D:propstat><D:prop><D:getetag>x</D:getetag></D:prop>\
+                 <D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response></D:multistatus>"
+            )
+            .into_bytes();
+            text.splice(at..at, bytes);
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let mut reader = Multistatus::new(text.as_slice());
+                while let Ok(Some(_)) = reader.next().await {}
+            });
         }
     }
 

@@ -1,12 +1,14 @@
 //! A server with a folder on it: the questions and orders that more than one part of this remote has.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use http::HeaderValue;
 
 use super::entry::of_properties;
 use super::exchange::{Answer, Ask, ask, damaged};
+use super::fault;
 use super::learned::{Learned, TimeProperty};
 use super::multistatus::{Known, Response};
 use super::names::{Names, Place};
@@ -71,7 +73,7 @@ impl Server {
             Some(one) => match one.status {
                 Some(404 | 410) => Ok(None),
                 Some(status) if !(200..300).contains(&status) => {
-                    Err(super::fault::of_status(Phase::Command, what, status, ""))
+                    Err(fault::of_status(Phase::Command, what, status, ""))
                 }
                 _ => Ok(Some(one)),
             },
@@ -170,7 +172,6 @@ impl Server {
 
     /// MOVE without replacing anything (RFC 4918, section 9.9). 412 is "something lies there".
     pub(super) async fn rename(&self, from: &RelPath, to: &RelPath, folder: bool) -> Result<(), Fault> {
-        use std::sync::atomic::Ordering::Relaxed;
         let what = format!("moving {} to {}", shown(from), shown(to));
         let place = |path| if folder { self.names.folder(path) } else { self.names.file(path) };
         let (source, shared) = (place(from), &self.pool.shared);

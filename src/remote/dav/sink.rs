@@ -120,11 +120,7 @@ impl DavSink {
         let (target, coming) = (self.target.clone(), self.coming);
         let pool = Arc::clone(&target.server.pool);
         let sent = push(&pool, &target.order(coming, Phase::Open), body).await?;
-        let answer = Box::pin(async move {
-            // Until all bytes are there the server may be silent: whoever brings them minds that they go.
-            let order = Ask { within: FOREVER, ..target.order(coming, Phase::Transfer) };
-            pushed(&pool, &order, sent).await
-        });
+        let answer = Box::pin(async move { pushed(&pool, &target.order(coming, Phase::Transfer), sent).await });
         self.flow = Some(Flow { pieces, answer });
         let gathered = self.gathered.split().freeze();
         self.bring(Piece::Data(gathered)).await
@@ -213,9 +209,6 @@ impl DavSink {
         fault
     }
 }
-
-/// Whoever waits so long is woken by another deadline.
-const FOREVER: Duration = Duration::from_secs(30 * 86_400);
 
 fn over() -> Fault {
     Fault::new(Phase::Transfer, FaultKind::Cancelled, "the transfer had failed already")

@@ -1,8 +1,9 @@
 //! Files on their way, by real servers.
 
 use bytes::Bytes;
-use causeway::model::{Mtime, Precision, TimeSource};
-use causeway::remote::{Coming, open, open_or_create};
+use causeway::model::{Algorithm, FaultKind, Mtime, Phase, Precision, Protocol, TimeSource};
+use causeway::reliability::{Direction, End, Recorder, What};
+use causeway::remote::{Coming, Context, open, open_or_create, read_digest};
 
 use super::{context, door_endpoint, path};
 use crate::sftp::door::noise;
@@ -32,6 +33,77 @@ async fn many_files_share_one_connection() {
     });
     futures_util::future::join_all(reads).await;
     assert!(remote.capabilities().parallel >= 32);
+}
+
+/// Our own door tells the SHA-256 of a file without sending it; Apache tells nothing, and is asked once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hash_is_told_without_the_file() {
+    let (door, apache) = (Https::start().await, Apache::start(Door::Basic));
+    let remote = open_or_create(&door_endpoint(&door), &context()).await.unwrap();
+    assert!(remote.capabilities().digest && remote.capabilities().checksum);
+    for size in [0, 5, 40_000_000] {
+        std::fs::write(door.root.join("f"), noise(size)).unwrap();
+        let told = remote.digest(&path("f")).await.unwrap().unwrap();
+        assert_eq!(told, read_digest(&*remote, &path("f")).await.unwrap());
+    }
+    assert_eq!(remote.digest(&path("nothing")).await.unwrap_err().kind, FaultKind::Missing);
+    assert_eq!(remote.checksum(&path("f"), &[Algorithm::Md5]).await.unwrap(), None);
+    std::fs::write(apache.root().join("f"), "x").unwrap();
+    // A source finds it out on some file of its tree.
+    for (endpoint, tells) in [(door_endpoint(&door), true), (apache.endpoint(), false)] {
+        let source = open(&endpoint, &context()).await.unwrap();
+        assert!(!source.capabilities().checksum);
+        assert_eq!(source.checksum(&path(""), Algorithm::ALL).await.unwrap(), None);
+        assert_eq!(source.capabilities().checksum, tells);
+        assert_eq!(source.digest(&path("f")).await.unwrap().is_some(), tells);
+    }
+    assert_eq!(apache.asked().lines().filter(|line| line.contains("HEAD")).count(), 1);
+}
+
+/// Every connection and every transfer is seen by the statistics.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_recorded() {
+    let apache = Apache::start(Door::Tls);
+    let (recorder, mut seen) = Recorder::channel(100);
+    let context = Context { recorder, ..context() };
+    let remote = open(&apache.endpoint(), &context).await.unwrap();
+    let mut sink = remote.write(&path("f"), 0).await.unwrap();
+    sink.write(Bytes::from(noise(1_000_000))).await.unwrap();
+    sink.finish().await.unwrap();
+    let mut source = remote.read(&path("f"), 0, None).await.unwrap();
+    while source.next().await.unwrap().is_some() {}
+    source.finish().await.unwrap();
+    assert!(remote.read(&path("missing"), 0, None).await.is_err());
+    remote.close().await;
+    drop((remote, context));
+    let mut all = Vec::new();
+    while let Some(one) = seen.recv().await {
+        assert_eq!(
+            (one.protocol, one.endpoint.as_str()),
+            (Protocol::Davs, format!("localhost:{}", apache.port).as_str())
+        );
+        all.push(one.what);
+    }
+    let [
+        What::Transfer { direction: Direction::Upload, bytes: 1_000_000, end: End::Clean, .. },
+        What::Transfer { direction: Direction::Download, bytes: 1_000_000, end: End::Clean, .. },
+        What::Connection { setup: Some(_), phases, end: End::Clean, .. },
+    ] = all.as_slice()
+    else {
+        panic!("{all:?}")
+    };
+    let phases: Vec<_> = phases.iter().map(|(phase, _)| *phase).collect();
+    assert_eq!(phases, [Phase::Resolve, Phase::Connect, Phase::Tls]);
+    // Who is not there is seen as well.
+    let (recorder, mut seen) = Recorder::channel(100);
+    let mut nowhere = apache.endpoint();
+    drop(apache);
+    nowhere.host = "127.0.0.1".into();
+    nowhere.options.ca_file = None;
+    let Err(fault) = open(&nowhere, &Context { recorder, ..super::context() }).await else { panic!("it came in") };
+    assert_eq!((fault.phase, fault.kind), (Phase::Connect, FaultKind::Refused));
+    let one = seen.recv().await.unwrap().what;
+    assert!(matches!(one, What::Connection { setup: None, end: End::Failed(Phase::Connect, FaultKind::Refused), .. }));
 }
 
 /// As the mirror does it: the time is known beforehand, and it is there with the file.
