@@ -272,7 +272,7 @@ impl Answer {
         let said = match (300..400).contains(&status) {
             // Without what may follow the path: it may be a secret.
             true => text(&self.headers, &LOCATION).and_then(|to| to.split('?').next()).unwrap_or_default().to_owned(),
-            false => words(&self.headers, self.body.beginning().await),
+            false => words(&self.headers, &self.body.beginning().await),
         };
         let mut fault = fault::of_status(phase, &what, status, &said);
         if let Some(rest) = rest {
@@ -290,9 +290,9 @@ fn kept(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// What a server says for people: the first line of a plain text, or the message in an XML of sabre/dav or RFC 4918.
-fn words(headers: &HeaderMap, body: Vec<u8>) -> String {
+fn words(headers: &HeaderMap, body: &[u8]) -> String {
     let kind = text(headers, &http::header::CONTENT_TYPE).unwrap_or_default();
-    let body = String::from_utf8_lossy(&body);
+    let body = String::from_utf8_lossy(body);
     let said = if kind.starts_with("text/plain") {
         body.lines().next()
     } else if kind.contains("xml") {
@@ -394,11 +394,11 @@ mod tests {
     #[test]
     fn a_server_is_quoted_where_it_speaks_to_people() {
         let plain = headers(&[("content-type", "text/plain; charset=utf-8")]);
-        assert_eq!(words(&plain, b"no space left\nmore".to_vec()), "no space left");
+        assert_eq!(words(&plain, b"no space left\nmore"), "no space left");
         let sabre =
             b"<d:error xmlns:d='DAV:'><s:exception>X</s:exception><s:message>Quota exceeded</s:message></d:error>";
-        assert_eq!(words(&headers(&[("content-type", "application/xml")]), sabre.to_vec()), "Quota exceeded");
-        assert_eq!(words(&headers(&[("content-type", "text/html")]), b"<h1>Error</h1>".to_vec()), "");
+        assert_eq!(words(&headers(&[("content-type", "application/xml")]), sabre), "Quota exceeded");
+        assert_eq!(words(&headers(&[("content-type", "text/html")]), b"<h1>Error</h1>"), "");
     }
 
     #[test]

@@ -1,14 +1,20 @@
 //! Files on their way, by real servers.
 
+use std::time::Instant;
+
 use bytes::Bytes;
-use causeway::model::{Algorithm, FaultKind, Mtime, Phase, Precision, Protocol, TimeSource};
+use causeway::model::{Algorithm, Endpoint, FaultKind, Mtime, Phase, Precision, Protocol, TimeSource};
 use causeway::reliability::{Direction, End, Recorder, What};
 use causeway::remote::{Coming, Context, open, open_or_create, read_digest};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use super::{context, door_endpoint, path};
+use crate::mirror::million::peak;
 use crate::sftp::door::noise;
 use crate::support::apache::{Apache, Door};
 use crate::support::https::Https;
+use crate::support::scripted_http::response;
 
 /// Many at once share one connection, and what each asks for comes back to it.
 #[tokio::test(flavor = "multi_thread")]
@@ -126,4 +132,48 @@ async fn a_time_comes_with_the_file() {
             assert_eq!((told, there.len()), (1_234_567_890, size as u64), "{name} {coming:?}");
         }
     }
+}
+
+/// Names in a folder that is listed as it comes.
+const MANY: usize = 300_000;
+
+/// Answers one question about a folder, then one about what is in it.
+async fn large_folder(listener: tokio::net::TcpListener) {
+    for deep in [false, true] {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 16 << 10];
+        let mut got = 0;
+        while !String::from_utf8_lossy(&head[..got]).contains("</propfind>") {
+            got += socket.read(&mut head[got..]).await.unwrap();
+        }
+        let begin = "HTTP/1.1 207 Multi-Status\r\nConnection: close\r\n\r\n<D:multistatus xmlns:D=\"DAV:\">";
+        socket.write_all((begin.to_owned() + &response("/d/", None)).as_bytes()).await.unwrap();
+        for page in 0..if deep { MANY / 1_000 } else { 0 } {
+            let text: String =
+                (0..1_000).map(|n| response(&format!("/d/file%20{}", page * 1_000 + n), Some((1, n)))).collect();
+            socket.write_all(text.as_bytes()).await.unwrap();
+        }
+        socket.write_all(b"</D:multistatus>").await.unwrap();
+        socket.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_a_large_listing_costs_bounded_memory() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::parse(&format!("dav://{}/d", listener.local_addr().unwrap())).unwrap();
+    let server = tokio::spawn(large_folder(listener));
+    let remote = open(&endpoint, &context()).await.unwrap();
+    let (before, began, mut count) = (peak(), Instant::now(), 0);
+    let mut lister = remote.list(&path("")).await.unwrap();
+    while let Some(batch) = lister.next().await.unwrap() {
+        assert!(batch.len() <= 1_000, "{}", batch.len());
+        count += batch.len();
+    }
+    assert!(lister.finish().await.unwrap().is_proven());
+    let grown = peak() - before;
+    println!("{count} names in {:?}, {} KiB of memory more", began.elapsed(), grown >> 10);
+    assert_eq!(count, MANY);
+    assert!(grown < 16 << 20, "{grown}");
+    server.await.unwrap();
 }
