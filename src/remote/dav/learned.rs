@@ -82,9 +82,10 @@ impl Learned {
     pub(super) fn begun(&self, path: &RelPath, tag: Option<&str>) {
         let mut versions = self.versions();
         versions.remove(path);
-        if let Some(tag) = tag.filter(|_| versions.len() < MOST_VERSIONS) {
-            versions.insert(path.clone(), tag.to_owned());
+        if versions.len() >= MOST_VERSIONS {
+            versions.pop_first();
         }
+        versions.extend(tag.map(|tag| (path.clone(), tag.to_owned())));
     }
 
     /// The version that was begun.
