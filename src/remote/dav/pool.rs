@@ -115,9 +115,14 @@ impl Pool {
         usize::from(self.shared.endpoint.options.connections.unwrap_or(unasked).max(1))
     }
 
+    /// Do requests share a connection, as HTTP/2 has it?
+    pub(super) fn is_shared(&self) -> bool {
+        self.multiplexed.load(Ordering::Relaxed)
+    }
+
     /// How many requests may usefully run side by side.
     pub(super) fn width(&self) -> usize {
-        if self.multiplexed.load(Ordering::Relaxed) { self.most(MOST_SHARED) * STREAMS } else { self.most(MOST_SINGLE) }
+        if self.is_shared() { self.most(MOST_SHARED) * STREAMS } else { self.most(MOST_SINGLE) }
     }
 
     /// A connection for one request; `fresh`: one over which nothing was asked yet.
@@ -128,7 +133,7 @@ impl Pool {
         if !fresh && let Some(lease) = self.stream() {
             return Ok(lease);
         }
-        let single = self.known.load(Ordering::Relaxed) && !self.multiplexed.load(Ordering::Relaxed);
+        let single = self.known.load(Ordering::Relaxed) && !self.is_shared();
         if single {
             let permit = self.permit().await?;
             while let Some(mut sender) = self.idle(fresh) {

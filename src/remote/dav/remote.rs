@@ -121,6 +121,8 @@ impl Remote for DavRemote {
         Capabilities {
             resume_read: !learned.no_ranges.load(Relaxed),
             read_tells: true,
+            // The pieces of a file would share the one connection.
+            reads_ahead: self.server.pool.is_shared(),
             resume_write: false,
             write: true,
             set_mtime: learned.time_property().is_some(),
