@@ -106,9 +106,10 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 #[command(after_help = MIRROR_HELP)]
 pub struct MirrorArgs {
-    /// Where from: ftp://, ftp+tls:// (explicit TLS), ftps:// (implicit TLS), sftp://, or a folder.
+    /// Where from: ftp://, ftp+tls:// (explicit TLS), ftps:// (implicit TLS), sftp://, davs:// (WebDAV over TLS), dav://
+    /// (WebDAV in the clear), or a folder.
     pub source: String,
-    /// Where to: a folder, or sftp://.
+    /// Where to: a folder, sftp://, davs:// or dav://.
     pub target: String,
     /// Only what matches this glob (as in .gitignore); may be repeated.
     #[arg(long, value_name = "GLOB")]
@@ -207,16 +208,20 @@ pub struct Via {
 /// How a target is spoken to.
 #[derive(Debug, Args)]
 pub struct Toward {
-    /// Most connections at once to the target; one SFTP connection carries many files.
+    /// Most connections at once to the target; one connection of SFTP or HTTP/2 carries many files.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub target_connections: Option<u16>,
     /// Read the target's password from this file.
     #[arg(long, value_name = "FILE")]
     pub target_password_file: Option<PathBuf>,
-    /// Accept only the target's host key with this SHA-256, as 'ssh-keygen -l' shows it.
+    /// Accept only the target's host key with this SHA-256, as 'ssh-keygen -l' shows it, or the certificate with this
+    /// one in hexadecimal.
     #[arg(long, value_name = "SHA256", conflicts_with = "target_insecure")]
     pub target_pin: Option<String>,
-    /// Accept any host key of the target.
+    /// Certificates (PEM) of the target to trust beside the system's.
+    #[arg(long, value_name = "FILE")]
+    pub target_ca_file: Option<PathBuf>,
+    /// Accept any host key or certificate of the target.
     #[arg(long)]
     pub target_insecure: bool,
     /// Log in to the target with this SSH private key; its passphrase comes from where a password would.
@@ -233,7 +238,7 @@ impl From<&Toward> for Via {
             connections: toward.target_connections,
             charset: None,
             password_file: toward.target_password_file.clone(),
-            ca_file: None,
+            ca_file: toward.target_ca_file.clone(),
             pin: toward.target_pin.clone(),
             insecure: toward.target_insecure,
             identity: toward.target_identity.clone(),
@@ -246,6 +251,7 @@ const MIRROR_HELP: &str = "\
 Examples:
   causeway mirror ftp://anna@old.example/pub ./pub
   causeway mirror ftp://anna@old.example/pub sftp://ops@new.example//srv/pub --target-identity ~/.ssh/id_ed25519
+  causeway mirror ftp://anna@old.example/pub davs://ops@new.example/remote.php/dav/files/ops/pub
   causeway mirror ftp+tls://anna@old.example//srv/data /srv/data --exclude '*.tmp' --exclude '/cache/'
   causeway mirror ftp://old.example/beijing ./beijing --charset gbk --dry-run
 

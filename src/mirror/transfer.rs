@@ -19,7 +19,7 @@ use super::scan::store::Side;
 use super::stripes;
 use super::words::ItemState;
 use crate::model::{Digest, Entry, Fault, FaultKind, Fingerprint, JobId, Mtime, Name, Phase, RelPath};
-use crate::remote::{Sink, Source, read_digest};
+use crate::remote::{Coming, Sink, Source, read_digest};
 
 /// So many bytes before the confirmed offset are read again and compared.
 const OVERLAP: u64 = 64 * 1024;
@@ -80,7 +80,7 @@ pub(super) async fn transfer(
     let resumed = if open.is_some() { None } else { resume(engine, item, &part).await? };
     let Begin { hash, offset, source, sink, ahead } = match resumed {
         Some(begin) => begin,
-        None => restart(engine, item, &part, version.size, open).await?,
+        None => restart(engine, item, &part, version, open).await?,
     };
     // Bytes that were read ahead are given out first.
     let source = spread(engine, item, version, source, offset + ahead.len() as u64, lanes);
@@ -128,14 +128,15 @@ async fn restart(
     engine: &Engine,
     item: &Item,
     part: &RelPath,
-    size: Option<u64>,
+    version: &Fingerprint,
     open: Option<Box<dyn Source>>,
 ) -> Result<Begin, Failure> {
     engine.journal.put(Change::Started { item: item.id, part: part.clone(), confirmed: None }).await?;
-    let sink = engine.order.target.write(part, 0).await.map_err(at_target)?;
+    let coming = Coming { size: version.size, mtime: version.mtime };
+    let sink = engine.order.target.write_new(part, coming).await.map_err(at_target)?;
     let source = match open {
         Some(source) => source,
-        None => engine.order.source.read(&item.path, 0, size).await.map_err(at_source)?,
+        None => engine.order.source.read(&item.path, 0, version.size).await.map_err(at_source)?,
     };
     Ok(Begin { hash: Context::new(&SHA256), offset: 0, source, sink, ahead: Bytes::new() })
 }
@@ -219,6 +220,17 @@ enum Read {
     Stopped,
 }
 
+impl Read {
+    /// Is what was read, `at` bytes, all that there was `expected` to be?
+    fn has_all(&self, at: u64, expected: Option<u64>) -> bool {
+        match self {
+            Self::All(Ok(_)) => expected.is_none_or(|size| at >= size),
+            Self::All(Err(fault)) => expected == Some(at) && is_silence(fault),
+            Self::Failed(_) | Self::Stopped => false,
+        }
+    }
+}
+
 impl Mover<'_> {
     async fn run(
         &mut self,
@@ -237,13 +249,20 @@ impl Mover<'_> {
         let mode = publish::mode(self.engine, self.item).unwrap_or(publish::FILE_MODE);
         let whole = matches!(&read, Read::All(Ok(_)));
         let stamped = (whole && sink.stamp(version.mtime, Some(mode))).then_some(version.mtime);
-        // Also after a failure: what arrived is made safe, so that the next try goes on from here.
         let at = self.at;
-        let length = sink.finish().await.map_err(|fault| self.blame(Side::Target, fault))?;
-        if length != at {
-            let message = format!("the target holds {length} bytes of {at} that were written");
-            return Err(self.blame(Side::Target, Fault::new(Phase::Finish, FaultKind::Mismatch, message)));
-        }
+        let length = if read.has_all(at, expected) || self.engine.order.target.capabilities().resume_write {
+            // Also after a failure: what arrived is made safe, so that the next try goes on from here.
+            let length = sink.finish().await.map_err(|fault| self.blame(Side::Target, fault))?;
+            if length != at {
+                let message = format!("the target holds {length} bytes of {at} that were written");
+                return Err(self.blame(Side::Target, Fault::new(Phase::Finish, FaultKind::Mismatch, message)));
+            }
+            length
+        } else {
+            // Nobody will go on with it, and a part must not be ended as if it were the whole.
+            drop(sink);
+            0
+        };
         let mut seen = None;
         match read {
             // vsftpd says 226 for bytes that never arrived. What did arrive is gone on with, and whether it is

@@ -1,10 +1,11 @@
 //! Connections: dialling with a time for every phase, TLS as a client, counted bytes, permits for those
-//! who connect to us, and the packets of SFTP, which we speak in both roles.
+//! who connect to us, and what we speak in both roles: the packets of SFTP, the dates and paths of HTTP.
 
 pub mod admit;
 mod callback;
 pub mod dial;
 mod entrance;
+pub mod http;
 pub mod sftp;
 pub mod ssh;
 mod stream;

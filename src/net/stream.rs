@@ -67,6 +67,15 @@ impl Stream {
         Some((version, suite.as_str().map_or_else(|| format!("{suite:?}"), str::to_owned)))
     }
 
+    /// The application protocol that was agreed on in the TLS handshake (RFC 7301); `None` when none was.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&[u8]> {
+        match &self.channel {
+            Channel::Plain(_) => None,
+            Channel::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+        }
+    }
+
     /// The TCP stream again, to start TLS on it; `None` when it is inside TLS already.
     #[must_use]
     pub fn into_plain(self) -> Option<TcpStream> {

@@ -68,6 +68,15 @@ impl TlsClient {
         self.verifier.fingerprint()
     }
 
+    /// Offers these application protocols (RFC 7301), the most wanted one first.
+    #[must_use]
+    pub fn offering(mut self, protocols: &[&str]) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self.config = Arc::new(config);
+        self
+    }
+
     /// Hands `stream` over to TLS.
     ///
     /// # Errors

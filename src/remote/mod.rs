@@ -4,8 +4,10 @@
 //! [`Fault`], every doubt about a listing is said. Engines stand above it, layers (metered, limited,
 //! timed) wrap it, and one contract suite (`remote::contract`) runs against every implementation.
 
+mod abroad;
 mod capabilities;
 pub mod contract;
+mod dav;
 pub mod ftp;
 mod hash;
 pub mod layer;
@@ -15,6 +17,7 @@ pub mod memory;
 mod open;
 mod sftp;
 mod traits;
+mod trust;
 
 use async_trait::async_trait;
 use aws_lc_rs::digest::{Context as Hash, SHA256};
@@ -60,6 +63,13 @@ pub trait Remote: Send + Sync + 'static {
     /// Starts writing the file `path` at byte `offset`. Offset 0 creates it or cuts it to nothing; any
     /// other offset cuts an existing file to that length first and fails when it is shorter.
     async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault>;
+
+    /// As [`Remote::write`] from the start, told what is known of the file that will come: a protocol that has to say
+    /// such things before the first byte says them then. They are no promise.
+    async fn write_new(&self, path: &RelPath, coming: Coming) -> Result<Box<dyn Sink>, Fault> {
+        let _of_no_use = coming;
+        self.write(path, 0).await
+    }
 
     /// SHA-256 of the content, when the other side can tell without sending the file; `None` when it
     /// cannot.
@@ -120,6 +130,15 @@ pub trait Remote: Send + Sync + 'static {
 
     /// Ends every connection in good order.
     async fn close(&self);
+}
+
+/// What is known beforehand of a file that will be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Coming {
+    /// Bytes.
+    pub size: Option<u64>,
+    /// The modification time that it will be given.
+    pub mtime: Option<Mtime>,
 }
 
 /// SHA-256 of the content of `path`: told by the other side where it can, read back where it cannot.

@@ -21,7 +21,7 @@ use crate::support::scripted::{Act, Script, Scripted, data, pause, say};
 mod cut;
 mod filters;
 mod lies;
-mod million;
+pub mod million;
 mod names_only;
 mod proof;
 

@@ -1,7 +1,7 @@
 //! SFTP as a remote: against OpenSSH's server, and against our own door.
 
 mod login;
-mod mirror;
+pub mod mirror;
 mod transfer;
 
 use std::sync::Arc;

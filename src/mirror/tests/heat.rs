@@ -97,7 +97,11 @@ async fn one_failure_at_any_step_hides_nothing_of_a_hot_folder_in_another() {
         steps = steps.max(source.steps());
         assert!(hot.complete, "step {k}: {hot:?}");
         assert_eq!((hot.counts.files_published, hot.counts.files_seen), (3, 8), "step {k}: {hot:?}");
-        assert_eq!(content(&source).keys().collect::<Vec<_>>(), content(&target).keys().collect::<Vec<_>>(), "step {k}");
+        assert_eq!(
+            content(&source).keys().collect::<Vec<_>>(),
+            content(&target).keys().collect::<Vec<_>>(),
+            "step {k}"
+        );
     }
     assert!(steps > 10, "{steps}");
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, Mtime, Name, RelPath};
-use crate::remote::{Capabilities, Lister, Remote, Samples, Sink, Source, Together, Traits};
+use crate::remote::{Capabilities, Coming, Lister, Remote, Samples, Sink, Source, Together, Traits};
 
 /// Reads from `inner` no faster than `bytes_per_second`, however many files are read at once.
 #[must_use]
@@ -63,6 +63,10 @@ impl Source for LimitedSource {
         Ok(bytes)
     }
 
+    fn is_off_the_road(&self) -> bool {
+        self.inner.is_off_the_road()
+    }
+
     fn opened(&self) -> Option<&Entry> {
         self.inner.opened()
     }
@@ -101,6 +105,10 @@ impl Remote for Limited {
 
     async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault> {
         self.inner.write(path, offset).await
+    }
+
+    async fn write_new(&self, path: &RelPath, coming: Coming) -> Result<Box<dyn Sink>, Fault> {
+        self.inner.write_new(path, coming).await
     }
 
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
