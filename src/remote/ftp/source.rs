@@ -89,9 +89,9 @@ impl FtpSource {
             let spent = session.spent;
             // An unused REST would poison the next transfer of this session.
             if self.offset == 0 {
-                lease.settle(&fault)
+                lease.settle(&fault);
             } else {
-                lease.fail(&fault)
+                lease.fail(&fault);
             }
             if !spent || tries >= MOST_SESSIONS {
                 return Err(fault);
