@@ -55,6 +55,7 @@ pub mod remote;
 
 // shelf: engines
 pub mod mirror;
+pub mod survey;
 
 // shelf: conductor
 pub mod job;

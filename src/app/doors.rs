@@ -16,9 +16,11 @@ use crate::db::DbError;
 use crate::job::Jobs;
 use crate::model::Door;
 use crate::reliability::Recorder;
+use crate::remote::Context;
 use crate::serve::dav::{self, Dav};
 use crate::serve::files::{self, Files};
 use crate::serve::http::{BasicAuth, Books, Doorman, Guest, Peer};
+use crate::survey::Surveys;
 use crate::task::Tasks;
 use crate::tree::Tree;
 use crate::web::{self, DoorsAt, WebState};
@@ -70,6 +72,7 @@ pub(super) async fn router(
     let sessions = Sessions::new(store.db.clone(), Arc::clone(&store.clock));
     let doorman: Arc<dyn Doorman> = Arc::new(SessionOrBasic { basic, sessions: sessions.clone() });
     let dav = Dav::open(store.db.clone(), Arc::clone(&doorman), Arc::clone(&store.clock)).await?;
+    let context = Context { recorder: recorder.clone(), clock: Arc::clone(&store.clock), tasks: tasks.clone() };
     let state = WebState {
         db: store.db.clone(),
         clock: Arc::clone(&store.clock),
@@ -77,6 +80,7 @@ pub(super) async fn router(
         sessions,
         audit: store.audit.clone(),
         jobs: jobs.clone(),
+        surveys: Surveys::open(store.db.clone(), context).await?,
         tree: Arc::clone(tree),
         doors,
         remark,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Access, Digest, Door, EndpointId, JobId, Proof, RelPath, RunId};
+use crate::model::{Access, Digest, Door, EndpointId, JobId, Proof, RelPath, RunId, SurveyId};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -178,6 +178,8 @@ pub enum Event {
     FileTrashed { run: RunId, path: RelPath, batch: String },
     /// What the target holds after a run was written down and signed.
     ManifestWritten { job: JobId, run: RunId, files: u64, bytes: u64, sha256: String, key: String },
+    /// A person had a server surveyed; it was only read.
+    SurveyStarted { survey: SurveyId, endpoint: EndpointId, url: String },
     /// A run made a directory.
     DirMade { run: RunId, path: RelPath },
     /// A run gave a file the permission bits that it has in the source; its content was there.

@@ -2,6 +2,7 @@
 
 mod ls;
 mod manifest;
+mod survey;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use crate::model::{Deadlines, ServerZone};
 
 pub use ls::LsArgs;
 pub use manifest::{KeptVerb, ManifestDiff, ManifestStore, ManifestVerb, ManifestVerify};
+pub use survey::SurveyArgs;
 
 /// Takes an organisation off FTP: mirrors legacy trees with proof, serves them over SFTP, WebDAV and
 /// HTTPS, schedules the work and keeps a tamper-evident record.
@@ -32,13 +34,14 @@ Examples:
   causeway check                                 is the configuration right?
   causeway serve                                 serve the tree and run the jobs
   causeway ls ftp://anna@old.example/pub         how is its listing read?
+  causeway survey ftp://anna@old.example/        what is there, what will not come along, how long will it take?
   causeway mirror ftp://anna@old.example/pub ./pub   copy a tree once, with proof
   causeway job add nightly ftp://old.example/ legacy --cron '0 2 * * *' --zone Europe/Berlin
   causeway audit verify                          was the record changed?
 
 Every command has its own --help. Exit codes: 0 all is well, 1 it is not (the last line says why),
 2 the command line was not understood, 3 everything is there but not all of it was verified.
-'manifest verify' and 'manifest diff' have exit codes of their own: see their --help.";
+'survey', 'manifest verify' and 'manifest diff' have exit codes of their own: see their --help.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -51,6 +54,8 @@ pub enum Verb {
     Mirror(Box<MirrorArgs>),
     /// Show how a server's listing of a folder is read, line by line.
     Ls(Box<LsArgs>),
+    /// Look over a tree that is to be migrated: what there is, what will not come along, how long it will take.
+    Survey(Box<SurveyArgs>),
     /// Migration jobs: what to copy, and when.
     #[command(subcommand)]
     Job(JobVerb),
@@ -101,9 +106,10 @@ pub struct DemoArgs {
 #[derive(Debug, Args)]
 #[command(after_help = MIRROR_HELP)]
 pub struct MirrorArgs {
-    /// Where from: ftp://, ftp+tls:// (explicit TLS), ftps:// (implicit TLS), sftp://, or a folder.
+    /// Where from: ftp://, ftp+tls:// (explicit TLS), ftps:// (implicit TLS), sftp://, davs:// (WebDAV over TLS), dav://
+    /// (WebDAV in the clear), or a folder.
     pub source: String,
-    /// Where to: a folder, or sftp://.
+    /// Where to: a folder, sftp://, davs:// or dav://.
     pub target: String,
     /// Only what matches this glob (as in .gitignore); may be repeated.
     #[arg(long, value_name = "GLOB")]
@@ -219,16 +225,20 @@ pub struct Via {
 /// How a target is spoken to.
 #[derive(Debug, Args)]
 pub struct Toward {
-    /// Most connections at once to the target; one SFTP connection carries many files.
+    /// Most connections at once to the target; one connection of SFTP or HTTP/2 carries many files.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub target_connections: Option<u16>,
     /// Read the target's password from this file.
     #[arg(long, value_name = "FILE")]
     pub target_password_file: Option<PathBuf>,
-    /// Accept only the target's host key with this SHA-256, as 'ssh-keygen -l' shows it.
+    /// Accept only the target's host key with this SHA-256, as 'ssh-keygen -l' shows it, or the certificate with this
+    /// one in hexadecimal.
     #[arg(long, value_name = "SHA256", conflicts_with = "target_insecure")]
     pub target_pin: Option<String>,
-    /// Accept any host key of the target.
+    /// Certificates (PEM) of the target to trust beside the system's.
+    #[arg(long, value_name = "FILE")]
+    pub target_ca_file: Option<PathBuf>,
+    /// Accept any host key or certificate of the target.
     #[arg(long)]
     pub target_insecure: bool,
     /// Log in to the target with this SSH private key; its passphrase comes from where a password would.
@@ -245,7 +255,7 @@ impl From<&Toward> for Via {
             connections: toward.target_connections,
             charset: None,
             password_file: toward.target_password_file.clone(),
-            ca_file: None,
+            ca_file: toward.target_ca_file.clone(),
             pin: toward.target_pin.clone(),
             insecure: toward.target_insecure,
             identity: toward.target_identity.clone(),
@@ -258,6 +268,7 @@ const MIRROR_HELP: &str = "\
 Examples:
   causeway mirror ftp://anna@old.example/pub ./pub
   causeway mirror ftp://anna@old.example/pub sftp://ops@new.example//srv/pub --target-identity ~/.ssh/id_ed25519
+  causeway mirror ftp://anna@old.example/pub davs://ops@new.example/remote.php/dav/files/ops/pub
   causeway mirror ftp+tls://anna@old.example//srv/data /srv/data --exclude '*.tmp' --exclude '/cache/'
   causeway mirror ftp://old.example/beijing ./beijing --charset gbk --dry-run
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use crate::job::Jobs;
+use crate::job::{JobError, Jobs};
 use crate::model::{Endpoint, Protocol};
 use crate::remote::host_key;
 
@@ -19,19 +19,26 @@ pub(super) async fn know(jobs: &Jobs, endpoint: &mut Endpoint) -> Result<(), Fai
     if endpoint.protocol != Protocol::Sftp || options.pin.is_some() || options.insecure {
         return Ok(());
     }
-    if let Some(pin) = jobs.known_pin(endpoint).await? {
-        endpoint.options.pin = Some(pin);
-        return Ok(());
-    }
-    if !std::io::stdin().is_terminal() {
+    let asks = std::io::stdin().is_terminal();
+    let met = match jobs.known_pin(endpoint).await {
+        Ok(None) => format!("{} is met for the first time.", endpoint.host),
+        Ok(pin) => {
+            endpoint.options.pin = pin;
+            return Ok(());
+        }
+        Err(JobError::PinsDiffer { server, pins }) if asks => {
+            format!("{server} is remembered with different host keys: {pins}.")
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if !asks {
         return Ok(());
     }
     // A server out of reach is waited for later, with patience.
     let Ok(key) = host_key(endpoint).await else { return Ok(()) };
     eprint!(
-        "{} is met for the first time. Its host key is {} ({}).\nIs that what 'ssh-keygen -lf \
-         /etc/ssh/ssh_host_*_key.pub' says there? [y/N] ",
-        endpoint.host, key.fingerprint, key.algorithm
+        "{met} Its host key is {} ({}).\nIs that what 'ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub' says there? [y/N] ",
+        key.fingerprint, key.algorithm
     );
     let unread = |error: std::io::Error| Failure::new(format!("the terminal cannot be read: {error}"));
     std::io::stderr().flush().map_err(unread)?;

@@ -17,6 +17,7 @@ mod progress;
 mod runs;
 mod serve;
 mod summary;
+mod survey;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ pub enum Failure {
     Said,
     /// Everything is there, but not all of it was verified: exit code 3.
     NotVerified,
+    /// A report is there, but it is about a part only: exit code 3.
+    Partial,
     /// A manifest that cannot be believed, said to the person: exit code 2.
     Unbelievable(String),
     /// Nobody reads any more: a quiet end, exit code 0.
@@ -133,7 +136,7 @@ fn ended(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) | Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
         Err(Failure::Said) => ExitCode::FAILURE,
-        Err(Failure::NotVerified) => ExitCode::from(3),
+        Err(Failure::NotVerified | Failure::Partial) => ExitCode::from(3),
         Err(Failure::Unbelievable(text)) => {
             eprintln!("causeway: {text}");
             ExitCode::from(2)
@@ -165,6 +168,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             Box::pin(mirror::run(*args, &loaded, &environment)).await
         }
         Verb::Ls(args) => Box::pin(ls::run(*args, load(named, &environment)?, &environment)).await,
+        Verb::Survey(args) => Box::pin(survey::run(*args, &load(named, &environment)?, &environment)).await,
         Verb::Job(verb) => {
             let config = load(named, &environment)?.config;
             let store = store(&config).await?;

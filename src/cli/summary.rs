@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::mirror::{Ended, Summary};
-use crate::remote::Doubt;
 
 use super::{Failure, Out, output};
 
@@ -98,7 +97,7 @@ pub(super) fn folders(out: &Out, summary: &Summary, most: usize) -> Result<(), F
         match &folder.fault {
             Some(fault) => out.line(format!("not listed: {name}: {fault}"))?,
             None => {
-                let doubts: Vec<String> = folder.doubts.iter().map(doubt).collect();
+                let doubts: Vec<String> = folder.doubts.iter().map(ToString::to_string).collect();
                 out.line(format!("maybe incomplete: {name}: {}", doubts.join("; ")))?;
             }
         }
@@ -117,24 +116,4 @@ pub(super) fn notes(out: &Out, summary: &Summary) -> Result<(), Failure> {
 
 pub(super) fn files(count: u64) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
-}
-
-/// A doubt as a sentence without its end.
-pub(super) fn doubt(doubt: &Doubt) -> String {
-    match doubt {
-        Doubt::Unparsed { count, first } => {
-            format!("{count} lines of the listing were not understood, first '{first}'")
-        }
-        Doubt::ClosingReply { text } => format!("the server ended the listing with '{text}'"),
-        Doubt::UnconfirmedEmpty => "it was listed as empty, and nothing confirms that".to_owned(),
-        Doubt::RoundCount { count } => format!("exactly {count} entries: servers cut lists at such numbers"),
-        Doubt::BadNames { count, first } => format!("{count} names cannot be used, first '{first}'"),
-        Doubt::Duplicates { count } => format!("{count} names came twice"),
-        Doubt::Differs { first, second } => {
-            format!("listed twice in a row it showed {first} and then {second} names, not the same ones")
-        }
-        Doubt::Unsealed => "the encrypted listing ended without a farewell".to_owned(),
-        Doubt::Linked => "a symbolic link leads to it, which may lead elsewhere now".to_owned(),
-        Doubt::WeakCommand { command } => format!("{command} cannot show everything"),
-    }
 }

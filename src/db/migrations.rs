@@ -24,6 +24,7 @@ const FILES: &[(&str, &str)] = migrations![
     "0012_charsets.sql",
     "0013_proof.sql",
     "0014_heat.sql",
+    "0016_surveys.sql",
     "0017_links.sql"
 ];
 

@@ -52,6 +52,16 @@ pub enum JobError {
     /// No such endpoint.
     #[error("there is no endpoint {0}")]
     NoEndpoint(EndpointId),
+    /// Nobody can say which one is right but a person.
+    #[error(
+        "endpoints remember different host keys of {server}: {pins}: say which one is right (--pin, --target-pin), or correct the endpoint that is wrong"
+    )]
+    PinsDiffer {
+        /// Host and port.
+        server: String,
+        /// Each key, and who remembers it.
+        pins: String,
+    },
     /// Jobs still need it.
     #[error("the endpoint '{name}' is still used by {jobs}: remove or change them first")]
     EndpointInUse {

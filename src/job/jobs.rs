@@ -91,9 +91,9 @@ impl Jobs {
     /// The host key that was pinned for the server of `endpoint`, by whatever job or mirror.
     ///
     /// # Errors
-    /// What the store says.
+    /// [`JobError::PinsDiffer`] when endpoints remember different ones; what the store says.
     pub async fn known_pin(&self, endpoint: &Endpoint) -> Result<Option<String>, JobError> {
-        Ok(endpoints::known_pin(self.db.read(), endpoint).await?)
+        endpoints::known_pin(self.db.read(), endpoint).await
     }
 
     /// Removes lists of old runs, and what is left of removed jobs. A worker does it every hour.

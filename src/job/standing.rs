@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 
+use crate::mirror::Extent;
 use crate::mirror::heat::{self, HotFolder};
 use crate::mirror::lag::{self, Looks, Newest};
 use crate::model::JobId;
 
 use super::error::JobError;
 use super::jobs::Jobs;
-use super::run::RunFilter;
+use super::run::store as runs;
 
 /// So many hot folders are named.
 const NAMED: u32 = 10;
@@ -18,7 +19,7 @@ const NAMED: u32 = 10;
 pub struct Standing {
     /// When its last complete looks began: everything that the source showed then is in the target.
     pub looks: Looks,
-    /// The newest file that its last run should copy and has not yet, or could not.
+    /// The newest file that its last runs should copy and have not yet, or could not.
     pub newest: Option<Newest>,
     /// The folders that changed last.
     pub hot: Vec<HotFolder>,
@@ -68,11 +69,15 @@ impl Jobs {
     /// What the store says.
     pub async fn standing(&self, job: JobId) -> Result<Standing, JobError> {
         let since = self.now().saturating_sub(heat::HOT_FOR).unwrap_or(Timestamp::MIN);
-        let last = self.runs(&RunFilter { job: Some(job), limit: 1, ..RunFilter::default() }).await?;
-        let newest = match last.first() {
-            Some(run) => lag::store::newest_missing(&self.db, run.id).await?,
-            None => None,
-        };
+        let mut newest: Option<Newest> = None;
+        for extent in [Extent::Whole, Extent::Hot] {
+            if let Some(run) = runs::last_real(self.db.read(), job, extent).await?
+                && let Some(missing) = lag::store::newest_missing(&self.db, run.id).await?
+                && newest.as_ref().is_none_or(|newest| newest.at < missing.at)
+            {
+                newest = Some(missing);
+            }
+        }
         Ok(Standing {
             looks: lag::store::looks(&self.db, job).await?,
             newest,

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::engine::{Broken, Engine};
 use super::journal::{self, Attempt, Change, FileRow, Item};
+use super::marks::Prefix;
 use super::plan::{self, Kind, Known, nanos};
 use super::proof::{self, Recheck};
 use super::scan::store::Side;
@@ -119,7 +120,9 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Arc<Semaphore
         }
         Err(failure) => {
             // The source could not be asked. All bytes are here; the next try compares their end and asks again.
-            engine.journal.put(Change::Confirmed { item: item.id, offset: moved.size }).await?;
+            let confirmed = Some(Prefix { length: moved.size, digest: moved.digest });
+            engine.journal.put(Change::Confirmed { item: item.id, confirmed }).await?;
+            item.digest = Some(moved.digest);
             return Err(failure);
         }
     };
@@ -135,8 +138,8 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Arc<Semaphore
 
 /// The next try begins at the start.
 async fn forget_progress(engine: &Engine, item: &mut Item) -> Result<(), Failure> {
-    item.confirmed = 0;
-    Ok(engine.journal.put(Change::Confirmed { item: item.id, offset: 0 }).await?)
+    (item.confirmed, item.digest) = (0, None);
+    Ok(engine.journal.put(Change::Confirmed { item: item.id, confirmed: None }).await?)
 }
 
 /// This try, as the journal keeps it when it worked.

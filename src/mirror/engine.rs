@@ -254,8 +254,11 @@ pub(super) async fn run(
         Err((Broken::GaveUp(fault), facts)) => (Ended::GaveUp { fault }, facts),
         Err((Broken::Run(error), _)) => return Err(error),
     };
+    let looked = !facts.overlooked;
     let summary = finish::summary(&report, ended, facts).await?;
-    lag::keep(&report, begun, &summary).await?;
+    if looked {
+        lag::keep(&report, begun, &summary).await?;
+    }
     if summary.ended == Ended::Finished {
         scan::store::clear(&report.order.db, report.order.run).await?;
     }
@@ -270,6 +273,10 @@ pub(super) struct Facts {
     pub counts: Counts,
     pub notes: Vec<String>,
     pub scanned: bool,
+    /// Nothing was compared, for a reason that is among the notes.
+    pub unplanned: bool,
+    /// Hot folders that were not looked at.
+    pub overlooked: bool,
     /// Directories whose names may not survive a power cut.
     pub unsynced: Failures,
     /// Directories without the source's time or mode.
@@ -313,7 +320,7 @@ async fn steps(engine: Engine) -> Result<Facts, (Broken, Facts)> {
 
 async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     engine.progress.enter(Stage::Listing);
-    scan::both(engine).await?;
+    scan::both(engine, facts).await?;
     facts.scanned = true;
     facts.notes.extend(charset::notes(&engine.order.db, engine.order.job, engine.names).await?);
     let newest = scan::store::newest(&engine.order.db, engine.order.run, engine.order.clock.now()).await?;

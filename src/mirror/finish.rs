@@ -82,7 +82,7 @@ fn vanished(count: u64, first: &[RelPath]) -> String {
 /// What the run did.
 pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Result<Summary, MirrorError> {
     let (db, run) = (&engine.order.db, engine.order.run);
-    let Facts { mut counts, mut notes, scanned, unsynced, unsettled } = facts;
+    let Facts { mut counts, mut notes, scanned, unplanned, unsynced, unsettled, overlooked: _ } = facts;
     let totals = journal::totals(db, run).await?;
     let dirs = scan::directories(db, run).await?;
     let missing = journal::missing_examples(db, run).await?;
@@ -134,7 +134,12 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
     let nothing_open = counts.files_failed == 0 && counts.files_waiting == 0;
     let mut summary = Summary {
         run,
-        complete: ended == Ended::Finished && scanned && dirs.unsure == 0 && nothing_open && unsynced.count == 0,
+        complete: ended == Ended::Finished
+            && scanned
+            && !unplanned
+            && dirs.unsure == 0
+            && nothing_open
+            && unsynced.count == 0,
         verified: counts.files_adopted == 0,
         ended,
         dry_run: engine.order.policy.dry_run,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::MirrorError;
 use super::journal::{self, Item};
+use super::replace;
 use super::words::ItemState;
 use crate::audit::{Actor, Event, append};
 use crate::db::{Db, DbError};
@@ -58,13 +59,24 @@ async fn remove(target: &Arc<dyn Remote>, item: &Item, part: &RelPath, is_shared
     if is_shared {
         return Ok(true);
     }
-    // About to change places when the process died: somebody else's file may lie there.
-    if item.state == ItemState::Publishing && !is_part(target, item, part).await? {
+    // About to change places when the process died: somebody else's file may lie there, or stand aside.
+    if item.state == ItemState::Publishing
+        && !(is_part(target, item, part).await? && is_back(target, item, part).await?)
+    {
         return Ok(false);
     }
     match target.remove_file(part).await {
         Err(fault) if fault.kind == FaultKind::Missing => Ok(true),
         removed => removed.map(|()| true),
+    }
+}
+
+/// Is whatever stood aside for the part in its place again?
+async fn is_back(target: &Arc<dyn Remote>, item: &Item, part: &RelPath) -> Result<bool, Fault> {
+    let aside = replace::aside(part)?;
+    match target.stat(&aside).await? {
+        Some(_) => replace::put_back(&**target, item, &aside).await,
+        None => Ok(true),
     }
 }
 

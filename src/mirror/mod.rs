@@ -16,6 +16,7 @@ mod journal;
 pub mod lag;
 mod leftovers;
 mod links;
+mod marks;
 mod names;
 mod pace;
 mod place;

@@ -41,6 +41,7 @@ pub(super) async fn plan(engine: &Engine, facts: &mut Facts) -> Result<(), Broke
         let note =
             "the clock in the source's listings may have been moved: the next run over the whole tree sees to it";
         facts.notes.push(note.to_owned());
+        facts.unplanned = true;
         return Ok(());
     }
     let shift = shift::of_clock(&moves);
@@ -92,7 +93,9 @@ fn judge(engine: &Engine, facts: &mut Facts, shift: Option<SignedDuration>, merg
     let keep_mode = policy.keep_mode && engine.order.target.capabilities().set_mode;
     // A server that tells no hashes is not asked for each of a million files.
     let able = policy.proof != Proving::ServerHash || engine.order.source.capabilities().checksum;
-    let recheck = able && policy.proof.rechecks(&seen.path);
+    // Every few minutes would be too often: that is for the runs over the whole tree.
+    let whole = engine.order.extent == Extent::Whole;
+    let recheck = whole && able && policy.proof.rechecks(&seen.path);
     let (links, can_link) = (policy.links, engine.order.target.capabilities().links);
     let rules = Rules { existing: policy.existing, links, can_link, keep_mode, recheck, run: engine.order.run, shift };
     let step = decide(&seen, known.as_ref(), there.as_ref(), rules);

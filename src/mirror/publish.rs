@@ -44,25 +44,26 @@ pub(super) async fn publish(
     // changes nothing and is followed by another look. Where nothing lay when the target was read, the rename looks.
     for turn in 0..replace::MOST_TURNS {
         let place = if turn == 0 && !item.replaces { Place::Free } else { look(engine, item, digest, size).await? };
-        let mut there = None;
-        let done = match place {
+        let (there, out) = match place {
             Place::Free => match target.rename(&part, &item.target).await {
-                Err(taken) if taken.kind == FaultKind::Exists => false,
-                renamed => {
-                    there = renamed.map_err(at_target)?;
-                    true
-                }
+                Err(taken) if taken.kind == FaultKind::Exists => continue,
+                renamed => (renamed.map_err(at_target)?, None),
             },
             Place::Same => {
                 target.set_attributes(&item.target, version.mtime, mode).await.map_err(at_target)?;
                 target.remove_file(&part).await.map_err(at_target)?;
-                true
+                (None, None)
             }
-            Place::Taken => replace::replace(engine, item, &part).await?,
+            Place::Taken => match replace::replace(engine, item, &part).await? {
+                Some(replaced) => (replaced.there, Some(replaced.out)),
+                None => continue,
+            },
         };
-        if done {
-            return note(engine, item, version, (digest, size), Some(attempt), there).await;
+        let there = arrived(engine, item, size, there).await?;
+        if let Some(out) = out {
+            replace::put_away(engine, item, &out).await?;
         }
+        return note(engine, item, version, (digest, there), Some(attempt)).await;
     }
     Err(at_target(replace::contested()))
 }
@@ -98,7 +99,8 @@ pub(super) async fn take_up(engine: &Engine, item: &mut Item, started: Timestamp
     if holds(target.stat(&item.target).await.map_err(at_target)?)
         && digest_of(&**target, &item.target).await.map_err(at_target)? == digest
     {
-        note(engine, item, &version, (digest, size), None, None).await?;
+        let there = arrived(engine, item, size, None).await?;
+        note(engine, item, &version, (digest, there), None).await?;
         return Ok(true);
     }
     Ok(false)
@@ -141,14 +143,8 @@ fn bad_name(error: crate::model::NameError) -> Fault {
     Fault::new(Phase::Publish, FaultKind::BadName, error.to_string())
 }
 
-async fn note(
-    engine: &Engine,
-    item: &Item,
-    version: &Fingerprint,
-    (digest, size): (Digest, u64),
-    attempt: Option<Attempt>,
-    there: Option<Entry>,
-) -> Result<(), Failure> {
+/// What lies under the item's name now: it has to be as long as what was verified.
+async fn arrived(engine: &Engine, item: &Item, size: u64, there: Option<Entry>) -> Result<Fingerprint, Failure> {
     let there = match there {
         Some(there) => Some(there),
         None => engine.order.target.stat(&item.target).await.map_err(at_target)?,
@@ -158,6 +154,18 @@ async fn note(
         let message = "the published file does not have the size that was verified";
         return Err(at_target(Fault::new(Phase::Publish, FaultKind::Mismatch, message)));
     }
+    Ok(there)
+}
+
+/// Of `digest`, as the target tells it: it is published.
+async fn note(
+    engine: &Engine,
+    item: &Item,
+    version: &Fingerprint,
+    (digest, there): (Digest, Fingerprint),
+    attempt: Option<Attempt>,
+) -> Result<(), Failure> {
+    let size = there.size.unwrap_or_default();
     // Verified by a start of this run that did not say how yet.
     let proof = item.proof.clone().unwrap_or(Proof::StreamHash);
     let (run, path) = (engine.order.run, item.target.clone());

@@ -290,6 +290,15 @@ pub async fn forget_job(db: &Db, job: JobId) -> Result<(), DbError> {
     Ok(tx.commit().await?)
 }
 
+/// What a job looks at changed: nobody knows any more as of when its target holds everything.
+///
+/// # Errors
+/// When the store cannot be written.
+pub async fn forget_looks(tx: &mut sqlx::SqliteConnection, job: JobId) -> Result<(), DbError> {
+    sqlx::query("DELETE FROM looks WHERE job = ?").bind(job.0).execute(tx).await?;
+    Ok(())
+}
+
 /// Did `run` change anything in the target?
 ///
 /// # Errors
@@ -297,7 +306,7 @@ pub async fn forget_job(db: &Db, job: JobId) -> Result<(), DbError> {
 pub async fn changed_anything(db: &Db, run: RunId) -> Result<bool, DbError> {
     let found = sqlx::query_scalar::<_, i64>(
         "SELECT 1 FROM items WHERE run = ? AND state = 'published' \
-         AND action IN ('copy', 'replace', 'adopt', 'make-dir', 'link', 'set-mode', 'trash') LIMIT 1",
+         AND action IN ('copy', 'replace', 'adopt', 'keep', 'make-dir', 'link', 'set-mode', 'trash') LIMIT 1",
     )
     .bind(run.0)
     .fetch_optional(db.read())
@@ -306,15 +315,16 @@ pub async fn changed_anything(db: &Db, run: RunId) -> Result<bool, DbError> {
 }
 
 fn item_row(row: &SqliteRow) -> Result<ItemRow, DbError> {
+    let state = state(row.try_get("state")?)?;
     Ok(ItemRow {
         id: ItemId(row.try_get("id")?),
         path: path(row.try_get("path")?)?,
         target: path(row.try_get("target")?)?,
         action: action(row.try_get("action")?)?,
-        state: state(row.try_get("state")?)?,
+        state,
         size: row.try_get::<Option<i64>, _>("size")?.map(length).transpose()?,
         confirmed: length(row.try_get("confirmed")?)?,
-        digest: digest(row.try_get("sha256")?)?,
+        digest: digest(row.try_get("sha256")?)?.filter(|_| state.is_verified()),
         proof: proof(row.try_get("proof")?)?,
         attempts: count(row, "attempts")?,
         fault: fault(row.try_get("fault")?)?,

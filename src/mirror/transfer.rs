@@ -12,12 +12,14 @@ use tokio::time::Instant;
 use super::copy::{Failure, at_source, at_target};
 use super::engine::{Broken, Engine};
 use super::journal::{Change, Item};
+use super::marks::{Marks, Prefix};
 use super::progress::Ticket;
 use super::publish;
 use super::scan::store::Side;
 use super::stripes;
+use super::words::ItemState;
 use crate::model::{Digest, Entry, Fault, FaultKind, Fingerprint, JobId, Mtime, Name, Phase, RelPath};
-use crate::remote::{Sink, Source, read_digest};
+use crate::remote::{Coming, Sink, Source, read_digest};
 
 /// So many bytes before the confirmed offset are read again and compared.
 const OVERLAP: u64 = 64 * 1024;
@@ -72,23 +74,24 @@ pub(super) async fn transfer(
     let part = part_path(engine.order.job, &item.target, version).map_err(at_target)?;
     if item.part.as_ref() != Some(&part) {
         drop_part(engine, item).await;
-        item.confirmed = 0;
+        (item.confirmed, item.digest) = (0, None);
         item.part = Some(part.clone());
     }
     let resumed = if open.is_some() { None } else { resume(engine, item, &part).await? };
     let Begin { hash, offset, source, sink, ahead } = match resumed {
         Some(begin) => begin,
-        None => restart(engine, item, &part, version.size, open).await?,
+        None => restart(engine, item, &part, version, open).await?,
     };
     // Bytes that were read ahead are given out first.
     let source = spread(engine, item, version, source, offset + ahead.len() as u64, lanes);
-    item.confirmed = offset;
-    let noted_at = Instant::now();
-    let mut mover = Mover { engine, item, ticket, hash, from: offset, at: offset, noted: offset, noted_at };
+    let begin = Prefix::of(offset, &hash).map_err(at_target)?;
+    (item.state, item.confirmed, item.digest) = (ItemState::Transferring, offset, Some(begin.digest));
+    let (marks, noted_at) = (Marks::new(begin), Instant::now());
+    let mut mover = Mover { engine, item, ticket, hash, marks, from: offset, at: offset, noted: offset, noted_at };
     mover.run(source, sink, ahead, version, lane).await
 }
 
-/// A big file may be read over several connections.
+/// A big file may be read over several connections, where one of them does not carry as much as the road bears.
 fn spread(
     engine: &Engine,
     item: &Item,
@@ -101,7 +104,7 @@ fn spread(
     let size = version
         .size
         .filter(|size| *size >= stripes::MIN_SIZE && !item.undivided)
-        .filter(|_| remote.capabilities().resume_read && remote.capabilities().read_tells);
+        .filter(|_| stripes::pay(&remote.capabilities()));
     let Some(size) = size else { return source };
     let (path, version, tasks) = (item.path.clone(), version.clone(), engine.tasks.clone());
     let (lanes, turn) = (Arc::clone(lanes), Arc::clone(&engine.in_pieces));
@@ -125,31 +128,35 @@ async fn restart(
     engine: &Engine,
     item: &Item,
     part: &RelPath,
-    size: Option<u64>,
+    version: &Fingerprint,
     open: Option<Box<dyn Source>>,
 ) -> Result<Begin, Failure> {
-    engine.journal.put(Change::Started { item: item.id, part: part.clone(), offset: 0 }).await?;
-    let sink = engine.order.target.write(part, 0).await.map_err(at_target)?;
+    engine.journal.put(Change::Started { item: item.id, part: part.clone(), confirmed: None }).await?;
+    let coming = Coming { size: version.size, mtime: version.mtime };
+    let sink = engine.order.target.write_new(part, coming).await.map_err(at_target)?;
     let source = match open {
         Some(source) => source,
-        None => engine.order.source.read(&item.path, 0, size).await.map_err(at_source)?,
+        None => engine.order.source.read(&item.path, 0, version.size).await.map_err(at_source)?,
     };
     Ok(Begin { hash: Context::new(&SHA256), offset: 0, source, sink, ahead: Bytes::new() })
 }
 
-/// Goes on behind what is confirmed, when the part still holds it and the source still says the same.
+/// Goes on behind what is confirmed, when the part still holds exactly that and the source still says the same.
 /// None: begin at the start.
 async fn resume(engine: &Engine, item: &Item, part: &RelPath) -> Result<Option<Begin>, Failure> {
     let (source, target) = (&engine.order.source, &engine.order.target);
     let able = source.capabilities().resume_read && target.capabilities().resume_write;
-    if !able || item.confirmed <= OVERLAP {
-        return Ok(None);
-    }
+    let Some(digest) = item.digest.filter(|_| able && item.confirmed > OVERLAP) else { return Ok(None) };
+    let confirmed = Prefix { length: item.confirmed, digest };
     let there = target.stat(part).await.map_err(at_target)?;
     if there.and_then(|entry| entry.size).is_none_or(|size| size < item.confirmed) {
         return Ok(None);
     }
     let Some((hash, tail)) = read_part(engine, part, item.confirmed).await? else { return Ok(None) };
+    if Prefix::of(item.confirmed, &hash).map_err(at_target)? != confirmed {
+        tracing::warn!(path = %item.path.display(), "the target lost what it had confirmed: the file is copied from its start");
+        return Ok(None);
+    }
     let mut source = source.read(&item.path, item.confirmed - OVERLAP, None).await.map_err(at_source)?;
     let mut again = Vec::with_capacity(tail.len());
     while again.len() < tail.len() {
@@ -163,7 +170,7 @@ async fn resume(engine: &Engine, item: &Item, part: &RelPath) -> Result<Option<B
         return Ok(None);
     }
     let ahead = Bytes::from(again.split_off(tail.len()));
-    engine.journal.put(Change::Started { item: item.id, part: part.clone(), offset: item.confirmed }).await?;
+    engine.journal.put(Change::Started { item: item.id, part: part.clone(), confirmed: Some(confirmed) }).await?;
     let sink = target.write(part, item.confirmed).await.map_err(at_target)?;
     Ok(Some(Begin { hash, offset: item.confirmed, source, sink, ahead }))
 }
@@ -196,7 +203,9 @@ struct Mover<'a> {
     engine: &'a Engine,
     item: &'a mut Item,
     ticket: &'a Ticket<'a>,
+    /// Of the first `at` bytes.
     hash: Context,
+    marks: Marks,
     from: u64,
     at: u64,
     noted: u64,
@@ -209,6 +218,17 @@ enum Read {
     All(Result<Option<Entry>, Fault>),
     Failed(Fault),
     Stopped,
+}
+
+impl Read {
+    /// Is what was read, `at` bytes, all that there was `expected` to be?
+    fn has_all(&self, at: u64, expected: Option<u64>) -> bool {
+        match self {
+            Self::All(Ok(_)) => expected.is_none_or(|size| at >= size),
+            Self::All(Err(fault)) => expected == Some(at) && is_silence(fault),
+            Self::Failed(_) | Self::Stopped => false,
+        }
+    }
 }
 
 impl Mover<'_> {
@@ -229,13 +249,20 @@ impl Mover<'_> {
         let mode = publish::mode(self.engine, self.item).unwrap_or(publish::FILE_MODE);
         let whole = matches!(&read, Read::All(Ok(_)));
         let stamped = (whole && sink.stamp(version.mtime, Some(mode))).then_some(version.mtime);
-        // Also after a failure: what arrived is made safe, so that the next try goes on from here.
         let at = self.at;
-        let length = sink.finish().await.map_err(|fault| self.blame(Side::Target, fault))?;
-        if length != at {
-            let message = format!("the target holds {length} bytes of {at} that were written");
-            return Err(self.blame(Side::Target, Fault::new(Phase::Finish, FaultKind::Mismatch, message)));
-        }
+        let length = if read.has_all(at, expected) || self.engine.order.target.capabilities().resume_write {
+            // Also after a failure: what arrived is made safe, so that the next try goes on from here.
+            let length = sink.finish().await.map_err(|fault| self.blame(Side::Target, fault))?;
+            if length != at {
+                let message = format!("the target holds {length} bytes of {at} that were written");
+                return Err(self.blame(Side::Target, Fault::new(Phase::Finish, FaultKind::Mismatch, message)));
+            }
+            length
+        } else {
+            // Nobody will go on with it, and a part must not be ended as if it were the whole.
+            drop(sink);
+            0
+        };
         let mut seen = None;
         match read {
             // vsftpd says 226 for bytes that never arrived. What did arrive is gone on with, and whether it is
@@ -304,13 +331,14 @@ impl Mover<'_> {
 
     async fn take(&mut self, sink: &mut Box<dyn Sink>, bytes: Bytes) -> Result<(), Failure> {
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.hash.update(&bytes);
-        if let Err(fault) = sink.write(bytes).await {
+        if let Err(fault) = sink.write(bytes.clone()).await {
             let confirmed = sink.confirmed();
             self.confirm(confirmed).await?;
             return Err(self.blame(Side::Target, fault));
         }
+        self.hash.update(&bytes);
         self.at += count;
+        self.marks.pass(self.at, &self.hash).map_err(|fault| self.blame(Side::Target, fault))?;
         self.engine.progress.bytes_moved.fetch_add(count, std::sync::atomic::Ordering::Relaxed);
         self.ticket.at(self.at);
         let confirmed = sink.confirmed();
@@ -320,10 +348,17 @@ impl Mover<'_> {
         Ok(())
     }
 
-    async fn confirm(&mut self, offset: u64) -> Result<(), Failure> {
-        self.item.confirmed = offset;
-        (self.noted, self.noted_at) = (offset, Instant::now());
-        Ok(self.engine.journal.put(Change::Confirmed { item: self.item.id, offset }).await?)
+    /// The first `length` bytes are safe, or a little less: as much as is known by its digest.
+    async fn confirm(&mut self, length: u64) -> Result<(), Failure> {
+        let confirmed = if length == self.at {
+            Some(Prefix::of(length, &self.hash).map_err(|fault| self.blame(Side::Target, fault))?)
+        } else {
+            self.marks.within(length)
+        };
+        let (length, digest) = confirmed.map_or((0, None), |prefix| (prefix.length, Some(prefix.digest)));
+        (self.item.confirmed, self.item.digest) = (length, digest);
+        (self.noted, self.noted_at) = (length, Instant::now());
+        Ok(self.engine.journal.put(Change::Confirmed { item: self.item.id, confirmed }).await?)
     }
 
     fn blame(&self, side: Side, fault: Fault) -> Failure {

@@ -53,6 +53,14 @@ words! {
     }
 }
 
+impl ItemState {
+    /// Does the digest that is known of it stand for the whole file?
+    #[must_use]
+    pub const fn is_verified(self) -> bool {
+        matches!(self, Self::Verified | Self::Publishing | Self::Published)
+    }
+}
+
 words! {
     /// What is done about an item.
     Action {

@@ -126,7 +126,7 @@ pub struct Endpoint {
     /// Password, if one is known.
     pub password: Option<Secret>,
     /// The folder on the other side, raw bytes. FTP, SFTP: relative to the login folder, absolute
-    /// when it begins with `/` (in a URL: `//`). Local: a path of this machine.
+    /// when it begins with `/` (in a URL: `//`). WebDAV: from the server's root. Local: a path of this machine.
     pub root: Vec<u8>,
     /// Everything else.
     pub options: EndpointOptions,

@@ -30,4 +30,6 @@ ids! {
     RunId;
     /// One path in a run.
     ItemId;
+    /// A survey that was started on the dashboard.
+    SurveyId;
 }

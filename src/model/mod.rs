@@ -27,7 +27,7 @@ pub use entry::{Entry, EntryKind, Mtime, Precision, TimeSource};
 pub use fault::{Evidence, Fault, FaultKind, Phase, Retry};
 pub use fingerprint::Fingerprint;
 pub use fold::Folds;
-pub use id::{AccountId, EndpointId, ItemId, JobId, RunId};
+pub use id::{AccountId, EndpointId, ItemId, JobId, RunId, SurveyId};
 pub use multiset::Multiset;
 pub use path::{Name, NameError, RESERVED_PREFIX, RelPath, display_bytes};
 pub use proof::{Algorithm, Checksum, ChecksumError, Proof, ProofParseError};

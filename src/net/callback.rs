@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -53,6 +54,16 @@ pub async fn accept(listener: &TcpListener, peer: IpAddr, within: Duration, phas
             format!("{peer} did not connect to us within {} s: a firewall or NAT may be in the way", within.as_secs()),
         )),
     }
+}
+
+/// Does `peer` come a second time, too? Then one of the two was somebody else at its address.
+pub fn comes_again(listener: &TcpListener, peer: IpAddr) -> bool {
+    while let Some(Ok((_, from))) = listener.accept().now_or_never() {
+        if from.ip().to_canonical() == peer.to_canonical() {
+            return true;
+        }
+    }
+    false
 }
 
 #[cfg(test)]

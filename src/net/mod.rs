@@ -1,17 +1,18 @@
 //! Connections: dialling with a time for every phase, TLS as a client, counted bytes, permits for those
-//! who connect to us, and the packets of SFTP, which we speak in both roles.
+//! who connect to us, and what we speak in both roles: the packets of SFTP, the dates and paths of HTTP.
 
 pub mod admit;
 mod callback;
 pub mod dial;
 mod entrance;
+pub mod http;
 pub mod sftp;
 pub mod ssh;
 mod stream;
 pub mod tls;
 
 pub use admit::AdmissionLimits;
-pub use callback::{accept, listen};
+pub use callback::{accept, comes_again, listen};
 pub use dial::{Dialled, Segments, connect, dial, dial_with};
 pub use entrance::{Entrance, Place};
 pub use ssh::SshStream;

@@ -53,6 +53,29 @@ impl Stream {
         matches!(self.channel, Channel::Tls(_))
     }
 
+    /// The version and cipher suite that both sides agreed on, as people know them; none in the clear.
+    #[must_use]
+    pub fn security(&self) -> Option<(String, String)> {
+        let Channel::Tls(stream) = &self.channel else { return None };
+        let (_, session) = stream.get_ref();
+        let version = match session.protocol_version()? {
+            rustls::ProtocolVersion::TLSv1_3 => "TLS 1.3".to_owned(),
+            rustls::ProtocolVersion::TLSv1_2 => "TLS 1.2".to_owned(),
+            other => format!("{other:?}"),
+        };
+        let suite = session.negotiated_cipher_suite()?.suite();
+        Some((version, suite.as_str().map_or_else(|| format!("{suite:?}"), str::to_owned)))
+    }
+
+    /// The application protocol that was agreed on in the TLS handshake (RFC 7301); `None` when none was.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&[u8]> {
+        match &self.channel {
+            Channel::Plain(_) => None,
+            Channel::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+        }
+    }
+
     /// The TCP stream again, to start TLS on it; `None` when it is inside TLS already.
     #[must_use]
     pub fn into_plain(self) -> Option<TcpStream> {

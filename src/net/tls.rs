@@ -62,6 +62,21 @@ impl TlsClient {
         Ok(Self { name: self.name.clone(), host: self.host.clone(), verifier, config })
     }
 
+    /// SHA-256 of the certificate that the server showed, hexadecimal: what a pin holds.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<String> {
+        self.verifier.fingerprint()
+    }
+
+    /// Offers these application protocols (RFC 7301), the most wanted one first.
+    #[must_use]
+    pub fn offering(mut self, protocols: &[&str]) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self.config = Arc::new(config);
+        self
+    }
+
     /// Hands `stream` over to TLS.
     ///
     /// # Errors

@@ -7,6 +7,9 @@ pub struct Capabilities {
     pub resume_read: bool,
     /// A source tells the version that it reads: see [`super::Source::opened`].
     pub read_tells: bool,
+    /// One source asks for much ahead and keeps the road full by itself: a file read over several connections at once
+    /// comes no faster.
+    pub reads_ahead: bool,
     /// Writing may start at an offset.
     pub resume_write: bool,
     /// Files can be created and changed.

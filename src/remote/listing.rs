@@ -1,5 +1,7 @@
 //! Is a listing all there is?
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A reason not to believe that a listing names everything.
@@ -61,6 +63,28 @@ impl Doubt {
     #[must_use]
     pub const fn hides_something(&self) -> bool {
         !matches!(self, Self::RoundCount { .. } | Self::WeakCommand { .. } | Self::Unsealed | Self::Linked)
+    }
+}
+
+/// As a sentence without its end.
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unparsed { count, first } => {
+                write!(f, "{count} lines of the listing were not understood, first '{first}'")
+            }
+            Self::ClosingReply { text } => write!(f, "the server ended the listing with '{text}'"),
+            Self::UnconfirmedEmpty => f.write_str("it was listed as empty, and nothing confirms that"),
+            Self::RoundCount { count } => write!(f, "exactly {count} entries: servers cut lists at such numbers"),
+            Self::BadNames { count, first } => write!(f, "{count} names cannot be used, first '{first}'"),
+            Self::Duplicates { count } => write!(f, "{count} names came twice"),
+            Self::Differs { first, second } => {
+                write!(f, "listed twice in a row it showed {first} and then {second} names, not the same ones")
+            }
+            Self::Linked => f.write_str("a symbolic link leads to it, which may lead elsewhere now"),
+            Self::Unsealed => f.write_str("the encrypted listing ended without a farewell"),
+            Self::WeakCommand { command } => write!(f, "{command} cannot show everything"),
+        }
     }
 }
 

@@ -4,8 +4,10 @@
 //! [`Fault`], every doubt about a listing is said. Engines stand above it, layers (metered, limited,
 //! timed) wrap it, and one contract suite (`remote::contract`) runs against every implementation.
 
+mod abroad;
 mod capabilities;
 pub mod contract;
+mod dav;
 pub mod folds;
 pub mod ftp;
 mod hash;
@@ -15,6 +17,8 @@ pub mod local;
 pub mod memory;
 mod open;
 mod sftp;
+mod traits;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +34,8 @@ pub use capabilities::Capabilities;
 pub use hash::Hasher;
 pub use listing::{Completeness, Doubt, Reading};
 pub use open::{Context, can_read, can_write, open, open_or_create, open_or_imagine};
-pub use sftp::{HostKey, host_key};
+pub use sftp::{HostKey, host_key, same_pin};
+pub use traits::{Connections, DotFiles, Encryption, Proven, Sample, Samples, Skill, Traits, micros};
 
 /// The folder at the root of a target that keeps what was replaced or removed, one folder per batch.
 pub const TRASH: &[u8] = b".causeway-trash";
@@ -79,6 +84,13 @@ pub trait Remote: Send + Sync + 'static {
     /// Starts writing the file `path` at byte `offset`. Offset 0 creates it or cuts it to nothing; any
     /// other offset cuts an existing file to that length first and fails when it is shorter.
     async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault>;
+
+    /// As [`Remote::write`] from the start, told what is known of the file that will come: a protocol that has to say
+    /// such things before the first byte says them then. They are no promise.
+    async fn write_new(&self, path: &RelPath, coming: Coming) -> Result<Box<dyn Sink>, Fault> {
+        let _of_no_use = coming;
+        self.write(path, 0).await
+    }
 
     /// SHA-256 of the content, when the other side can tell without sending the file; `None` when it
     /// cannot.
@@ -137,8 +149,24 @@ pub trait Remote: Send + Sync + 'static {
         Ok(())
     }
 
+    /// What is known about the other side, and what can be learned by asking politely: nothing is changed, no limit is
+    /// provoked. What cannot be asked is left open.
+    async fn traits(&self, samples: &Samples) -> Traits {
+        let _nothing_to_ask = samples;
+        Traits::default()
+    }
+
     /// Ends every connection in good order.
     async fn close(&self);
+}
+
+/// What is known beforehand of a file that will be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Coming {
+    /// Bytes.
+    pub size: Option<u64>,
+    /// The modification time that it will be given.
+    pub mtime: Option<Mtime>,
 }
 
 /// SHA-256 of the content of `path`: told by the other side where it can, read back where it cannot.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Remote;
-use crate::model::{Clock, Endpoint, Fault, FaultKind, Phase, Protocol};
+use crate::model::{Clock, Endpoint, Fault, FaultKind, Protocol};
 use crate::reliability::Recorder;
 use crate::task::Tasks;
 
@@ -22,15 +22,20 @@ pub struct Context {
 #[must_use]
 pub const fn can_read(protocol: Protocol) -> bool {
     match protocol {
-        Protocol::Ftp | Protocol::FtpTls | Protocol::Ftps | Protocol::Sftp | Protocol::Local => true,
-        Protocol::Dav | Protocol::Davs => false,
+        Protocol::Ftp
+        | Protocol::FtpTls
+        | Protocol::Ftps
+        | Protocol::Sftp
+        | Protocol::Dav
+        | Protocol::Davs
+        | Protocol::Local => true,
     }
 }
 
 /// Can a target of this protocol be written?
 #[must_use]
 pub const fn can_write(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::Local | Protocol::Sftp)
+    matches!(protocol, Protocol::Local | Protocol::Sftp | Protocol::Dav | Protocol::Davs)
 }
 
 /// Opens an endpoint that must be there already.
@@ -41,7 +46,7 @@ pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>,
     match endpoint.protocol {
         Protocol::Ftp | Protocol::FtpTls | Protocol::Ftps => super::ftp::open(endpoint, ctx).await,
         Protocol::Sftp => super::sftp::open(endpoint, ctx, false).await,
-        Protocol::Dav | Protocol::Davs => Err(unsupported(endpoint, ctx)),
+        Protocol::Dav | Protocol::Davs => super::dav::open(endpoint, ctx, false).await,
         Protocol::Local => super::local::open(endpoint, false).await,
     }
 }
@@ -54,7 +59,8 @@ pub async fn open_or_create(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dy
     match endpoint.protocol {
         Protocol::Local => super::local::open(endpoint, true).await,
         Protocol::Sftp => super::sftp::open(endpoint, ctx, true).await,
-        _ => open(endpoint, ctx).await,
+        Protocol::Dav | Protocol::Davs => super::dav::open(endpoint, ctx, true).await,
+        Protocol::Ftp | Protocol::FtpTls | Protocol::Ftps => open(endpoint, ctx).await,
     }
 }
 
@@ -70,15 +76,4 @@ pub async fn open_or_imagine(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<d
         }
         opened => opened,
     }
-}
-
-fn unsupported(endpoint: &Endpoint, _ctx: &Context) -> Fault {
-    Fault::new(
-        Phase::Connect,
-        FaultKind::Unsupported,
-        format!(
-            "this version cannot open {} endpoints yet: use ftp, ftp+tls, ftps, sftp or a local path",
-            endpoint.protocol
-        ),
-    )
 }

@@ -69,6 +69,17 @@ impl Tasks {
     }
 }
 
+/// What hyper wants to run beside a connection: the streams of HTTP/2.
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, work: F) {
+        self.spawn("http stream", work);
+    }
+}
+
 /// The blocking work did not return: it panicked, or the runtime is going down.
 #[derive(Debug, thiserror::Error)]
 #[error("the blocking work was lost: {0}")]

@@ -19,10 +19,12 @@ use super::page::overview::{MissingRow, OverviewPage, RunRow, Storage, Verdict};
 use super::page::reliability::{Cell, Family, ReliabilityPage, Shown, StatRow};
 use super::page::run::{Began, Count, FaultShown, ItemRow, RunPage, Tab, Try};
 use super::page::sign_in::SignInPage;
+use super::page::survey::{Bar, Chart, FindingShown, ForecastShown, ProgressPart, ReportShown, SurveyPage, Table};
+use super::page::surveys::{Choice, SurveyRow, SurveysPage};
 use super::problem::ProblemPage;
 use super::state::DoorShown;
 use super::visitor::{Visitor, Who};
-use super::widget::{Chip, IntervalBar, Moment, Problems, Tone};
+use super::widget::{Chip, Gauge, IntervalBar, Moment, Problems, Tone};
 
 fn frame(title: &str, path: &str) -> Frame {
     let who = (path != "/sign-in").then(|| Who { name: "admin".into(), admin: true });
@@ -448,6 +450,73 @@ fn audit() -> AuditPage {
     }
 }
 
+fn surveys() -> SurveysPage {
+    let row = |id, url: &str, said: &str, chip| SurveyRow {
+        href: format!("/surveys/{id}"),
+        url: url.into(),
+        started: ago(90),
+        by: "admin".into(),
+        said: said.into(),
+        chip,
+    };
+    SurveysPage {
+        frame: frame("Surveys", "/surveys"),
+        rows: vec![
+            row(4, "ftp+tls://drop@ftp.partner.example/incoming", "", Chip::new(Tone::Busy, "Running")),
+            row(3, "ftp://plant@old.example/", "48210 files in 612 folders", Chip::new(Tone::Warn, "A part")),
+            row(2, "ftp://old.example/pub", "login: the password was refused", Chip::new(Tone::Bad, "Failed")),
+        ],
+        choices: vec![Choice { id: 1, name: "Partner drop box".into() }],
+    }
+}
+
+fn survey() -> SurveyPage {
+    let live = ProgressPart {
+        stage: "Listing".into(),
+        folders: "612 folders read".into(),
+        waiting: "31 wait".into(),
+        files: "48,210 files".into(),
+        bytes: "212 GB".into(),
+        folder: "plant/archive/2019".into(),
+    };
+    let bar = |label: &str, part| Bar {
+        label: label.into(),
+        gauge: Gauge::new(part, 1000),
+        files: part.to_string(),
+        bytes: "1.2 MB".into(),
+    };
+    let report = ReportShown {
+        counts: vec![Count { label: "Files", value: "48,210".into(), more: String::new(), bad: false }],
+        findings: vec![FindingShown {
+            chip: Chip::new(Tone::Bad, "Left behind"),
+            what: "2 folders cannot be read, with all that lies below.".into(),
+            advice: "Let this account read them on the server.".into(),
+            examples: vec!["closed <1>: list: 550 Failed to open directory.".into()],
+        }],
+        charts: vec![Chart { title: "Files by size", bars: vec![bar("below 4 KiB", 1000), bar("below 16 KiB", 3)] }],
+        forecasts: vec![ForecastShown {
+            connections: 4,
+            terms: vec![("Listing", "2.1 s".into()), ("Round trips", "3 min 20 s".into())],
+            total: "3 min 30 s".into(),
+            bound: "connections",
+        }],
+        model: vec![("Round trip", "20 ms, the median of some questions".into())],
+        tables: vec![Table { title: "Largest files", rows: vec![("pub/big & wide.iso".into(), "4.7 GB".into())] }],
+        server: vec![("Greeting".into(), "(vsFTPd 3.0.3)".into())],
+    };
+    SurveyPage {
+        frame: frame("Survey of ftp://plant@old.example/", "/surveys/3"),
+        href: "/surveys/3".into(),
+        url: "ftp://plant@old.example/".into(),
+        chip: Chip::new(Tone::Warn, "A part"),
+        started: ago(90),
+        by: "admin".into(),
+        live: Some(live),
+        said: Some(Note { tone: Tone::Warn, text: "The figures are those of a part of the tree.".into() }),
+        report: Some(report),
+    }
+}
+
 fn accounts() -> AccountsPage {
     let row = |name: &str, home: &str, access, chip| AccountRow {
         href: "/accounts/x".into(),
@@ -514,6 +583,8 @@ fn every_page_renders() {
         ("run", run().render().unwrap()),
         ("browse", browse().render().unwrap()),
         ("reliability", reliability().render().unwrap()),
+        ("surveys", surveys().render().unwrap()),
+        ("survey", survey().render().unwrap()),
         ("audit", audit().render().unwrap()),
         ("accounts", accounts().render().unwrap()),
         ("account", account().render().unwrap()),

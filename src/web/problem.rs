@@ -10,6 +10,7 @@ use super::widget::Tone;
 use crate::account::AccountError;
 use crate::db::DbError;
 use crate::job::JobError;
+use crate::survey::SurveyError;
 use crate::task::Lost;
 
 /// A failed request. What a person reads stands in [`Said`]; what went wrong inside is logged once, here.
@@ -86,6 +87,15 @@ impl From<JobError> for Problem {
         match error {
             JobError::NoJob(_) | JobError::NoRun(_) | JobError::NoEndpoint(_) => Self::Missing,
             JobError::Db(error) => error.into(),
+            other => Self::Bad(other.to_string()),
+        }
+    }
+}
+
+impl From<SurveyError> for Problem {
+    fn from(error: SurveyError) -> Self {
+        match error {
+            SurveyError::Db(error) => error.into(),
             other => Self::Bad(other.to_string()),
         }
     }

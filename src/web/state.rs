@@ -13,6 +13,7 @@ use crate::audit::AuditLog;
 use crate::db::Db;
 use crate::job::Jobs;
 use crate::model::Clock;
+use crate::survey::Surveys;
 use crate::task::Tasks;
 use crate::tree::Tree;
 
@@ -53,6 +54,8 @@ pub struct WebState {
     pub audit: AuditLog,
     /// Jobs and runs.
     pub jobs: Jobs,
+    /// Looks at servers before they are migrated.
+    pub surveys: Surveys,
     /// The served tree.
     pub tree: Arc<Tree>,
     /// The ways in, in the order of the page.

@@ -13,12 +13,13 @@ use serde::Deserialize;
 
 use super::live::{self, LiveRun, MeterPart};
 use super::page::overview::RunningPart;
+use super::page::survey::ProgressPart;
 use super::problem::Problem;
 use super::state::WebState;
 use super::visitor::Asks;
 use super::words;
 use crate::job::JobRow;
-use crate::model::{JobId, RunId, Secret};
+use crate::model::{JobId, RunId, Secret, SurveyId};
 
 /// How often progress is looked at.
 const BEAT: Duration = Duration::from_millis(700);
@@ -173,6 +174,25 @@ impl Metered {
         }
         Some((events, Self { state: run.state, percent, part }))
     }
+}
+
+/// `GET /surveys/{id}/live`: one survey, until it is over.
+pub(super) async fn survey(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(id): Path<i64>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let id = SurveyId(id);
+    state.surveys.get(id).await?;
+    Ok(beats(state, visitor.token.clone(), String::new(), move |state: WebState, shown: String| async move {
+        let Some(snapshot) = state.surveys.live(id) else {
+            let said = Event::default().event("say").data("The survey is over");
+            return Some((vec![said, Event::default().event("end").data("over")], None));
+        };
+        let part = ProgressPart::of(&snapshot).render().ok()?;
+        let events = if part == shown { Vec::new() } else { vec![Event::default().event("part").data(&part)] };
+        Some((events, Some(part)))
+    }))
 }
 
 /// Asks `beat` again and again with what it returned last; no more of it ends the stream, and so does the

@@ -36,6 +36,8 @@ class Link:
     rate: float = 0
     # Percent of packets.
     loss: float = 0
+    # The server may not connect to the client, as behind a firewall.
+    passive: bool = False
 
     @property
     def limit(self):
@@ -49,12 +51,19 @@ class Link:
         if not self.rtt:
             return "loopback"
         loss = f", {self.loss} % loss" if self.loss else ""
-        return f"{self.rtt:g} ms RTT, {self.rate:g} Mbit/s{loss}"
+        passive = ", passive mode only" if self.passive else ""
+        return f"{self.rtt:g} ms RTT, {self.rate:g} Mbit/s{loss}{passive}"
 
 
 LINKS = {
     link.name: link
-    for link in (Link("loopback"), Link("rtt20", 20, 200), Link("rtt80loss", 80, 200, 0.5))
+    for link in (
+        Link("loopback"),
+        Link("rtt20", 20, 200),
+        Link("rtt20passive", 20, 200, passive=True),
+        Link("rtt80loss", 80, 200, 0.5),
+        Link("rtt80losspassive", 80, 200, 0.5, passive=True),
+    )
 }
 FAULTY = Link("faults", 20, 8)
 
@@ -204,7 +213,7 @@ class Server:
             f"virtual_use_local_privs=YES\npam_service_name=causeway-peers\nlocal_root={self.root}\n"
             f"chroot_local_user=YES\nallow_writeable_chroot=YES\nsecure_chroot_dir={folder}/empty\n"
             "write_enable=NO\nseccomp_sandbox=NO\nisolate=NO\nisolate_network=NO\nuse_localtime=NO\n"
-            f"nopriv_user=nobody\n{self.extra}\n"
+            f"nopriv_user=nobody\nport_enable={'NO' if self.net.link.passive else 'YES'}\n{self.extra}\n"
         )
         self.process = None
         self.start()

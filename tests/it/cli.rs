@@ -13,6 +13,7 @@ use crate::support::ftpd::{self, Ftpd, Server};
 mod ls;
 mod manifest;
 mod patience;
+mod survey;
 mod terminal;
 
 fn causeway(folder: &Path, arguments: &[&str]) -> (i32, String, String) {

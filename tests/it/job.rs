@@ -890,6 +890,69 @@ async fn once_goes_on_with_its_own_run_and_works_beside_a_server() {
     assert!(house.jobs.list(false).await.unwrap().is_empty());
 }
 
+const PIN: &str = "SHA256:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+
+fn pinned(url: &str, pin: Option<&str>) -> Endpoint {
+    let mut endpoint = Endpoint::parse(url).unwrap();
+    endpoint.options.pin = pin.map(str::to_owned);
+    endpoint
+}
+
+#[tokio::test]
+async fn a_run_that_trusts_anybody_leaves_the_remembered_host_key_alone() {
+    let house = House::new().await;
+    let engine: Arc<dyn Engine> = house.engine.clone();
+    let mut target = pinned("sftp://anna@new.example/srv", Some(PIN));
+    let known = async || house.jobs.known_pin(&pinned("sftp://anna@NEW.example/srv", None)).await.unwrap();
+    for (insecure, pin) in [(false, Some(PIN)), (true, None), (false, Some(PIN))] {
+        (target.options.insecure, target.options.pin) = (insecure, pin.map(str::to_owned));
+        let request = OnceRequest {
+            source: Endpoint::parse("ftp://anna@legacy.example/").unwrap(),
+            target: target.clone(),
+            policy: Policy::default(),
+            actor: Actor::System,
+        };
+        house.engine.end(Ok(true));
+        run_once(&house.jobs, &engine, request, Arc::default(), CancellationToken::new()).await.unwrap();
+        assert_eq!(known().await.as_deref(), Some(PIN), "after insecure = {insecure}");
+    }
+}
+
+#[tokio::test]
+async fn host_keys_that_differ_are_told_with_who_remembers_them() {
+    let house = House::new().await;
+    let actor = Actor::System;
+    let new = |name: &str, root: &str, pin: &str| NewEndpoint {
+        name: Some(name.to_owned()),
+        endpoint: pinned(&format!("sftp://anna@new.example/{root}"), Some(pin)),
+    };
+    let known =
+        async |root: &str| house.jobs.known_pin(&pinned(&format!("sftp://anna@new.example/{root}"), None)).await;
+    assert_eq!(known("a").await.unwrap(), None);
+    house.jobs.create_endpoint(&actor, &new("one", "a", PIN)).await.unwrap();
+    // The same key, written otherwise.
+    house.jobs.create_endpoint(&actor, &new("same", "b", &"07".repeat(32))).await.unwrap();
+    assert_eq!(known("c").await.unwrap().as_deref(), Some(PIN));
+    let other = format!("SHA256:{}", "A".repeat(43));
+    let wrong = house.jobs.create_endpoint(&actor, &new("other", "d", &other)).await.unwrap();
+    let told = known("c").await.unwrap_err().to_string();
+    for word in ["new.example:22", "'one'", "'other'", PIN, other.as_str(), "--target-pin"] {
+        assert!(told.contains(word), "no {word} in {told}");
+    }
+    // What is remembered for the address itself counts before the others.
+    assert_eq!(known("d").await.unwrap(), Some(other));
+    house.jobs.remove_endpoint(&actor, wrong).await.unwrap();
+    assert_eq!(known("d").await.unwrap().as_deref(), Some(PIN));
+    // Of a removed one the history of a job stays, and no trust.
+    let kept =
+        house.jobs.create_endpoint(&actor, &new("kept", "e", &format!("SHA256:{}", "A".repeat(43)))).await.unwrap();
+    let job = NewJob { target: EndpointRef::Stored(kept), ..house.new_job("to kept", "manual") };
+    let job = house.jobs.create(&actor, &job).await.unwrap();
+    house.jobs.remove(&actor, job).await.unwrap();
+    house.jobs.remove_endpoint(&actor, kept).await.unwrap();
+    assert_eq!(known("e").await.unwrap().as_deref(), Some(PIN));
+}
+
 #[tokio::test]
 async fn a_dry_run_leaves_an_interrupted_run_alone() {
     let house = House::new().await;

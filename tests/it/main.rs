@@ -23,6 +23,7 @@ mod audit;
 mod bench;
 mod cli;
 mod dav;
+mod dav_remote;
 mod demo;
 mod files;
 mod ftp;

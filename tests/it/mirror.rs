@@ -22,7 +22,7 @@ mod cut;
 mod filters;
 mod lies;
 pub mod links;
-mod million;
+pub mod million;
 mod names_only;
 mod proof;
 

@@ -1,7 +1,7 @@
 //! SFTP as a remote: against OpenSSH's server, and against our own door.
 
 mod login;
-mod mirror;
+pub mod mirror;
 mod transfer;
 
 use std::sync::Arc;
@@ -34,6 +34,7 @@ fn door_endpoint(door: &Fixture) -> Endpoint {
 async fn openssh_keeps_the_contract() {
     let sshd = Sshd::start();
     let remote = open(&sshd.endpoint(), &context()).await.unwrap();
+    assert!(remote.capabilities().reads_ahead, "a big file is read in one flow");
     contract::check(&remote, true).await.unwrap();
     remote.close().await;
 }

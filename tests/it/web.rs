@@ -8,6 +8,7 @@ mod look;
 mod proof;
 mod reliability;
 pub mod site;
+mod surveys;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -71,6 +72,7 @@ fn every_page_works_without_scripts() {
         "/jobs/1",
         "/jobs/1/edit",
         "/runs/1",
+        "/surveys",
         "/browse/",
         "/reliability",
         "/audit",
@@ -146,6 +148,9 @@ fn other_accounts_see_only_their_files() {
         "/accounts/admin",
         "/api/reliability",
         "/live/jobs",
+        "/surveys",
+        "/surveys/1",
+        "/surveys/1/report",
     ] {
         assert_eq!(curl.get(page).status, 403, "{page}");
     }

@@ -1,6 +1,5 @@
 //! `causeway ls`: how a listing is read, entry by entry.
 
-mod clock;
 mod row;
 mod saved;
 
@@ -12,15 +11,17 @@ use std::time::Duration;
 use encoding_rs::Encoding;
 
 use crate::config::{Environment, Loaded, MIRROR_PASSWORDS};
-use crate::model::charset::{Evidence, Guess, Verdict};
+use crate::model::charset::{Evidence, Verdict};
 use crate::model::{Clock, Entry, RelPath, ServerZone, SystemClock};
 use crate::reliability::Recorder;
 use crate::remote::ftp::listing::{Form, Zone};
 use crate::remote::{self, Completeness, Context, Lister, Reading, Remote};
+use crate::survey::charset;
+use crate::survey::clock::Sample;
 use crate::task::Tasks;
 
 use super::args::LsArgs;
-use super::{Failure, endpoint, output, summary};
+use super::{Failure, endpoint, output};
 
 use row::Row;
 
@@ -45,7 +46,7 @@ pub(super) async fn run(mut args: LsArgs, _loaded: Loaded, environment: &Environ
         charset,
         zone: zone.clone(),
         held,
-        sample: clock::Sample::default(),
+        sample: Sample::default(),
         tally: Tally::default(),
     };
     let saved = args.file.as_deref().or(args.url.as_deref().filter(|url| *url == "-").map(Path::new));
@@ -98,7 +99,7 @@ struct Shown {
     zone: ServerZone,
     /// What waits until the character set is found out.
     held: Option<Held>,
-    sample: clock::Sample,
+    sample: Sample,
     tally: Tally,
 }
 
@@ -160,10 +161,10 @@ impl Shown {
         output::raw(text.as_bytes())?;
         let completeness = lister.finish().await?;
         let clock = match remote.filter(|_| !self.json) {
-            Some(remote) => self.sample.ask(remote, &self.zone).await,
+            Some(remote) => self.sample.ask(remote, &self.zone).await.sentence(),
             None => None,
         };
-        self.end(&completeness, clock)
+        self.end(&completeness, clock.map(|said| format!("clock: {said}")))
     }
 
     /// Entries and lines in the order of the listing.
@@ -195,7 +196,7 @@ impl Shown {
             Some(count) => *count += 1,
             None => drop(self.tally.formats.insert(format.to_owned(), 1)),
         }
-        self.sample.add(&entry, &self.zone);
+        self.sample.add(|| RelPath::root().join(&entry.name), &entry, &self.zone);
         let Some(held) = self.held.as_mut().filter(|held| held.verdict.is_none()) else {
             return self.row(&entry, format, text);
         };
@@ -242,7 +243,11 @@ impl Shown {
 
     /// The formats, the doubts, the verdict: below the table, or beside the JSON.
     fn end(&self, completeness: &Completeness, clock: Option<String>) -> Result<(), Failure> {
-        let charset = self.held.as_ref().and_then(|held| held.verdict).map(about_charset);
+        let charset = self
+            .held
+            .as_ref()
+            .and_then(|held| held.verdict)
+            .map(|verdict| format!("names: {}", charset::sentence(&verdict)));
         if self.json {
             aside(charset.as_slice());
             if !completeness.is_proven() {
@@ -268,33 +273,12 @@ impl Shown {
     }
 }
 
-/// What the names are in, and what speaks for it.
-fn about_charset(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Ascii => "names: plain ASCII, the same in every character set".to_owned(),
-        Verdict::Utf8 { proven: true } => "names: UTF-8".to_owned(),
-        Verdict::Utf8 { proven: false } => {
-            "names: UTF-8, or something else that looks like it: too few to tell".to_owned()
-        }
-        Verdict::Legacy { guess, utf8 } => {
-            let Guess { charset, fits, names, agreeing, .. } = guess;
-            let sure = if guess.is_sure() { "" } else { ", which is not sure: name the right one with --charset" };
-            let mixed = if utf8 > 0 { format!("; {utf8} other names are UTF-8") } else { String::new() };
-            format!(
-                "names: {}{sure} ({fits} of {names} names fit, {agreeing} of {} parts of them agree){mixed}",
-                charset.name(),
-                Guess::PARTS
-            )
-        }
-    }
-}
-
 fn verdict(completeness: &Completeness) -> Vec<String> {
     match completeness {
         Completeness::Proven { how } => vec![format!("complete: {how}")],
         Completeness::Doubtful { doubts } => {
             let mut lines = vec!["not known to be complete:".to_owned()];
-            lines.extend(doubts.iter().map(|doubt| format!("  {}", summary::doubt(doubt))));
+            lines.extend(doubts.iter().map(|doubt| format!("  {doubt}")));
             lines
         }
     }
@@ -317,7 +301,7 @@ mod tests {
             charset: None,
             zone: ServerZone::default(),
             held: Some(Held::new(Evidence::default())),
-            sample: clock::Sample::default(),
+            sample: Sample::default(),
             tally: Tally::default(),
         }
     }

@@ -115,9 +115,9 @@ pub(in crate::job) async fn hot_due(pool: &SqlitePool, now: Timestamp) -> Result
     Ok(ids.into_iter().map(JobId).collect())
 }
 
-/// When the hot folders of a job with this policy are looked at after `now`.
-pub(in crate::job) fn next_hot(policy: &Policy, now: Timestamp) -> Option<Timestamp> {
-    let every = SignedDuration::from_mins(policy.hot_minutes?.max(1).into());
+/// When the hot folders of a job with this policy are looked at after `now`, after so many `times` its pause.
+pub(in crate::job) fn next_hot(policy: &Policy, now: Timestamp, times: u32) -> Option<Timestamp> {
+    let every = SignedDuration::from_mins(policy.hot_minutes?.max(1).saturating_mul(times).into());
     now.checked_add(every).ok()
 }
 
@@ -195,7 +195,7 @@ pub(in crate::job) async fn create(
     .map_err(|error| taken(error.into(), &name))?
     .last_insert_rowid();
     let id = JobId(id);
-    set_next_hot(tx, id, next_hot(&new.policy, by.now)).await?;
+    set_next_hot(tx, id, next_hot(&new.policy, by.now, 1)).await?;
     append(tx, by.now, by.actor, &Event::JobCreated { job: id, name }).await?;
     Ok(id)
 }
@@ -246,8 +246,12 @@ pub(in crate::job) async fn update(tx: &mut WriteTx, by: Change<'_>, id: JobId, 
     .execute(&mut **tx)
     .await
     .map_err(|error| taken(error.into(), &name))?;
+    let sees = |policy: &Policy| (policy.include.clone(), policy.exclude.clone(), policy.charset.clone());
+    if source != old.source.id || sees(&new.policy) != sees(&old.policy) {
+        crate::mirror::store::forget_looks(tx, id).await?;
+    }
     if new.policy.hot_minutes != old.policy.hot_minutes {
-        set_next_hot(tx, id, next_hot(&new.policy, by.now)).await?;
+        set_next_hot(tx, id, next_hot(&new.policy, by.now, 1)).await?;
     }
     append(tx, by.now, by.actor, &Event::JobChanged { job: id, name, changed }).await?;
     Ok(())

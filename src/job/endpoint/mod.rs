@@ -164,10 +164,12 @@ fn compare(source: &Endpoint, target: &Endpoint, from: &[Vec<u8>], to: &[Vec<u8>
     }
 }
 
-/// The folder's path as it is written; on this machine from the root.
+/// The folder's path as it is written; on this machine and in WebDAV from the root.
 fn named(endpoint: &Endpoint) -> Vec<u8> {
-    if endpoint.protocol != Protocol::Local {
-        return endpoint.root.clone();
+    match endpoint.protocol {
+        Protocol::Local => {}
+        Protocol::Dav | Protocol::Davs => return [b"/", endpoint.root.as_slice()].concat(),
+        Protocol::Ftp | Protocol::FtpTls | Protocol::Ftps | Protocol::Sftp => return endpoint.root.clone(),
     }
     let path = Path::new(OsStr::from_bytes(&endpoint.root));
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).into_os_string().into_vec()
@@ -204,6 +206,7 @@ mod tests {
         assert!(pair("/srv/b", "/srv/bc").is_ok());
         assert!(pair("ftp://u@h/a", "ftp://v@h/a").is_ok());
         assert!(pair("ftp://u@h/a", "/a").is_ok());
+        assert!(matches!(pair("dav://u@h/a/", "dav://u@h//a"), Err(JobError::SamePlace(_))));
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use sqlx::{Row, SqliteConnection, SqlitePool};
 use crate::audit::{Actor, Event, append};
 use crate::db::{DbError, Vault, WriteTx};
 use crate::model::{Endpoint, EndpointId, EndpointOptions, Secret};
+use crate::remote::same_pin;
 
 use super::{EndpointRef, NewEndpoint, StoredEndpoint, checked_name, same_login};
 use crate::job::JobError;
@@ -45,16 +46,35 @@ pub(in crate::job) async fn all(pool: &SqlitePool) -> Result<Vec<StoredEndpoint>
     rows.iter().map(|row| read(row, "")).collect()
 }
 
-/// The pin of an endpoint on the same server, the last one that was changed first.
-pub(in crate::job) async fn known_pin(pool: &SqlitePool, like: &Endpoint) -> Result<Option<String>, DbError> {
-    let rows = sqlx::query(select!("WHERE url LIKE 'sftp://%' ORDER BY changed DESC")).fetch_all(pool).await?;
+/// The host key that endpoints on the same server have pinned. What is remembered for the very same address counts
+/// before all others; what was removed, and pairs whose job is gone, count for nothing.
+///
+/// # Errors
+/// [`JobError::PinsDiffer`] names the endpoints that remember different keys.
+pub(in crate::job) async fn known_pin(pool: &SqlitePool, like: &Endpoint) -> Result<Option<String>, JobError> {
+    let rows = sqlx::query(select!(
+        "WHERE url LIKE 'sftp://%' AND (ad_hoc = 0 OR EXISTS \
+         (SELECT 1 FROM jobs WHERE endpoints.id IN (jobs.source, jobs.target) AND jobs.removed IS NULL)) ORDER BY id"
+    ))
+    .fetch_all(pool)
+    .await?;
+    let mut known = Vec::new();
     for row in rows {
-        let known = read(&row, "")?.endpoint;
-        if known.port == like.port && known.host.eq_ignore_ascii_case(&like.host) && known.options.pin.is_some() {
-            return Ok(known.options.pin);
+        let StoredEndpoint { name, endpoint, .. } = read(&row, "")?;
+        let is_there = endpoint.port == like.port && endpoint.host.eq_ignore_ascii_case(&like.host);
+        if let Some(pin) = endpoint.options.pin.clone().filter(|_| is_there) {
+            known.push((endpoint.url() == like.url(), name, pin));
         }
     }
-    Ok(None)
+    if known.iter().any(|(same, ..)| *same) {
+        known.retain(|(same, ..)| *same);
+    }
+    let Some((_, _, first)) = known.first() else { return Ok(None) };
+    if known.iter().all(|(_, _, pin)| same_pin(pin, first)) {
+        return Ok(Some(first.clone()));
+    }
+    let pins = known.iter().map(|(_, name, pin)| format!("{pin} by '{name}'")).collect::<Vec<_>>().join(", ");
+    Err(JobError::PinsDiffer { server: format!("{}:{}", like.host, like.port), pins })
 }
 
 pub(in crate::job) async fn get(conn: &mut SqliteConnection, id: EndpointId) -> Result<StoredEndpoint, JobError> {
@@ -201,15 +221,21 @@ pub(in crate::job) async fn resolve(
     create(tx, by, &new, false).await
 }
 
-/// The id of the endpoint of a one-shot mirror, made or brought up to date: every call brings all of it along.
+/// The id of the endpoint of a one-shot mirror, made or brought up to date: every call brings all of it along. One
+/// that trusts anybody this once says nothing about whom to trust the next time.
 pub(in crate::job) async fn resolve_ad_hoc(
     tx: &mut WriteTx,
     by: Change<'_>,
     endpoint: &Endpoint,
 ) -> Result<EndpointId, JobError> {
-    let new = NewEndpoint::unnamed(Endpoint { password: None, ..endpoint.clone() });
+    let mut new = NewEndpoint::unnamed(Endpoint { password: None, ..endpoint.clone() });
     match with_url(tx, &new, true).await?.first() {
         Some(id) => {
+            let options = &mut new.endpoint.options;
+            if options.insecure && options.pin.is_none() {
+                let known = get(&mut *tx, *id).await?.endpoint.options;
+                (options.insecure, options.pin) = (known.insecure, known.pin);
+            }
             update(tx, by, *id, &new).await?;
             Ok(*id)
         }

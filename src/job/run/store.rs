@@ -128,7 +128,9 @@ pub(in crate::job) async fn page(pool: &SqlitePool, filter: &RunFilter) -> Resul
 pub(in crate::job) async fn waiting(pool: &SqlitePool, limit: usize) -> Result<Vec<RunId>, DbError> {
     let ids: Vec<i64> = sqlx::query_scalar(
         "SELECT r.id FROM runs r JOIN jobs j ON j.id = r.job
-         WHERE r.state IN ('queued', 'interrupted') AND j.ad_hoc = 0 ORDER BY r.queued, r.id LIMIT ?",
+         WHERE r.state IN ('queued', 'interrupted') AND j.ad_hoc = 0 AND (r.dry = 1 OR NOT EXISTS (SELECT 1 FROM runs o
+         WHERE o.job = r.job AND o.id <> r.id AND o.dry = 0 AND o.state IN ('running', 'pausing', 'cancelling')))
+         ORDER BY r.queued, r.id LIMIT ?",
     )
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(pool)
@@ -351,6 +353,18 @@ async fn is_behind(tx: &mut WriteTx, run: RunId) -> Result<bool, DbError> {
     .fetch_optional(&mut **tx)
     .await?;
     Ok(other.is_some())
+}
+
+/// The last run of `job` of one extent that changed something or meant to.
+pub(in crate::job) async fn last_real(pool: &SqlitePool, job: JobId, extent: Extent) -> Result<Option<Run>, DbError> {
+    let row = sqlx::query(select!(
+        "WHERE job = ? AND extent = ? AND dry = 0 AND state <> 'skipped' ORDER BY id DESC LIMIT 1"
+    ))
+    .bind(job.0)
+    .bind(extent.as_str())
+    .fetch_optional(pool)
+    .await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// Removes the row of a run over hot folders that found nothing to do: there will be another in a minute.

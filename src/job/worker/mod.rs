@@ -31,6 +31,8 @@ pub(super) use hold::{Held, Holder, Orders};
 pub const LEASE: SignedDuration = SignedDuration::from_secs(15);
 /// How often the holder of a lease gives a sign of life: two may be lost.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Looks at hot folders come so much more seldom after one that fell short.
+const SLOWER: u32 = 12;
 /// A start that comes later than this was missed, not merely late.
 const MISFIRE_GRACE: SignedDuration = SignedDuration::from_secs(60);
 
@@ -297,9 +299,14 @@ async fn start_hot(jobs: &Jobs, id: JobId) -> Result<(), JobError> {
     let now = jobs.now();
     let since = now.saturating_sub(heat::HOT_FOR).unwrap_or(now);
     let any = !heat::store::hot(&jobs.db, id, since, 1).await?.is_empty();
+    let fell_short = runs::last_real(jobs.db.read(), id, Extent::Hot)
+        .await?
+        .is_some_and(|run| matches!(run.state, RunState::Incomplete | RunState::Failed));
     let mut tx = jobs.db.write().await?;
     let job = definitions::present(&mut tx, id).await?;
-    definitions::set_next_hot(&mut tx, id, definitions::next_hot(&job.policy, now)).await?;
+    // What fell short will again, until somebody sees to it.
+    let pace = if fell_short { SLOWER } else { 1 };
+    definitions::set_next_hot(&mut tx, id, definitions::next_hot(&job.policy, now, pace)).await?;
     if any && !job.paused && runs::active_of(&mut tx, id).await?.is_empty() {
         runs::enqueue_as(&mut tx, (&Actor::System, now), id, (Cause::Schedule, None), (Extent::Hot, false)).await?;
     }

@@ -67,12 +67,14 @@ pub(super) type Dir = (RelPath, RelPath);
 pub(super) struct Seeds {
     pub source: Vec<Dir>,
     pub target: Vec<Dir>,
+    /// More folders are hot than are looked at.
+    pub more: bool,
 }
 
 impl Seeds {
     fn whole() -> Self {
         let root = vec![(RelPath::root(), RelPath::root())];
-        Self { source: root.clone(), target: root }
+        Self { source: root.clone(), target: root, more: false }
     }
 }
 
@@ -82,13 +84,16 @@ pub(super) async fn seeds(engine: &Engine) -> Result<Seeds, Broken> {
         return Ok(Seeds::whole());
     }
     let since = engine.order.clock.now().saturating_sub(HOT_FOR).unwrap_or(Timestamp::MIN);
-    let hot = store::hot(&engine.order.db, engine.order.job, since, MOST_HOT).await?;
+    let mut hot = store::hot(&engine.order.db, engine.order.job, since, MOST_HOT.saturating_add(1)).await?;
+    let most = usize::try_from(MOST_HOT).unwrap_or(usize::MAX);
+    let more = hot.len() > most;
+    hot.truncate(most);
     let wanted = |folder: &HotFolder| folder.path.is_root() || !engine.filter.leaves_out_anywhere(&folder.path, true);
     let source: Vec<Dir> = hot.into_iter().filter(wanted).map(|folder| (folder.target, folder.path)).collect();
     let source =
         if engine.order.policy.links == Links::Follow { links::come_to(engine, source).await? } else { source };
     let target = folders_of_target(engine, &source).await?;
-    Ok(Seeds { source, target })
+    Ok(Seeds { source, target, more })
 }
 
 /// Those of the hot folders that the target has.
@@ -127,14 +132,14 @@ pub(super) async fn cold(engine: &Engine, dirs: &[Dir]) -> Result<HashSet<RelPat
     Ok(store::known(&engine.order.db, engine.order.job, &targets).await?)
 }
 
-/// Notes where this run found something changed. What the first run of a job copies was not changed just now: its
-/// folders are as warm as their newest file.
+/// Notes where this run found something changed. As long as no run has seen all of a tree, what is copied was not changed
+/// just now: its folders are as warm as their newest file.
 pub(super) async fn note(engine: &Engine) -> Result<(), Broken> {
     let (db, job, run) = (&engine.order.db, engine.order.job, engine.order.run);
     engine.journal.flush().await?;
     let now = engine.order.clock.now();
     let since = now.saturating_sub(HOT_FOR).unwrap_or(Timestamp::MIN);
-    let first = store::is_first(db, job, run).await?;
+    let first = super::lag::store::looks(db, job).await?.whole.is_none();
     let mut after = ItemId(0);
     loop {
         engine.check_stop()?;

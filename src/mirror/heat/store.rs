@@ -52,7 +52,7 @@ pub async fn hot(db: &Db, job: JobId, since: Timestamp, limit: u32) -> Result<Ve
 /// Paths per question.
 const CHUNK: usize = 500;
 
-/// Those of `targets` that the job knows as folders.
+/// Those of `targets` that the job knows: folders that it made, and folders in which it published something.
 pub(super) async fn known(db: &Db, job: JobId, targets: &[&RelPath]) -> Result<HashSet<RelPath>, DbError> {
     let mut known = HashSet::new();
     for chunk in targets.chunks(CHUNK) {
@@ -68,23 +68,25 @@ pub(super) async fn known(db: &Db, job: JobId, targets: &[&RelPath]) -> Result<H
             known.insert(path(&bytes)?);
         }
     }
+    for target in targets {
+        if !known.contains(*target) && has_files(db, job, target).await? {
+            known.insert((*target).clone());
+        }
+    }
     Ok(known)
 }
 
-/// Has no run of the job published anything before this one?
-pub(super) async fn is_first(db: &Db, job: JobId, run: RunId) -> Result<bool, DbError> {
-    let older: Option<i64> = sqlx::query_scalar("SELECT 1 FROM files WHERE job = ? AND run < ? AND path > x'' LIMIT 1")
-        .bind(job.0)
-        .bind(run.0)
-        .fetch_optional(db.read())
-        .await?;
-    if older.is_some() {
-        return Ok(false);
-    }
-    // A run that replaced all there was leaves no such row.
-    let warm: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM heat WHERE job = ? LIMIT 1").bind(job.0).fetch_optional(db.read()).await?;
-    Ok(warm.is_none())
+/// Did the job publish anything below `target`, which was there before it?
+async fn has_files(db: &Db, job: JobId, target: &RelPath) -> Result<bool, DbError> {
+    // '0' comes after '/'.
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM files WHERE job = ? AND target > ? AND target < ? LIMIT 1")
+            .bind(job.0)
+            .bind([target.as_bytes(), b"/"].concat())
+            .bind([target.as_bytes(), b"0"].concat())
+            .fetch_optional(db.read())
+            .await?;
+    Ok(found.is_some())
 }
 
 /// Something that a run did to the target.

@@ -11,14 +11,15 @@ use std::collections::HashMap;
 
 use super::{Attempt, Change, FileRow};
 use crate::audit::Event;
+use crate::mirror::marks::Prefix;
 use crate::mirror::words::Action;
 use crate::model::{Digest, ItemId, Proof, RelPath};
 
 /// Changes that are stored together, by step.
 #[derive(Debug, Default)]
 pub(super) struct Lot {
-    pub started: Vec<(ItemId, RelPath, u64)>,
-    pub confirmed: Vec<(ItemId, u64)>,
+    pub started: Vec<(ItemId, RelPath, Option<Prefix>)>,
+    pub confirmed: Vec<(ItemId, Option<Prefix>)>,
     pub verified: Vec<(ItemId, Digest, u64, Proof)>,
     pub published: Vec<Published>,
     pub events: Vec<Event>,
@@ -49,8 +50,8 @@ impl Lot {
         }
         self.reached.insert(item, rank);
         match change {
-            Change::Started { item, part, offset } => self.started.push((item, part, offset)),
-            Change::Confirmed { item, offset } => self.confirmed.push((item, offset)),
+            Change::Started { item, part, confirmed } => self.started.push((item, part, confirmed)),
+            Change::Confirmed { item, confirmed } => self.confirmed.push((item, confirmed)),
             Change::Verified { item, digest, size, proof } => self.verified.push((item, digest, size, proof)),
             Change::Published { item, action, attempt, file, mut events } => {
                 self.published.push(Published { item, action, attempt, file });
@@ -66,12 +67,15 @@ impl Lot {
 mod tests {
     use super::*;
 
-    fn confirmed(item: i64, offset: u64) -> Change {
-        Change::Confirmed { item: ItemId(item), offset }
+    fn confirmed(item: i64, length: u64) -> Change {
+        Change::Confirmed {
+            item: ItemId(item),
+            confirmed: Some(Prefix { length, digest: Digest::from_bytes([0; 32]) }),
+        }
     }
 
     fn started(item: i64) -> Change {
-        Change::Started { item: ItemId(item), part: RelPath::root(), offset: 0 }
+        Change::Started { item: ItemId(item), part: RelPath::root(), confirmed: None }
     }
 
     #[test]

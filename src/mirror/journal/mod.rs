@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::lots::Lot;
 use super::engine::Broken;
+use super::marks::Prefix;
 use super::plan::Kind;
 use super::words::Action;
 use crate::audit::{Actor, Event};
@@ -58,10 +59,10 @@ pub(super) struct Attempt {
 /// One change of the journal.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// Bytes begin to move into `part`, from `offset` on.
-    Started { item: ItemId, part: RelPath, offset: u64 },
-    /// So many bytes are safe in the part.
-    Confirmed { item: ItemId, offset: u64 },
+    /// Bytes begin to move into `part`, behind what is confirmed there.
+    Started { item: ItemId, part: RelPath, confirmed: Option<Prefix> },
+    /// So much is safe in the part.
+    Confirmed { item: ItemId, confirmed: Option<Prefix> },
     /// The part holds all of the version with this digest.
     Verified { item: ItemId, digest: Digest, size: u64, proof: Proof },
     /// What looked unchanged has another content.

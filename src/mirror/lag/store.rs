@@ -78,15 +78,31 @@ pub(super) async fn look(db: &Db, job: JobId, extent: Extent, at: Timestamp) -> 
     Ok(tx.commit().await?)
 }
 
-/// The newest file that `run` should copy and has not yet, or could not. None when there is none that tells its time.
+/// More open files than this are not looked through for a page.
+const MOST_OPEN: i64 = 50_000;
+
+/// The newest file that `run` should copy and has not yet, or could not, and no later run did. None when there is none that
+/// tells its time, or while so many are open that the newest of them says little.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub async fn newest_missing(db: &Db, run: RunId) -> Result<Option<Newest>, DbError> {
+    let open: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT 1 FROM items WHERE run = ? \
+         AND state IN ('planned', 'transferring', 'verified', 'publishing', 'failed') LIMIT ?)",
+    )
+    .bind(run.0)
+    .bind(MOST_OPEN)
+    .fetch_one(db.read())
+    .await?;
+    if open >= MOST_OPEN {
+        return Ok(None);
+    }
     let row = sqlx::query(
-        "SELECT path, max(mtime) AS mtime, count(*) AS files FROM items WHERE run = ? AND kind = 0 \
+        "SELECT path, max(mtime) AS mtime, count(*) AS files FROM items i WHERE run = ? AND kind = 0 \
          AND state IN ('planned', 'transferring', 'verified', 'publishing', 'failed') \
-         AND action IN ('copy', 'replace') AND mtime IS NOT NULL",
+         AND action IN ('copy', 'replace') AND mtime IS NOT NULL \
+         AND NOT EXISTS (SELECT 1 FROM files f WHERE f.job = i.job AND f.path = i.path AND f.run > i.run)",
     )
     .bind(run.0)
     .fetch_one(db.read())

@@ -39,7 +39,7 @@ pub(crate) async fn forget(db: &Db, job: JobId) -> Result<(), DbError> {
     let mut tx = db.write().await?;
     sqlx::query("DELETE FROM looks WHERE job = ?").bind(job.0).execute(&mut *tx).await?;
     tx.commit().await?;
-    for table in ["files", "tombstones"] {
+    for table in ["files", "tombstones", "heat"] {
         let sql = format!(
             "DELETE FROM {table} WHERE job = ?1 AND path IN (SELECT path FROM {table} WHERE job = ?1 AND path > x'' LIMIT ?2)"
         );

@@ -17,7 +17,7 @@ use self::guard::Guard;
 use self::names::Names;
 use self::store::{Listed, ScanRow, Side};
 use super::charset::Folder;
-use super::engine::{Broken, Engine};
+use super::engine::{Broken, Engine, Facts};
 use super::heat::{self, Dir, Seeds};
 use super::names::{self as mirror_names, Naming};
 use super::plan::Kind;
@@ -95,8 +95,14 @@ enum Look {
 ///
 /// # Errors
 /// [`Broken`]: told to stop, a root that cannot be read, or the store failed.
-pub(super) async fn both(engine: &Engine) -> Result<(), Broken> {
-    let Seeds { source, target } = heat::seeds(engine).await?;
+pub(super) async fn both(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
+    let Seeds { source, target, more } = heat::seeds(engine).await?;
+    if more {
+        facts.overlooked = true;
+        facts
+            .notes
+            .push(format!("more than {} folders are hot: only those that changed last were looked at", heat::MOST_HOT));
+    }
     store::begin(&engine.order.db, engine.order.run, [(Side::Source, &source), (Side::Target, &target)]).await?;
     let (source, target) = tokio::join!(side(engine, Side::Source, source), side(engine, Side::Target, target));
     // The source is named first: its failure is the more telling one.
@@ -107,7 +113,8 @@ async fn side(engine: &Engine, side: Side, seeds: Vec<Dir>) -> Result<(), Broken
     let (queue, messages) = mpsc::channel(QUEUE);
     let guard = Guard::new(engine.order.policy.limits);
     let walker = Walker { engine, side, remote: engine.remote(side), queue, guard };
-    let (walked, written) = tokio::join!(walker.walk(seeds), write(engine, side, messages));
+    let begun = seeds.iter().map(|(target, _)| target.clone()).collect();
+    let (walked, written) = tokio::join!(walker.walk(seeds, &begun), write(engine, side, &begun, messages));
     // When the store fails the walker only sees a closed queue.
     written?;
     walked?;
@@ -136,7 +143,12 @@ async fn went_away(engine: &Engine, side: Side) -> Result<(), Broken> {
     }
 }
 
-async fn write(engine: &Engine, side: Side, mut messages: mpsc::Receiver<Message>) -> Result<(), DbError> {
+async fn write(
+    engine: &Engine,
+    side: Side,
+    begun: &HashSet<RelPath>,
+    mut messages: mpsc::Receiver<Message>,
+) -> Result<(), DbError> {
     // Only a closed queue is the end: a message may well say nothing.
     while let Some(first) = messages.recv().await {
         let (mut rows, mut ends, mut again, mut answers) = (Vec::new(), Vec::new(), None, Vec::new());
@@ -157,7 +169,7 @@ async fn write(engine: &Engine, side: Side, mut messages: mpsc::Receiver<Message
             store::write(&engine.order.db, engine.order.run, side, &rows, &ends).await?;
         }
         if let Some(dir) = again {
-            store::forget_children(&engine.order.db, engine.order.run, side, &dir).await?;
+            store::forget_children(&engine.order.db, engine.order.run, side, &dir, begun).await?;
         }
         for answer in answers {
             // Nobody waits any more when the walker was stopped.
@@ -176,9 +188,8 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    async fn walk(self, seeds: Vec<Dir>) -> Result<(), Broken> {
+    async fn walk(self, seeds: Vec<Dir>, begun: &HashSet<RelPath>) -> Result<(), Broken> {
         let width = usize::from(self.engine.width(self.side));
-        let begun: HashSet<_> = seeds.iter().map(|(target, _)| target.clone()).collect();
         let mut waiting = VecDeque::from(seeds);
         let mut alone = Vec::new();
         let mut overflow = false;
@@ -197,13 +208,13 @@ impl Walker<'_> {
                 let Found { dirs, more, alone: unread, linked: _ } = found?;
                 overflow |= more;
                 alone.extend(unread);
-                for dir in self.warm(dirs, &begun).await? {
+                for dir in self.warm(dirs, begun).await? {
                     if waiting.len() < DIRS { waiting.push_back(dir) } else { overflow = true }
                 }
             } else if overflow {
                 let stored = self.stored().await?;
                 overflow = stored.len() >= DIRS;
-                waiting.extend(self.warm(stored, &begun).await?);
+                waiting.extend(self.warm(stored, begun).await?);
             } else {
                 return Ok(());
             }

@@ -1,6 +1,6 @@
 //! What both sides show in this run, in the table `scan`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
@@ -220,18 +220,37 @@ pub(super) async fn of_kind(
         .collect()
 }
 
-/// Forgets what a try that failed found in a directory; nothing deeper was read yet.
-pub(super) async fn forget_children(db: &Db, run: RunId, side: Side, dir: &RelPath) -> Result<(), DbError> {
+/// Forgets what a try that failed found in a directory. Nothing deeper was read yet, unless it is at or below one of
+/// `begun`, the directories where the scan began: those stay as they are.
+pub(super) async fn forget_children(
+    db: &Db,
+    run: RunId,
+    side: Side,
+    dir: &RelPath,
+    begun: &HashSet<RelPath>,
+) -> Result<(), DbError> {
     let (from, to) = below(dir);
+    let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM scan WHERE run = ");
+    query.push_bind(run.0).push(" AND side = ").push_bind(side.number()).push(" AND path > ").push_bind(from.clone());
+    if let Some(to) = to {
+        query.push(" AND path < ").push_bind(to);
+    }
+    let inner: Vec<_> = begun.iter().filter(|seed| *seed != dir && seed.starts_with(dir)).collect();
+    if !inner.is_empty() {
+        only_children(&mut query, &from);
+    }
+    for seed in inner.into_iter().filter(|seed| seed.parent().as_ref() == Some(dir)) {
+        query.push(" AND path <> ").push_bind(seed.as_bytes());
+    }
     let mut tx = db.write().await?;
-    sqlx::query("DELETE FROM scan WHERE run = ? AND side = ? AND path > ? AND (?4 IS NULL OR path < ?4)")
-        .bind(run.0)
-        .bind(side.number())
-        .bind(from)
-        .bind(to)
-        .execute(&mut *tx)
-        .await?;
+    query.build().execute(&mut *tx).await?;
     Ok(tx.commit().await?)
+}
+
+/// Not what lies deeper than right behind `from`.
+fn only_children(query: &mut QueryBuilder<Sqlite>, from: &[u8]) {
+    let behind = i64::try_from(from.len()).unwrap_or(i64::MAX).saturating_add(1);
+    query.push(" AND instr(substr(path, ").push_bind(behind).push("), x'2f') = 0");
 }
 
 async fn insert(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, rows: &[ScanRow]) -> Result<(), DbError> {

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use self::steer::Steer;
 use crate::model::{Entry, EntryKind, Fault, FaultKind, Fingerprint, Phase, RelPath, Retry};
-use crate::remote::{Remote, Source};
+use crate::remote::{Capabilities, Remote, Source};
 use crate::task::Tasks;
 
 /// Smaller files are read in one piece.
@@ -38,6 +38,11 @@ const LAST: u64 = 512 << 10;
 const GATHER: u64 = 64 << 10;
 /// A piece that broke off is gone on with so often before the whole reading fails.
 const TRIES: u32 = 3;
+
+/// Can a file be read in pieces, and can that be faster?
+pub(super) const fn pay(able: &Capabilities) -> bool {
+    able.resume_read && able.read_tells && !able.reads_ahead
+}
 
 /// What is read, and over what.
 #[derive(Clone)]

@@ -4,7 +4,14 @@ use super::*;
 use crate::model::{Digest, Mtime, RelPath};
 use crate::remote::layer::limited;
 use crate::remote::memory::Memory;
-use crate::remote::{Capabilities, Lister, Sink};
+use crate::remote::{Lister, Sink};
+
+#[test]
+fn a_source_that_fills_the_road_by_itself_is_read_in_one_flow() {
+    let one_by_one = Capabilities { resume_read: true, read_tells: true, ..Capabilities::default() };
+    assert!(pay(&one_by_one) && !pay(&Capabilities::default()));
+    assert!(!pay(&Capabilities { reads_ahead: true, ..one_by_one }));
+}
 
 /// Every flow is as slow as the road allows it alone.
 struct EachSlow(Arc<dyn Remote>, u64);

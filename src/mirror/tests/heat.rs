@@ -77,6 +77,51 @@ async fn a_folder_below_a_hot_one_that_is_known_and_cold_is_left_alone() {
 }
 
 #[tokio::test]
+async fn one_failure_at_any_step_hides_nothing_of_a_hot_folder_in_another() {
+    let mut steps = 1;
+    let mut k = 0;
+    while k < steps {
+        k += 1;
+        let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+        lab.go((1, 1), &source, &target, quick()).await;
+        for place in ["d/1.txt", "d/e/1.txt", "d/e/f/1.txt"] {
+            source.put(&path(place), "one");
+        }
+        lab.go((1, 2), &source, &target, quick()).await;
+        for place in ["d/2.txt", "d/e/2.txt", "d/e/f/2.txt"] {
+            source.put(&path(place), "two");
+        }
+        source.script(|s| s.fail_at = Some((k, Fault::new(Phase::List, FaultKind::Reset, "on cue"))));
+        let order = MirrorRun { extent: Extent::Hot, ..lab.order((1, 3), &source, &target, quick()) };
+        let hot = run(order, Arc::new(Progress::new()), CancellationToken::new()).await.unwrap();
+        steps = steps.max(source.steps());
+        assert!(hot.complete, "step {k}: {hot:?}");
+        assert_eq!((hot.counts.files_published, hot.counts.files_seen), (3, 8), "step {k}: {hot:?}");
+        assert_eq!(
+            content(&source).keys().collect::<Vec<_>>(),
+            content(&target).keys().collect::<Vec<_>>(),
+            "step {k}"
+        );
+    }
+    assert!(steps > 10, "{steps}");
+}
+
+#[tokio::test]
+async fn a_folder_that_was_there_before_the_job_is_no_new_one() {
+    let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+    for dir in ["d", "d/e", "hollow"] {
+        target.put_node(&path(dir), node(EntryKind::Dir));
+    }
+    lab.go((1, 1), &source, &target, quick()).await;
+    source.put(&path("new.txt"), "one");
+    lab.go((1, 2), &source, &target, quick()).await;
+    let hot = lab.warm_up(3, &source, &target, quick()).await;
+    assert!(hot.complete, "{hot:?}");
+    // Where the job has nothing it cannot know that it was there.
+    assert_eq!(listed(&source), ["list ", "list hollow"]);
+}
+
+#[tokio::test]
 async fn what_was_not_looked_at_is_never_gone() {
     let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
     lab.go((1, 1), &source, &target, deleting()).await;
@@ -122,6 +167,7 @@ async fn a_clock_that_moved_waits_for_the_run_that_sees_all_of_the_tree() {
     let hot = run(order, Arc::new(Progress::new()), CancellationToken::new()).await.unwrap();
     assert_eq!(hot.counts.files_published, 0, "{hot:?}");
     assert!(hot.notes.iter().any(|note| note.contains("may have been moved")), "{hot:?}");
+    assert!(!hot.complete && lag::store::looks(&lab.db, JobId(1)).await.unwrap().hot.is_none(), "{hot:?}");
     let whole = lab.go((1, 4), &source, &target, quick()).await;
     assert_eq!((whole.counts.files_published, whole.complete), (0, true), "{whole:?}");
 }

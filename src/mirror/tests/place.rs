@@ -189,3 +189,97 @@ async fn parts_of_a_job_that_is_gone_go_and_nothing_else_does() {
     assert!(log.verify(None).await.unwrap().is_sound());
     assert_eq!(crate::mirror::remove_parts(&lab.db, &clock, JobId(1), &remote).await.unwrap(), 0, "once");
 }
+
+/// Where places cannot be exchanged the older version steps aside, and is back when the part cannot take its place.
+#[tokio::test]
+async fn a_rename_that_fails_leaves_the_older_version_in_its_place() {
+    let lab = Lab::new().await;
+    let mut rename = u64::MAX;
+    for (number, fails) in [(1, false), (2, true)] {
+        let (source, target) = (Memory::new(), Memory::new());
+        source.put(&path("ours"), "older");
+        assert!(lab.go((number, number * 10), &source, &target, quick()).await.complete);
+        source.put(&path("ours"), "newer");
+        target.script(|s| {
+            s.no_exchange = true;
+            let refused = Fault::new(Phase::Publish, FaultKind::Permission, "on cue");
+            s.fail_at = fails.then_some((rename, refused));
+        });
+        let summary = lab.go((number, number * 10 + 1), &source, &target, quick()).await;
+        rename = step(&target, "rename ours");
+        assert_eq!(summary.complete, !fails, "{summary:?}");
+        let there = target.tree().get(&path("ours")).map(|node| node.data.clone());
+        let wanted: &[u8] = if fails { b"older" } else { b"newer" };
+        assert_eq!(there.as_deref(), Some(wanted), "{:?}", target.log());
+        target.script(|s| *s = Script { no_exchange: true, ..Script::default() });
+        assert!(lab.go((number, number * 10 + 2), &source, &target, quick()).await.complete);
+        assert_eq!(content(&source), content(&target));
+        assert!(target.whole().keys().all(|at| !at.display().contains("causeway-part")), "{:?}", target.whole().keys());
+    }
+}
+
+/// The next start has nothing to copy: what it finds is all that there is.
+#[tokio::test]
+async fn either_version_is_under_its_name_after_the_next_start_wherever_the_process_was_killed() {
+    let lab = Lab::new().await;
+    let (mut steps, mut k, mut ids) = (u64::MAX, 0, 0);
+    while k < steps {
+        k += 1;
+        ids += 10;
+        let (source, target) = occupied(&lab, (ids, ids)).await;
+        target.script(|s| {
+            (s.no_exchange, s.no_digest) = (true, true);
+            s.unheard_from = Some((k, Fault::new(Phase::Login, FaultKind::Auth, "killed")));
+        });
+        let order = lab.order((ids, ids + 1), &source, &target, quick());
+        run(order, Arc::new(Progress::new()), CancellationToken::new()).await.ok();
+        if target.steps() < k {
+            steps = k;
+        }
+        let what = format!("step {k}: {:?}", target.log());
+        let holds = |data: &[u8]| target.whole().values().any(|node| node.data == data);
+        let replaced = target.tree().get(&path("ours")).is_some_and(|node| node.data == b"newer");
+        assert!(replaced || holds(b"older"), "the older version was gone before the newer was there, {what}");
+        target.script(|s| *s = Script { no_exchange: true, no_digest: true, ..Script::default() });
+        let nothing = Policy { exclude: vec!["ours".into(), "theirs".into()], ..quick() };
+        lab.go((ids, ids + 2), &source, &target, nothing).await;
+        for (at, either) in [("ours", ["older", "newer"]), ("theirs", ["somebody else's", "from the source"])] {
+            let there = target.tree().get(&path(at)).map(|node| String::from_utf8_lossy(&node.data).into_owned());
+            assert!(there.as_deref().is_some_and(|data| either.contains(&data)), "{at}: {there:?}, {what}");
+        }
+        assert!(target.whole().keys().all(|at| !at.display().ends_with("-old")), "{what}");
+        assert!(lab.go((ids, ids + 3), &source, &target, quick()).await.complete, "{what}");
+        assert_eq!(content(&source), content(&target), "{what}");
+    }
+    assert!(k > 15, "the run has more steps than {k}");
+}
+
+#[tokio::test]
+async fn what_stood_aside_for_a_part_of_a_job_that_is_gone_goes_back() {
+    let lab = Lab::new().await;
+    for k in 1..100 {
+        // A job of its own for each step, and one file: the steps are the same every time.
+        let (source, target) = (Memory::new(), Memory::new());
+        source.put(&path("ours"), "older");
+        assert!(lab.go((k, k * 10), &source, &target, quick()).await.complete);
+        source.put(&path("ours"), "newer");
+        target.script(|s| {
+            s.no_exchange = true;
+            s.unheard_from = Some((k.unsigned_abs(), Fault::new(Phase::Login, FaultKind::Auth, "killed")));
+        });
+        let order = lab.order((k, k * 10 + 1), &source, &target, quick());
+        run(order, Arc::new(Progress::new()), CancellationToken::new()).await.ok();
+        if target.tree().contains_key(&path("ours")) {
+            continue;
+        }
+        target.script(|s| *s = Script::default());
+        let remote: Arc<dyn crate::remote::Remote> = Arc::new(target.clone());
+        let clock: Arc<dyn crate::model::Clock> = Arc::new(SystemClock);
+        crate::mirror::remove_parts(&lab.db, &clock, JobId(k), &remote).await.unwrap();
+        assert_eq!(target.tree()[&path("ours")].data, b"older");
+        let left = target.whole().into_keys().filter(|at| at.display().contains("causeway-part")).collect::<Vec<_>>();
+        assert!(left.is_empty(), "{left:?}");
+        return;
+    }
+    panic!("the older version never stood aside");
+}

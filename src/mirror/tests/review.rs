@@ -55,6 +55,34 @@ async fn a_verified_part_that_is_damaged_is_not_gone_on_with() {
     assert_eq!(target.tree()[&path("f")].data, vec![7; 1_000_000]);
 }
 
+/// A server that makes nothing durable was switched off in between: the part is as long as it was.
+#[tokio::test]
+async fn what_the_target_lost_of_a_part_is_not_gone_on_with() {
+    let (lab, source) = (Lab::new().await, Memory::new());
+    source.put(&path("f"), vec![7; 1_000_000]);
+    source.script(|_| ());
+    lab.go((1, 1), &source, &Memory::new(), quick()).await;
+    let middle = source.log().iter().position(|step| step == "read f").unwrap() as u64 + 10;
+    for lost in [false, true] {
+        let (target, run) = (Memory::new(), if lost { 3 } else { 2 });
+        source.script(|s| s.fail_from = Some((middle, Fault::new(Phase::Login, FaultKind::Auth, "cut"))));
+        let cut = lab.go((run, run), &source, &target, quick()).await;
+        assert!(matches!(cut.ended, Ended::GaveUp { .. }), "{cut:?}");
+        let (part, mut node) = target.whole().into_iter().find(|(at, _)| at.is_reserved()).unwrap();
+        if lost {
+            // Far from the end, whose overlap is compared with the source.
+            node.data[10] = 0;
+            target.put_node(&part, node);
+        }
+        source.script(|s| s.fail_from = None);
+        assert!(lab.go((run, run), &source, &target, quick()).await.complete);
+        assert!(target.tree()[&path("f")].data == vec![7; 1_000_000], "lost: {lost}");
+        let items = store::items(&lab.db, RunId(run), &ItemFilter::default()).await.unwrap();
+        let attempts = store::attempts(&lab.db, items[0].id).await.unwrap();
+        assert_eq!(attempts.last().unwrap().from_offset == 0, lost, "{attempts:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_came_back_is_buried_anew() {
     let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());

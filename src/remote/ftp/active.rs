@@ -81,11 +81,14 @@ impl Session {
     /// As [`Session::transfer`].
     pub(super) async fn call_back(&mut self, shared: &Shared, order: &Order<'_>) -> Result<Option<Data>, Fault> {
         let Some((mode, listener)) = self.goes_active(shared, order) else { return Ok(None) };
-        let done = self.called_back(shared, order, mode, &listener).await;
+        let done = self.called_back(shared, order, mode, listener).await;
         if mode == Mode::Probe {
             match &done {
                 Ok(Some(_)) => shared.ladder.won_active(),
-                _ => shared.ladder.probe_again(),
+                _ => {
+                    shared.ladder.probe_again();
+                    self.spent = shared.ladder.is_lost(Rung::Active);
+                }
             }
         }
         done
@@ -93,7 +96,8 @@ impl Session {
 
     fn goes_active(&self, shared: &Shared, order: &Order<'_>) -> Option<(Mode, TcpListener)> {
         let server = self.control.peer.ip();
-        let fits = order.small && order.rest == 0 && self.tls.is_none() && is_within_reach(self.local, server);
+        let fits =
+            order.small && order.filled && order.rest == 0 && self.tls.is_none() && is_within_reach(self.local, server);
         if !fits {
             return None;
         }
@@ -116,14 +120,16 @@ impl Session {
         shared: &Shared,
         order: &Order<'_>,
         mode: Mode,
-        listener: &TcpListener,
+        listener: TcpListener,
     ) -> Result<Option<Data>, Fault> {
-        let Some((flight, look, follow)) = compose(shared, order, listener)? else { return Ok(None) };
+        let Some((flight, look, follow)) = compose(shared, order, &listener)? else { return Ok(None) };
         if self.debt.is_none() {
             self.control.drain(order.phase)?;
         }
         // Whatever ends this early: answers are under way that nobody will hear.
         self.unsettled = true;
+        // With EPRT the server forgets where it listened.
+        self.ahead = None;
         self.control.launch(order.phase, &flight).await?;
         self.settle(shared).await?;
         self.unsettled = true;
@@ -133,9 +139,10 @@ impl Session {
             shared.ladder.lost(Rung::Active, &shared.endpoint, &reply.text());
             return Err(fault::of_reply(Phase::DataConnect, "EPRT", &reply).retry(Retry::Now));
         }
-        let (stream, closing) = self.welcome(shared, order, mode, listener).await?;
+        let (stream, closing) = self.welcome(shared, order, mode, &listener).await?;
         let stream = Stream::plain(stream);
-        Ok(Some(Data { stream, closing, before, looked: look.is_some(), chained: Some(follow) }))
+        let (looked, chained, door) = (look.is_some(), Some(follow), Some(listener));
+        Ok(Some(Data { stream, closing, before, looked, chained, door }))
     }
 
     /// The server connects, and says that it begins; which of the two comes first is not known.
@@ -176,14 +183,19 @@ impl Session {
         let look = Some(Look { glance: shared.glance(), name: &name });
         let order = Order { look, ..Order::plain(Phase::Open, "RETR", Some(&path), shared.deadlines().command) };
         let heard = self.conclude(shared, &order, early, Some(follow)).await;
-        let in_step = heard.as_ref().is_ok_and(|ending| ending.in_step);
+        let settled = match &heard {
+            Ok(ending) if ending.in_step => Ok(()),
+            Ok(_) => {
+                let message = "the server's answers about an earlier file came out of order";
+                Err(Fault::new(Phase::Command, FaultKind::Protocol, message).retry(Retry::Now))
+            }
+            Err(fault) => Err(fault.clone()),
+        };
+        // Nothing was moved for whoever comes behind.
+        self.spent = settled.is_err();
         // Whoever waited may be gone.
         answer.send(heard).ok();
-        if in_step {
-            return Ok(());
-        }
-        let message = "the connection was lost while it ended the transfer of another file";
-        Err(Fault::new(Phase::Command, FaultKind::ClosedEarly, message).retry(Retry::Now))
+        settled
     }
 }
 

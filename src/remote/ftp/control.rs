@@ -73,6 +73,12 @@ impl Control {
         self.stream.is_tls()
     }
 
+    /// TLS version and cipher suite; none in the clear.
+    #[must_use]
+    pub fn security(&self) -> Option<(String, String)> {
+        self.stream.security()
+    }
+
     /// After AUTH TLS: the handshake. Bytes that came before it could have been put there by anybody.
     ///
     /// # Errors

@@ -95,6 +95,12 @@ impl Ladder {
         }
     }
 
+    /// Was `rung` lost?
+    #[must_use]
+    pub fn is_lost(&self, rung: Rung) -> bool {
+        self.ceiling.load(Ordering::Relaxed) < rung as u8
+    }
+
     /// A small file came by a chain.
     pub fn chained(&self) {
         self.chained.fetch_add(1, Ordering::Relaxed);

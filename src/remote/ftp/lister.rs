@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::fault;
 use super::flight::Flight;
-use super::listing::{Form, Parser, Zone};
+use super::listing::{Form, Parser, Tally, Zone};
 use super::pool::{Lease, Pool};
 use super::status::{self, Sum};
 use super::transfer::{Data, Order, end_data};
@@ -29,7 +29,7 @@ pub enum Style {
 impl Style {
     const LADDER: [Self; 4] = [Self::Mlsd, Self::ListAll, Self::List, Self::Names];
 
-    fn from_step(step: u8) -> Self {
+    pub(super) fn from_step(step: u8) -> Self {
         Self::LADDER.get(usize::from(step)).copied().unwrap_or(Self::Names)
     }
 
@@ -42,7 +42,7 @@ impl Style {
         }
     }
 
-    const fn command(self) -> (&'static str, Option<&'static [u8]>) {
+    pub(super) const fn command(self) -> (&'static str, Option<&'static [u8]>) {
         match self {
             Self::Mlsd => ("MLSD", None),
             Self::ListAll => ("LIST", Some(b"-a")),
@@ -368,27 +368,43 @@ fn says_empty(fault: &Fault) -> bool {
     matches!(fault.evidence.code, Some(450 | 550)) && (text.contains("no files") || text.contains("no members"))
 }
 
+/// What LIST with an option shows of the folder where the session is.
+pub(super) struct Shown {
+    pub(super) entries: Vec<Entry>,
+    pub(super) tally: Tally,
+    /// The closing reply.
+    pub(super) closing: String,
+}
+
 /// Does `LIST -a` show the directory itself and nothing else? Then it can be read, and is empty.
 async fn shows_only_dots(lease: &mut Lease, pool: &Pool) -> Result<bool, Fault> {
+    let Shown { tally, closing, .. } = shown_by(lease, pool, Some(b"-a")).await?;
+    Ok(tally.entries == 0 && tally.dots > 0 && tally.doubts().is_empty() && !fault::admits_gaps(&closing))
+}
+
+/// Asks for LIST with `option` in the folder where the session is.
+///
+/// # Errors
+/// The server's no, or a lost connection.
+pub(super) async fn shown_by(lease: &mut Lease, pool: &Pool, option: Option<&[u8]>) -> Result<Shown, Fault> {
     let shared = &pool.shared;
     let session = lease.session()?;
-    let order = Order::plain(Phase::List, "LIST", Some(b"-a"), shared.deadlines().listing);
+    let order = Order::plain(Phase::List, "LIST", option, shared.deadlines().listing);
     let Data { mut stream, closing, .. } = session.transfer(shared, order).await?;
     let mut parser = Parser::new(Form::Lines, zone(pool));
-    let mut out = Vec::new();
+    let mut entries = Vec::new();
     let mut buffer = vec![0; 8 << 10];
     loop {
         match timeout(shared.deadlines().stall, stream.read(&mut buffer)).await {
             Ok(Ok(0)) => break,
-            Ok(Ok(count)) => parser.push(buffer.get(..count).unwrap_or_default(), &mut out),
+            Ok(Ok(count)) => parser.push(buffer.get(..count).unwrap_or_default(), &mut entries),
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => break,
             Ok(Err(error)) => return Err(Fault::io(Phase::List, "lost the listing's data connection", &error)),
             Err(_) => return Err(Fault::new(Phase::List, FaultKind::Stalled, "the listing stopped coming")),
         }
     }
-    parser.end(&mut out);
+    parser.end(&mut entries);
     drop(stream);
-    let reply = session.closing(closing, "listing").await?;
-    let tally = parser.tally();
-    Ok(tally.entries == 0 && tally.dots > 0 && tally.doubts().is_empty() && !fault::admits_gaps(&reply.text()))
+    let closing = session.closing(closing, "listing").await?.text();
+    Ok(Shown { entries, tally: parser.tally().clone(), closing })
 }

@@ -12,6 +12,7 @@ pub mod features;
 mod flight;
 mod glance;
 pub mod hashes;
+mod inspect;
 pub mod ladder;
 mod lister;
 pub mod listing;
@@ -26,17 +27,13 @@ mod source;
 mod status;
 mod transfer;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::sync::{Arc, OnceLock};
 
-use crate::model::{Endpoint, Fault, FaultKind, Phase, Protocol};
-use crate::net::{TlsClient, Trust};
+use crate::model::{Endpoint, Fault, Protocol};
+use crate::net::TlsClient;
+use crate::remote::trust::trust;
 use crate::remote::{Context, Remote};
-use crate::{task, tree};
-
-/// A file of certificates is not longer than this.
-const MAX_CA_FILE: usize = 4 << 20;
 
 /// Opens an FTP endpoint: one login, so that a wrong host, certificate, password or folder shows at once.
 ///
@@ -65,18 +62,4 @@ pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>,
         short_segments: AtomicBool::new(false),
     });
     Ok(Arc::new(remote::FtpRemote::start(pool).await?))
-}
-
-async fn trust(endpoint: &Endpoint) -> Result<Trust, Fault> {
-    let options = &endpoint.options;
-    let extra_roots = match options.ca_file.clone() {
-        None => None,
-        Some(file) => {
-            let shown = file.clone();
-            let read = task::blocking(move || tree::file::read_small(Path::new(&file), MAX_CA_FILE)).await;
-            let read = read.map_err(|e| Fault::new(Phase::Tls, FaultKind::Io, e.to_string()))?;
-            Some(read.map_err(|e| Fault::io(Phase::Tls, &format!("cannot read the ca-file '{shown}'"), &e))?)
-        }
-    };
-    Ok(Trust { pin: options.pin.clone(), extra_roots, insecure: options.insecure })
 }

@@ -11,6 +11,7 @@ use super::session::{Session, Shared};
 use super::transfer::Ending;
 use crate::model::{Fault, FaultKind, Phase};
 use crate::reliability::{End, Observation, Role, What};
+use crate::remote::Connections;
 
 /// Older rests are not trusted: many servers and NATs end a session after five minutes.
 const MAX_REST: Duration = Duration::from_secs(120);
@@ -46,7 +47,14 @@ struct State {
     commands_waiting: usize,
     /// A wrong password is never sent twice: some servers lock the account.
     refused: Option<Fault>,
+    /// So many were logged in at once.
+    peak: usize,
+    /// What the server said when it had enough, the first few.
+    enough: Vec<String>,
 }
+
+/// So many of its refusals are kept.
+const REFUSALS: usize = 3;
 
 impl State {
     /// The server said "too many": from now on one less than are open.
@@ -122,8 +130,9 @@ impl Pool {
     #[must_use]
     pub fn new(shared: Shared) -> Arc<Self> {
         let limit = most(&shared);
-        let state =
-            State { idle: Vec::new(), open: 0, limit, lowered: None, entering: 0, commands_waiting: 0, refused: None };
+        let (idle, enough) = (Vec::new(), Vec::new());
+        let (lowered, refused) = (None, None);
+        let state = State { idle, open: 0, limit, lowered, entering: 0, commands_waiting: 0, refused, peak: 0, enough };
         Arc::new(Self { shared, state: Mutex::new(state), freed: Notify::new(), debts: AtomicU64::new(0) })
     }
 
@@ -131,6 +140,15 @@ impl Pool {
     #[must_use]
     pub fn limit(&self) -> usize {
         self.lock().limit
+    }
+
+    /// What was learned about how many connections the server bears.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        let state = self.lock();
+        let number = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+        let limit = state.lowered.map(|_| number(state.limit));
+        Connections { most: number(state.peak), limit, refusals: state.enough.clone() }
     }
 
     /// A session for a command or a listing: a rested one, a new one, or the next that is given back. It comes
@@ -231,11 +249,11 @@ impl Pool {
         }
         let mut found = match (session.debt.is_some(), what) {
             // It flies with what is owed.
-            (true, Use::Transfer) => Ok(()),
-            (true, Use::Command) => session.settle(&self.shared).await,
+            (true, Use::Transfer) if rested <= ASK_AFTER => Ok(()),
+            (true, _) => session.settle(&self.shared).await,
             (false, _) => session.control.drain(Phase::Command),
         };
-        if found.is_ok() && rested > ASK_AFTER {
+        if found.is_ok() && session.debt.is_none() && rested > ASK_AFTER {
             found = session.control.ask(Phase::Command, "NOOP", None).await.map(drop);
         }
         match found {
@@ -252,6 +270,10 @@ impl Pool {
         let _enters = Counted::new(self, |state| &mut state.entering);
         let fault = match Box::pin(Session::open(&self.shared)).await {
             Ok(session) => {
+                let mut state = self.lock();
+                // Those that are still on their way in are not counted: they may be turned away.
+                state.peak = state.peak.max((state.open + 1).saturating_sub(state.entering));
+                drop(state);
                 return Ok(Some(Lease { session: Some(Box::new(session)), slot: Some(slot), end: End::Clean }));
             }
             Err(fault) => fault,
@@ -280,6 +302,10 @@ impl Pool {
             FaultKind::Limit => {
                 let others = state.open > 1;
                 state.lower();
+                if state.enough.len() < REFUSALS {
+                    let said = fault.evidence.reply.clone().unwrap_or_else(|| fault.message.clone());
+                    state.enough.push(said);
+                }
                 tracing::info!(endpoint = %self.shared.endpoint, limit = state.limit, "the server bears no more connections");
                 return others;
             }

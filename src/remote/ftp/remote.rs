@@ -19,12 +19,12 @@ use super::status::Directories;
 use crate::model::{
     Algorithm, Checksum, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Retry,
 };
-use crate::remote::{Capabilities, Lister, Remote, Sink, Source, Together};
+use crate::remote::{Capabilities, Lister, Remote, Samples, Sink, Source, Together, Traits};
 
 /// An open FTP endpoint.
 #[derive(Debug)]
 pub struct FtpRemote {
-    pool: Arc<Pool>,
+    pub(super) pool: Arc<Pool>,
     /// The endpoint's root as the server knows it, without a slash at its end.
     base: Vec<u8>,
     looks: Looks,
@@ -61,7 +61,7 @@ impl FtpRemote {
     }
 
     /// How the server knows `path`.
-    fn absolute(&self, path: &RelPath) -> Vec<u8> {
+    pub(super) fn absolute(&self, path: &RelPath) -> Vec<u8> {
         match (self.base.is_empty(), path.is_root()) {
             (true, true) => b"/".to_vec(),
             (false, true) => self.base.clone(),
@@ -224,6 +224,7 @@ impl Remote for FtpRemote {
         let features = self.pool.shared.learned.get().map(|l| l.features).unwrap_or_default();
         Capabilities {
             resume_read: !self.pool.shared.rest_fails.load(Ordering::Relaxed),
+            reads_ahead: false,
             // REST before STOR leaves what is behind the offset on vsftpd, and FTP has no command that cuts.
             resume_write: false,
             write: true,
@@ -372,6 +373,10 @@ impl Remote for FtpRemote {
                 Err(fault)
             }
         }
+    }
+
+    async fn traits(&self, samples: &Samples) -> Traits {
+        Box::pin(super::inspect::traits(self, samples)).await
     }
 
     async fn close(&self) {

@@ -144,6 +144,8 @@ pub struct Session {
     pub(super) ahead: Option<SocketAddr>,
     /// What it still has to say about an earlier file. Heard before anything else.
     pub debt: Option<Debt>,
+    /// It failed for a reason that is none of the transfer that was to begin: another session may try that one.
+    pub spent: bool,
     /// Our own address on the control connection.
     pub(super) local: IpAddr,
     /// Where the server thinks we are, when that is known.
@@ -235,6 +237,7 @@ impl Session {
             unsettled: false,
             ahead: None,
             debt: None,
+            spent: false,
             local,
             cwd: home,
             opened: now,

@@ -15,7 +15,8 @@ use super::ladder::Rung;
 use super::pool::{Lease, Pool};
 use super::reply::Reply;
 use super::transfer::{Data, FollowUp, Look, Order, end_data};
-use crate::model::{Entry, Fault, FaultKind, Name, Phase};
+use crate::model::{Entry, Fault, FaultKind, Name, Phase, Retry};
+use crate::net;
 use crate::reliability::{Direction, End, What};
 use crate::remote::Source;
 
@@ -24,6 +25,9 @@ const CHUNK: usize = 128 << 10;
 /// A file up to this size fits into the server's socket buffer: it is done with it before it could mind the commands
 /// behind it.
 const SMALL: u64 = 64 << 10;
+
+/// So many sessions that were lost to something else are tried.
+const MOST_SESSIONS: u32 = 3;
 
 /// How long the closing reply to a transfer that we broke off may take.
 const STOP: Duration = Duration::from_secs(5);
@@ -58,29 +62,39 @@ impl FtpSource {
         offset: u64,
         size: Option<u64>,
     ) -> Result<Self, Fault> {
-        let mut lease = pool.lease_for_transfer().await?;
         let started = Instant::now();
         let (received, buffer, ended, cut) = (0, BytesMut::new(), false, false);
         let mut source =
             Self { lease: None, pool, data: None, path, name, offset, size, received, buffer, started, ended, cut };
-        let opened = lease.session()?.transfer(&source.pool.shared, source.order()).await;
-        match opened {
-            Ok(data) => {
-                if data.looked && data.before.is_none() {
-                    source.pool.shared.glance_fails.store(true, Ordering::Relaxed);
-                }
-                source.size = data.before.as_ref().and_then(|entry| entry.size).or(size);
-                (source.lease, source.data) = (Some(lease), Some(data));
-                Ok(source)
+        let (lease, data) = source.begin().await?;
+        if data.looked && data.before.is_none() {
+            source.pool.shared.glance_fails.store(true, Ordering::Relaxed);
+        }
+        source.size = data.before.as_ref().and_then(|entry| entry.size).or(size);
+        (source.lease, source.data) = (Some(lease), Some(data));
+        Ok(source)
+    }
+
+    /// Starts the transfer; on another session when the first was lost to something that is none of this file.
+    async fn begin(&self) -> Result<(Lease, Data), Fault> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut lease = self.pool.lease_for_transfer().await?;
+            let session = lease.session()?;
+            let fault = match session.transfer(&self.pool.shared, self.order()).await {
+                Ok(data) => return Ok((lease, data)),
+                Err(fault) => fault,
+            };
+            let spent = session.spent;
+            // An unused REST would poison the next transfer of this session.
+            if self.offset == 0 {
+                lease.settle(&fault);
+            } else {
+                lease.fail(&fault);
             }
-            Err(fault) => {
-                // An unused REST would poison the next transfer of this session.
-                if offset == 0 {
-                    lease.settle(&fault);
-                } else {
-                    lease.fail(&fault);
-                }
-                Err(fault)
+            if !spent || tries >= MOST_SESSIONS {
+                return Err(fault);
             }
         }
     }
@@ -90,7 +104,8 @@ impl FtpSource {
         let small = self.offset == 0 && self.size.is_some_and(|size| size <= SMALL);
         let look = Some(Look { glance: shared.glance(), name: &self.name });
         let within = shared.deadlines().command;
-        Order { rest: self.offset, look, small, ..Order::plain(Phase::Open, "RETR", Some(&self.path), within) }
+        let filled = self.size.is_some_and(|size| size > 0);
+        Order { rest: self.offset, look, small, filled, ..Order::plain(Phase::Open, "RETR", Some(&self.path), within) }
     }
 
     fn record(&self, end: End) {
@@ -241,7 +256,8 @@ impl Source for FtpSource {
     }
 
     async fn finish(mut self: Box<Self>) -> Result<Option<Entry>, Fault> {
-        let (Some(Data { mut stream, closing, chained, .. }), Some(mut lease)) = (self.data.take(), self.lease.take())
+        let (Some(Data { mut stream, closing, chained, door, .. }), Some(mut lease)) =
+            (self.data.take(), self.lease.take())
         else {
             return Err(Fault::new(Phase::Finish, FaultKind::Cancelled, "the transfer had failed already"));
         };
@@ -252,6 +268,16 @@ impl Source for FtpSource {
             tracing::trace!(error = %error, "ending the data connection");
         }
         drop(stream);
+        if let Some(door) = door
+            && net::comes_again(&door, lease.session()?.control.peer.ip())
+        {
+            let shared = &self.pool.shared;
+            let message = "somebody else at the server's address connected to us, too: the bytes may be theirs";
+            shared.ladder.lost(Rung::Active, &shared.endpoint, message);
+            let fault = Fault::new(Phase::Finish, FaultKind::Changed, message).retry(Retry::Now);
+            lease.fail(&fault);
+            return self.ended_with(Err(fault));
+        }
         if let Some(follow) = chained.filter(|follow| follow.rung == Rung::Active) {
             return self.heard_later(lease, closing, follow).await;
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::fault;
 use super::flight::Flight;
@@ -47,13 +47,15 @@ pub struct Order<'a> {
     pub look: Option<Look<'a>>,
     /// So small that the server is done with it before it could mind what comes behind.
     pub small: bool,
+    /// Known to hold something: for an empty file some servers open no data connection.
+    pub filled: bool,
 }
 
 impl<'a> Order<'a> {
     /// From the start, and nothing with it.
     #[must_use]
     pub const fn plain(phase: Phase, verb: &'a str, arg: Option<&'a [u8]>, within: Duration) -> Self {
-        Self { phase, verb, arg, rest: 0, within, look: None, small: false }
+        Self { phase, verb, arg, rest: 0, within, look: None, small: false, filled: false }
     }
 
     pub(super) fn what(&self) -> String {
@@ -84,6 +86,8 @@ pub struct Data {
     pub looked: bool,
     /// What follows the transfer, when it was sent with it.
     pub chained: Option<FollowUp>,
+    /// Where the server came in, when it did: nobody else may.
+    pub door: Option<TcpListener>,
 }
 
 /// What was asked behind a transfer.
@@ -146,7 +150,7 @@ impl Session {
         }
         let (stream, closing) = self.opening(shared, socket, &order).await?;
         self.unsettled = chained.is_some();
-        Ok(Data { stream, closing, before, looked, chained })
+        Ok(Data { stream, closing, before, looked, chained, door: None })
     }
 
     /// Hears the look before a transfer. Answers in another order than the questions: this session is of no use.

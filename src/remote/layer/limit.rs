@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, Mtime, Name, RelPath};
-use crate::remote::{Capabilities, Lister, Remote, Sink, Source, Together};
+use crate::remote::{Capabilities, Coming, Lister, Remote, Samples, Sink, Source, Together, Traits};
 
 /// Reads from `inner` no faster than `bytes_per_second`, however many files are read at once.
 #[must_use]
@@ -64,6 +64,10 @@ impl Source for LimitedSource {
         Ok(bytes)
     }
 
+    fn is_off_the_road(&self) -> bool {
+        self.inner.is_off_the_road()
+    }
+
     fn opened(&self) -> Option<&Entry> {
         self.inner.opened()
     }
@@ -112,6 +116,10 @@ impl Remote for Limited {
         self.inner.write(path, offset).await
     }
 
+    async fn write_new(&self, path: &RelPath, coming: Coming) -> Result<Box<dyn Sink>, Fault> {
+        self.inner.write_new(path, coming).await
+    }
+
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
         self.inner.digest(path).await
     }
@@ -154,6 +162,10 @@ impl Remote for Limited {
 
     async fn sync_dir(&self, dir: &RelPath) -> Result<(), Fault> {
         self.inner.sync_dir(dir).await
+    }
+
+    async fn traits(&self, samples: &Samples) -> Traits {
+        self.inner.traits(samples).await
     }
 
     async fn close(&self) {

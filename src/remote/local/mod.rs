@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Capabilities, Hasher, Lister, Remote, Sink, Source};
+use super::{Capabilities, Encryption, Hasher, Lister, Remote, Samples, Sink, Source, Traits};
 use crate::model::{
     Algorithm, Checksum, Digest, Endpoint, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Scope,
 };
@@ -101,6 +101,7 @@ impl Remote for Local {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             resume_read: true,
+            reads_ahead: false,
             resume_write: true,
             write: self.view.access() == crate::model::Access::ReadWrite,
             set_mtime: true,
@@ -214,6 +215,15 @@ impl Remote for Local {
     async fn trash(&self, path: &RelPath, of: &RelPath, batch: &Name) -> Result<RelPath, Fault> {
         let (of, batch) = (of.clone(), batch.display().into_owned());
         self.on(Phase::Publish, path, move |view, path| view.trash(path, &of, &batch)).await
+    }
+
+    async fn traits(&self, _samples: &Samples) -> Traits {
+        Traits {
+            encryption: Encryption::Needless,
+            round_trips_small: Some(0.0),
+            round_trips_large: Some(0.0),
+            ..Traits::default()
+        }
     }
 
     async fn close(&self) {}

@@ -327,6 +327,7 @@ impl Remote for Memory {
         let state = self.state();
         Capabilities {
             resume_read: true,
+            reads_ahead: false,
             resume_write: true,
             write: true,
             set_mtime: true,

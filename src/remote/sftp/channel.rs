@@ -26,6 +26,11 @@ const QUEUE: usize = 64;
 /// The writer gathers small requests up to so many bytes.
 const GATHER: usize = 64 << 10;
 
+/// Whoever wakes so much later than he wanted to was held up himself,
+const LATE: Duration = Duration::from_millis(500);
+/// and lets those who read what has come meanwhile go on for so long before he judges.
+const CATCH_UP: Duration = Duration::from_millis(250);
+
 type Waiting = oneshot::Sender<Result<Answer, Fault>>;
 
 /// Speaks SFTP on one SSH channel. Clones are the same channel.
@@ -52,6 +57,19 @@ struct State {
 }
 
 impl State {
+    fn new(cut: CancellationToken) -> Self {
+        Self {
+            pending: Mutex::default(),
+            outstanding: AtomicUsize::new(0),
+            orphans: Mutex::default(),
+            orphaned: Notify::new(),
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
+            broken: OnceLock::new(),
+            cut,
+        }
+    }
+
     fn pending(&self) -> MutexGuard<'_, HashMap<u32, Waiting>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,6 +107,11 @@ pub(super) struct Asked {
 impl Drop for Asked {
     fn drop(&mut self) {
         self.state.outstanding.fetch_sub(1, Ordering::Relaxed);
+        // What was opened for nobody is closed, also when the answer came and nobody had looked yet.
+        self.answer.close();
+        if let Ok(Ok(Answer::Handle(handle))) = self.answer.try_recv() {
+            self.state.orphan(handle);
+        }
     }
 }
 
@@ -96,16 +119,7 @@ impl Channel {
     /// Takes an SSH channel on which the subsystem was started. `cut` ends it, and the connection below.
     pub(super) fn start(channel: SshChannel<Msg>, witness: Witness, cut: CancellationToken, tasks: &Tasks) -> Self {
         let (orders, queue) = mpsc::channel(QUEUE);
-        let state = Arc::new(State {
-            pending: Mutex::default(),
-            outstanding: AtomicUsize::new(0),
-            orphans: Mutex::default(),
-            orphaned: Notify::new(),
-            began: Instant::now(),
-            heard: AtomicU64::new(0),
-            broken: OnceLock::new(),
-            cut,
-        });
+        let state = Arc::new(State::new(cut));
         let (read, write) = channel.split();
         tasks.spawn("sftp requests", Writer { queue, write, state: Arc::clone(&state), number: 0 }.run());
         tasks.spawn("sftp answers", listen(read, witness, Arc::clone(&state)));
@@ -192,20 +206,24 @@ fn gone() -> Fault {
     Fault::new(Phase::Command, FaultKind::ClosedEarly, "the SFTP session has ended")
 }
 
+/// Does `work` as long as the server says anything at all. The work looks first, and silence is only judged by whoever
+/// woke in time: when the machine was busy, or the process was stopped, the answer may be here without having been read.
 async fn patiently<F: Future>(state: &State, since: Instant, within: Duration, work: F) -> Result<F::Output, Fault> {
     tokio::pin!(work);
     loop {
-        let silence = state.silence().min(since.elapsed());
-        let Some(left) = within.checked_sub(silence).filter(|left| !left.is_zero()) else {
-            let why = format!("the server is silent for {} s", within.as_secs());
-            let fault = Fault::new(Phase::Command, FaultKind::Timeout, why);
-            state.fail(fault.clone());
-            return Err(fault);
-        };
+        let left = within.saturating_sub(state.silence().min(since.elapsed())).max(CATCH_UP);
+        let due = Instant::now() + left;
         tokio::select! {
             biased;
             done = &mut work => return Ok(done),
             () = tokio::time::sleep(left) => {}
+        }
+        let is_silent = state.silence().min(since.elapsed()) >= within;
+        if is_silent && due.elapsed() < LATE {
+            let why = format!("the server is silent for {} s", within.as_secs());
+            let fault = Fault::new(Phase::Command, FaultKind::Timeout, why);
+            state.fail(fault.clone());
+            return Err(fault);
         }
     }
 }
@@ -417,5 +435,130 @@ pub(super) fn unwelcome(phase: Phase, what: &str, answer: &Answer) -> Fault {
     match answer {
         Answer::Status { code, text } => fault::of_status(phase, what, *code, text),
         _ => Fault::new(phase, FaultKind::Protocol, format!("{what}: the server answers something else")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BufMut as _;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WITHIN: Duration = Duration::from_millis(50);
+
+    /// Nothing was heard for long, and somebody asks only now.
+    fn long_ago() -> Instant {
+        Instant::now() - 10 * WITHIN
+    }
+
+    fn quiet() -> State {
+        State { began: long_ago(), ..State::new(CancellationToken::new()) }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_there_already_is_no_silence() {
+        let state = quiet();
+        assert_eq!(patiently(&state, long_ago(), WITHIN, std::future::ready(7)).await.unwrap(), 7);
+        assert!(state.broken.get().is_none());
+    }
+
+    #[tokio::test]
+    async fn silence_is_a_fault() {
+        let (state, begin) = (quiet(), Instant::now());
+        let fault = patiently(&state, long_ago(), WITHIN, std::future::pending::<()>()).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Timeout);
+        assert!(state.broken.get().is_some() && begin.elapsed() < Duration::from_secs(5));
+    }
+
+    /// As after a process that was stopped and goes on: the clock says silence, and the answer is not read yet.
+    #[tokio::test]
+    async fn whoever_was_held_up_himself_lets_others_read_first() {
+        let state = State::new(CancellationToken::new());
+        let (answer, heard) = oneshot::channel();
+        let reader = async {
+            std::thread::sleep(WITHIN + 2 * LATE);
+            // It takes its turns: the socket, the cipher, the channel.
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            answer.send(7).unwrap();
+        };
+        let (answer, ()) = tokio::join!(patiently(&state, Instant::now(), WITHIN, heard), reader);
+        assert_eq!(answer.unwrap().unwrap(), 7);
+    }
+
+    fn asked(state: &Arc<State>, id: u32) -> Asked {
+        let (waiting, answer) = oneshot::channel();
+        state.outstanding.fetch_add(1, Ordering::Relaxed);
+        state.pending().insert(id, waiting);
+        Asked { answer, state: Arc::clone(state), since: Instant::now() }
+    }
+
+    /// Somebody asked for a handle and went away before he looked at it.
+    #[test]
+    fn a_handle_that_came_for_nobody_is_closed() {
+        let state = Arc::new(State::new(CancellationToken::new()));
+        let handle = b"\0\0\0\x0a\x66\0\0\0\x01\0\0\0\x01h";
+        for came_before in [true, false] {
+            let opening = asked(&state, 1);
+            let mut frames = Frames::default();
+            frames.feed(handle);
+            let mut opening = Some(opening);
+            if !came_before {
+                opening = None;
+            }
+            hand_over(&mut frames, &state).unwrap();
+            drop(opening);
+            assert_eq!(std::mem::take(&mut *state.orphans.lock().unwrap()), [&b"h"[..]], "{came_before}");
+        }
+        assert_eq!(state.outstanding.load(Ordering::Relaxed), 0);
+    }
+
+    proptest! {
+        /// Whatever bytes come, nobody waits for ever: what was asked is answered, or the channel knows what is wrong.
+        #[test]
+        fn no_bytes_make_it_panic_or_hang(
+            packets in proptest::collection::vec(
+                (prop_oneof![Just(2u8), 101u8..106, Just(201), any::<u8>()], 0u32..9, proptest::collection::vec(any::<u8>(), 0..60)),
+                0..20,
+            ),
+            tail in proptest::collection::vec(any::<u8>(), 0..20),
+            cut in 1usize..50,
+        ) {
+            let state = Arc::new(State::new(CancellationToken::new()));
+            let mut waiting: Vec<_> = (0..8).map(|id| asked(&state, id)).collect();
+            let mut stream = BytesMut::new();
+            for (kind, id, body) in packets {
+                stream.put_u32(body.len() as u32 + 5);
+                stream.put_u8(kind);
+                stream.put_u32(id);
+                stream.put_slice(&body);
+            }
+            stream.put_slice(&tail);
+            let mut frames = Frames::default();
+            for piece in stream.chunks(cut) {
+                frames.feed(piece);
+                if let Err(fault) = hand_over(&mut frames, &state) {
+                    prop_assert_eq!(fault.kind, FaultKind::Protocol);
+                    state.fail(fault);
+                    break;
+                }
+            }
+            // The server closes: what is left hears so.
+            state.fail(gone());
+            for asked in &mut waiting {
+                let answer = asked.taken();
+                prop_assert!(answer.is_some(), "somebody still waits");
+                if let Some(Ok(answer)) = answer {
+                    drop(answer.clone().data(Phase::Transfer, "x"));
+                    drop(answer.clone().names(Phase::List, "x"));
+                    drop(answer.done(Phase::Command, "x"));
+                }
+            }
+            drop(waiting);
+            prop_assert!(state.pending().is_empty());
+            prop_assert_eq!(state.outstanding.load(Ordering::Relaxed), 0);
+        }
     }
 }

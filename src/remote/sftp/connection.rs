@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::channel::{Channel, unwelcome};
 use super::fault;
-use super::host_key::{Judge, Trust, Witness};
+use super::host_key::{Judge, Negotiated, Trust, Witness};
 use super::login::Login;
 use super::shared::Shared;
 use super::window::SAFE_REQUEST;
@@ -26,6 +26,8 @@ use crate::net::sftp::{Answer, Extension, MAX_DATA, Request};
 use crate::net::{Dialled, SshStream, dial};
 use crate::reliability::{End, What};
 
+/// The shortest limit of a READ or WRITE that is obeyed; every server takes [`SAFE_REQUEST`].
+const LEAST: usize = 4 << 10;
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(3);
 
@@ -38,10 +40,23 @@ pub(super) struct Features {
     pub(super) check_file: bool,
     /// `limits@openssh.com`.
     limits: bool,
-    /// OpenSSH or Causeway: RENAME never replaces, and requests are done in the order in which they come.
+    /// OpenSSH's own program or Causeway: RENAME never replaces, FSETSTAT sets times and permission bits, and requests
+    /// are done in the order in which they come.
     pub(super) well_known: bool,
     /// Another Causeway: it keeps some names to itself.
     pub(super) causeway: bool,
+}
+
+/// What was learned when it was opened, for reports.
+#[derive(Debug, Clone, Default)]
+pub(super) struct About {
+    /// How the server greets.
+    pub(super) software: String,
+    /// Names of the extensions that it has.
+    pub(super) extensions: Vec<String>,
+    pub(super) agreed: Option<Negotiated>,
+    /// From looking up the name to the first answer.
+    pub(super) setup: Duration,
 }
 
 /// An open connection.
@@ -49,6 +64,7 @@ pub(super) struct Features {
 pub(super) struct Connection {
     pub(super) channel: Channel,
     pub(super) features: Features,
+    pub(super) about: About,
     /// The longest READ and WRITE that the server takes.
     pub(super) max_read: usize,
     pub(super) max_write: usize,
@@ -129,8 +145,10 @@ impl Connection {
             .await
             .map_err(|fault| known(&witness, fault))?;
         let channel = Channel::start(channel, witness.clone(), cut, &shared.ctx.tasks);
-        let connection = Self::greet(shared, channel, ssh, &software).await?;
+        let mut connection = Self::greet(shared, channel, ssh, &software).await?;
         steps.done(Phase::Command);
+        connection.about.agreed = witness.negotiated();
+        connection.about.setup = steps.phases.iter().map(|(_, took)| *took).sum();
         if let Some(agreed) = witness.negotiated() {
             tracing::info!(
                 endpoint = %endpoint, server = %software, kex = %agreed.kex, cipher = %agreed.cipher,
@@ -162,8 +180,10 @@ impl Connection {
         {
             (max_read, max_write) = (bounded(*read), bounded(*write));
         }
-        let closing = Arc::new(AtomicBool::new(false));
-        Ok(Self { channel, features, max_read, max_write, files: AtomicUsize::new(0), ssh: Session(ssh), closing })
+        let names = extensions.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+        let about = About { software: software.to_owned(), extensions: names, ..About::default() };
+        let (files, closing) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+        Ok(Self { channel, features, about, max_read, max_write, files, ssh: Session(ssh), closing })
     }
 
     /// How many files are moved over it.
@@ -207,6 +227,12 @@ impl Drop for Connection {
     }
 }
 
+/// What a server must announce to be taken at its greeting's word. SSH tells who is at the door, not which program
+/// speaks SFTP behind it. One with a RENAME that never replaces has another word for replacing, and links for it; the
+/// last two tell the program itself (since 2013) from libraries that announce the others and replace all the same.
+const WELL_KNOWN: [&str; 4] =
+    ["posix-rename@openssh.com", "hardlink@openssh.com", "fstatvfs@openssh.com", "fsync@openssh.com"];
+
 impl Features {
     fn of(software: &str, extensions: &[(Bytes, Bytes)]) -> Self {
         let has = |name: &str| extensions.iter().any(|(known, _)| known.as_ref() == name.as_bytes());
@@ -215,17 +241,17 @@ impl Features {
             fsync: has("fsync@openssh.com"),
             check_file: has("check-file"),
             limits: has("limits@openssh.com"),
-            well_known: is("OpenSSH") || is("Causeway"),
+            well_known: (is("OpenSSH") || is("Causeway")) && WELL_KNOWN.into_iter().all(has),
             causeway: is("Causeway"),
         }
     }
 }
 
-/// 0 is "no limit".
+/// 0 is "no limit". Less than [`LEAST`] at a time would be a flood of requests.
 fn bounded(limit: u64) -> usize {
     match usize::try_from(limit).unwrap_or(MAX_DATA) {
         0 => MAX_DATA,
-        limit => limit.min(MAX_DATA),
+        limit => limit.clamp(LEAST, MAX_DATA),
     }
 }
 
@@ -254,7 +280,7 @@ async fn greeting(endpoint: &Endpoint, stream: &mut SshStream) -> Result<String,
     if said.starts_with("SSH-2.0-") || said.starts_with("SSH-1.99-") {
         return Ok(said);
     }
-    let said: String = said.chars().take(100).filter(|c| !c.is_control()).collect();
+    let said = fault::plain(&said);
     let lower = said.to_lowercase();
     let kind = if lower.contains("maxstartups") || lower.contains("too many") || lower.contains("limit") {
         FaultKind::Limit
@@ -319,4 +345,30 @@ async fn within<T>(
         let why = format!("{what} took longer than {} s", deadline.as_secs());
         Err(Fault::new(phase, FaultKind::Timeout, why))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(software: &str, names: &[&'static str]) -> Features {
+        let extensions: Vec<_> = names.iter().map(|name| (Bytes::from_static(name.as_bytes()), Bytes::new())).collect();
+        Features::of(software, &extensions)
+    }
+
+    #[test]
+    fn a_greeting_alone_says_nothing_about_the_program_behind_it() {
+        let openssh = "SSH-2.0-OpenSSH_9.2p1 Debian-2";
+        assert!(of(openssh, &WELL_KNOWN).well_known && of("SSH-2.0-Causeway_1", &WELL_KNOWN).well_known);
+        assert!(!of("SSH-2.0-SFTPGo_2", &WELL_KNOWN).well_known);
+        for left_out in WELL_KNOWN {
+            let others: Vec<_> = WELL_KNOWN.into_iter().filter(|name| *name != left_out).collect();
+            assert!(!of(openssh, &others).well_known, "without {left_out}");
+        }
+    }
+
+    #[test]
+    fn limits_are_obeyed_within_reason() {
+        assert_eq!([0, 1, 32 << 10, u64::MAX].map(bounded), [MAX_DATA, LEAST, 32 << 10, MAX_DATA]);
+    }
 }

@@ -11,12 +11,19 @@ pub const OK: u32 = 0;
 pub const EOF: u32 = 1;
 /// Of the draft: some failure that has no code of its own.
 pub const FAILURE: u32 = 4;
+/// So many characters of what a server says are passed on.
+const MOST_WORDS: usize = 200;
+
+/// Words of a server for a sentence of ours: on one line, and not too many.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MOST_WORDS).collect()
+}
 
 /// What an unwelcome status means in `phase`, while doing `what`.
 #[must_use]
 pub fn of_status(phase: Phase, what: &str, code: u32, text: &[u8]) -> Fault {
-    let text = String::from_utf8_lossy(text);
-    let text: String = text.chars().take(200).filter(|c| !c.is_control()).collect();
+    let text = plain(&String::from_utf8_lossy(text));
     let kind = kind(code, &text.to_lowercase());
     let said = if text.is_empty() { word(code).to_owned() } else { text };
     let advice = match kind {
@@ -120,7 +127,7 @@ fn shown(error: &Error) -> String {
         }
         Error::KeepaliveTimeout => "the server does not answer any more".to_owned(),
         Error::NoCommonAlgo { kind, theirs, .. } => {
-            format!("no {kind:?} algorithm that both sides accept; the server offers {}", theirs.join(", "))
+            format!("no {kind:?} algorithm that both sides accept; the server offers {}", plain(&theirs.join(", ")))
         }
         other => other.to_string(),
     }
@@ -138,7 +145,7 @@ fn of_channel(why: &ChannelOpenFailure) -> FaultKind {
 /// What a server's goodbye means (RFC 4253, section 11.1).
 #[must_use]
 pub fn of_goodbye(phase: Phase, reason: Disconnect, text: &str) -> Fault {
-    let text: String = text.chars().take(200).filter(|c| !c.is_control()).collect();
+    let text = plain(text);
     let lower = text.to_lowercase();
     let kind = match reason {
         Disconnect::TooManyConnections => FaultKind::Limit,

@@ -38,6 +38,12 @@ impl Trust {
     }
 }
 
+/// Do two pins mean the same key, however they are written?
+#[must_use]
+pub fn same_pin(one: &str, other: &str) -> bool {
+    one.trim() == other.trim() || read_pin(one.trim()).is_some_and(|key| read_pin(other.trim()) == Some(key))
+}
+
 fn read_pin(pin: &str) -> Option<[u8; 32]> {
     let bytes = match pin.strip_prefix("SHA256:") {
         Some(base64) => BASE64_NOPAD.decode(base64.trim_end_matches('=').as_bytes()).ok()?,
@@ -177,6 +183,8 @@ mod tests {
         for written in [base64.as_str(), &format!("{base64}="), &hex, &hex.to_lowercase(), &colons] {
             assert_eq!(Trust::of(Some(written), false).unwrap(), Trust::Pin(print), "{written}");
         }
+        assert!(same_pin(&base64, &colons) && same_pin("unreadable", " unreadable"));
+        assert!(!same_pin(&base64, &shown(&[8; 32])) && !same_pin("unreadable", "MD5:00"));
         for wrong in ["", "SHA256:", "SHA256:abc", "12:34", "MD5:00"] {
             assert!(Trust::of(Some(wrong), true).unwrap_err().message.contains("SHA-256"), "{wrong}");
         }

@@ -18,6 +18,9 @@ use crate::remote::{Completeness, Doubt, Lister};
 
 /// Answers that are asked for ahead; each holds about a hundred names.
 const AHEAD: usize = 4;
+/// So many answers in a row may name nothing in the folder. The draft (section 6.7) wants one name at least in each:
+/// whoever goes on like that never ends.
+const MOST_EMPTY: usize = 2 * AHEAD;
 
 /// A directory being read.
 pub(super) struct SftpLister {
@@ -29,6 +32,8 @@ pub(super) struct SftpLister {
     asked: VecDeque<Asked>,
     within: Duration,
     ended: bool,
+    /// Answers that named nothing, in a row.
+    empty: usize,
     /// Names that were seen, `.` and `..` among them.
     seen: u64,
     bad: u64,
@@ -46,8 +51,8 @@ impl SftpLister {
         let answer = connection.channel.ask(Request::Opendir { path: dir.clone() }, within).await;
         let handle = answer.map_err(|f| within_phase(Phase::List, f))?.opened(Phase::List, &what)?;
         let handle = Some(connection.channel.handle(handle));
-        let (asked, ended, seen, bad, first_bad) = (VecDeque::new(), false, 0, 0, String::new());
-        Ok(Self { connection, names, dir, what, handle, asked, within, ended, seen, bad, first_bad })
+        let (asked, ended, empty, seen, bad, first_bad) = (VecDeque::new(), false, 0, 0, 0, String::new());
+        Ok(Self { connection, names, dir, what, handle, asked, within, ended, empty, seen, bad, first_bad })
     }
 
     async fn batch(&mut self) -> Result<Option<Vec<NameLine>>, Fault> {
@@ -57,18 +62,24 @@ impl SftpLister {
             self.asked.push_back(self.connection.channel.send(request, self.within).await?);
         }
         let Some(asked) = self.asked.pop_front() else { return Ok(None) };
-        Ok(Some(asked.wait(self.within).await?.names(Phase::List, &self.what)?.unwrap_or_else(|| {
+        let Some(lines) = asked.wait(self.within).await?.names(Phase::List, &self.what)? else {
             // What was asked for behind it is still waited for: some servers answer out of order.
             self.ended = true;
-            Vec::new()
-        })))
+            return Ok(Some(Vec::new()));
+        };
+        self.empty = if lines.iter().all(is_dots) { self.empty + 1 } else { 0 };
+        if self.empty > MOST_EMPTY {
+            let why = format!("{}: the server goes on without naming anything", self.what);
+            return Err(Fault::new(Phase::List, FaultKind::Protocol, why));
+        }
+        Ok(Some(lines))
     }
 
     fn take(&mut self, lines: Vec<NameLine>) -> Vec<Entry> {
         let mut entries = Vec::with_capacity(lines.len());
         for line in lines {
             self.seen += 1;
-            if matches!(line.name.as_ref(), b"." | b"..") {
+            if is_dots(&line) {
                 continue;
             }
             match self.names.inward(&line.name) {
@@ -108,6 +119,10 @@ impl SftpLister {
         let answer = self.connection.channel.ask(Request::Stat { path: inside }, self.within).await?;
         Ok(matches!(answer, Answer::Attributes(_)))
     }
+}
+
+fn is_dots(line: &NameLine) -> bool {
+    matches!(line.name.as_ref(), b"." | b"..")
 }
 
 fn is_link(entry: &Entry) -> bool {

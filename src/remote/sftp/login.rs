@@ -1,14 +1,16 @@
-//! Logging in, RFC 4252 and 4256: by key file, by agent, by password. A password that was refused is not sent again:
-//! some servers lock the account.
+//! Logging in, RFC 4252 and 4256: by key file, by agent, by password, and by several of them where a server asks for
+//! that. Only what it asks for is tried, and a password is said once: some servers lock the account.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use russh::MethodKind;
-use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Answer};
+use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Answer, Prompt};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{Algorithm, Error as KeyError, HashAlg, PrivateKey, PrivateKeyWithHashAlg, decode_secret_key};
+use russh::keys::{
+    Algorithm, Error as KeyError, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, decode_secret_key,
+};
 
 use super::fault;
 use super::host_key::Judge;
@@ -22,23 +24,26 @@ const MOST_KEYS: usize = 5;
 /// Questions in a row that one login may ask.
 const MOST_ROUNDS: usize = 4;
 
+/// Ways of coming in that one login may ask for one after the other.
+const MOST_FACTORS: usize = 4;
+
 /// What a server said to one way of coming in.
 enum Said {
     Welcome,
-    /// One more way is asked for.
-    HalfWay,
-    No {
-        /// What it accepts instead.
-        accepts: Vec<MethodKind>,
-    },
+    /// It was taken, and is not enough.
+    HalfWay(Vec<MethodKind>),
+    /// It was not taken.
+    No(Vec<MethodKind>),
 }
 
 impl Said {
     fn of(result: AuthResult) -> Self {
         match result {
             AuthResult::Success => Self::Welcome,
-            AuthResult::Failure { partial_success: true, .. } => Self::HalfWay,
-            AuthResult::Failure { remaining_methods, .. } => Self::No { accepts: remaining_methods.to_vec() },
+            AuthResult::Failure { partial_success: true, remaining_methods } => {
+                Self::HalfWay(remaining_methods.to_vec())
+            }
+            AuthResult::Failure { remaining_methods, .. } => Self::No(remaining_methods.to_vec()),
         }
     }
 }
@@ -47,80 +52,108 @@ impl Said {
 pub(super) struct Login<'a> {
     ssh: &'a mut Handle<Judge>,
     endpoint: &'a Endpoint,
-    shown: Vec<String>,
-    accepts: Vec<MethodKind>,
-    half_way: bool,
+    /// What was not taken,
+    refused: Vec<String>,
+    /// and what was, although more is asked for.
+    taken: Vec<String>,
+    /// The keys among that: no server takes one twice.
+    keys: Vec<PublicKey>,
+    /// What may be tried now ("authentications that can continue", RFC 4252 section 5.1); none = nobody has said.
+    wants: Option<Vec<MethodKind>>,
+    /// The password was said.
+    told: bool,
 }
 
 impl<'a> Login<'a> {
     pub(super) fn new(ssh: &'a mut Handle<Judge>, endpoint: &'a Endpoint) -> Self {
-        Self { ssh, endpoint, shown: Vec::new(), accepts: Vec::new(), half_way: false }
+        let (refused, taken, keys) = (Vec::new(), Vec::new(), Vec::new());
+        Self { ssh, endpoint, refused, taken, keys, wants: None, told: false }
     }
 
-    /// Goes through what there is, in order.
+    /// Goes through what there is, in order, and again for as long as each round brings it further.
     pub(super) async fn run(mut self) -> Result<(), Fault> {
         if self.endpoint.user.is_empty() {
             return Err(Fault::new(Phase::Login, FaultKind::Auth, "SFTP needs a user: write sftp://user@host/…"));
         }
-        let options = &self.endpoint.options;
         let mut password = self.endpoint.password.as_ref();
-        if let Some(file) = &options.key_file {
-            let (key, locked) = read_key(file, password).await?;
-            if self.by_key(file, key).await? {
-                return Ok(());
-            }
+        let mut key = None;
+        if let Some(file) = &self.endpoint.options.key_file {
+            let (read, locked) = read_key(file, password).await?;
+            key = Some((file.as_str(), read));
             // What opens the key is no password of the server.
             password = password.filter(|_| !locked);
-        } else if let Some(agent) = &options.agent
-            && self.by_agent(agent).await?
-        {
-            return Ok(());
         }
-        match password {
-            Some(password) if self.by_password(password).await? => Ok(()),
-            _ => Err(self.refused()),
+        for _ in 0..MOST_FACTORS {
+            let taken = self.taken.len();
+            let welcome = match (&key, &self.endpoint.options.agent) {
+                (Some((file, key)), _) => self.by_key(file, key).await?,
+                (None, Some(agent)) => self.by_agent(agent).await?,
+                (None, None) => false,
+            };
+            if welcome || self.by_password(password).await? {
+                return Ok(());
+            }
+            if self.taken.len() == taken {
+                break;
+            }
         }
+        Err(self.refused())
     }
 
-    fn note(&mut self, way: impl Into<String>, said: Said) -> bool {
-        self.shown.push(way.into());
-        match said {
-            Said::Welcome => true,
-            Said::HalfWay => {
-                self.half_way = true;
-                false
-            }
-            Said::No { accepts } => {
-                self.accepts = accepts;
-                false
-            }
-        }
+    /// May this be tried now? What nobody has spoken of may.
+    fn may(&self, method: MethodKind) -> bool {
+        self.wants.as_ref().is_none_or(|wants| wants.contains(&method))
+    }
+
+    fn note(&mut self, way: &str, said: Said) -> bool {
+        self.refused.retain(|known| known != way);
+        let (list, wants) = match said {
+            Said::Welcome => return true,
+            Said::HalfWay(wants) => (&mut self.taken, wants),
+            Said::No(wants) => (&mut self.refused, wants),
+        };
+        list.push(way.to_owned());
+        self.wants = Some(wants);
+        false
     }
 
     fn refused(&self) -> Fault {
         let (user, host) = (&self.endpoint.user, &self.endpoint.host);
-        let ways = self.accepts.iter().map(<&'static str>::from).collect::<Vec<_>>().join(", ");
-        let message = match (self.shown.is_empty(), self.half_way) {
-            (true, _) => format!(
+        let ways = self.wants.iter().flatten().map(<&'static str>::from).collect::<Vec<_>>().join(", ");
+        let refused = self.refused.join(" or the ");
+        let message = match (self.taken.is_empty(), self.refused.is_empty()) {
+            (true, true) if ways.is_empty() => format!(
                 "there is nothing to log in to {host} with: give a password, a key file (identity), or start an agent"
             ),
-            (false, true) => {
-                format!("{host} took the {} and asks {user} for more than that", self.shown.join(" and the "))
-            }
-            (false, false) => format!(
-                "{host} does not let {user} in with the {}: check user, password and key{}",
-                self.shown.join(" or the "),
+            (true, true) => format!("{host} lets {user} in by {ways} only, and there is nothing of that kind here"),
+            (true, false) => format!(
+                "{host} does not let {user} in with the {refused}: check user, password and key{}",
                 if ways.is_empty() { String::new() } else { format!("; it accepts {ways}") }
+            ),
+            (false, none) => format!(
+                "{host} took the {} of {user} and asks for more than that ({ways}){}",
+                self.taken.join(" and the "),
+                if none { String::new() } else { format!(", and does not take the {refused}") }
             ),
         };
         Fault::new(Phase::Login, FaultKind::Auth, message)
     }
 
-    async fn by_key(&mut self, file: &str, key: PrivateKey) -> Result<bool, Fault> {
+    async fn by_key(&mut self, file: &str, key: &PrivateKey) -> Result<bool, Fault> {
+        if !self.may(MethodKind::PublicKey) || self.keys.contains(key.public_key()) {
+            return Ok(false);
+        }
         let hash = self.hash_for(&key.algorithm()).await?;
-        let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
-        let said = self.ssh.authenticate_publickey(self.endpoint.user.as_str(), key).await.map_err(|e| lost(&e))?;
-        Ok(self.note(format!("key of {file}"), Said::of(said)))
+        let signing = PrivateKeyWithHashAlg::new(Arc::new(key.clone()), hash);
+        let said = self.ssh.authenticate_publickey(self.endpoint.user.as_str(), signing).await.map_err(|e| lost(&e))?;
+        Ok(self.note_key(&format!("key of {file}"), key.public_key(), Said::of(said)))
+    }
+
+    fn note_key(&mut self, way: &str, key: &PublicKey, said: Said) -> bool {
+        if matches!(said, Said::HalfWay(_)) {
+            self.keys.push(key.clone());
+        }
+        self.note(way, said)
     }
 
     /// RSA keys are as strong as the hash that they sign with (RFC 8332).
@@ -146,11 +179,17 @@ impl<'a> Login<'a> {
             AgentIdentity::Certificate { .. } => None,
         });
         for key in keys.take(MOST_KEYS) {
+            if !self.may(MethodKind::PublicKey) {
+                break;
+            }
+            if self.keys.contains(&key) {
+                continue;
+            }
             let hash = self.hash_for(&key.algorithm()).await?;
             let user = self.endpoint.user.as_str();
-            match self.ssh.authenticate_publickey_with(user, key, hash, &mut agent).await {
+            match self.ssh.authenticate_publickey_with(user, key.clone(), hash, &mut agent).await {
                 Ok(said) => {
-                    if self.note("agent's key", Said::of(said)) {
+                    if self.note_key("agent's key", &key, Said::of(said)) {
                         return Ok(true);
                     }
                 }
@@ -160,26 +199,32 @@ impl<'a> Login<'a> {
         Ok(false)
     }
 
-    /// By the method `password`; where the server does not have it, by answering its one question.
-    async fn by_password(&mut self, password: &Secret) -> Result<bool, Fault> {
+    /// By the method `password`; where the server does not have it, by answering its one question. Only where one of
+    /// the two is asked for: a password that nobody wants is not said.
+    async fn by_password(&mut self, password: Option<&Secret>) -> Result<bool, Fault> {
+        let Some(password) = password.filter(|_| !self.told) else { return Ok(false) };
         let user = self.endpoint.user.as_str();
-        let said = self.ssh.authenticate_password(user, password.expose()).await.map_err(|e| lost(&e))?;
-        let asks_instead = match AuthResult::clone(&said) {
-            AuthResult::Failure { remaining_methods, .. } => {
-                remaining_methods.contains(&MethodKind::KeyboardInteractive)
-                    && !remaining_methods.contains(&MethodKind::Password)
+        if self.wants.is_none() {
+            // The question what there is (RFC 4252, section 5.2).
+            match self.ssh.authenticate_none(user).await.map_err(|e| lost(&e))? {
+                AuthResult::Success => return Ok(true),
+                AuthResult::Failure { remaining_methods, .. } => self.wants = Some(remaining_methods.to_vec()),
             }
-            AuthResult::Success => false,
-        };
-        if asks_instead { self.by_question(password).await } else { Ok(self.note("password", Said::of(said))) }
+        }
+        if self.may(MethodKind::Password) {
+            self.told = true;
+            let said = self.ssh.authenticate_password(user, password.expose()).await.map_err(|e| lost(&e))?;
+            return Ok(self.note("password", Said::of(said)));
+        }
+        if self.may(MethodKind::KeyboardInteractive) { self.by_question(password).await } else { Ok(false) }
     }
 
-    /// Answers what can only mean the password: one question at a time whose answer is not shown.
+    /// Answers what can only mean the password: one question at a time whose answer is not shown. Behind another way
+    /// of coming in such a question may want a code of the moment: there it has to speak of a password.
     async fn by_question(&mut self, password: &Secret) -> Result<bool, Fault> {
         let user = self.endpoint.user.as_str();
         let mut answer =
             self.ssh.authenticate_keyboard_interactive_start(user, None::<String>).await.map_err(|e| lost(&e))?;
-        let mut told = false;
         for _ in 0..MOST_ROUNDS {
             let replies = match answer {
                 Answer::Success => return Ok(true),
@@ -189,21 +234,32 @@ impl<'a> Login<'a> {
                 }
                 Answer::InfoRequest { prompts, .. } => match prompts.as_slice() {
                     [] => Vec::new(),
-                    [prompt] if !prompt.echo && !told => {
-                        told = true;
+                    [prompt] if !prompt.echo && !self.told && (self.taken.is_empty() || speaks_of_password(prompt)) => {
+                        self.told = true;
                         vec![password.expose().to_owned()]
                     }
-                    more => {
-                        let asked = more.iter().map(|prompt| prompt.prompt.trim()).collect::<Vec<_>>().join("; ");
-                        let why = format!("the server asks for more than a password (“{asked}”): use a key");
-                        return Err(Fault::new(Phase::Login, FaultKind::Auth, why));
-                    }
+                    more => return Err(self.asked_for_more(more)),
                 },
             };
             answer = self.ssh.authenticate_keyboard_interactive_respond(replies).await.map_err(|e| lost(&e))?;
         }
-        Ok(false)
+        Err(Fault::new(Phase::Login, FaultKind::Auth, "the server asks one question after the other: use a key"))
     }
+
+    fn asked_for_more(&self, prompts: &[Prompt]) -> Fault {
+        let asked = prompts.iter().map(|prompt| prompt.prompt.trim()).collect::<Vec<_>>().join("; ");
+        let (asked, shown) = (fault::plain(&asked), self.taken.join(" and the "));
+        let why = match shown.is_empty() {
+            true => format!("the server asks for more than a password (“{asked}”): use a key"),
+            false => format!("the server took the {shown} and asks what only a person can answer (“{asked}”)"),
+        };
+        Fault::new(Phase::Login, FaultKind::Auth, why)
+    }
+}
+
+/// Such as "Password:", "Passwort:", "(anna@host) password for anna:".
+fn speaks_of_password(prompt: &Prompt) -> bool {
+    prompt.prompt.to_lowercase().contains("passw")
 }
 
 /// The key, and whether the password opened it.

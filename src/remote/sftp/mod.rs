@@ -11,6 +11,7 @@ mod connection;
 mod entry;
 pub mod fault;
 mod host_key;
+mod inspect;
 mod lister;
 mod login;
 mod names;
@@ -23,6 +24,7 @@ mod window;
 
 use std::sync::Arc;
 
+pub use self::host_key::same_pin;
 use crate::model::{Endpoint, Fault};
 use crate::remote::{Context, Remote};
 

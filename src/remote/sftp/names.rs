@@ -2,10 +2,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::model::{Name, NameError, RESERVED_PREFIX, RelPath};
-
-/// What our own names begin with on another Causeway, which keeps [`RESERVED_PREFIX`] to itself.
-const ABROAD: &[u8] = b".causeway+";
+use crate::model::{Name, NameError, RelPath};
+use crate::remote::abroad;
 
 /// The endpoint's root, and whether the server is another Causeway.
 #[derive(Debug, Clone)]
@@ -58,14 +56,8 @@ impl Names {
         ends.filter_map(|end| self.base.get(..end)).map(Bytes::copy_from_slice).collect()
     }
 
-    /// The two prefixes change places, so that both ways lose nothing.
     fn swapped(&self, name: &[u8]) -> Vec<u8> {
-        for (from, to) in [(RESERVED_PREFIX, ABROAD), (ABROAD, RESERVED_PREFIX)] {
-            if let Some(rest) = name.strip_prefix(from).filter(|_| self.abroad) {
-                return [to, rest].concat();
-            }
-        }
-        name.to_vec()
+        if self.abroad { abroad::swapped(name) } else { name.to_vec() }
     }
 }
 

@@ -8,6 +8,7 @@ use super::connection::{Connection, Seat};
 use super::shared::Shared;
 use crate::model::{Fault, FaultKind};
 use crate::reliability::{End, What};
+use crate::remote::Connections;
 
 /// More connections take somebody who chose the number: one carries many files, and costs the server a process.
 const MOST_UNASKED: u16 = 4;
@@ -57,6 +58,14 @@ impl Pool {
     /// How many connections may be open.
     pub(super) fn limit(&self) -> usize {
         self.lock().limit
+    }
+
+    /// What was learned about how many connections the server bears.
+    pub(super) fn connections(&self) -> Connections {
+        let state = self.lock();
+        let number = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+        let limit = state.lowered.map(|_| number(state.limit));
+        Connections { most: number(state.open.len()), limit, refusals: Vec::new() }
     }
 
     /// Does the server tell digests?

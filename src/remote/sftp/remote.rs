@@ -17,7 +17,7 @@ use super::sink::SftpSink;
 use super::source::SftpSource;
 use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath};
 use crate::net::sftp::{Answer, Attributes, Extension, Request};
-use crate::remote::{Capabilities, Lister, Remote, Sink, Source};
+use crate::remote::{Capabilities, Lister, Remote, Samples, Sink, Source, Traits};
 
 /// Of a new file that is not one of our parts, until it gets its own,
 const NEW_MODE: u32 = 0o644;
@@ -131,6 +131,7 @@ impl Remote for SftpRemote {
         Capabilities {
             resume_read: true,
             read_tells: true,
+            reads_ahead: true,
             resume_write: true,
             write: true,
             set_mtime: true,
@@ -293,6 +294,11 @@ impl Remote for SftpRemote {
             Some(_) => Err(taken(path)),
             None => Err(fault),
         }
+    }
+
+    async fn traits(&self, _samples: &Samples) -> Traits {
+        let root = RelPath::root();
+        super::inspect::traits(&self.pool, || self.stat(&root)).await
     }
 
     async fn close(&self) {

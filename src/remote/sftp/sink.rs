@@ -41,6 +41,7 @@ struct Sent {
 pub(super) struct SftpSink {
     shared: Arc<Shared>,
     connection: Seat,
+    path: Bytes,
     what: String,
     handle: Option<Handle>,
     /// What the file is to have once it is finished: its time and mode.
@@ -72,13 +73,15 @@ impl SftpSink {
         (offset, mode): (u64, u32),
     ) -> Result<Self, Fault> {
         let started = Instant::now();
-        let opening = Opening { channel: &connection.channel, path, what: &what, within: shared.deadlines().command };
+        let (channel, within) = (&connection.channel, shared.deadlines().command);
+        let opening = Opening { channel, path: path.clone(), what: &what, within };
         let opened = if offset == 0 { opening.anew(mode).await } else { opening.go_on(offset).await };
         let handle = Some(opened.map_err(|fault| within_phase(Phase::Open, fault))?);
         let window = Window::new(shared.window.load(Ordering::Relaxed), connection.max_write, started);
         Ok(Self {
             shared,
             connection,
+            path,
             what,
             handle,
             stamp: Attributes::default(),
@@ -226,14 +229,21 @@ impl SftpSink {
         };
         let looked = channel.send(Request::Fstat { handle: id }, within).await?;
         let closed = channel.send(handle.close(), within).await?;
-        if let Some(stamped) = stamped {
-            stamped.wait(within).await?.done(Phase::Finish, &self.what)?;
-        }
+        let stamped = match stamped {
+            Some(stamped) => stamped.wait(within).await?.done(Phase::Finish, &self.what),
+            None => Ok(()),
+        };
         if let Some(synced) = synced {
             synced.wait(within).await?.done(Phase::Finish, &self.what)?;
         }
         let there = looked.wait(within).await?.attributes(Phase::Finish, &self.what)?;
         closed.wait(within).await?.done(Phase::Finish, &self.what)?;
+        match stamped {
+            Err(fault) if fault.kind == FaultKind::Unsupported && self.stamp.permissions.is_some() => {
+                self.stamp_time(within).await?;
+            }
+            stamped => stamped?,
+        }
         match there.size {
             Some(size) if size != self.next => {
                 let why = format!("{}: {} bytes were written, the server has {size}", self.what, self.next);
@@ -241,6 +251,17 @@ impl SftpSink {
             }
             _ => Ok(self.next),
         }
+    }
+
+    /// The server has no permission bits after all: from now on only the time is set.
+    async fn stamp_time(&self, within: Duration) -> Result<(), Fault> {
+        self.shared.modeless.store(true, Ordering::Relaxed);
+        let attributes = Attributes { times: self.stamp.times, ..Attributes::default() };
+        if attributes == Attributes::default() {
+            return Ok(());
+        }
+        let request = Request::Setstat { path: self.path.clone(), attributes };
+        self.connection.channel.ask(request, within).await?.done(Phase::Finish, &self.what)
     }
 
     fn record(&self, end: End) {
@@ -343,16 +364,20 @@ impl Sink for SftpSink {
         }
     }
 
+    /// Where nothing can be made durable, what has arrived counts: whoever goes on from there reads it back first, as a
+    /// server that was switched off in between may have lost it.
     fn confirmed(&self) -> u64 {
         if self.connection.features.fsync { self.durable } else { self.arrived }
     }
 
-    /// Where the server is known to set both. Elsewhere it is done by the path, which learns what the server lacks.
+    /// Where the server is known to set both, as far as it has them. Elsewhere it is done by the path.
     fn stamp(&mut self, mtime: Option<Mtime>, mode: Option<u32>) -> bool {
         let able = self.connection.features.well_known;
         if able {
             let times = mtime.map(|mtime| Attributes::seconds(mtime.at)).map(|at| (at, at));
-            self.stamp = Attributes { permissions: mode.map(|mode| mode & 0o7777), times, ..Attributes::default() };
+            let kept = !self.shared.modeless.load(Ordering::Relaxed);
+            let permissions = mode.map(|mode| mode & 0o7777).filter(|_| kept);
+            self.stamp = Attributes { permissions, times, ..Attributes::default() };
         }
         able
     }

@@ -19,7 +19,7 @@ use http_body::{Frame, SizeHint};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::range::{Wanted, wanted};
-use super::{conditional, media};
+use super::{conditional, media, repr_digest};
 use crate::model::{FaultKind, RelPath};
 use crate::reliability::Direction;
 use crate::serve::http::{Guest, Meter, date, problem, status};
@@ -76,6 +76,12 @@ pub async fn download(guest: &Guest, path: &RelPath, method: &Method, headers: &
     let length = pieces.iter().map(Piece::len).sum::<u64>();
     set(&mut answer, CONTENT_LENGTH, &length.to_string());
     if method == Method::HEAD {
+        if repr_digest::is_wanted(headers) {
+            match repr_digest::of(opened).await {
+                Ok(digest) => drop(answer.headers_mut().insert(repr_digest::REPR_DIGEST, digest)),
+                Err(error) => return problem(status::of(&error)),
+            }
+        }
         return answer;
     }
     let body = FileBody::new(opened, pieces, guest.measure(Direction::Download));

@@ -7,6 +7,7 @@ mod listing;
 pub mod media;
 mod page;
 mod range;
+mod repr_digest;
 mod router;
 mod upload;
 

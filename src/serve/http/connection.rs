@@ -1,7 +1,6 @@
 //! One connection: handshake with a deadline, HTTP/1.1 or HTTP/2 by ALPN, limits, graceful end.
 
 use std::error::Error;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,20 +71,6 @@ impl Peer {
     /// Says that somebody came in through a door for files, so the connection counts in the statistics.
     pub fn mark_door(&self, books: &Books) {
         self.door.get_or_init(|| (books.clone(), Instant::now()));
-    }
-}
-
-/// Spawns what hyper wants to run beside a connection (the streams of HTTP/2).
-#[derive(Clone)]
-struct Beside(Tasks);
-
-impl<F> hyper::rt::Executor<F> for Beside
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    fn execute(&self, work: F) {
-        self.0.spawn("https-stream", work);
     }
 }
 
@@ -182,8 +167,8 @@ fn end_of(ended: Result<(), Box<dyn Error + Send + Sync>>) -> End {
     End::Failed(Phase::Command, FaultKind::Protocol)
 }
 
-fn builder(tasks: &Tasks) -> Builder<Beside> {
-    let mut builder = Builder::new(Beside(tasks.clone()));
+fn builder(tasks: &Tasks) -> Builder<Tasks> {
+    let mut builder = Builder::new(tasks.clone());
     builder
         .http1()
         .timer(TokioTimer::new())

@@ -38,6 +38,8 @@ fn finish(mut response: Response, self_signed: bool) -> Response {
     let mut unless_set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
+    // Another Causeway knows by it which names are ours.
+    unless_set(header::SERVER, "Causeway");
     unless_set(header::CONTENT_SECURITY_POLICY, POLICY);
     unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     unless_set(header::X_FRAME_OPTIONS, "DENY");

@@ -8,10 +8,8 @@ pub mod body;
 mod certificate;
 mod coding;
 mod connection;
-pub mod date;
 mod doorman;
 mod guest;
-pub mod href;
 mod layers;
 mod linger;
 mod listener;
@@ -21,6 +19,7 @@ mod settings;
 mod stall;
 pub mod status;
 
+pub use crate::net::http::{date, href};
 pub use auth::BasicAuth;
 pub use certificate::{CertificateError, Identity, Served, read as read_certificate};
 pub use connection::Peer;

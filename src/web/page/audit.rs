@@ -57,6 +57,7 @@ pub(super) const ACTIONS: &[&str] = &[
     "file-adopted",
     "file-trashed",
     "manifest-written",
+    "survey-started",
     "dir-made",
     "mode-set",
     "parts-removed",

@@ -81,6 +81,7 @@ fn of_a_job(event: &Event) -> Option<String> {
         Event::RunsForgotten { runs } => {
             format!("The rows of {} were removed from the job store", show::plural(*runs, "old run", "old runs"))
         }
+        Event::SurveyStarted { survey, url, .. } => format!("Survey {survey} of {url} began"),
         Event::StartSkipped { job, active } => format!("Job {job} was not started: run {active} was still under way"),
         _ => return None,
     })
@@ -198,7 +199,7 @@ mod tests {
             "subject": "anna", "home": "a", "access": "read-only", "admin": false, "changed": ["home", "access"],
             "fingerprint": "SHA256:abc", "endpoint": 3, "url": "ftp://host/in", "job": 4, "name": "Nightly",
             "run": 5, "attempt": 1, "outcome": "complete", "files": 1234, "bytes": 5_000_000, "failed": 0,
-            "cause": "schedule", "active": 6, "path": "a/b c", "size": 1500, "sha256": "ab".repeat(32),
+            "cause": "schedule", "active": 6, "survey": 8, "path": "a/b c", "size": 1500, "sha256": "ab".repeat(32),
             "parts": 3, "runs": 12, "key": "ed25519:ab", "batch": "x", "from": "a/b", "to": "a/c", "seq": 7, "hash": "ef",
         });
         serde_json::from_value(fields).unwrap()

@@ -169,8 +169,7 @@ pub(in crate::web) struct JobFormPage {
     pub form: JobForm,
 }
 
-const TARGET_HINT: &str =
-    "A folder of the served tree, such as partners/drop, an absolute path of this machine, or sftp://user@host/folder.";
+const TARGET_HINT: &str = "A folder of the served tree, such as partners/drop, an absolute path of this machine, sftp://user@host/folder, or davs://user@host/folder.";
 
 /// `GET /jobs/new`.
 pub(in crate::web) async fn add(Asks(visitor): Asks) -> Result<Response, Problem> {
@@ -310,7 +309,7 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
     let mut endpoint = Endpoint::parse(form.source.trim()).map_err(|e| wrong(e.to_string()))?;
     if !can_read(endpoint.protocol) {
         let protocol = endpoint.protocol;
-        return Err(wrong(format!("{protocol}:// cannot be read yet: use ftp, ftp+tls, ftps, sftp or a path")));
+        return Err(wrong(format!("{protocol}:// cannot be read: use ftp, ftp+tls, ftps, sftp, davs, dav or a path")));
     }
     check_user(&endpoint).map_err(wrong)?;
     if let Some(job) = old {
@@ -369,7 +368,7 @@ fn place(place: &str, tree: &Tree) -> Result<Endpoint, String> {
         return if can_write(protocol) {
             Ok(endpoint)
         } else {
-            Err(format!("{protocol}:// cannot be written: use a folder of this machine or sftp"))
+            Err(format!("{protocol}:// cannot be written: use a folder of this machine, sftp, davs or dav"))
         };
     }
     if place == "the whole tree" {

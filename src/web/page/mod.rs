@@ -16,6 +16,8 @@ pub(super) mod own;
 pub(super) mod reliability;
 pub(super) mod run;
 pub(super) mod sign_in;
+pub(super) mod survey;
+pub(super) mod surveys;
 pub(super) mod upload;
 
 use askama::Template;
@@ -86,6 +88,12 @@ pub const PAGES: &[Page] = &[
     page("/runs/{id}/manifest", Admin, || get(manifest::download)),
     page("/runs/{id}/cancel", Admin, || post(run::cancel)),
     page("/api/runs/{id}", Admin, || get(live::json)),
+    named("Surveys", page("/surveys", Admin, || get(surveys::show).post(surveys::start))),
+    page("/surveys/{id}", Admin, || get(survey::show)),
+    page("/surveys/{id}/live", Admin, || get(stream::survey)),
+    page("/surveys/{id}/report", Admin, || get(survey::download)),
+    page("/surveys/{id}/stop", Admin, || post(survey::stop)),
+    page("/surveys/{id}/delete", Admin, || post(survey::delete)),
     named("Files", page("/browse", Account, || get(browse::show))),
     page("/browse/", Account, || get(browse::show).post(browse::act)),
     page("/browse/{*path}", Account, || get(browse::show).post(browse::act)),

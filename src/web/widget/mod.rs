@@ -2,12 +2,14 @@
 //! template writes `{{ piece }}` and nothing else.
 
 mod chip;
+mod gauge;
 mod icon;
 mod interval;
 mod moment;
 mod problems;
 
 pub(super) use chip::{Chip, Tone};
+pub(super) use gauge::Gauge;
 pub(super) use icon::{Icon, icon};
 pub(super) use interval::IntervalBar;
 pub(super) use moment::Moment;

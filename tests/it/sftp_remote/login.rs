@@ -1,11 +1,16 @@
 //! Whom we trust, and how we get in.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use causeway::model::{Endpoint, Fault, FaultKind, Phase, Retry, Secret};
 use causeway::remote::{host_key, open};
+use russh::MethodKind;
+use russh::keys::PrivateKey;
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::ssh_key::private::Ed25519Keypair;
 use tokio::io::AsyncWriteExt as _;
 
 use super::context;
@@ -149,4 +154,91 @@ async fn what_is_no_ssh_server_is_said() {
     assert_eq!((full.phase, full.kind), (Phase::Banner, FaultKind::Limit));
     let gone = says(b"").await;
     assert_eq!((gone.phase, gone.kind), (Phase::Banner, FaultKind::ClosedEarly));
+}
+
+/// A key that nobody knows, in a file.
+fn stray_key(folder: &Path) -> String {
+    let file = folder.join("stray");
+    let key = PrivateKey::from(Ed25519Keypair::from_seed(&[9; 32]));
+    fs::write(&file, key.to_openssh(LineEnding::LF).unwrap().as_bytes()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_asks_for_two_ways_gets_both_in_its_order() {
+    for (methods, missing) in [("publickey,password", "password"), ("password,publickey", "publickey")] {
+        let sshd = Sshd::start_with(&[&format!("AuthenticationMethods {methods}")]);
+        let mut endpoint = sshd.endpoint();
+        endpoint.password = Some(Secret::new(PASSWORD));
+        comes_in(&endpoint).await;
+        // One of the two is not enough, and what is missing is said.
+        if missing == "password" {
+            endpoint.password = None;
+        } else {
+            endpoint.options.key_file = None;
+        }
+        let half = refused(&endpoint).await;
+        assert_eq!((half.phase, half.kind), (Phase::Login, FaultKind::Auth), "{half}");
+        assert!(half.message.contains("asks for more") && half.message.contains(missing), "{methods}: {half}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_keys_of_an_agent_open_a_door_that_asks_for_two() {
+    let sshd = Sshd::start_with(&["AuthenticationMethods publickey,publickey"]);
+    let mut endpoint = sshd.endpoint();
+    let one = refused(&endpoint).await;
+    assert!(one.message.contains("asks for more") && one.message.contains("publickey"), "{one}");
+    let socket = sshd.file("agent");
+    let agent = Command::new("ssh-agent").args(["-D", "-a", &socket]).stdout(Stdio::null()).spawn().unwrap();
+    let _agent = Agent(agent);
+    let end = Instant::now() + Duration::from_secs(10);
+    while !fs::exists(&socket).unwrap() {
+        assert!(Instant::now() < end, "no agent");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for key in ["key", "rsa_key"] {
+        let added = Command::new("ssh-add").args(["-q", &sshd.file(key)]).env("SSH_AUTH_SOCK", &socket).status();
+        assert!(added.unwrap().success());
+    }
+    (endpoint.options.key_file, endpoint.options.agent) = (None, Some(socket));
+    comes_in(&endpoint).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_goes_only_where_one_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let code = Some(("Verification code: ", false));
+    for (second, question, asks_for) in [
+        (MethodKind::PublicKey, None, "publickey"),
+        // Hidden, and no password all the same.
+        (MethodKind::KeyboardInteractive, code, "Verification code"),
+    ] {
+        let server = OddSftp::start(Odd { second: Some(second), question, ..Odd::default() }).await;
+        let mut endpoint = server.endpoint();
+        endpoint.options.key_file = Some(stray_key(folder.path()));
+        let more = refused(&endpoint).await;
+        assert!(more.kind == FaultKind::Auth && more.message.contains(asks_for), "{more}");
+        assert!(server.tried.lock().unwrap().is_empty(), "{:?} for {second:?}", server.tried);
+    }
+    for (second, question) in [(MethodKind::Password, None), (MethodKind::KeyboardInteractive, None)] {
+        let server = OddSftp::start(Odd { second: Some(second), question, ..Odd::default() }).await;
+        let mut endpoint = server.endpoint();
+        endpoint.options.key_file = Some(stray_key(folder.path()));
+        comes_in(&endpoint).await;
+        assert_eq!(*server.tried.lock().unwrap(), [odd_sftp::PASSWORD]);
+    }
+    // Without a key, and only a key would do.
+    let server = OddSftp::start(Odd { second: Some(MethodKind::Password), ..Odd::default() }).await;
+    let keys = refused(&server.endpoint()).await;
+    assert!(keys.message.contains("by publickey only") && server.tried.lock().unwrap().is_empty(), "{keys}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_asks_is_shown_on_one_line_and_shortened() {
+    let long: &'static str = format!("\x1b[2J\r\ncode {}", "x".repeat(5000)).leak();
+    let server = OddSftp::start(Odd { asks: true, question: Some((long, true)), ..Odd::default() }).await;
+    let asked = refused(&server.endpoint()).await;
+    assert!(asked.message.contains("code xx") && asked.message.chars().count() < 400, "{asked}");
+    assert!(!asked.message.chars().any(char::is_control), "{asked:?}");
 }

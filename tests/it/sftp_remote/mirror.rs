@@ -24,33 +24,33 @@ use crate::support::sshd::Sshd;
 use crate::web::site::{Curl, Site};
 
 /// A journal of its own.
-struct Lab {
+pub struct Lab {
     folder: tempfile::TempDir,
     db: Db,
     runs: i64,
 }
 
 impl Lab {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
         Self { folder, db, runs: 0 }
     }
 
-    fn local(&self, name: &str) -> PathBuf {
+    pub fn local(&self, name: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::create_dir_all(&path).unwrap();
         path
     }
 
-    async fn mirror(&mut self, source: &Endpoint, target: &Endpoint, policy: Policy) -> Summary {
+    pub async fn mirror(&mut self, source: &Endpoint, target: &Endpoint, policy: Policy) -> Summary {
         let context = context();
         let source = open(source, &context).await.unwrap();
         let target = open_or_create(target, &context).await.unwrap();
         self.between(source, target, policy).await
     }
 
-    async fn between(&mut self, source: Arc<dyn Remote>, target: Arc<dyn Remote>, policy: Policy) -> Summary {
+    pub async fn between(&mut self, source: Arc<dyn Remote>, target: Arc<dyn Remote>, policy: Policy) -> Summary {
         self.runs += 1;
         let context = context();
         let order = MirrorRun {
@@ -74,7 +74,7 @@ impl Lab {
     }
 }
 
-fn age(path: &Path, days: u64) {
+pub fn age(path: &Path, days: u64) {
     let at = SystemTime::now() - Duration::from_secs(86_400 * days);
     fs::File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
 }
@@ -142,7 +142,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Whatever lies in the trash, our own or that of a Causeway behind a door.
-fn trash_of(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub fn trash_of(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = Vec::new();
     for name in [".causeway-trash", ".causeway+trash"] {
         if root.join(name).exists() {
@@ -152,7 +152,7 @@ fn trash_of(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
-fn parts(root: &Path) -> Vec<PathBuf> {
+pub fn parts(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     walk(root, &mut found);
     found.retain(|path| path.file_name().unwrap().to_string_lossy().contains("part-"));

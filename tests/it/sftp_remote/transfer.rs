@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use causeway::model::{EntryKind, Fault, FaultKind, Phase, Retry, SystemClock};
+use causeway::model::{EntryKind, Fault, FaultKind, Mtime, Phase, Precision, Retry, SystemClock, TimeSource};
 use causeway::reliability::{Direction, End, Recorder, What};
 use causeway::remote::{Completeness, Context, Doubt, Remote, contract, open};
 use causeway::task::Tasks;
@@ -256,4 +256,88 @@ async fn connections_are_opened_when_they_are_of_use() {
     let (_, most) = tokio::join!(futures_util::future::join_all(many), one_by_one);
     assert!((2..=3).contains(&most), "{most} connections");
     remote.close().await;
+}
+
+/// Whoever opens the door is not who speaks SFTP behind it: a server that greets as OpenSSH and replaces what is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_greeting_is_no_promise_about_renames() {
+    let server = OddSftp::start(Odd { poses: true, replaces: true, ..Odd::default() }).await;
+    let remote: Arc<dyn Remote> = open(&server.endpoint(), &context()).await.unwrap();
+    put(&*remote, "new", &Bytes::from_static(b"new")).await.unwrap();
+    put(&*remote, "old", &Bytes::from_static(b"old")).await.unwrap();
+    assert_eq!(remote.rename(&path("new"), &path("old")).await.unwrap_err().kind, FaultKind::Exists);
+    assert_eq!(fs::read(server.root().join("old")).unwrap(), b"old");
+    remote.close().await;
+}
+
+/// It looks like OpenSSH in every way, and its file system has no permission bits.
+#[tokio::test(flavor = "multi_thread")]
+async fn modes_that_a_server_does_not_keep_cost_no_file() {
+    let odd = Odd { poses: true, announces: true, modeless: true, ..Odd::default() };
+    let server = OddSftp::start(odd).await;
+    let remote: Arc<dyn Remote> = open(&server.endpoint(), &context()).await.unwrap();
+    assert!(remote.capabilities().set_mode, "nobody knows yet");
+    let at = jiff::Timestamp::from_second(1_234_567_890).unwrap();
+    let mtime = Mtime { at, precision: Precision::Second, source: TimeSource::FileSystem };
+    for name in ["first", "second"] {
+        let mut sink = remote.write(&path(name), 0).await.unwrap();
+        sink.write(Bytes::from_static(b"hello")).await.unwrap();
+        assert!(sink.stamp(Some(mtime), Some(0o640)));
+        assert_eq!(sink.finish().await.unwrap(), 5, "{name}");
+        let set = fs::metadata(server.root().join(name)).unwrap().modified().unwrap();
+        assert_eq!(set.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), 1_234_567_890, "{name}");
+        assert!(!remote.capabilities().set_mode, "it was told by {name}");
+    }
+    remote.close().await;
+}
+
+async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), work).await.unwrap_or_else(|_| panic!("{what}: it hangs"))
+}
+
+async fn list(remote: &dyn Remote) -> Result<usize, Fault> {
+    let mut lister = remote.list(&path("")).await?;
+    let mut seen = 0;
+    while let Some(some) = lister.next().await? {
+        seen += some.len();
+    }
+    lister.finish().await?;
+    Ok(seen)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_bring_nothing_are_a_fault_and_no_loop() {
+    for names in [&[][..], &[".", ".."]] {
+        let server = OddSftp::start(Odd { names_only: Some(names), hollow: true, ..Odd::default() }).await;
+        fs::write(server.root().join("a"), "hello").unwrap();
+        let remote = open(&server.endpoint(), &context()).await.unwrap();
+        let fault = in_time("a listing", list(&*remote)).await.unwrap_err();
+        assert_eq!((fault.phase, fault.kind), (Phase::List, FaultKind::Protocol), "{fault}");
+        let fault = in_time("a reading", get(&*remote, "a", 0)).await.unwrap_err();
+        assert_eq!((fault.phase, fault.kind), (Phase::Transfer, FaultKind::Protocol), "{fault}");
+        remote.close().await;
+    }
+}
+
+/// Answers of every kind to every question: each work ends, well or badly.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_server_answers_every_work_ends() {
+    for seed in 0..60 {
+        let server = OddSftp::start(Odd { babbles: Some(seed * 1000), ..Odd::default() }).await;
+        let what = format!("seed {seed}");
+        in_time(&what, async {
+            let remote = open(&server.endpoint(), &context()).await.unwrap();
+            let data = Bytes::from_static(b"hello");
+            for _ in 0..3 {
+                drop(list(&*remote).await);
+                drop(get(&*remote, "a", 0).await);
+                drop(put(&*remote, "b", &data).await);
+                drop(remote.stat(&path("c")).await);
+                drop(remote.rename(&path("d"), &path("e")).await);
+                drop(remote.make_dir(&path("f")).await);
+            }
+            remote.close().await;
+        })
+        .await;
+    }
 }

@@ -255,13 +255,17 @@ impl Ftpd {
             "ServerName legacy\nServerType standalone\nDefaultAddress 127.0.0.1\nPort {}\nSocketBindTight on\n\
              UseIPv6 off\nUseReverseDNS off\nModulePath {}\nLoadModule mod_tls.c\nAuthOrder mod_auth_file.c\n\
              AuthUserFile {}\nRequireValidShell off\nUser daemon\nGroup daemon\nPidFile {dir}/state/pid\n\
-             ScoreboardFile {dir}/state/score\nDelayEngine off\nWtmpLog off\nTransferLog none\n\
+             ScoreboardFile {dir}/state/score\nDelayEngine off\nWtmpLog off\n\
              SystemLog {dir}/state/log\nDefaultRoot ~\nAllowOverwrite on\nAllowStoreRestart on\n\
              AllowRetrieveRestart on\nUmask 022\n",
             self.port,
             modules.display(),
             users.display(),
         );
+        // The first one counts.
+        if !self.extra.iter().any(|line| line.starts_with("TransferLog")) {
+            conf += "TransferLog none\n";
+        }
         if self.tls != Tls::None {
             let version = if self.tls == Tls::V12 { "TLSv1.2" } else { "TLSv1.3" };
             conf += &format!(

@@ -1,5 +1,6 @@
 //! Fixtures: each starts a real peer on a free loopback port, checks that it answers, and ends it when dropped.
 
+pub mod apache;
 #[allow(dead_code, reason = "a fixture has more verbs than the tests of the day use")]
 pub mod causeway;
 pub mod ftpd;
@@ -8,6 +9,8 @@ pub mod link;
 pub mod odd_sftp;
 pub mod process;
 pub mod proxy;
+pub mod rclone;
 pub mod scripted;
+pub mod scripted_http;
 pub mod skip;
 pub mod sshd;

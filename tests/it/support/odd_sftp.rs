@@ -14,10 +14,12 @@ use std::time::{Duration, SystemTime};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use causeway::model::{Endpoint, Secret};
-use causeway::net::sftp::{Attributes, Frames, Packet, Reply, Request, data_header};
+use causeway::net::sftp::{Attributes, Extension, Frames, Packet, Reply, Request, data_header};
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::private::Ed25519Keypair;
-use russh::server::{Auth, ChannelOpenHandle, Config, Handle, Handler, Msg, Response, Session, run_stream};
+use russh::server::{
+    Auth, ChannelOpenHandle, Config, Handle, Handler, Msg, Response, Session, VerifiedPublicKey, run_stream,
+};
 use russh::{Channel, ChannelId, MethodKind, MethodSet, SshId};
 use russh_sftp::protocol::{OpenFlags, StatusCode};
 use tokio::net::TcpListener;
@@ -40,6 +42,20 @@ pub struct Odd {
     pub full_after: Option<u64>,
     /// It falls silent at the first READ.
     pub mute: bool,
+    /// It greets as OpenSSH does,
+    pub poses: bool,
+    /// and announces what OpenSSH announces.
+    pub announces: bool,
+    /// Keys are taken and are not enough: this is asked for besides.
+    pub second: Option<MethodKind>,
+    /// What is asked in place of "Password: ", and whether the answer is shown.
+    pub question: Option<(&'static str, bool)>,
+    /// READDIR never comes to an end and names only these.
+    pub names_only: Option<&'static [&'static str]>,
+    /// READ gives no byte and no end.
+    pub hollow: bool,
+    /// Behind the login folder and the root, every answer is of a kind that this decides.
+    pub babbles: Option<u64>,
 }
 
 /// The password of everybody.
@@ -59,9 +75,14 @@ impl OddSftp {
         let dir = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let methods = if odd.asks { MethodKind::KeyboardInteractive } else { MethodKind::Password };
+        let methods = match odd {
+            Odd { second: Some(_), .. } => MethodKind::PublicKey,
+            Odd { asks: true, .. } => MethodKind::KeyboardInteractive,
+            _ => MethodKind::Password,
+        };
+        let greeting = if odd.poses { "SSH-2.0-OpenSSH_9.9" } else { "SSH-2.0-Odd_1" };
         let config = Arc::new(Config {
-            server_id: SshId::Standard(Cow::Borrowed("SSH-2.0-Odd_1")),
+            server_id: SshId::Standard(Cow::Borrowed(greeting)),
             methods: MethodSet::from(&[methods][..]),
             keys: vec![PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]))],
             auth_rejection_time: Duration::ZERO,
@@ -125,6 +146,11 @@ impl Handler for Peer {
         if self.odd.asks { Ok(Auth::reject()) } else { Ok(self.judge(password)) }
     }
 
+    async fn auth_publickey(&mut self, _: &str, _: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        let Some(method) = self.odd.second else { return Ok(Auth::reject()) };
+        Ok(Auth::Reject { proceed_with_methods: Some(MethodSet::from(&[method][..])), partial_success: true })
+    }
+
     async fn auth_keyboard_interactive<'a>(
         &'a mut self,
         _: &str,
@@ -132,10 +158,11 @@ impl Handler for Peer {
         response: Option<Response<'a>>,
     ) -> Result<Auth, Self::Error> {
         let Some(mut response) = response else {
+            let (question, is_shown) = self.odd.question.unwrap_or(("Password: ", false));
             return Ok(Auth::Partial {
                 name: Cow::Borrowed(""),
                 instructions: Cow::Borrowed(""),
-                prompts: Cow::Owned(vec![(Cow::Borrowed("Password: "), false)]),
+                prompts: Cow::Owned(vec![(Cow::Borrowed(question), is_shown)]),
             });
         };
         let said = response.next().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
@@ -157,7 +184,7 @@ impl Handler for Peer {
         let (orders, queue) = mpsc::channel(10_000);
         self.orders = Some(orders);
         self.held = None;
-        let disk = Disk { odd: self.odd, root: self.root.clone(), open: HashMap::new(), next: 0, written: 0 };
+        let disk = Disk { odd: self.odd, root: self.root.clone(), open: HashMap::new(), next: 0, written: 0, asked: 0 };
         tokio::spawn(serve(disk, queue, session.handle(), id));
         session.channel_success(id)
     }
@@ -215,6 +242,58 @@ struct Disk {
     open: HashMap<Vec<u8>, Open>,
     next: u32,
     written: u64,
+    asked: u64,
+}
+
+/// What OpenSSH's own program announces, less `limits@openssh.com`.
+const ANNOUNCED: [&str; 4] =
+    ["posix-rename@openssh.com", "hardlink@openssh.com", "fstatvfs@openssh.com", "fsync@openssh.com"];
+
+fn string(out: &mut BytesMut, bytes: &[u8]) {
+    out.put_u32(bytes.len() as u32);
+    out.put_slice(bytes);
+}
+
+fn version(announces: bool, out: &mut BytesMut) {
+    let mut body = BytesMut::from(&[2, 0, 0, 0, 3][..]);
+    for name in ANNOUNCED.iter().filter(|_| announces) {
+        string(&mut body, name.as_bytes());
+        string(&mut body, b"1");
+    }
+    string(out, &body);
+}
+
+/// An answer of some kind to `id`: a well-formed one, or one that only looks like it.
+fn babble(seed: u64, id: u32, out: &mut BytesMut) {
+    let chance = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+    let few = (chance >> 8) as usize % 5;
+    match chance % 9 {
+        0 => status(StatusCode::Eof).write(id, out),
+        1 => status(StatusCode::Failure).write(id, out),
+        2 => Reply::Handle { slot: id }.write(id, out),
+        3 => {
+            let (size, permissions) = (Some(chance), Some(0o100_644));
+            Reply::Attributes(Attributes { size, permissions, ..Attributes::default() }).write(id, out);
+        }
+        4 => {
+            let name = |n| Bytes::from(format!("{n}"));
+            let lines = (0..few).map(|n| Reply::line(name(n), Bytes::new(), Attributes::default())).collect();
+            Reply::Names(lines).write(id, out);
+        }
+        5 => {
+            out.put_slice(&data_header(id, few as u32));
+            out.put_slice(&[7; 5][..few]);
+        }
+        6 => Reply::ok().write(id, out),
+        7 => Reply::Numbers(vec![chance; few]).write(id, out),
+        _ => {
+            // A kind that exists, and a body that does not fit.
+            let mut body = BytesMut::from(&[(101 + chance % 5) as u8][..]);
+            body.put_u32(id);
+            body.put_u64(chance);
+            string(out, &body);
+        }
+    }
 }
 
 fn status(code: StatusCode) -> Reply {
@@ -227,6 +306,10 @@ fn failed(error: &std::io::Error) -> Reply {
         ErrorKind::PermissionDenied => StatusCode::PermissionDenied,
         _ => StatusCode::Failure,
     })
+}
+
+fn at(seconds: u32) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.into())
 }
 
 fn attributes(meta: &fs::Metadata) -> Attributes {
@@ -249,8 +332,17 @@ impl Disk {
     fn answer(&mut self, packet: Packet) -> Option<Bytes> {
         let Packet { id, request } = packet;
         let mut out = BytesMut::new();
+        self.asked += 1;
         match request {
-            Request::Init => out.put_slice(&[0, 0, 0, 5, 2, 0, 0, 0, 3]),
+            Request::Init => version(self.odd.announces, &mut out),
+            // These let it in.
+            request @ (Request::Realpath { .. } | Request::Stat { .. }) => {
+                self.perform(request).unwrap_or_else(|error| failed(&error)).write(id, &mut out);
+            }
+            _ if self.odd.babbles.is_some() => {
+                babble(self.odd.babbles.unwrap_or_default().wrapping_add(self.asked), id, &mut out);
+            }
+            Request::Read { .. } if self.odd.hollow => out.put_slice(&data_header(id, 0)),
             Request::Read { .. } if self.odd.mute => return None,
             Request::Read { handle, offset, length } => {
                 let most = if self.odd.short == 0 { usize::MAX } else { self.odd.short };
@@ -303,9 +395,14 @@ impl Disk {
             }
             Request::Fsetstat { handle, attributes } => {
                 let Some(Open::File(file)) = self.open.get(&handle.to_vec()) else { panic!("FSETSTAT of no file") };
+                if self.odd.modeless && attributes.permissions.is_some() {
+                    return Ok(status(StatusCode::OpUnsupported));
+                }
                 attributes.size.map(|size| file.set_len(size)).transpose()?;
+                attributes.times.map(|(_, mtime)| file.set_modified(at(mtime))).transpose()?;
                 Reply::ok()
             }
+            Request::Extended(Extension::Fsync { .. }) if self.odd.announces => Reply::ok(),
             Request::Setstat { attributes, .. } if self.odd.modeless && attributes.permissions.is_some() => {
                 status(StatusCode::OpUnsupported)
             }
@@ -315,8 +412,7 @@ impl Disk {
                     fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
                 }
                 if let Some((_, mtime)) = attributes.times {
-                    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(mtime.into());
-                    fs::File::open(&path)?.set_modified(at)?;
+                    fs::File::open(&path)?.set_modified(at(mtime))?;
                 }
                 Reply::ok()
             }
@@ -328,6 +424,11 @@ impl Disk {
                     names.push((name, attributes(&fs::symlink_metadata(entry.path())?)));
                 }
                 self.keep(Open::Dir(names))
+            }
+            Request::Readdir { .. } if self.odd.names_only.is_some() => {
+                let names = self.odd.names_only.unwrap_or_default();
+                let line = |name: &&'static str| Reply::line(Bytes::from(*name), Bytes::new(), Attributes::default());
+                Reply::Names(names.iter().map(line).collect())
             }
             Request::Readdir { handle } => {
                 let Some(Open::Dir(names)) = self.open.get_mut(&handle.to_vec()) else {

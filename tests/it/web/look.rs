@@ -38,12 +38,13 @@ fn lived_in(site: &Site) -> Curl<'_> {
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me@here";
     curl.post("/accounts/partner", "/accounts/partner/keys", &[("key", key)]);
     curl.post("/account", "/account/keys", &[("key", key), ("old", super::site::PASSWORD)]);
+    assert_eq!(curl.post("/surveys", "/surveys", &[("endpoint", "1"), ("minutes", "5")]).status, 303);
     let begun = Instant::now();
     let ended = |run: u32| {
         let json = curl.get(&format!("/api/runs/{run}")).body;
         ["done", "incomplete", "failed"].iter().any(|state| json.contains(&format!("\"state\":\"{state}\"")))
     };
-    while !(1..=3).all(ended) {
+    while !(1..=3).all(ended) || curl.get("/surveys/1/report").status != 200 {
         assert!(begun.elapsed() < Duration::from_secs(60), "{}", curl.get("/").body);
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -62,6 +63,7 @@ fn a_browser_finds_nothing_wrong_with_any_page() {
             "/jobs/{id}" | "/jobs/{id}/edit" | "/runs/{id}" => {
                 (1..=4).map(|id| path.replace("{id}", &id.to_string())).collect()
             }
+            "/surveys/{id}" => vec!["/surveys/1".to_owned()],
             "/accounts/{name}" => vec!["/accounts/partner".to_owned(), "/accounts/admin".to_owned()],
             "/browse/{*path}" => vec!["/browse/whole/sub%20folder/".to_owned()],
             path if path.contains('{') => vec![],
@@ -70,7 +72,7 @@ fn a_browser_finds_nothing_wrong_with_any_page() {
         .chain(["/accounts?new=yes", "/runs/2?state=all", "/there-is-no-such-page"].map(str::to_owned))
         .filter(|path| matches!(curl.get(path).status, 200 | 404))
         .collect();
-    for expected in ["/", "/jobs", "/jobs/1/edit", "/runs/2", "/browse/", "/reliability", "/audit", "/account"] {
+    for expected in ["/", "/jobs", "/jobs/1/edit", "/runs/2", "/surveys/1", "/browse/", "/reliability", "/audit"] {
         assert!(pages.iter().any(|page| page == expected), "{expected} is not among {pages:?}");
     }
     let browser = Browser::start();
@@ -85,6 +87,7 @@ fn a_browser_finds_nothing_wrong_with_any_page() {
         ("/account", "td details.ask"),
         ("/", "details.menu"),
         ("/runs/2", "details.more"),
+        ("/surveys/1", "details.more"),
     ] {
         browser.open(&format!("{}{page}", site.base));
         browser.script(&format!("document.querySelector('{fold}').open = true"));

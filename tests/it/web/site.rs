@@ -13,6 +13,7 @@ use causeway::job::{Jobs, MirrorEngine, Worker, WorkerOptions};
 use causeway::model::{Access, Clock, RelPath, Scope, Secret, SystemClock};
 use causeway::reliability::Recorder;
 use causeway::serve::http;
+use causeway::survey::Surveys;
 use causeway::task::Tasks;
 use causeway::tree::Tree;
 use causeway::web::{self, DoorShown, WebState};
@@ -77,6 +78,7 @@ async fn site(folder: &Path, tasks: &Tasks) -> String {
         .with_manifests(&folder.join("data"));
     let recorder = Recorder::discard();
     let context = causeway::remote::Context { recorder, clock: clock.clone(), tasks: tasks.clone() };
+    let surveys = Surveys::open(db.clone(), context.clone()).await.unwrap();
     let engine = MirrorEngine::new(db.clone(), context);
     Worker::start(jobs.clone(), Arc::new(engine), WorkerOptions::default(), tasks);
     let settings = http::Settings { listen: ([127, 0, 0, 1], 0).into(), ..http::Settings::default() };
@@ -98,6 +100,7 @@ async fn site(folder: &Path, tasks: &Tasks) -> String {
         clock,
         accounts,
         jobs,
+        surveys,
     };
     http::serve(listener, web::router(state), tasks);
     base

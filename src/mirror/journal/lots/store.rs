@@ -8,6 +8,7 @@ use super::super::FileRow;
 use super::{Lot, Published};
 use crate::db::DbError;
 use crate::mirror::codes;
+use crate::mirror::marks::Prefix;
 use crate::mirror::store::stored;
 use crate::model::{JobId, Proof, RunId};
 
@@ -25,17 +26,19 @@ pub(in crate::mirror::journal) async fn apply(
 ) -> Result<(), DbError> {
     let now = at.as_microsecond();
     for rows in chunks(&lot.started) {
-        let head = "UPDATE items SET state = 'transferring', part = new.column2, confirmed = new.column3, sha256 = NULL, \
-                    at = new.column4 FROM (";
-        update(tx, head, rows, |row, (item, part, offset)| {
-            row.push_bind(item.0).push_bind(part.as_bytes()).push_bind(stored(*offset)).push_bind(now);
+        let head = "UPDATE items SET state = 'transferring', part = new.column2, confirmed = new.column3, sha256 = new.column4, \
+                    at = new.column5 FROM (";
+        update(tx, head, rows, |row, (item, part, confirmed)| {
+            let (length, digest) = columns(*confirmed);
+            row.push_bind(item.0).push_bind(part.as_bytes()).push_bind(length).push_bind(digest).push_bind(now);
         })
         .await?;
     }
     for rows in chunks(&lot.confirmed) {
-        let head = "UPDATE items SET confirmed = new.column2, at = new.column3 FROM (";
-        update(tx, head, rows, |row, (item, offset)| {
-            row.push_bind(item.0).push_bind(stored(*offset)).push_bind(now);
+        let head = "UPDATE items SET confirmed = new.column2, sha256 = new.column3, at = new.column4 FROM (";
+        update(tx, head, rows, |row, (item, confirmed)| {
+            let (length, digest) = columns(*confirmed);
+            row.push_bind(item.0).push_bind(length).push_bind(digest).push_bind(now);
         })
         .await?;
     }
@@ -55,6 +58,11 @@ pub(in crate::mirror::journal) async fn apply(
         publish(tx, job, run, now, rows).await?;
     }
     Ok(())
+}
+
+/// `confirmed` and `sha256`, which is the digest of so many bytes.
+fn columns(confirmed: Option<Prefix>) -> (i64, Option<Vec<u8>>) {
+    confirmed.map_or((0, None), |prefix| (stored(prefix.length), Some(prefix.digest.as_bytes().to_vec())))
 }
 
 async fn publish(

@@ -28,6 +28,7 @@ pub(crate) struct Item {
     pub mode: Option<u32>,
     pub part: Option<RelPath>,
     pub confirmed: u64,
+    /// Of the first `confirmed` bytes of the part: of the whole file, once it is verified.
     pub digest: Option<Digest>,
     /// How the part was proven.
     pub proof: Option<Proof>,

@@ -28,6 +28,8 @@ pub enum Act {
     Refuse,
     /// Bytes on the data connection, which is accepted first where that was not done.
     Data(Vec<u8>),
+    /// Connects to where the client listens (EPRT) once more, and leaves that connection open.
+    CallAgain,
     /// Ends the data connection in good order.
     EndData,
     /// Resets it.

@@ -69,6 +69,13 @@ impl Session<'_> {
                 Act::Listen => self.listen().await?,
                 Act::Refuse => self.listener = None,
                 Act::Data(bytes) => self.send(&bytes).await?,
+                Act::CallAgain => {
+                    if let Some(caller) = self.caller {
+                        let first = self.data().await?;
+                        self.stream = Some(first);
+                        self.kept.push(TcpStream::connect(caller).await?);
+                    }
+                }
                 Act::EndData => self.end_data().await?,
                 Act::ResetData => reset(self.data().await?),
                 Act::KeepData => {

@@ -11,7 +11,13 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// One segment, for a relative link.
 #[must_use]
 pub fn segment(name: &Name) -> String {
-    percent_encode(name.as_bytes(), SEGMENT).to_string()
+    encoded(name.as_bytes())
+}
+
+/// The bytes of one segment.
+#[must_use]
+pub fn encoded(bytes: &[u8]) -> String {
+    percent_encode(bytes, SEGMENT).to_string()
 }
 
 /// The URL path of `path` under `mount` (`/dav/`, `/files/`). A folder ends in a slash.

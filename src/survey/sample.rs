@@ -1,0 +1,199 @@
+//! A few files are read, to know what reading costs here: small ones one after the other, as a mirror reads them, and
+//! pieces of the largest ones, first over one connection, then over two.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::{Fault, RelPath};
+use crate::remote::{Remote, Sample};
+
+/// The first files warm the connection up and do not count.
+const WARM_UP: usize = 2;
+/// So many bytes are read over one connection,
+const ONE: u64 = 3 << 20;
+/// and over each of two.
+const TWO: u64 = 3 << 19;
+/// From a file with fewer bytes than these no rate can be told.
+const ENOUGH: u64 = 256 << 10;
+/// Bytes of a short stretch.
+const STRETCH: u64 = 48 << 10;
+/// A rate is told after so long at the latest.
+const LONGEST: Duration = Duration::from_secs(8);
+/// Small files are read for so long at the most.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What reading costs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Costs {
+    /// Of small files: length, and seconds from question to certainty.
+    pub(super) small: Vec<(u64, f64)>,
+    /// Bytes per second of one connection.
+    pub(super) one: Option<f64>,
+    /// Of two together.
+    pub(super) two: Option<f64>,
+    /// Within what comes at once.
+    pub(super) burst: Option<f64>,
+    /// Files that could not be read, and why the first of them.
+    pub(super) failed: Vec<(RelPath, Fault)>,
+}
+
+/// Reads `small` files and pieces of `large` ones, the largest first. `pair`: may two be read at once?
+pub(super) async fn read(remote: &dyn Remote, small: &[Sample], large: &[(RelPath, u64)], pair: bool) -> Costs {
+    let mut costs = Costs::default();
+    let begun = Instant::now();
+    for (at, file) in small.iter().enumerate() {
+        if begun.elapsed() > PATIENCE && costs.small.len() > WARM_UP {
+            break;
+        }
+        let started = Instant::now();
+        match whole(remote, file).await {
+            Ok(()) if at >= WARM_UP || small.len() <= WARM_UP => {
+                costs.small.push((file.size, started.elapsed().as_secs_f64()));
+            }
+            Ok(()) => {}
+            Err(fault) => costs.failed.push((file.path.clone(), fault)),
+        }
+    }
+    let mut large = large.iter().filter(|(_, size)| *size >= ENOUGH);
+    let Some(largest) = large.next() else { return costs };
+    let alone = Marks::new();
+    if let Err(fault) = pull(remote, largest, ONE, &alone).await {
+        costs.failed.push((largest.0.clone(), fault));
+        return costs;
+    }
+    costs.one = alone.steady();
+    costs.burst = alone.burst();
+    if costs.one.is_some() && pair {
+        let together = Marks::new();
+        let both =
+            (pull(remote, largest, TWO, &together), pull(remote, large.next().unwrap_or(largest), TWO, &together));
+        if let (Ok(()), Ok(())) = tokio::join!(both.0, both.1) {
+            costs.two = together.steady();
+            costs.burst = costs.burst.into_iter().chain(together.burst()).reduce(f64::max);
+        }
+    }
+    costs
+}
+
+/// Reads a file as a mirror does: with a look before and after it, where none comes with it.
+async fn whole(remote: &dyn Remote, file: &Sample) -> Result<(), Fault> {
+    let mut source = remote.read(&file.path, 0, Some(file.size)).await?;
+    let told = source.opened().is_some();
+    while source.next().await?.is_some() {}
+    let after = source.finish().await?;
+    if !told {
+        remote.stat(&file.path).await?;
+    }
+    if after.is_none() {
+        remote.stat(&file.path).await?;
+    }
+    Ok(())
+}
+
+/// Reads the start of a file.
+async fn pull(remote: &dyn Remote, (path, size): &(RelPath, u64), most: u64, marks: &Marks) -> Result<(), Fault> {
+    let mut source = remote.read(path, 0, Some(*size)).await?;
+    let mut bytes = 0;
+    loop {
+        let Some(more) = source.next().await? else {
+            source.finish().await?;
+            return Ok(());
+        };
+        bytes += more.len() as u64;
+        marks.add(more.len() as u64);
+        if bytes >= most || marks.started.elapsed() >= LONGEST {
+            source.stop().await;
+            return Ok(());
+        }
+    }
+}
+
+/// When how many bytes had come.
+struct Marks {
+    started: Instant,
+    log: Mutex<Vec<(u64, Duration)>>,
+}
+
+impl Marks {
+    fn new() -> Self {
+        Self { started: Instant::now(), log: Mutex::default() }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Vec<(u64, Duration)>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, bytes: u64) {
+        let mut log = self.log();
+        let before = log.last().map_or(0, |(bytes, _)| *bytes);
+        log.push((before + bytes, self.started.elapsed()));
+    }
+
+    fn steady(&self) -> Option<f64> {
+        steady(&self.log())
+    }
+
+    fn burst(&self) -> Option<f64> {
+        burst(&self.log())
+    }
+}
+
+/// Bytes per second of the second half: by then the window of the connection has grown.
+fn steady(marks: &[(u64, Duration)]) -> Option<f64> {
+    let (all, end) = marks.last()?;
+    let (half, at) = marks.iter().find(|(bytes, _)| bytes * 2 >= *all)?;
+    let from = if half < all { (*half, *at) } else { (0, Duration::ZERO) };
+    if *all >= ENOUGH / 2 { rate(from, (*all, *end)) } else { None }
+}
+
+/// Bytes per second within a burst. What a server sends at once comes as fast as the narrowest link lets it, however long
+/// the pause behind it is: three quarters of the short stretches are slower.
+fn burst(marks: &[(u64, Duration)]) -> Option<f64> {
+    let mut ends = marks.iter().copied().peekable();
+    let mut rates = Vec::new();
+    for from in marks {
+        while ends.next_if(|(bytes, _)| bytes - from.0.min(*bytes) < STRETCH).is_some() {}
+        let Some(to) = ends.peek() else { break };
+        rates.extend(rate(*from, *to));
+    }
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() * 3 / 4).copied()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
+fn rate(from: (u64, Duration), to: (u64, Duration)) -> Option<f64> {
+    let took = to.1.saturating_sub(from.1);
+    (!took.is_zero()).then(|| (to.0 - from.0) as f64 / took.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_start_is_not_the_rate() {
+        let ms = Duration::from_millis;
+        let marks = [(50_000, ms(1000)), (500_000, ms(1100)), (1_000_000, ms(1200))];
+        assert_eq!(steady(&marks).map(f64::round), Some(5_000_000.0));
+        assert_eq!(steady(&[(1_000_000, ms(500))]).map(f64::round), Some(2_000_000.0));
+        assert_eq!(steady(&[(10, ms(500))]), None);
+        assert_eq!(steady(&[]), None);
+    }
+
+    #[test]
+    fn a_burst_tells_the_link_behind_a_small_window() {
+        // 100 kB come at 20 MB/s, then nothing for 80 ms, again and again.
+        let (mut marks, mut bytes) = (Vec::new(), 0);
+        for flight in 0..20_u64 {
+            for packet in 0..10_u64 {
+                bytes += 10_000;
+                marks.push((bytes, Duration::from_micros(flight * 85_000 + packet * 500)));
+            }
+        }
+        let (steady, burst) = (steady(&marks).unwrap(), burst(&marks).unwrap());
+        assert!((1.0e6..1.4e6).contains(&steady), "{steady}");
+        assert!((18e6..22e6).contains(&burst), "{burst}");
+    }
+}
