@@ -30,12 +30,10 @@ class Target:
 
 
 TARGETS = (
-    Target("first run ≥ 1.4 × lftp at equal connections", "SMALL", "rtt20passive", "first", "ratio", 1.4, "equal", "lftp"),
-    Target(
-        "first run ≥ 1.4 × lftp at equal connections", "SMALL", "rtt80losspassive", "first", "ratio", 1.4, "equal", "lftp"
-    ),
-    Target("first run ≥ 2 × lftp, the server can connect back", "SMALL", "rtt20", "first", "ratio", 2, "equal", "lftp"),
-    Target("first run ≥ 2 × lftp, the server can connect back", "SMALL", "rtt80loss", "first", "ratio", 2, "equal", "lftp"),
+    Target("first run ≥ 1.4 × lftp, passive", "SMALL", "rtt20passive", "first", "ratio", 1.4, "equal", "lftp"),
+    Target("first run ≥ 1.4 × lftp, passive", "SMALL", "rtt80losspassive", "first", "ratio", 1.4, "equal", "lftp"),
+    Target("first run ≥ 2 × lftp where it can connect back", "SMALL", "rtt20", "first", "ratio", 2, "equal", "lftp"),
+    Target("first run ≥ 2 × lftp where it can connect back", "SMALL", "rtt80loss", "first", "ratio", 2, "equal", "lftp"),
     Target("first run ≥ 2.5 × the best peer's best", "SMALL", "loopback", "first", "ratio", 2.5, "best"),
     Target("without flags ≥ 1.5 × the best peer's best", "SMALL", "loopback", "first", "ratio", 1.5, "default"),
     Target("without flags ≥ 1.5 × the best peer's best", "SMALL", "rtt20", "first", "ratio", 1.5, "default"),
