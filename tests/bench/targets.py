@@ -32,8 +32,8 @@ class Target:
 TARGETS = (
     Target("first run ≥ 1.4 × lftp, passive", "SMALL", "rtt20passive", "first", "ratio", 1.4, "equal", "lftp"),
     Target("first run ≥ 1.4 × lftp, passive", "SMALL", "rtt80losspassive", "first", "ratio", 1.4, "equal", "lftp"),
-    Target("first run ≥ 2 × lftp where it can connect back", "SMALL", "rtt20", "first", "ratio", 2, "equal", "lftp"),
-    Target("first run ≥ 2 × lftp where it can connect back", "SMALL", "rtt80loss", "first", "ratio", 2, "equal", "lftp"),
+    Target("first run ≥ 2 × lftp, active", "SMALL", "rtt20", "first", "ratio", 2, "equal", "lftp"),
+    Target("first run ≥ 2 × lftp, active", "SMALL", "rtt80loss", "first", "ratio", 2, "equal", "lftp"),
     Target("first run ≥ 2.5 × the best peer's best", "SMALL", "loopback", "first", "ratio", 2.5, "best"),
     Target("without flags ≥ 1.5 × the best peer's best", "SMALL", "loopback", "first", "ratio", 1.5, "default"),
     Target("without flags ≥ 1.5 × the best peer's best", "SMALL", "rtt20", "first", "ratio", 1.5, "default"),
