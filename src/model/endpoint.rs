@@ -101,6 +101,9 @@ pub struct EndpointOptions {
     pub insecure: bool,
     /// Use the address that PASV announces instead of the control peer's.
     pub trust_pasv_address: bool,
+    /// May an FTP server connect to us for small files? None: where a round trip is long enough to be worth it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
     /// The zone of the clock that the server's listings show.
     #[serde(alias = "zone-minutes")]
     pub zone: ServerZone,

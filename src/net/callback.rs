@@ -15,16 +15,44 @@ use crate::model::{Fault, FaultKind, Phase};
 /// Callers that may wait; all but one of them are strangers.
 const BACKLOG: u32 = 4;
 
+/// Where the kernel takes free ports from, unless it is told otherwise: the first, and how many.
+const PORTS: (u16, u16) = (32_768, 28_232);
+/// So many ports are tried before the kernel is asked for one.
+const TRIES: usize = 8;
+
 /// Listens at a free port of `local` for one connection.
+///
+/// A port by chance: the kernel would look through all that are in use, which costs more than the transfer where
+/// thousands of connections have just ended.
 ///
 /// # Errors
 /// Those of `bind(2)` and `listen(2)`.
 pub fn listen(local: IpAddr, segments: Segments) -> io::Result<TcpListener> {
-    let socket = if local.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    for _ in 0..TRIES {
+        match listen_at(SocketAddr::new(local, any_port()), segments) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            done => return done,
+        }
+    }
+    listen_at(SocketAddr::new(local, 0), segments)
+}
+
+fn any_port() -> u16 {
+    let mut bytes = [0_u8; 2];
+    // Without chance the same port is tried again, and then the kernel is asked.
+    match aws_lc_rs::rand::fill(&mut bytes) {
+        Ok(()) | Err(_) => PORTS.0 + u16::from_le_bytes(bytes) % PORTS.1,
+    }
+}
+
+fn listen_at(at: SocketAddr, segments: Segments) -> io::Result<TcpListener> {
+    let socket = if at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if segments == Segments::Short {
         note_refusal(SockRef::from(&socket).set_tcp_mss(SHORT));
     }
-    socket.bind(SocketAddr::new(local, 0))?;
+    // Connections that ended there are no reason against a port.
+    note_refusal(socket.set_reuseaddr(true));
+    socket.bind(at)?;
     socket.listen(BACKLOG)
 }
 
@@ -69,6 +97,13 @@ pub fn comes_again(listener: &TcpListener, peer: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn every_listener_has_a_port_of_its_own() {
+        let all: Vec<_> = (0..500).map(|_| listen("127.0.0.1".parse().unwrap(), Segments::Full).unwrap()).collect();
+        let ports: std::collections::HashSet<_> = all.iter().map(|one| one.local_addr().unwrap().port()).collect();
+        assert_eq!(ports.len(), all.len());
+    }
 
     #[tokio::test]
     async fn only_the_peer_comes_in() {

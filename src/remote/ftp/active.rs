@@ -44,6 +44,9 @@ pub struct Debt {
     pub answer: oneshot::Sender<Result<Ending, Fault>>,
 }
 
+/// A server that is nearer answers so fast that a round trip saved is not worth a port to listen at.
+const FAR: Duration = Duration::from_millis(2);
+
 /// How a small file is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -96,8 +99,13 @@ impl Session {
 
     fn goes_active(&self, shared: &Shared, order: &Order<'_>) -> Option<(Mode, TcpListener)> {
         let server = self.control.peer.ip();
-        let fits =
-            order.small && order.filled && order.rest == 0 && self.tls.is_none() && is_within_reach(self.local, server);
+        let wanted = shared.endpoint.options.active.unwrap_or_else(|| self.is_far());
+        let fits = wanted
+            && order.small
+            && order.filled
+            && order.rest == 0
+            && self.tls.is_none()
+            && is_within_reach(self.local, server);
         if !fits {
             return None;
         }
@@ -113,6 +121,11 @@ impl Session {
                 None
             }
         }
+    }
+
+    /// How long the control connection took to open is how long a round trip takes.
+    fn is_far(&self) -> bool {
+        self.phases.iter().any(|(phase, took)| *phase == Phase::Connect && *took >= FAR)
     }
 
     async fn called_back(

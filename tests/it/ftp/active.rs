@@ -20,6 +20,8 @@ fn script() -> Script {
 async fn enter(server: &Scripted) -> Arc<dyn Remote> {
     let mut endpoint = server.endpoint();
     endpoint.options.connections = Some(1);
+    // This server is too near for it to be worth it.
+    endpoint.options.active = Some(true);
     open_with(&endpoint, &context(), calm()).await.unwrap()
 }
 
@@ -67,6 +69,19 @@ async fn small_files_come_over_connections_that_the_server_opens() {
     source.finish().await.unwrap();
     // A port that was asked for before the calls is no longer open: one is asked for now, and one for what may come.
     assert_eq!((server.count("EPRT"), server.count("EPSV"), server.sessions()), (5, asked + 2, 1));
+}
+
+#[tokio::test]
+async fn a_server_that_is_near_or_may_not_call_is_not_asked_to() {
+    for choice in [None, Some(false)] {
+        let server = script().start().await;
+        let mut endpoint = server.endpoint();
+        (endpoint.options.connections, endpoint.options.active) = (Some(1), choice);
+        let remote = open_with(&endpoint, &context(), calm()).await.unwrap();
+        up_to_the_probe(&*remote).await;
+        read(&*remote, "b").await.unwrap();
+        assert_eq!(server.count("EPRT"), 0, "{choice:?}");
+    }
 }
 
 #[tokio::test]
