@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Remote;
 use crate::model::{Clock, Endpoint, Fault, FaultKind, Protocol};
-use crate::reliability::Recorder;
+use crate::reliability::{Observation, Recorder, Role, What};
 use crate::task::Tasks;
 
 /// What every remote may need from the house.
@@ -16,6 +16,19 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Where background work (keeping pools tidy) is spawned.
     pub tasks: Tasks,
+}
+
+impl Context {
+    /// Records what happened on a connection of ours to `endpoint`.
+    pub(super) fn record(&self, endpoint: &Endpoint, what: What) {
+        self.recorder.record(Observation {
+            at: self.clock.now(),
+            protocol: endpoint.protocol,
+            role: Role::Client,
+            endpoint: format!("{}:{}", endpoint.host, endpoint.port),
+            what,
+        });
+    }
 }
 
 /// Can a source of this protocol be opened?

@@ -12,7 +12,7 @@ use super::login::Login;
 use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol};
 use crate::net::TlsClient;
 use crate::net::http::date;
-use crate::reliability::{Observation, Role, What};
+use crate::reliability::What;
 use crate::remote::Context;
 
 /// A server may ask to be left alone so long at most before the next request; who asks for longer gets a fault.
@@ -114,12 +114,6 @@ impl Shared {
 
     /// Records something about this endpoint.
     pub(super) fn record(&self, what: What) {
-        self.ctx.recorder.record(Observation {
-            at: self.ctx.clock.now(),
-            protocol: self.endpoint.protocol,
-            role: Role::Client,
-            endpoint: format!("{}:{}", self.endpoint.host, self.endpoint.port),
-            what,
-        });
+        self.ctx.record(&self.endpoint, what);
     }
 }

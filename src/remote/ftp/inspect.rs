@@ -11,7 +11,7 @@ use super::ladder::Rung;
 use super::lister::{Style, shown_by};
 use super::listing::{parse_facts, parse_time};
 use super::pool::Pool;
-use super::remote::FtpRemote;
+use super::remote::{FtpRemote, ask};
 use super::reply::Reply;
 use super::session::Learned;
 use crate::model::{Algorithm, Fault, Mtime, Phase, Protocol, RelPath, TimeSource};
@@ -68,25 +68,8 @@ fn round_trips(remote: &FtpRemote, features: Features, small: bool) -> f64 {
     }
 }
 
-/// One command without an argument.
-async fn ask(pool: &Arc<Pool>, verb: &str, arg: Option<&[u8]>) -> Result<Reply, Fault> {
-    let mut lease = pool.lease().await?;
-    match lease.session()?.control.ask(Phase::Command, verb, arg).await {
-        Ok(reply) => {
-            if reply.code != 421 {
-                lease.give_back();
-            }
-            Ok(reply)
-        }
-        Err(fault) => {
-            lease.settle(&fault);
-            Err(fault)
-        }
-    }
-}
-
 async fn said(pool: &Arc<Pool>, verb: &str) -> Option<String> {
-    let reply = ask(pool, verb, None).await.ok().filter(|reply| reply.class() == 2)?;
+    let reply = ask(pool, Phase::Command, verb, None).await.ok().filter(|reply| reply.class() == 2)?;
     Some(short(&reply))
 }
 
@@ -95,7 +78,7 @@ fn short(reply: &Reply) -> String {
 }
 
 async fn announced(pool: &Arc<Pool>) -> Vec<String> {
-    let Ok(reply) = ask(pool, "FEAT", None).await else { return Vec::new() };
+    let Ok(reply) = ask(pool, Phase::Command, "FEAT", None).await else { return Vec::new() };
     if reply.class() != 2 {
         return Vec::new();
     }
@@ -172,7 +155,7 @@ fn epsv(remote: &FtpRemote) -> Skill {
 
 async fn utf8(remote: &FtpRemote, features: Features) -> Skill {
     let announced = features.known.then_some(features.utf8);
-    match ask(&remote.pool, "OPTS", Some(b"UTF8 ON")).await {
+    match ask(&remote.pool, Phase::Command, "OPTS", Some(b"UTF8 ON")).await {
         Ok(reply) if reply.class() == 2 => Skill::works("UTF8", announced, short(&reply)),
         Ok(reply) => Skill::fails("UTF8", announced, short(&reply)),
         Err(fault) => Skill::untried("UTF8", announced, fault.message),
@@ -184,7 +167,7 @@ async fn of_file(remote: &FtpRemote, features: Features, file: &Sample) -> Vec<S
     let at = remote.absolute(&file.path);
     let mut skills = Vec::new();
     for (verb, announced) in [("MLST", features.known.then_some(features.mlst)), ("SIZE", None), ("MDTM", None)] {
-        skills.push(match ask(&remote.pool, verb, Some(&at)).await {
+        skills.push(match ask(&remote.pool, Phase::Command, verb, Some(&at)).await {
             Ok(reply) if reply.class() == 2 => match agrees(verb, &reply, file) {
                 Ok(how) => Skill::works(verb, announced, how),
                 Err(why) => Skill::fails(verb, announced, why),

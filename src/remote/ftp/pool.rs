@@ -10,7 +10,7 @@ use super::active::Debt;
 use super::session::{Session, Shared};
 use super::transfer::Ending;
 use crate::model::{Fault, FaultKind, Phase};
-use crate::reliability::{End, Observation, Role, What};
+use crate::reliability::{End, What};
 use crate::remote::Connections;
 
 /// Older rests are not trusted: many servers and NATs end a session after five minutes.
@@ -325,15 +325,7 @@ impl Pool {
 
     /// Records something about this endpoint.
     pub fn record(&self, what: What) {
-        let ctx = &self.shared.ctx;
-        let endpoint = &self.shared.endpoint;
-        ctx.recorder.record(Observation {
-            at: ctx.clock.now(),
-            protocol: endpoint.protocol,
-            role: Role::Client,
-            endpoint: format!("{}:{}", endpoint.host, endpoint.port),
-            what,
-        });
+        self.shared.ctx.record(&self.shared.endpoint, what);
     }
 
     fn observe(&self, session: &Session, end: End) {

@@ -71,7 +71,7 @@ impl FtpRemote {
 
     /// One command on a session of its own.
     async fn ask(&self, phase: Phase, verb: &str, arg: &[u8]) -> Result<Reply, Fault> {
-        ask(&self.pool, phase, verb, arg).await
+        ask(&self.pool, phase, verb, Some(arg)).await
     }
 
     async fn expect(&self, phase: Phase, verb: &str, path: &RelPath) -> Result<(), Fault> {
@@ -401,9 +401,9 @@ async fn ask_for(pool: &Arc<Pool>, verb: &str, arg: &[u8], good: u16) -> Result<
 }
 
 /// One command on a session of its own.
-async fn ask(pool: &Arc<Pool>, phase: Phase, verb: &str, arg: &[u8]) -> Result<Reply, Fault> {
+pub(super) async fn ask(pool: &Arc<Pool>, phase: Phase, verb: &str, arg: Option<&[u8]>) -> Result<Reply, Fault> {
     let mut lease = pool.lease().await?;
-    let heard = lease.session()?.control.ask(phase, verb, Some(arg)).await;
+    let heard = lease.session()?.control.ask(phase, verb, arg).await;
     heed(lease, heard)
 }
 

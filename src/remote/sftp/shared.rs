@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::host_key::Trust;
 use crate::model::{Deadlines, Endpoint};
-use crate::reliability::{Observation, Role, What};
+use crate::reliability::What;
 use crate::remote::Context;
 
 /// Bytes of all files together that may be on their way beyond the first request of each, in [`UNIT`]s.
@@ -46,12 +46,6 @@ impl Shared {
 
     /// Records something about this endpoint.
     pub(super) fn record(&self, what: What) {
-        self.ctx.recorder.record(Observation {
-            at: self.ctx.clock.now(),
-            protocol: self.endpoint.protocol,
-            role: Role::Client,
-            endpoint: format!("{}:{}", self.endpoint.host, self.endpoint.port),
-            what,
-        });
+        self.ctx.record(&self.endpoint, what);
     }
 }
