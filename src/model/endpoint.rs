@@ -101,7 +101,7 @@ pub struct EndpointOptions {
     pub insecure: bool,
     /// Use the address that PASV announces instead of the control peer's.
     pub trust_pasv_address: bool,
-    /// May an FTP server connect to us for small files? None: where a round trip is long enough to be worth it.
+    /// May an FTP server connect to us for small files? None: unless it runs on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
     /// The zone of the clock that the server's listings show.

@@ -44,9 +44,6 @@ pub struct Debt {
     pub answer: oneshot::Sender<Result<Ending, Fault>>,
 }
 
-/// A server that is nearer answers so fast that a round trip saved is not worth a port to listen at.
-const FAR: Duration = Duration::from_millis(2);
-
 /// How a small file is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -59,6 +56,13 @@ enum Mode {
 /// Can the server reach us at all? From outside of a private network nobody can.
 fn is_within_reach(local: IpAddr, server: IpAddr) -> bool {
     !is_private(local.to_canonical()) || is_private(server.to_canonical())
+}
+
+/// Does the server run on this very machine? There a round trip costs nothing, and both ends take their ports, which are
+/// long in use after each file, from the same few.
+fn is_this_machine(local: IpAddr, server: IpAddr) -> bool {
+    let server = server.to_canonical();
+    server.is_loopback() || server == local.to_canonical()
 }
 
 const fn is_private(address: IpAddr) -> bool {
@@ -99,7 +103,7 @@ impl Session {
 
     fn goes_active(&self, shared: &Shared, order: &Order<'_>) -> Option<(Mode, TcpListener)> {
         let server = self.control.peer.ip();
-        let wanted = shared.endpoint.options.active.unwrap_or_else(|| self.is_far());
+        let wanted = shared.endpoint.options.active.unwrap_or_else(|| !is_this_machine(self.local, server));
         let fits = wanted
             && order.small
             && order.filled
@@ -121,11 +125,6 @@ impl Session {
                 None
             }
         }
-    }
-
-    /// How long the control connection took to open is how long a round trip takes.
-    fn is_far(&self) -> bool {
-        self.phases.iter().any(|(phase, took)| *phase == Phase::Connect && *took >= FAR)
     }
 
     async fn called_back(
@@ -243,6 +242,13 @@ mod tests {
         assert!(reach("2001:db8::1", "2001:db8::2"));
         assert!(!reach("192.168.1.7", "198.51.100.1"), "behind a NAT");
         assert!(!reach("fd00::1", "2001:db8::2"));
+    }
+
+    #[test]
+    fn a_server_on_this_machine_is_known_by_its_address() {
+        let same = |local: &str, server: &str| is_this_machine(local.parse().unwrap(), server.parse().unwrap());
+        assert!(same("127.0.0.1", "127.0.0.1") && same("::ffff:10.0.0.1", "10.0.0.1") && same("::1", "::1"));
+        assert!(!same("10.0.0.1", "10.0.0.2"));
     }
 
     #[tokio::test]

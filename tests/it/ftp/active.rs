@@ -20,7 +20,7 @@ fn script() -> Script {
 async fn enter(server: &Scripted) -> Arc<dyn Remote> {
     let mut endpoint = server.endpoint();
     endpoint.options.connections = Some(1);
-    // This server is too near for it to be worth it.
+    // On one machine it is not done unasked.
     endpoint.options.active = Some(true);
     open_with(&endpoint, &context(), calm()).await.unwrap()
 }
@@ -72,7 +72,7 @@ async fn small_files_come_over_connections_that_the_server_opens() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_near_or_may_not_call_is_not_asked_to() {
+async fn a_server_on_this_machine_or_that_may_not_call_is_not_asked_to() {
     for choice in [None, Some(false)] {
         let server = script().start().await;
         let mut endpoint = server.endpoint();
