@@ -1,28 +1,23 @@
-"""The links that are measured, and the FTP server at the other end of one.
+"""The links that are measured.
 
-A link is the loopback interface, or a lab of tests/netlab: two network namespaces with a wire between them that has a
-delay, a rate and a loss."""
+A link is a loopback interface of its own, or a lab of tests/netlab: two network namespaces with a wire between them
+that has a delay, a rate and a loss."""
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
-import tempfile
 import time
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 TOP = TESTS.parent
-VSFTPD = TESTS / ".cache" / "peers" / "usr" / "sbin" / "vsftpd"
 NETLAB = TOP / "target" / "netlab" / "release" / "netlab"
-USER, PASSWORD = "anna", "open-sesame"
 # Payload of a packet of 1,500 bytes with timestamps.
 PAYLOAD = 1448 / 1500
-# So many seconds a server may take until it greets.
-START = 15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +33,8 @@ class Link:
     loss: float = 0
     # The server may not connect to the client, as behind a firewall.
     passive: bool = False
+    # Both channels are encrypted (AUTH TLS), and the server insists that data connections resume the session.
+    tls: bool = False
 
     @property
     def limit(self):
@@ -49,7 +46,7 @@ class Link:
 
     def describe(self):
         if not self.rtt:
-            return "loopback"
+            return "loopback, FTPS" if self.tls else "loopback"
         loss = f", {self.loss} % loss" if self.loss else ""
         passive = ", passive mode only" if self.passive else ""
         return f"{self.rtt:g} ms RTT, {self.rate:g} Mbit/s{loss}{passive}"
@@ -59,6 +56,7 @@ LINKS = {
     link.name: link
     for link in (
         Link("loopback"),
+        Link("loopbacktls", tls=True),
         Link("rtt20", 20, 200),
         Link("rtt20passive", 20, 200, passive=True),
         Link("rtt80loss", 80, 200, 0.5),
@@ -74,29 +72,61 @@ def build_netlab():
     subprocess.run([*command, "--target-dir", "target/netlab"], cwd=TOP, check=True)
 
 
-class Loopback:
-    """No lab: client and server are neighbours."""
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """What a link counted of one run. Of control and data connections apart, of the most at once and of
+    bytes only an emulator knows."""
 
-    host = "127.0.0.1"
+    # TCP connections, by whichever end.
+    opened: int
+    control_opened: int | None = None
+    control_peak: int | None = None
+    data_opened: int | None = None
+    data_peak: int | None = None
+    # Bytes in both directions with their headers, sent again or not.
+    wire_bytes: int | None = None
+
+
+class Loopback:
+    """No lab: client and server are neighbours in a network namespace of their own, whose counters know of nobody
+    else's connections. It ends with this process: its holder's standard input is the leash."""
+
+    host, port = "127.0.0.1", 21
 
     def __init__(self, link):
         self.link = link
         self.greeting = "the machine's own congestion control"
-        with socket.socket() as probe:
-            probe.bind((self.host, 0))
-            self.port = probe.getsockname()[1]
 
     def __enter__(self):
+        command = ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && read leash"]
+        self.holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.holder.stdout.readline().strip() != "up":
+            self.holder.wait()
+            raise SystemExit("no network namespace: that needs root")
+        self.begun = self.active_opens()
         return self
 
     def __exit__(self, *_):
-        pass
+        self.holder.communicate()
 
     def command(self, _side, command):
-        return command
+        """`command` in the namespace; it becomes the process, as in a lab."""
+        return ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net", *command]
 
-    def stat(self, reset=False):
-        return None
+    def active_opens(self):
+        """Connections that were asked for here since the namespace exists, by whichever end."""
+        names, values = [
+            line.split() for line in pathlib.Path(f"/proc/{self.holder.pid}/net/snmp").read_text().splitlines()
+            if line.startswith("Tcp:")
+        ]
+        return int(values[names.index("ActiveOpens")])
+
+    def restart_count(self):
+        self.begun = self.active_opens()
+
+    def count(self):
+        """What the kernel counts of connections; it does not tell one kind from the other."""
+        return Count(opened=self.active_opens() - self.begun)
 
     def ask(self, *words):
         raise NotImplementedError(f"the loopback interface has no {words[0]}")
@@ -110,8 +140,9 @@ class Loopback:
             time.sleep(0.01)
         process.wait()
 
+    @contextlib.contextmanager
     def unhindered(self):
-        return self
+        yield self
 
 
 def family(ancestor):
@@ -133,12 +164,11 @@ class Lab:
     """A lab of tests/netlab. It ends with this process, even when that is killed: its standard input is the leash."""
 
     host, port = "10.9.0.2", 21
-    count = 0
+    numbers = itertools.count(1)
 
     def __init__(self, link):
         self.link = link
-        Lab.count += 1
-        self.name = f"bench-{os.getpid()}-{Lab.count}"
+        self.name = f"bench-{os.getpid()}-{next(Lab.numbers)}"
 
     def __enter__(self):
         command = [NETLAB, "up", self.name, "until=eof", *self.link.settings()]
@@ -166,81 +196,32 @@ class Lab:
         done = subprocess.run([NETLAB, words[0], self.name, *words[1:]], capture_output=True, text=True, check=True)
         return done.stdout
 
-    def stat(self, reset=False):
-        return json.loads(self.ask("stat", *(["reset"] if reset else [])))
+    def stat(self):
+        return json.loads(self.ask("stat"))
+
+    def restart_count(self):
+        self.ask("stat", "reset")
+
+    def count(self):
+        stat = self.stat()
+        control, data = stat["ctl"], stat["data"]
+        return Count(control["opened"] + data["opened"], control["opened"], control["peak"], data["opened"],
+                     data["peak"], stat["c2s"]["bytes"] + stat["s2c"]["bytes"])
 
     def end(self, process):
         """Ends a server and all its sessions at once, as a machine that crashes does."""
         self.ask("kill", "s")
         process.wait()
 
+    @contextlib.contextmanager
     def unhindered(self):
         """The link without delay, rate and loss, for work that is not measured."""
-        return Unhindered(self)
-
-
-class Unhindered:
-    def __init__(self, lab):
-        self.lab = lab
-
-    def __enter__(self):
-        self.lab.ask("set", "delay=0", "rate=0", "loss=0")
-        return self.lab
-
-    def __exit__(self, *_):
-        self.lab.ask("set", *self.lab.link.settings())
+        self.ask("set", "delay=0", "rate=0", "loss=0")
+        try:
+            yield self
+        finally:
+            self.ask("set", *self.link.settings())
 
 
 def bring_up(link):
     return Lab(link) if link.rtt else Loopback(link)
-
-
-class Server:
-    """vsftpd over one tree, at the server's end of a link; ended when the block is left."""
-
-    def __init__(self, net, root, extra=""):
-        self.net, self.root, self.extra = net, root, extra
-
-    def __enter__(self):
-        self.scratch = tempfile.TemporaryDirectory(prefix="causeway-bench-server-")
-        folder = pathlib.Path(self.scratch.name)
-        os.chmod(folder, 0o755)
-        (folder / "empty").mkdir()
-        self.conf = folder / "vsftpd.conf"
-        self.conf.write_text(
-            f"listen=YES\nlisten_ipv6=NO\nlisten_address={self.net.host}\nlisten_port={self.net.port}\nbackground=NO\n"
-            "anonymous_enable=NO\nlocal_enable=YES\nguest_enable=YES\nguest_username=daemon\n"
-            f"virtual_use_local_privs=YES\npam_service_name=causeway-peers\nlocal_root={self.root}\n"
-            f"chroot_local_user=YES\nallow_writeable_chroot=YES\nsecure_chroot_dir={folder}/empty\n"
-            "write_enable=NO\nseccomp_sandbox=NO\nisolate=NO\nisolate_network=NO\nuse_localtime=NO\n"
-            f"nopriv_user=nobody\nport_enable={'NO' if self.net.link.passive else 'YES'}\n{self.extra}\n"
-        )
-        self.process = None
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.kill()
-        self.scratch.cleanup()
-
-    def start(self):
-        command = self.net.command("s", [VSFTPD, self.conf])
-        self.process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL)
-        probe = (
-            "import socket, sys\n"
-            "with socket.create_connection((sys.argv[1], int(sys.argv[2])), 2) as one: sys.exit(one.recv(3) != b'220')"
-        )
-        asking = self.net.command("s", ["python3", "-c", probe, self.net.host, str(self.net.port)])
-        end = time.monotonic() + START
-        while subprocess.run(asking, stderr=subprocess.DEVNULL).returncode != 0:
-            if time.monotonic() > end or self.process.poll() is not None:
-                self.kill()
-                raise SystemExit("vsftpd does not answer: run tests/run setup")
-            time.sleep(0.05)
-
-    def kill(self):
-        """Ends the server and all its sessions at once, as a machine that crashes does."""
-        if self.process is not None:
-            self.net.end(self.process)
-            self.process = None

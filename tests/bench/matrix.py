@@ -1,7 +1,7 @@
 """Every tool over every tree, link and number of connections, in turn: what is compared ran in the same minutes."""
 
-import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -14,11 +14,12 @@ import time
 
 import links
 import measure
+import servers
 import tools
 import trees
 
-# The unmeasured end of a copy whose measured run was cut, so that a no-change run can follow, takes no longer.
-FINISH = 900
+# The unmeasured end of a copy of causeway's that was cut, so that a no-change run can follow, takes no longer.
+FINISH = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,93 +36,103 @@ class Cell:
 
 
 @dataclasses.dataclass
-class Plan:
-    """What was chosen."""
+class Setting:
+    """What is the same for all of the plan."""
 
-    trees: list
-    links: list
-    connections: list
-    tools: list
-    repeat: int
-    limit: float
-    scale: float
+    lab: pathlib.Path
     program: pathlib.Path
+    scale: float
 
 
 def say(text):
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def run(plan, lab):
-    """All of it. Yields each row as soon as it is done: its tree, and the runs of each cell."""
-    for name in plan.trees:
+def run(stretches, setting):
+    """All of it. Yields each row as soon as it is done: its tree, which is there until the next is asked for, and the
+    runs of each cell."""
+    for name, of_tree in itertools.groupby(stretches, lambda stretch: stretch.tree):
         say(f"making {name}")
-        tree = trees.make(name, lab, plan.scale)
-        say(tree.describe())
-        for link in plan.links:
-            with links.bring_up(links.LINKS[link]) as net, links.Server(net, tree.root):
-                say(f"{name} over {link}: {net.greeting}")
-                for connections in plan.connections:
-                    yield tree, compare(plan, lab, tree, net, connections)
-        if tree.is_bulk:
-            shutil.rmtree(tree.root)
+        with trees.ground(name, setting.lab, setting.scale) as ground:
+            tree = trees.make(name, ground, setting.scale)
+            say(tree.describe())
+            for stretch in of_tree:
+                for row in along(stretch, setting, tree):
+                    yield tree, row
+            if tree.is_bulk:
+                shutil.rmtree(tree.root)
 
 
-def compare(plan, lab, tree, net, connections):
-    """One row of the table: each tool's runs."""
-    dry = tree.name == "HUGE"
-    runs = {}
-    for turn in range(plan.repeat):
-        for tool in plan.tools:
-            if tools.can(tool, connections, dry):
-                for phase, done in one(plan, lab, tree, net, connections, tool, turn, dry):
-                    cell = Cell(tree.name, net.link.name, connections, tool, phase)
-                    runs.setdefault(cell, []).append(done)
-                    words = "cut" if done.cut else f"exit {done.exit}  {done.copy}"
-                    say(f"  {label(connections):>7} {tool:8} {phase:5} {done.seconds:8.2f} s  {words}")
-    return runs
+def along(stretch, setting, tree):
+    """The rows of one tree over one link."""
+    with links.bring_up(links.LINKS[stretch.link]) as net, servers.Server(net, tree.root) as server:
+        say(f"{tree.name} over {stretch.link}: {net.greeting}")
+        for connections, cells in itertools.groupby(stretch.cells(), lambda cell: cell[0]):
+            cells = list(cells)
+            runs = {}
+            for turn in range(stretch.repeat):
+                for _, tool in cells:
+                    lab = pathlib.Path(setting.lab, f"{tree.name}-{stretch.link}-{label(connections)}-{tool}-{turn}")
+                    ask = tools.Ask(net, lab / "copy", lab / "home", connections, tree.files == 1, dry=tree.is_listed,
+                                    program=setting.program)
+                    for phase, done in one(tool, ask, tree, stretch.seconds(connections, tool)):
+                        done.suite = server.suite()
+                        runs.setdefault(Cell(tree.name, stretch.link, connections, tool, phase), []).append(done)
+                        words = "cut" if done.cut else f"exit {done.exit}  {done.copy}"
+                        say(f"  {label(connections):>7} {tool:8} {phase:5} {done.seconds:8.2f} s  {words}")
+            yield runs
 
 
 def label(connections):
     return "default" if connections is None else str(connections)
 
 
-def one(plan, lab, tree, net, connections, tool, turn, dry):
+def one(tool, ask, tree, limit):
     """First run and no-change run of one tool, or its plan."""
-    target = measure.folder(lab, f"{tree.name}-{net.link.name}-{label(connections)}-{tool}-{turn}")
-    home = measure.folder(lab, f"{target.name}-home")
-    ask = tools.Ask(net, target, home, connections, one_file=tree.files == 1, dry=dry, program=plan.program)
+    for path in (ask.target, ask.home):
+        path.mkdir(parents=True)
     # Only what waits for round trips is steady enough to be projected.
-    limit = plan.limit if net.link.rtt else 10 * plan.limit
-    done = measure.run(tools.order(tool, ask), net, limit, None if dry else measure.Progress(tree, target, net))
-    if dry:
+    steady = ask.net.link.rtt and not ask.dry
+    progress = measure.Progress(tree, ask.target, ask.net) if steady else None
+    done = measure.run(tools.order(tool, ask), ask.net, limit, progress)
+    if ask.dry:
         yield "plan", done
         return
-    done.copy = "" if done.cut else trees.compare(tree, target)
+    done.copy = "" if done.cut else trees.compare(tree, ask.target)
     yield "first", done
-    with contextlib.ExitStack() as stack:
-        if done.cut:
-            free = stack.enter_context(net.unhindered())
-            measure.run(tools.order(tool, ask), free, FINISH)
+    copy = complete(tool, ask, tree) if done.cut else done.copy
     ask.again = True
-    if not trees.compare(tree, target).startswith("equal"):
+    if copy.startswith("equal"):
+        again = measure.run(tools.order(tool, ask), ask.net, limit)
+        again.copy = "" if again.cut else trees.compare(tree, ask.target)
+        yield "again", again
+    else:
         say(f"  {tool} has no whole copy: no run without a change")
-        return
-    again = measure.run(tools.order(tool, ask), net, limit)
-    again.copy = "" if again.cut else trees.compare(tree, target)
-    yield "again", again
     if tree.is_bulk:
         # Few files, many bytes: the disk must hold the next copy, and few removals cost nobody anything.
-        shutil.rmtree(target)
+        shutil.rmtree(ask.target.parent)
 
 
-def killed(plan, lab, seconds, tree):
-    """Ends a first run of causeway with kill -9 in its middle, starts it again, and once more; what the three did."""
-    with links.Loopback(links.LINKS["loopback"]) as net, links.Server(net, tree.root):
-        target, home = measure.folder(lab, "killed"), measure.folder(lab, "killed-home")
-        ask = tools.Ask(net, target, home, 8, program=plan.program)
+def complete(tool, ask, tree):
+    """Makes a whole copy where a first run was cut, and compares it. All that the peers want of it are sizes and times;
+    causeway keeps a journal, so it has to do it itself."""
+    if tool == "causeway":
+        with ask.net.unhindered() as free:
+            measure.run(tools.order(tool, ask), free, FINISH)
+    else:
+        ask.target = ask.target.with_name("whole")
+        subprocess.run(["cp", "-a", tree.root, ask.target], check=True)
+    return trees.compare(tree, ask.target)
+
+
+def killed(setting, tree, connections, seconds):
+    """Ends a first run of causeway, which takes `seconds`, with kill -9 in its middle, starts it again, and once more;
+    what the three did."""
+    with links.Loopback(links.LINKS["loopback"]) as net, servers.Server(net, tree.root):
+        target, home = measure.folder(setting.lab, "killed"), measure.folder(setting.lab, "killed-home")
+        ask = tools.Ask(net, target, home, connections, program=setting.program)
         command, environment = tools.order("causeway", ask)
-        command = [*map(str, command), "--json"]
+        command = net.command("c", [*map(str, command), "--json"])
         environment = {**os.environ, **environment}
         after = seconds * random.Random(1).uniform(0.4, 0.6)
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)

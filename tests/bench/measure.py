@@ -26,11 +26,16 @@ class Run:
     cut: bool = False
     # `seconds` was projected from the steady rate of a run that was cut.
     projected: bool = False
-    # Of the link; none on loopback.
+    # TCP connections, by whichever end.
+    opened: int | None = None
+    # Of an emulated link; the kernel does not tell one kind from the other.
     control_opened: int | None = None
     control_peak: int | None = None
     data_opened: int | None = None
+    data_peak: int | None = None
     wire_bytes: int | None = None
+    # The cipher suite of the last data connection, as OpenSSL calls it.
+    suite: str | None = None
     # What comparing the copy with its source said; empty when there is nothing to compare.
     copy: str = ""
 
@@ -40,21 +45,26 @@ class Run:
         return bool(self.copy) and not self.cut and (self.exit == 0) != self.copy.startswith("equal")
 
     @property
+    def abreast(self):
+        """How many dialogues went on at once: no more than there were control connections, of which some tools keep
+        idle ones, and, where data connections were used, than there were of those."""
+        return min(self.control_peak, self.data_peak) if self.control_peak and self.data_peak else self.control_peak
+
+    @property
     def copy_is_bad(self):
         return bool(self.copy) and not self.copy.startswith("equal")
 
 
 class Progress:
-    """How far a run is, looked at where its rate is steady: not at its start."""
+    """How far a run over an emulated link is, looked at where its rate is steady: not at its start."""
 
     def __init__(self, tree, target, net):
         self.tree, self.target, self.net = tree, target, net
 
     def share(self):
         """0 to 1. Bytes are counted on the link, since some tools make files of the full size at once."""
-        stat = self.net.stat() if self.tree.is_bulk else None
-        if stat:
-            return stat["data"]["bytes"] / self.tree.bytes
+        if self.tree.is_bulk:
+            return self.net.stat()["data"]["bytes"] / self.tree.bytes
         return trees.arrived(self.tree, self.target) / max(self.tree.files, 1)
 
 
@@ -73,8 +83,7 @@ def run(order, net, limit, progress=None, words=os.devnull):
     """Runs `order` (command, environment) at the client's end of `net`, for at most `limit` seconds. What it says goes
     into the file `words`."""
     command, environment = order
-    if net.stat() is not None:
-        net.stat(reset=True)
+    net.restart_count()
     begin = time.monotonic()
     with open(words, "wb") as said:
         process = subprocess.Popen(
@@ -96,11 +105,8 @@ def run(order, net, limit, progress=None, words=os.devnull):
     seconds = time.monotonic() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
     done = Run(seconds, usage.ru_utime + usage.ru_stime, watch.memory, process.returncode, watch.cut)
-    stat = net.stat()
-    if stat:
-        done.control_opened, done.control_peak = stat["ctl"]["opened"], stat["ctl"]["peak"]
-        done.data_opened = stat["data"]["opened"]
-        done.wire_bytes = stat["c2s"]["bytes"] + stat["s2c"]["bytes"]
+    for name, number in dataclasses.asdict(net.count()).items():
+        setattr(done, name, number)
     if watch.cut and (projected := watch.projected()):
         done.seconds, done.projected = projected, True
         done.cpu *= projected / seconds

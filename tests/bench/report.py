@@ -46,9 +46,8 @@ def in_order(table):
 def row(cell, run, ours, size):
     cut = run.cut and not run.projected
     mark = "~" if run.projected else "> " if cut else ""
-    rtt = links.LINKS[cell.link].rtt / 1000
     first = cell.phase == "first" and not cut
-    trips = rtt and first and cell.tree == "SMALL" and run.control_peak
+    trips = round_trips(cell, run, size)
     return {
         **dataclasses.asdict(cell),
         "connections": matrix.label(cell.connections),
@@ -58,12 +57,33 @@ def row(cell, run, ours, size):
         "memory": f"{run.memory / 2**20:.0f}",
         "files_per_second": f"{mark}{size['files'] / run.seconds:,.0f}" if not cut and size["files"] else "",
         "megabytes_per_second": mark + number(size["bytes"] / run.seconds / 1e6) if first and size["bytes"] else "",
-        # What a file costs each connection: with perfect overlap, the dialogue's length.
-        "round_trips": f"{mark}{run.seconds * run.control_peak / rtt / size['files']:.1f}" if trips else "",
-        "opened": f"{run.control_opened} + {run.data_opened}" if run.control_opened is not None else "",
+        "round_trips": "" if trips is None else mark + number(trips),
+        "opened": opened(run),
         "copy": verdict(run),
         "measured": dataclasses.asdict(run),
     }
+
+
+def round_trips(cell, run, size):
+    """What a file costs a dialogue, in round trips: an estimate, the same for all tools. The time that the link's
+    rate does not explain, times the dialogues that went on at once, over the round trip and the files. What is lost
+    and sent again counts too, and a dialogue that waited; logins and listings are shared out among the files."""
+    link = links.LINKS[cell.link]
+    if not link.rtt or not run.abreast or size["files"] < 2 or run.cut and not run.projected:
+        return None
+    sending = size["bytes"] / link.limit if cell.phase == "first" else 0
+    return max(0, run.seconds - sending) * run.abreast * 1000 / link.rtt / size["files"]
+
+
+def opened(run):
+    """Control and data connections, or all of them where the kernel counted. Those of a run that was cut are of the
+    time until then."""
+    if run.opened is None:
+        return ""
+    more = "> " if run.cut else ""
+    if run.control_opened is None:
+        return f"{more}{run.opened:,}"
+    return f"{more}{run.control_opened:,} + {run.data_opened:,}"
 
 
 def verdict(run):
@@ -74,6 +94,22 @@ def verdict(run):
     elif run.exit != 0 or run.lied:
         words.append(f"exit {run.exit}" + (", which is a LIE" if run.lied else ""))
     return ", ".join(words)
+
+
+def unfinished(made):
+    """Which cells were not measured to their end: a heading, and the cells in words."""
+    kinds = (
+        ("Projected from a run that was cut", lambda run: run["projected"]),
+        ("Cut and not projected: they took longer than what is shown", lambda run: run["cut"] and not run["projected"]),
+    )
+    for heading, is_one in kinds:
+        cells = [
+            f"{one['tree']}, {one['link']}, {PHASES[one['phase']]}, {one['connections']}: {one['tool']} "
+            f"{one['seconds']} s"
+            for one in made if is_one(one["measured"])
+        ]
+        if cells:
+            yield heading, cells
 
 
 def number(value):
@@ -99,4 +135,14 @@ def print_table(made, columns=None):
         print("  ".join(one[key].rjust(widths[key]) for key in columns))
 
 
+# How the columns came about.
+NOTES = (
+    "Seconds are the median run's, with its CPU (user and system, of the client and its children); MiB are the most of "
+    "all runs, as the kernel kept them at the last look.",
+    "RTT/file is an estimate, the same for all tools: (seconds − bytes ÷ the link's rate) × dialogues at once ÷ round "
+    "trip ÷ files. Dialogues at once are the most control connections, or data connections where those were fewer. "
+    "Logins, listings, losses and waiting are in it.",
+    "Connections are control + data, counted by the link; on the loopback interface the kernel's count of both, in a "
+    "network namespace of the run's own.",
+)
 PHASES = {"first": "first run", "again": "nothing changed", "plan": "listing and plan only"}

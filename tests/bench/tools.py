@@ -1,4 +1,6 @@
-"""The tools that are compared, and the flags of each: its best ones for a number of connections, or none at all."""
+"""The tools that are compared, and the flags of each: its best ones for a number of connections, or none at all.
+
+Over TLS none of them looks at the certificate: what is compared is the encryption."""
 
 import dataclasses
 import os
@@ -6,6 +8,7 @@ import pathlib
 import subprocess
 
 import links
+import servers
 
 RCLONE = links.TESTS / ".cache" / "venv" / "bin" / "rclone"
 NAMES = ("causeway", "lftp", "rclone", "wget")
@@ -31,11 +34,13 @@ class Ask:
 
 
 def causeway(ask):
-    command = [ask.program, "mirror", f"ftp://{links.USER}@{ask.net.host}:{ask.net.port}/", ask.target]
+    scheme = "ftp+tls" if ask.net.link.tls else "ftp"
+    command = [ask.program, "mirror", f"{scheme}://{servers.USER}@{ask.net.host}:{ask.net.port}/", ask.target]
     command += ["--state", ask.home, "--progress", "never"]
+    command += ["--insecure"] if ask.net.link.tls else []
     command += ["--connections", ask.connections] if ask.connections else []
     command += ["--dry-run"] if ask.dry else []
-    return command, {"CAUSEWAY_SOURCE_PASSWORD": links.PASSWORD}
+    return command, {"CAUSEWAY_SOURCE_PASSWORD": servers.PASSWORD}
 
 
 def lftp(ask):
@@ -44,19 +49,24 @@ def lftp(ask):
     best = "set ftp:sync-mode off; set mirror:parallel-directories yes; "
     if ask.again or ask.dry:
         best += "set ftp:use-stat-for-list on; "
+    encrypted = "set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:verify-certificate no; "
+    always = encrypted if ask.net.link.tls else ""
     options = "--dry-run " if ask.dry else ""
     if ask.connections:
         options += f"--parallel={ask.connections} "
         options += f"--use-pget-n={ask.connections} " if ask.one_file else ""
-    script = f"open --env-password -u {links.USER} ftp://{ask.net.host}:{ask.net.port}; mirror {options}/ {ask.target}"
-    return ["lftp", "-c", (best if ask.connections else "") + script], {
-        "LFTP_PASSWORD": links.PASSWORD,
+    source = f"open --env-password -u {servers.USER} ftp://{ask.net.host}:{ask.net.port}"
+    script = always + (best if ask.connections else "") + f"{source}; mirror {options}/ {ask.target}"
+    return ["lftp", "-c", script], {
+        "LFTP_PASSWORD": servers.PASSWORD,
         "HOME": str(ask.home),
     }
 
 
 def rclone(ask):
-    command = [RCLONE, "sync", f":ftp,host={ask.net.host},port={ask.net.port},user={links.USER}:", ask.target]
+    encrypted = ",explicit_tls=true,no_check_certificate=true" if ask.net.link.tls else ""
+    source = f":ftp,host={ask.net.host},port={ask.net.port},user={servers.USER}{encrypted}:"
+    command = [RCLONE, "sync", source, ask.target]
     if ask.connections:
         command += ["--transfers", ask.connections, "--checkers", ask.connections, "--ftp-concurrency", 0]
         command += ["--multi-thread-streams", ask.connections] if ask.one_file else []
@@ -68,9 +78,11 @@ def wget(ask):
     """It has one connection, and no other choice. The password stays out of the list of processes."""
     rc = ask.home / "wgetrc"
     rc.touch(mode=0o600)
-    rc.write_text(f"ftp_user = {links.USER}\nftp_password = {links.PASSWORD}\n")
-    address = f"ftp://{ask.net.host}:{ask.net.port}/"
-    return ["wget", "-q", "-m", "-nH", "-P", ask.target, address], {"WGETRC": str(rc), "HOME": str(ask.home)}
+    rc.write_text(f"ftp_user = {servers.USER}\nftp_password = {servers.PASSWORD}\n")
+    tls = ask.net.link.tls
+    address = f"{'ftps' if tls else 'ftp'}://{ask.net.host}:{ask.net.port}/"
+    options = ["-q", "-m", "-nH", *(["--no-check-certificate"] if tls else [])]
+    return ["wget", *options, "-P", ask.target, address], {"WGETRC": str(rc), "HOME": str(ask.home)}
 
 
 ORDERS = {"causeway": causeway, "lftp": lftp, "rclone": rclone, "wget": wget}
@@ -95,7 +107,7 @@ def obscured():
     global _obscured
     if _obscured is None:
         done = subprocess.run(
-            [RCLONE, "obscure", "-"], input=links.PASSWORD, capture_output=True, text=True, check=True
+            [RCLONE, "obscure", "-"], input=servers.PASSWORD, capture_output=True, text=True, check=True
         )
         _obscured = done.stdout.strip()
     return _obscured

@@ -1,10 +1,12 @@
 """The trees that are mirrored, and the comparison of a copy with its source."""
 
+import contextlib
 import dataclasses
 import filecmp
 import os
 import pathlib
 import random
+import tempfile
 import time
 
 MIB = 1 << 20
@@ -12,6 +14,8 @@ MIB = 1 << 20
 STARTED = int(time.time())
 # Old enough that no mirror takes a file for one that is still written.
 AGE = 90 * 86400
+# A file system in memory.
+MEMORY = "/dev/shm"
 # A copy may hold these beside the files: wget keeps each listing, causeway its parts and its trash.
 OWN_NAMES = (".listing", ".causeway")
 
@@ -27,9 +31,14 @@ class Tree:
     entries: int
 
     @property
+    def is_listed(self):
+        """Is it there to be listed and planned only?"""
+        return self.name in LISTED
+
+    @property
     def is_bulk(self):
         """Are bytes, and not files, what takes the time?"""
-        return self.bytes > 256 << 10 and self.bytes / max(self.files, 1) > 256 << 10
+        return not self.is_listed and self.bytes > 256 << 10 and self.bytes / max(self.files, 1) > 256 << 10
 
     def describe(self):
         folders = self.entries - self.files
@@ -46,6 +55,20 @@ def write(path, size, when, block, rng):
             file.write(part)
             left -= len(part)
     os.utime(path, (when, when))
+
+
+@contextlib.contextmanager
+def ground(name, lab, scale):
+    """Where the tree `name` is made: below `lab`, or, when it is a million inodes, in memory where that has room. They
+    are made and removed in seconds there, without a journal that the next runs would wait for. They are removed when
+    the block is left."""
+    room = os.statvfs(MEMORY).f_favail if name in LISTED and os.path.isdir(MEMORY) else 0
+    if room < 1_100_000 * scale:
+        yield lab
+        return
+    with tempfile.TemporaryDirectory(prefix="causeway-bench-", dir=MEMORY) as folder:
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)
 
 
 def make(name, folder, scale):
@@ -95,18 +118,36 @@ def big(root, scale):
     return spread("BIG", root, [max(1, round(2048 * MIB * scale))], 1)
 
 
-def huge(root, scale):
-    """1,000,000 entries, for the listing and the plan only: the files are empty."""
-    folders = max(1, round(10_000 * scale))
+def sparse(folder, count, first=0):
+    """`count` files of up to a megabyte that were never written, so that they cost no disk: three system calls each."""
     old = STARTED - AGE
+    for number in range(first, first + count):
+        path = f"{folder}/report-{number:07}.csv"
+        os.mknod(path, 0o644)
+        os.truncate(path, number * 7919 % MIB)
+        os.utime(path, (old + number, old + number))
+
+
+def listed(name, root, count):
+    """A tree that is there to be listed; as many bytes as its files say."""
+    return Tree(name, root, count, sum(number * 7919 % MIB for number in range(count)), count)
+
+
+def huge(root, scale):
+    """1,000,000 files in 10,000 directories, for the listing and the plan only: they are sparse."""
+    folders = max(1, round(10_000 * scale))
     for number in range(folders):
-        folder = root / f"d{number:05}"
+        folder = root / f"folder {number:05}"
         folder.mkdir()
-        for file in range(99):
-            path = folder / f"f{file:02}.txt"
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
-            os.utime(path, (old, old))
-    return Tree("HUGE", root, folders * 99, 0, folders * 100)
+        sparse(folder, 100, number * 100)
+    return dataclasses.replace(listed("HUGE", root, folders * 100), entries=folders * 101)
+
+
+def flat(root, scale):
+    """1,000,000 files in one directory, for the listing and the plan only: they are sparse."""
+    count = max(1, round(1_000_000 * scale))
+    sparse(root, count)
+    return listed("FLAT", root, count)
 
 
 def faulty(root, files=300, total=34_000_000):
@@ -119,7 +160,9 @@ def single(root, total=31_000_000):
     return spread("SINGLE", root, [total], 1)
 
 
-MAKERS = {"SMALL": small, "MIXED": mixed, "BIG": big, "HUGE": huge}
+MAKERS = {"SMALL": small, "MIXED": mixed, "BIG": big, "HUGE": huge, "FLAT": flat}
+# Only listed and planned: no run copies them.
+LISTED = ("HUGE", "FLAT")
 
 
 def arrived(tree, target):
