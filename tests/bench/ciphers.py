@@ -16,12 +16,8 @@ def of_suite(suite):
     return next((cipher for part, cipher in CIPHERS.items() if part in plain), None)
 
 
-def costs(seconds=3):
-    """For each cipher, CPU seconds that it takes to decrypt and authenticate a GiB in records."""
-    return {cipher: cost(cipher, seconds) for cipher in CIPHERS.values()}
-
-
-def cost(cipher, seconds):
+def cost(cipher, seconds=3):
+    """CPU seconds that it takes to decrypt and authenticate a GiB in records."""
     command = ["openssl", "speed", "-seconds", str(seconds), "-bytes", str(RECORD), "-aead", "-decrypt", "-evp", cipher]
     done = subprocess.run([*command, "-mr"], capture_output=True, text=True, check=True)
     return GIB / rate(done.stdout)

@@ -110,7 +110,7 @@ def row(fault, forest, setting, clean):
     if fault.name == CLEAN.name:
         clean.update({tool: cell["seconds"] for tool, cell in cells.items() if verdicts.is_good(cell)})
     for tool, cell in cells.items():
-        matrix.say(f"  {tool:8} {cell['verdict']:5} {cell['state']}")
+        matrix.say(f"  {tool:8} {cell['verdict']:6} {cell['seconds']:4.0f} s  {cell['state']}")
     return {"name": fault.name, "fault": fault.text, "tools": cells}
 
 

@@ -150,7 +150,7 @@ def killed(setting, tree, connections, seconds):
         "in_place": there,
         "published": published,
         "copy": copy,
-        "sentence": f"killed after {after:.1f} s with {there} files in place: the run as a whole published "
+        "sentence": f"Ended with kill -9 after {after:.1f} s with {there} files in place: the run as a whole published "
         f"{published[0]}, the one after it {published[1]}, and the copy is {copy}",
     }
 

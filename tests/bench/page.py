@@ -6,6 +6,7 @@ import itertools
 import links
 import report
 import verdicts
+from targets import AT_MOST
 
 STYLE = """
 :root { color-scheme: light dark; --back: #fdfdfc; --text: #1c2024; --soft: #5c656e; --line: #d9dde1; --ours: #0b6e99;
@@ -109,10 +110,15 @@ def targets(result):
         style = "bad" if one["state"].startswith("missed") else "good" if one["state"] == "met" else "soft"
         yield (
             f"<tr><td class=says>{text(one['text'])}</td><td class=word>{text(one['tree'])}, {text(one['link'])}</td>"
-            f"<td data-is=target>{value(one, one['value'])}</td><td data-is=measured>{value(one, one['measured'])}</td>"
+            f"<td data-is=target>{sign(one)} {value(one, one['value'])}</td>"
+            f"<td data-is=measured>{value(one, one['measured'])}</td>"
             f"<td class='says {style}'>{text(one['state'])}{why(one)}</td></tr>"
         )
     yield "</table></div>"
+
+
+def sign(target):
+    return "≤" if target["metric"] in AT_MOST else "≥"
 
 
 def why(target):
@@ -133,20 +139,23 @@ def value(target, number):
 
 
 def figures(result):
-    def group(row):
-        return row["tree"], row["link"], row["phase"]
+    for (tree, link), phases in itertools.groupby(result["rows"], lambda row: (row["tree"], row["link"])):
+        yield f"<h2>{text(tree)}, {text(links.LINKS[link].describe())}</h2>"
+        for phase, rows in itertools.groupby(phases, lambda row: row["phase"]):
+            yield from figure(phase, list(rows))
 
-    for (tree, link, phase), rows in itertools.groupby(result["rows"], group):
-        rows = list(rows)
-        slowest = max(row["measured"]["seconds"] for row in rows)
-        yield f"<h2>{text(tree)}, {text(links.LINKS[link].describe())}</h2><h3>{text(report.PHASES[phase])}</h3>"
-        yield "<div class=wide><table><tr>"
-        for key, name in report.COLUMNS.items():
-            yield f"<th{' class=word' if key in ('tool', 'copy') else ''}>{text(name)}</th>"
-        yield "</tr>"
-        for _, turn in itertools.groupby(rows, lambda row: row["connections"]):
-            yield from (line(row, slowest, place == 0) for place, row in enumerate(turn))
-        yield "</table></div>"
+
+def figure(phase, rows):
+    """The rows of one tree, link and phase, with a bar for the time."""
+    slowest = max(row["measured"]["seconds"] for row in rows)
+    yield f"<h3>{text(report.PHASES[phase])}</h3>"
+    yield "<div class=wide><table><tr>"
+    for key, name in report.COLUMNS.items():
+        yield f"<th{' class=word' if key in ('tool', 'copy') else ''}>{text(name)}</th>"
+    yield "</tr>"
+    for _, turn in itertools.groupby(rows, lambda row: row["connections"]):
+        yield from (line(row, slowest, place == 0) for place, row in enumerate(turn))
+    yield "</table></div>"
 
 
 def line(row, slowest, first):

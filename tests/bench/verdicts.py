@@ -77,11 +77,11 @@ def verdict(trial, seconds):
 
 
 def state(run, said, seconds):
-    """The same in words."""
+    """What became of the copy, and what the tool said of it."""
     if run.cut:
-        return f"cut after {run.seconds:.0f} s: {run.copy}"
+        return f"no end; until then {run.copy}"
     late = f", {run.seconds - seconds:.0f} s too late" if said == "late" else ""
-    return f"{run.copy}, exit {run.exit}, {run.seconds:.0f} s{late}"
+    return f"{run.copy}, exit {run.exit}{late}"
 
 
 def is_good(judged):
