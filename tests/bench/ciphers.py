@@ -16,6 +16,12 @@ def of_suite(suite):
     return next((cipher for part, cipher in CIPHERS.items() if part in plain), None)
 
 
+def seen(row):
+    """The ciphers that the runs of these cells were encrypted with."""
+    suites = {run.suite for runs in row.values() for run in runs if run.suite}
+    return {of_suite(suite) for suite in suites} - {None}
+
+
 def cost(cipher, seconds=3):
     """CPU seconds that it takes to decrypt and authenticate a GiB in records."""
     command = ["openssl", "speed", "-seconds", str(seconds), "-bytes", str(RECORD), "-aead", "-decrypt", "-evp", cipher]

@@ -197,6 +197,11 @@ class Encrypted(unittest.TestCase):
         self.assertEqual(ciphers.of_suite("TLS_CHACHA20_POLY1305_SHA256"), "chacha20-poly1305")
         self.assertIsNone(ciphers.of_suite("AES256-SHA"))
 
+    def test_the_ciphers_of_a_row_are_seen_once(self):
+        suites = ["TLS_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384", "AES256-SHA", None]
+        row = {number: [run(1, suite=suite)] for number, suite in enumerate(suites)}
+        self.assertEqual(ciphers.seen(row), {"aes-256-gcm"})
+
     def test_the_rate_is_that_of_the_line_for_machines(self):
         self.assertEqual(ciphers.rate("+H:16384\n+F:25:AES-256-GCM:4073451172.88\n"), 4073451172.88)
 
