@@ -5,6 +5,7 @@ import statistics
 
 import links
 import matrix
+import trees
 
 # Column → heading, in order. What does not exist for a row is an empty text.
 COLUMNS = {
@@ -67,9 +68,11 @@ def row(cell, run, ours, size):
 def round_trips(cell, run, size):
     """What a file costs a dialogue, in round trips: an estimate, the same for all tools. The time that the link's
     rate does not explain, times the dialogues that went on at once, over the round trip and the files. What is lost
-    and sent again counts too, and a dialogue that waited; logins and listings are shared out among the files."""
+    and sent again counts too, and a dialogue that waited; logins and listings are shared out among the files. Of large
+    files it would tell of windows and losses, not of dialogues."""
     link = links.LINKS[cell.link]
-    if not link.rtt or not run.abreast or size["files"] < 2 or run.cut and not run.projected:
+    is_dialogue = link.rtt and run.abreast and size["bytes"] <= trees.LARGE * size["files"]
+    if not is_dialogue or run.cut and not run.projected:
         return None
     sending = size["bytes"] / link.limit if cell.phase == "first" else 0
     return max(0, run.seconds - sending) * run.abreast * 1000 / link.rtt / size["files"]
@@ -141,7 +144,7 @@ NOTES = (
     "all runs, as the kernel kept them at the last look.",
     "RTT/file is an estimate, the same for all tools: (seconds − bytes ÷ the link's rate) × dialogues at once ÷ round "
     "trip ÷ files. Dialogues at once are the most control connections, or data connections where those were fewer. "
-    "Logins, listings, losses and waiting are in it.",
+    "Logins, listings, losses and waiting are in it. Where files are large, bytes and not dialogues take the time.",
     "Connections are control + data, counted by the link; on the loopback interface the kernel's count of both, in a "
     "network namespace of the run's own.",
 )

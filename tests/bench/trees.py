@@ -14,6 +14,8 @@ MIB = 1 << 20
 STARTED = int(time.time())
 # Old enough that no mirror takes a file for one that is still written.
 AGE = 90 * 86400
+# Files that are larger on the average take longer than the dialogues about them.
+LARGE = 256 << 10
 # A file system in memory.
 MEMORY = "/dev/shm"
 # A copy may hold these beside the files: wget keeps each listing, causeway its parts and its trash.
@@ -38,7 +40,7 @@ class Tree:
     @property
     def is_bulk(self):
         """Are bytes, and not files, what takes the time?"""
-        return not self.is_listed and self.bytes > 256 << 10 and self.bytes / max(self.files, 1) > 256 << 10
+        return not self.is_listed and self.bytes > LARGE * max(self.files, 1)
 
     def describe(self):
         folders = self.entries - self.files
