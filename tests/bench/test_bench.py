@@ -128,7 +128,7 @@ class Rows(unittest.TestCase):
         loopback = matrix.Cell("SMALL", "loopback", 4, "lftp", "first")
         self.assertIsNone(report.round_trips(loopback, done, size))
         self.assertIsNone(report.round_trips(self.cell, run(3, cut=True, control_peak=4), size))
-        self.assertIsNone(report.round_trips(self.cell, done, {"files": 1, "bytes": 1}))
+        self.assertIsNone(report.round_trips(self.cell, done, {"files": 1, "bytes": 1 << 30}))
 
     def test_connections_are_told_as_far_as_they_were_counted(self):
         self.assertEqual(report.opened(run(1)), "")
