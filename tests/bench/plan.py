@@ -23,6 +23,8 @@ LINKS = {
 PASSIVE_TOOLS = ("causeway", "lftp")
 # Seconds that are allowed to a run on the loopback interface, where nothing is projected: times the limit.
 UNHURRIED = 5
+# Seconds that are allowed for a million entries: who needs many minutes shall be seen to need them.
+LISTING = 600
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Stretch:
     def seconds(self, connections, tool):
         """The limit of one run. What waits for round trips has a steady rate, from which the rest is projected; not
         so on the loopback interface, and not while causeway is still finding its number of connections."""
+        if self.tree in trees.LISTED:
+            return LISTING
         settled = links.LINKS[self.link].rtt and not (tool == "causeway" and connections is None)
         return self.limit if settled else UNHURRIED * self.limit
 
@@ -128,7 +132,7 @@ def sentences(plan):
         yield ("Where the server may not connect back, only causeway and lftp run: the peers ask it to nowhere, so "
                "that their rows of the same link without that rule hold here too.")
     if any(one.tree in trees.LISTED for one in plan):
-        yield ("The million files are sparse and lie in memory; each tool lists and plans them once. wget has no such "
-               "mode.")
+        yield ("The million files are sparse and lie in memory; each tool lists and plans them once, within "
+               f"{LISTING} s. wget has no such mode.")
     if any(None in one.connections for one in plan):
         yield "“default” is each tool without a flag. wget has one connection and no other choice."

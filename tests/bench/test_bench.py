@@ -180,7 +180,7 @@ class Plans(unittest.TestCase):
         self.assertEqual(link.cells(), [(4, "causeway"), (4, "lftp")], "wget has no four connections")
         self.assertEqual(link.worst(), 3 * 2 * 2 * 30)
         huge = plan.stretch(plan.QUICK, "HUGE", "loopback", ("causeway", "wget"))
-        self.assertEqual(huge.worst(), 2 * 150, "listed once, and not by wget")
+        self.assertEqual(huge.worst(), 2 * 600, "listed once, and not by wget")
 
     def test_what_is_cut_and_left_out_is_told(self):
         said = " ".join(plan.in_words(plan.stretches(plan.QUICK, list(trees.MAKERS))))
