@@ -61,10 +61,11 @@ def head(result):
     if result["scale"] != 1:
         shrunk = f"<p class=bad>The trees are shrunk to {text(result['scale'])} of their size: no target is judged.</p>"
     killed = f"<p>{text(result['killed']['sentence'])}.</p>" if result.get("killed") else ""
+    turns = "one tool after the other" if not result.get("faults") else "each tool in a lab of its own"
     took = f", in {result['minutes']:.0f} minutes" if result.get("minutes") else ""
     return (
         f"<h1>Mirroring an FTP tree</h1><p>{text(result['when'])}{took}, on {text(machine['cpus'])} processors, "
-        f"{text(machine['memory_gib'])} GiB, Linux {text(machine['kernel'])}. Server: vsftpd. All in one run, in turn. "
+        f"{text(machine['memory_gib'])} GiB, Linux {text(machine['kernel'])}. Server: vsftpd. All in one run, {turns}. "
         f"Every copy was compared with its source, byte by byte.</p>{shrunk}{killed}<div class=sum>"
         + "".join(f"<div><b>{text(figure)}</b>{text(what)}</div>" for figure, what in summary(result)) + "</div>"
     )
@@ -201,7 +202,7 @@ def struck(tool, cell):
     """One tool's end of one fault."""
     style = "good" if verdicts.is_good(cell) else "bad"
     bound = f" of {cell['bound']:.0f} s" if cell["bound"] is not None else ""
-    hits = f"; the fault hit {cell['hits']} connections" if cell["hits"] else ""
+    hits = f"; connections hit: {cell['hits']}" if cell["hits"] else ""
     return (f"<td class='says {style}' data-is='{text(tool)}'>{text(cell['verdict'])} "
             f"<span class=soft>{cell['seconds']:.0f}{bound}</span>"
             f"<span class='why small'>{text(cell['state'])}{text(hits)}</span></td>")
