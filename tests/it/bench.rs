@@ -65,7 +65,8 @@ fn bench_compares_every_tool_s_copy() {
 #[test]
 fn bench_compares_encryption_with_its_cipher() {
     let out = tempfile::tempdir().unwrap();
-    let options = "--scale 0.003 --repeat 1 --tree BIG --link loopback,loopbacktls --connections 2 --tools causeway,lftp";
+    let options =
+        "--scale 0.003 --repeat 1 --tree BIG --link loopback,loopbacktls --connections 2 --tools causeway,lftp";
     let (result, said) = bench(out.path(), options);
     for tool in ["causeway", "lftp"] {
         let mut rows = result["rows"].as_array().unwrap().iter().filter(|row| words(row, "tool") == tool);
