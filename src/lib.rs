@@ -38,6 +38,9 @@
 // shelf: words
 pub mod model;
 
+// shelf: machine
+pub mod random;
+
 // shelf: plumbing
 pub mod db;
 pub mod net;

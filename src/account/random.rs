@@ -1,6 +1,5 @@
 //! Secrets that we make ourselves.
 
-use aws_lc_rs::rand;
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::model::Secret;
@@ -15,7 +14,7 @@ const READABLE: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789E";
 
 pub(super) fn bytes<const N: usize>() -> Result<[u8; N], NoRandom> {
     let mut bytes = [0; N];
-    rand::fill(&mut bytes).map_err(|_| NoRandom)?;
+    crate::random::fill(&mut bytes).map_err(|_| NoRandom)?;
     Ok(bytes)
 }
 

@@ -177,7 +177,7 @@ fn key(folder: &Path, has_database: bool) -> Result<Vault, StoreError> {
             Err(_) => {}
         }
         let mut bytes = [0; KEY_LENGTH];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| wrong("the random generator failed".to_owned()))?;
+        crate::random::fill(&mut bytes).map_err(|error| wrong(error.to_string()))?;
         match file::write_new_private(&path, &bytes) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

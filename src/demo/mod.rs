@@ -200,7 +200,7 @@ fn ssh_key(path: &Path) -> io::Result<String> {
     use russh::keys::ssh_key::LineEnding;
     use russh::keys::{Algorithm, PrivateKey};
     let mut seed = [0; 32];
-    aws_lc_rs::rand::fill(&mut seed).map_err(|_| io::Error::other("the random generator failed"))?;
+    crate::random::fill(&mut seed)?;
     let pair = russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&seed);
     let key = PrivateKey::from(pair);
     debug_assert_eq!(key.algorithm(), Algorithm::Ed25519);

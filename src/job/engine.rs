@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_lc_rs::rand;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -198,5 +197,5 @@ fn stopped() -> Fault {
 fn chance() -> u8 {
     let mut chance = [0];
     // Without chance the pauses are merely less spread.
-    if rand::fill(&mut chance).is_ok() { chance[0] } else { 0 }
+    if crate::random::fill(&mut chance).is_ok() { chance[0] } else { 0 }
 }

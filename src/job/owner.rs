@@ -9,7 +9,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aws_lc_rs::rand;
 use data_encoding::HEXLOWER;
 use rustix::fs::{Mode, OFlags};
 
@@ -48,7 +47,7 @@ impl Owner {
         let pid = std::process::id();
         let mut nonce = [0_u8; 8];
         // A failing generator leaves zeros: pid and start time still tell processes apart.
-        if rand::fill(&mut nonce).is_err() {
+        if crate::random::fill(&mut nonce).is_err() {
             tracing::warn!("the random generator failed; the worker's name is less unique");
         }
         Self {

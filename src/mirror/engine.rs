@@ -94,7 +94,7 @@ impl Engine {
     /// A number from 0 to 1, to spread retries.
     pub(super) fn chance(&self) -> f64 {
         let mut byte = [128_u8];
-        match aws_lc_rs::rand::fill(&mut byte) {
+        match crate::random::fill(&mut byte) {
             Ok(()) | Err(_) => f64::from(byte[0]) / 255.0,
         }
     }

@@ -40,7 +40,7 @@ pub fn listen(local: IpAddr, segments: Segments) -> io::Result<TcpListener> {
 fn any_port() -> u16 {
     let mut bytes = [0_u8; 2];
     // Without chance the same port is tried again, and then the kernel is asked.
-    match aws_lc_rs::rand::fill(&mut bytes) {
+    match crate::random::fill(&mut bytes) {
         Ok(()) | Err(_) => PORTS.0 + u16::from_le_bytes(bytes) % PORTS.1,
     }
 }

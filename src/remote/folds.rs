@@ -1,6 +1,5 @@
 //! Which names a target takes for one: found by a try, since neither a protocol nor a file system's name tells it.
 
-use aws_lc_rs::rand;
 use data_encoding::HEXLOWER;
 
 use super::Remote;
@@ -12,7 +11,7 @@ use crate::model::{Fault, FaultKind, Folds, NameError, Phase, RelPath};
 /// The target's.
 pub async fn probe(remote: &dyn Remote) -> Result<Folds, Fault> {
     let mut random = [0; 6];
-    rand::fill(&mut random)
+    crate::random::fill(&mut random)
         .map_err(|_| Fault::new(Phase::Open, FaultKind::Io, "the machine gives no random numbers"))?;
     let at = |tail: &str| {
         let bad = |error: NameError| Fault::new(Phase::Open, FaultKind::BadName, error.to_string());

@@ -82,7 +82,7 @@ fn temporary(dir: &OwnedFd, name: &OsStr) -> io::Result<(OwnedFd, OsString)> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     for _ in 0..16 {
         let mut random = [0; 8];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| io::Error::other("the random generator failed"))?;
+        crate::random::fill(&mut random)?;
         let mut temporary = OsString::from(".");
         temporary.push(OsStr::from_bytes(name.as_bytes().get(..200).unwrap_or(name.as_bytes())));
         temporary.push(format!(".{}", data_encoding::HEXLOWER.encode(&random)));

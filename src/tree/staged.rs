@@ -53,7 +53,7 @@ impl View {
         // The sweep may take a new folder away before it is locked.
         for _ in 0..8 {
             let mut random = [0; 8];
-            aws_lc_rs::rand::fill(&mut random).map_err(|_| io::Error::other("the random generator failed"))?;
+            crate::random::fill(&mut random)?;
             let name = [STAGED, data_encoding::HEXLOWER.encode(&random).as_bytes()].concat();
             let at = place.parent().unwrap_or_default().join(&Name::new(name).map_err(io::Error::other)?);
             let (parent, name) = parent_of(&*view.home, &at)?;

@@ -53,7 +53,7 @@ pub fn forget(name: &str) -> String {
 #[must_use]
 pub fn random() -> Option<String> {
     let mut bytes = [0; 32];
-    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    crate::random::fill(&mut bytes).ok()?;
     Some(BASE64URL_NOPAD.encode(&bytes))
 }
 

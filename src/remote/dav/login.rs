@@ -4,7 +4,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use aws_lc_rs::rand;
 use data_encoding::{BASE64, HEXLOWER};
 use http::{HeaderMap, HeaderValue, Method};
 
@@ -89,7 +88,7 @@ fn unfit<E>(_: E) -> Fault {
 
 fn cnonce() -> String {
     let mut random = [0; 12];
-    match rand::fill(&mut random) {
+    match crate::random::fill(&mut random) {
         Ok(()) | Err(_) => HEXLOWER.encode(&random),
     }
 }

@@ -3,7 +3,6 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use aws_lc_rs::rand;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use http::HeaderValue;
@@ -26,7 +25,7 @@ const BY_PROPERTY: i64 = 1_100_000_001;
 /// The server's no to the first file: nothing can be written there.
 pub(super) async fn run(server: &Server) -> Result<(), Fault> {
     let mut random = [0; 6];
-    let _any_name_will_do = rand::fill(&mut random).is_ok();
+    let _any_name_will_do = crate::random::fill(&mut random).is_ok();
     let name = |which: &str| {
         Name::new(format!(".causeway-probe-{}-{which}", HEXLOWER.encode(&random)))
             .map(|name| RelPath::root().join(&name))

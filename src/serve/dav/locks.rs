@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::rand;
 use dav_server::davpath::DavPath;
 use dav_server::ls::{DavLock, DavLockSystem, LsFuture};
 use jiff::{SignedDuration, Timestamp};
@@ -180,7 +179,7 @@ fn unreachable_root() -> DavPath {
 
 fn token() -> Option<String> {
     let mut bytes = [0_u8; 16];
-    rand::fill(&mut bytes).ok()?;
+    crate::random::fill(&mut bytes).ok()?;
     // RFC 9562, 5.4: version 4, variant 10.
     if let Some(byte) = bytes.get_mut(6) {
         *byte = (*byte & 0x0f) | 0x40;

@@ -137,7 +137,7 @@ fn partial(answer: &mut Response, parts: &[(u64, u64)], content_type: &str, size
     }
     let mut random = [0; 12];
     // Without randomness the boundary is a fixed one: legal, only guessable.
-    let _filled = aws_lc_rs::rand::fill(&mut random).is_ok();
+    let _filled = crate::random::fill(&mut random).is_ok();
     let boundary = data_encoding::HEXLOWER.encode(&random);
     set(answer, CONTENT_TYPE, &format!("multipart/byteranges; boundary={boundary}"));
     let mut pieces = VecDeque::new();

@@ -88,7 +88,7 @@ impl Upload {
     /// Those of [`crate::tree::View::part`]; [`io::ErrorKind::IsADirectory`] for a folder.
     pub async fn begin(guest: &Guest, path: &RelPath) -> io::Result<Self> {
         let mut key = [0; 16];
-        aws_lc_rs::rand::fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
+        crate::random::fill(&mut key)?;
         let (view, at) = (guest.view.clone(), path.clone());
         let part = blocking(move || {
             let mut part = view.part(&at, &HEXLOWER.encode(&key))?;

@@ -74,7 +74,7 @@ fn one(path: &Path, make: fn() -> Option<PrivateKey>) -> Result<PrivateKey, Host
 
 fn ed25519() -> Option<PrivateKey> {
     let mut seed = [0; 32];
-    aws_lc_rs::rand::fill(&mut seed).ok()?;
+    crate::random::fill(&mut seed).ok()?;
     Some(Ed25519Keypair::from_seed(&seed).into())
 }
 
