@@ -27,6 +27,10 @@ impl Folds {
     /// takes "ß" for "ss"), in normalisation form C. Names that are no UTF-8 are only themselves.
     #[must_use]
     pub fn key(self, name: &Name) -> Vec<u8> {
+        // The usual name, which neither changes.
+        if name.as_bytes().iter().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+            return name.as_bytes().to_vec();
+        }
         let Ok(text) = std::str::from_utf8(name.as_bytes()) else { return name.as_bytes().to_vec() };
         let composed = if self.normalization { text.nfc().collect() } else { text.to_owned() };
         if !self.case {

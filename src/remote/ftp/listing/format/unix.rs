@@ -76,10 +76,11 @@ fn narrow_year(line: &[u8]) -> Option<bool> {
     words.iter().position(|word| is_modes(word.bytes))?;
     let at = words.windows(3).position(|three| {
         let [month, day, year] = three else { return false };
-        super::super::months::month(month.bytes).is_some()
-            && date::number(day.text(), 31).is_some()
-            && year.bytes.len() == 4
+        // The names of months are many: the cheap questions come first.
+        year.bytes.len() == 4
             && date::any_year(year.text()).is_some()
+            && date::number(day.text(), 31).is_some()
+            && super::super::months::month(month.bytes).is_some()
     })?;
     let (first, last) = (words.get(at)?, words.get(at + 2)?);
     let rest = line.get(last.end..)?;
