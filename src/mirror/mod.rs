@@ -17,6 +17,7 @@ pub mod lag;
 mod leftovers;
 mod links;
 mod marks;
+mod merge;
 mod names;
 mod pace;
 mod place;

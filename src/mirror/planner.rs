@@ -8,9 +8,11 @@ use jiff::SignedDuration;
 use super::engine::{Broken, Engine, Facts};
 use super::heat::Extent;
 use super::journal::{self, FileRow, NewItem};
+use super::merge::Sieve;
+use super::merge::store::{self as merge, Merged};
 use super::plan::{Kind, Rules, Seen, Step, decide, file_mode};
 use super::proof;
-use super::scan::store::{self as scan, Merged};
+use super::scan::store as scan;
 use super::shift;
 use super::words::{Action, ItemState};
 use super::{PlannedStep, Proving, links};
@@ -36,7 +38,7 @@ struct Decided {
 pub(super) async fn plan(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     proof::prepare(engine).await;
     let (db, job, run) = (&engine.order.db, engine.order.job, engine.order.run);
-    let moves = scan::moves(db, job, run).await?;
+    let moves = merge::moves(db, job, run).await?;
     if engine.order.extent == Extent::Hot && shift::may_be_clock(&moves) {
         let note =
             "the clock in the source's listings may have been moved: the next run over the whole tree sees to it";
@@ -49,18 +51,20 @@ pub(super) async fn plan(engine: &Engine, facts: &mut Facts) -> Result<(), Broke
     pages(engine, facts, shift).await?;
     if let Some(by) = shift.filter(|_| !engine.order.policy.dry_run) {
         // From now on that clock is the usual one.
-        scan::follow(db, job, run, by).await?;
+        merge::follow(db, job, run, by).await?;
     }
     Ok(())
 }
 
 async fn pages(engine: &Engine, facts: &mut Facts, shift: Option<SignedDuration>) -> Result<(), Broken> {
-    let closed = scan::refused_dirs(&engine.order.db, engine.order.run).await?;
+    let (db, job, run) = (&engine.order.db, engine.order.job, engine.order.run);
+    let closed = scan::refused_dirs(db, run).await?;
+    let sieve = sieve(engine).filter(|_| shift.is_none() && closed.is_empty());
     let mut after = RelPath::root();
     loop {
         engine.check_stop()?;
-        let mut page = scan::merged(&engine.order.db, engine.order.job, engine.order.run, &after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let mut page = merge::merged(db, (job, run), sieve, &after, PAGE).await?;
+        let Some(last) = page.last() else { break };
         after = last.seen.target.clone();
         page.iter_mut().for_each(|merged| refuse_below(&closed, &mut merged.seen));
         let decided = page.into_iter().filter_map(|merged| judge(engine, facts, shift, merged)).collect::<Vec<_>>();
@@ -69,6 +73,25 @@ async fn pages(engine: &Engine, facts: &mut Facts, shift: Option<SignedDuration>
             carry_out(engine, decided).await?;
         }
     }
+    if sieve.is_some() {
+        let plain = merge::files(db, run).await?.saturating_sub(facts.counts.files_seen);
+        facts.counts.files_seen += plain;
+        facts.counts.files_unchanged += plain;
+        engine.progress.files_unchanged.fetch_add(plain, Relaxed);
+    }
+    Ok(())
+}
+
+/// What need not be judged, unless the policy looks into files that seem to be unchanged.
+fn sieve(engine: &Engine) -> Option<Sieve> {
+    let policy = &engine.order.policy;
+    let looks = engine.order.extent == Extent::Whole && policy.proof.rechecks_any();
+    (!looks).then(|| Sieve { keep_mode: keeps_mode(engine) })
+}
+
+/// Does the policy want the source's permission bits, and can the target have them?
+fn keeps_mode(engine: &Engine) -> bool {
+    engine.order.policy.keep_mode && engine.order.target.capabilities().set_mode
 }
 
 /// Two folders whose names become one are never poured together: what lies below a refused folder is refused, too.
@@ -90,7 +113,7 @@ fn judge(engine: &Engine, facts: &mut Facts, shift: Option<SignedDuration>, merg
     let counts = &mut facts.counts;
     counts.files_seen += u64::from(seen.kind == Kind::File);
     let policy = &engine.order.policy;
-    let keep_mode = policy.keep_mode && engine.order.target.capabilities().set_mode;
+    let keep_mode = keeps_mode(engine);
     // A server that tells no hashes is not asked for each of a million files.
     let able = policy.proof != Proving::ServerHash || engine.order.source.capabilities().checksum;
     // Every few minutes would be too often: that is for the runs over the whole tree.

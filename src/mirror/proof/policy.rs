@@ -48,6 +48,12 @@ impl Proving {
         }
     }
 
+    /// Is the content looked at of any file that seems to be unchanged?
+    #[must_use]
+    pub const fn rechecks_any(self) -> bool {
+        !matches!(self, Self::Size | Self::StreamHash)
+    }
+
     /// Is the content looked at of a file that seems to be unchanged?
     #[must_use]
     pub fn rechecks(self, path: &RelPath) -> bool {

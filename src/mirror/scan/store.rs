@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
 use crate::db::{Db, DbError};
+use crate::mirror::codes;
 use crate::mirror::heat::Dir;
 use crate::mirror::names::key;
-use crate::mirror::plan::{Kind, Known, Seen, There};
-use crate::mirror::store::{fault, length, path, stored, time};
+use crate::mirror::plan::Kind;
+use crate::mirror::store::{fault, length, path, stored};
 use crate::mirror::summary::{EXAMPLES, UnsureDir};
-use crate::mirror::{codes, shift};
-use crate::model::{Fault, Fingerprint, JobId, Precision, RelPath, RunId, TimeSource};
+use crate::model::{Fault, Fingerprint, RelPath, RunId};
 use crate::remote::{Completeness, Doubt};
 
 /// One of the two trees.
@@ -50,7 +50,7 @@ const HELD: i64 = 5;
 const COLD: i64 = 7;
 /// Named by its parent in this run and then proven to be gone. The row stays: this run saw both, so it deletes nothing
 /// below.
-const GONE: i64 = 6;
+pub(in crate::mirror) const GONE: i64 = 6;
 
 /// One entry on its way into the table.
 #[derive(Debug)]
@@ -114,17 +114,25 @@ pub(super) async fn begin(db: &Db, run: RunId, seeds: [(Side, &Vec<Dir>); 2]) ->
     Ok(tx.commit().await?)
 }
 
-/// Removes a run's rows, a part at a time so that others can write in between.
+/// Removes a run's rows: all at once when no other run has any, which costs the same for a million of them, else a part at
+/// a time so that others can write in between.
 pub(crate) async fn clear(db: &Db, run: RunId) -> Result<(), DbError> {
     loop {
         let mut tx = db.write().await?;
-        let gone = sqlx::query(
-            "DELETE FROM scan WHERE (run, side, path) IN (SELECT run, side, path FROM scan WHERE run = ? LIMIT 50000)",
+        let others: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM scan WHERE run < ?1) OR EXISTS (SELECT 1 FROM scan WHERE run > ?1)",
         )
         .bind(run.0)
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
+        .fetch_one(&mut *tx)
+        .await?;
+        let part =
+            "DELETE FROM scan WHERE (run, side, path) IN (SELECT run, side, path FROM scan WHERE run = ? LIMIT 50000)";
+        let gone = if others {
+            sqlx::query(part).bind(run.0).execute(&mut *tx).await?.rows_affected()
+        } else {
+            sqlx::query("DELETE FROM scan").execute(&mut *tx).await?;
+            0
+        };
         tx.commit().await?;
         if gone < 50_000 {
             return Ok(());
@@ -144,30 +152,49 @@ pub(super) async fn write(
     for chunk in rows.chunks(CHUNK) {
         insert(&mut tx, run, side, chunk).await?;
     }
+    let mut proven = Vec::new();
     for (dir, listed) in ends {
         let (state, doubt) = match listed {
-            Listed::Gone => (GONE, None),
-            Listed::Cold => (COLD, None),
+            Listed::Ended(Completeness::Proven { .. }) => {
+                proven.push(dir);
+                continue;
+            }
             Listed::LeftOut => {
                 leave_out(&mut tx, run, side, dir).await?;
                 continue;
             }
-            Listed::Ended(Completeness::Proven { .. }) => (PROVEN, None),
+            Listed::Gone => (GONE, None),
+            Listed::Cold => (COLD, None),
             Listed::Ended(whole @ Completeness::Doubtful { doubts }) => {
                 (if whole.is_whole() { HELD } else { DOUBTFUL }, serde_json::to_string(doubts).ok())
             }
             Listed::Failed(fault) => (FAILED, serde_json::to_string(fault).ok()),
         };
-        sqlx::query("UPDATE scan SET listing = ?, doubt = ? WHERE run = ? AND side = ? AND path = ?")
-            .bind(state)
-            .bind(doubt)
-            .bind(run.0)
-            .bind(side.number())
-            .bind(dir.as_bytes())
-            .execute(&mut *tx)
-            .await?;
+        ended(&mut tx, run, side, &[dir], (state, doubt)).await?;
+    }
+    // Nearly all of them, and with nothing to be said of any.
+    for dirs in proven.chunks(CHUNK) {
+        ended(&mut tx, run, side, dirs, (PROVEN, None)).await?;
     }
     Ok(tx.commit().await?)
+}
+
+async fn ended(
+    tx: &mut sqlx::SqliteConnection,
+    run: RunId,
+    side: Side,
+    dirs: &[&RelPath],
+    (state, doubt): (i64, Option<String>),
+) -> Result<(), DbError> {
+    let mut query = QueryBuilder::<Sqlite>::new("UPDATE scan SET listing = ");
+    query.push_bind(state).push(", doubt = ").push_bind(doubt);
+    query.push(" WHERE run = ").push_bind(run.0).push(" AND side = ").push_bind(side.number()).push(" AND path IN (");
+    let mut paths = query.separated(", ");
+    for dir in dirs {
+        paths.push_bind(dir.as_bytes());
+    }
+    query.push(")").build().persistent(dirs.len() == 1).execute(tx).await?;
+    Ok(())
 }
 
 async fn leave_out(tx: &mut sqlx::SqliteConnection, run: RunId, side: Side, at: &RelPath) -> Result<(), DbError> {
@@ -351,84 +378,6 @@ pub(super) async fn failed(
         .collect()
 }
 
-/// A path with all that is known about it.
-#[derive(Debug)]
-pub(crate) struct Merged {
-    pub seen: Seen,
-    pub known: Option<Known>,
-    pub there: Option<There>,
-}
-
-/// The next `limit` paths of the source after `after`, in the order of their bytes: parents first.
-pub(crate) async fn merged(
-    db: &Db,
-    job: JobId,
-    run: RunId,
-    after: &RelPath,
-    limit: i64,
-) -> Result<Vec<Merged>, DbError> {
-    let rows = sqlx::query(
-        "SELECT s.path, s.source, s.kind, s.size, s.mtime, s.mtime_precision, s.mtime_told, s.mode, s.unique_fact, s.refused, s.link, \
-         f.kind AS f_kind, f.size AS f_size, f.mtime AS f_mtime, f.mtime_precision AS f_precision, f.mtime_told AS f_told, \
-         f.unique_fact AS f_unique, f.listed_mtime, f.listed_precision, f.listed_told, f.listed_unique, \
-         f.target_size, f.target_mtime, f.proven, f.proof IS NULL AND f.proof_run IS NOT NULL AS doubted, \
-         f.run AS f_run, f.at AS f_at, f.link AS f_link, \
-         t.kind AS t_kind, t.size AS t_size, t.mtime AS t_mtime, t.mtime_precision AS t_precision, t.mtime_told AS t_told, \
-         t.mode AS t_mode, t.link AS t_link \
-         FROM scan s LEFT JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) AND f.target = s.path \
-         LEFT JOIN scan t ON t.run = ?2 AND t.side = 1 AND t.path = s.path \
-         WHERE s.run = ?2 AND s.side = 0 AND s.path > ?3 AND s.listing <> ?5 ORDER BY s.path LIMIT ?4",
-    )
-    .bind(job.0)
-    .bind(run.0)
-    .bind(after.as_bytes())
-    .bind(limit)
-    .bind(GONE)
-    .fetch_all(db.read())
-    .await?;
-    rows.iter().map(merged_row).collect()
-}
-
-fn merged_row(row: &SqliteRow) -> Result<Merged, DbError> {
-    let target = path(row.try_get("path")?)?;
-    let source = row.try_get::<Option<Vec<u8>>, _>("source")?.map(|bytes| path(&bytes)).transpose()?;
-    let seen = Seen {
-        path: source.unwrap_or_else(|| target.clone()),
-        target,
-        kind: codes::kind(row.try_get("kind")?),
-        version: version(row, ["size", "mtime", "mtime_precision", "mtime_told"], Some("unique_fact"))?,
-        mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|m| u32::try_from(m).ok()),
-        refused: fault(row.try_get("refused")?)?,
-        link: row.try_get("link")?,
-    };
-    let known = match row.try_get::<Option<i64>, _>("f_kind")? {
-        None => None,
-        Some(_) => Some(Known {
-            version: version(row, ["f_size", "f_mtime", "f_precision", "f_told"], Some("f_unique"))?,
-            listed: version(row, ["f_size", "listed_mtime", "listed_precision", "listed_told"], Some("listed_unique"))?,
-            target: (
-                row.try_get::<Option<i64>, _>("target_size")?.map(length).transpose()?,
-                row.try_get("target_mtime")?,
-            ),
-            proven: row.try_get::<i64, _>("proven")? == 1,
-            doubted: row.try_get::<i64, _>("doubted")? == 1,
-            run: RunId(row.try_get("f_run")?),
-            at: time(row.try_get("f_at")?)?,
-            link: row.try_get("f_link")?,
-        }),
-    };
-    let there = match row.try_get::<Option<i64>, _>("t_kind")? {
-        None => None,
-        Some(kind) => Some(There {
-            kind: codes::kind(kind),
-            version: version(row, ["t_size", "t_mtime", "t_precision", "t_told"], None)?,
-            mode: row.try_get::<Option<i64>, _>("t_mode")?.and_then(|m| u32::try_from(m).ok()),
-            link: row.try_get("t_link")?,
-        }),
-    };
-    Ok(Merged { seen, known, there })
-}
-
 /// Reads a version from four or five columns.
 pub(crate) fn version(row: &SqliteRow, names: [&str; 4], unique: Option<&str>) -> Result<Fingerprint, DbError> {
     let [size, at, precision, told] = names;
@@ -437,53 +386,6 @@ pub(crate) fn version(row: &SqliteRow, names: [&str; 4], unique: Option<&str>) -
         mtime: codes::mtime((row.try_get(at)?, row.try_get(precision)?, row.try_get(told)?)),
         unique: unique.map(|name| row.try_get(name)).transpose()?.flatten(),
     })
-}
-
-/// Distances, in nanoseconds, by which the listed times of files moved that are of the same size as when they were
-/// published, and how many files moved so far; the most frequent first. Only times of listings that are exact enough to
-/// show a clock that moved, and of files that cannot have been written again since, or did not move at all.
-pub(crate) async fn moves(db: &Db, job: JobId, run: RunId) -> Result<Vec<(i64, u64)>, DbError> {
-    let rows: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT iif(abs(s.mtime / 2 - f.listed_mtime / 2) <= ?5, s.mtime - f.listed_mtime, ?6) AS moved, count(*) FROM scan s \
-         JOIN files f ON f.job = ?1 AND f.path = coalesce(s.source, s.path) AND f.target = s.path \
-         WHERE s.run = ?2 AND s.side = 0 AND s.kind = 0 AND s.mtime_told = ?3 AND s.mtime_precision < ?4 \
-         AND f.kind = 0 AND f.size = s.size AND f.listed_told = ?3 AND f.listed_precision = s.mtime_precision \
-         AND (s.mtime = f.listed_mtime OR f.at * 1000 - s.mtime > ?5) \
-         GROUP BY moved ORDER BY moved = 0 DESC, 2 DESC LIMIT 1000",
-    )
-    .bind(job.0)
-    .bind(run.0)
-    .bind(codes::told_number(TimeSource::List))
-    .bind(codes::precision_number(Precision::Day))
-    .bind(shift::CERTAIN)
-    // Centuries apart, which no number holds: farther than any zone all the same.
-    .bind(i64::MAX)
-    .fetch_all(db.read())
-    .await?;
-    rows.into_iter().map(|(moved, files)| Ok((moved, length(files)?))).collect()
-}
-
-/// The clock of the listings moved by so much: what is remembered of files that moved with it moves, too.
-pub(crate) async fn follow(db: &Db, job: JobId, run: RunId, by: SignedDuration) -> Result<(), DbError> {
-    let mut tx = db.write().await?;
-    sqlx::query(
-        "UPDATE files SET listed_mtime = listed_mtime + ?5, \
-         mtime = CASE WHEN mtime_told = ?3 AND mtime_precision < ?4 THEN mtime + ?5 ELSE mtime END \
-         WHERE job = ?1 AND kind = 0 AND listed_told = ?3 AND listed_precision < ?4 AND EXISTS (SELECT 1 FROM scan s \
-         WHERE s.run = ?2 AND s.side = 0 AND s.path = files.target AND coalesce(s.source, s.path) = files.path \
-         AND s.kind = 0 AND s.size = files.size AND s.mtime_told = ?3 AND s.mtime_precision = files.listed_precision \
-         AND s.mtime = files.listed_mtime + ?5 AND files.at * 1000 - s.mtime > ?6)",
-    )
-    .bind(job.0)
-    .bind(run.0)
-    .bind(codes::told_number(TimeSource::List))
-    .bind(codes::precision_number(Precision::Day))
-    .bind(i64::try_from(by.as_nanos()).unwrap_or_default())
-    .bind(shift::CERTAIN)
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Remembers that something in these directories was or will be changed, so that their times are set anew.
