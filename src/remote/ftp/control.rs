@@ -238,23 +238,37 @@ impl Control {
         }
     }
 
+    /// Has the server left, or is its next reply a no? What it said stays to be read.
+    pub fn gave_up(&mut self, phase: Phase) -> bool {
+        let ended = self.take_in(phase).is_some();
+        self.reader.first().map_or(ended, |reply| reply.class() >= 4)
+    }
+
+    /// Takes in what came, without waiting. What ended the connection, if it ended.
+    fn take_in(&mut self, phase: Phase) -> Option<Fault> {
+        let mut buffer = [0_u8; 4096];
+        loop {
+            match self.stream.read(&mut buffer).now_or_never()? {
+                Ok(0) => return Some(self.closed(phase)),
+                Ok(count) => {
+                    if let Err(fault) = self.take(phase, buffer.get(..count).unwrap_or_default()) {
+                        return Some(fault);
+                    }
+                }
+                Err(error) => {
+                    return Some(Fault::io(phase, "lost the idle control connection", &error).idle(self.idle()));
+                }
+            }
+        }
+    }
+
     /// Reads what came unasked before the next command: doubled replies are dropped, a farewell (421) or
     /// an end of the connection is a fault.
     ///
     /// # Errors
     /// When the server has left.
     pub fn drain(&mut self, phase: Phase) -> Result<(), Fault> {
-        let mut buffer = [0_u8; 4096];
-        let ended = loop {
-            match self.stream.read(&mut buffer).now_or_never() {
-                None => break None,
-                Some(Ok(0)) => break Some(self.closed(phase)),
-                Some(Ok(count)) => self.take(phase, buffer.get(..count).unwrap_or_default())?,
-                Some(Err(error)) => {
-                    break Some(Fault::io(phase, "lost the idle control connection", &error).idle(self.idle()));
-                }
-            }
-        };
+        let ended = self.take_in(phase);
         while let Some(stray) = self.pop() {
             tracing::debug!(ftp.reply = stray.code, text = %stray.text(), "stray reply");
             if stray.code == 421 {

@@ -25,6 +25,8 @@ pub fn of_reply(phase: Phase, what: &str, reply: &Reply) -> Fault {
         // A 4yz invites another try, whatever it is about (RFC 959, section 4.2.1).
         (FaultKind::Permission | FaultKind::Unsupported | FaultKind::Exists, 4) => fault.retry(Retry::Later),
         (FaultKind::Refused, _) => fault.retry(Retry::Now),
+        // It ran the command: the one that it does not know is another, cut by a transfer that broke (pure-ftpd).
+        (FaultKind::Protocol, 5) if phase == Phase::Finish => fault.retry(Retry::Now),
         // One data connection: a fresh session has fresh tickets.
         (FaultKind::Tls, _) if !is_entry(phase) => fault.retry(Retry::Now),
         _ => fault,
@@ -53,6 +55,7 @@ fn kind_of(phase: Phase, code: u16, text: &str) -> FaultKind {
         452 | 552 => FaultKind::DiskFull,
         450 | 550 | 553 => kind_of_file(code, text),
         521 => FaultKind::Exists,
+        500..=504 if phase == Phase::Finish => FaultKind::Protocol,
         500 | 502 | 504 | 522 | 551 => FaultKind::Unsupported,
         501 if phase == Phase::Login => FaultKind::Auth,
         501 | 503 => FaultKind::Protocol,
@@ -150,6 +153,8 @@ mod tests {
         assert_eq!(kind(Phase::Login, 530, "Too many failed logins, account locked"), FaultKind::Auth);
         assert_eq!(kind(Phase::Finish, 552, "Exceeded storage allocation for user anna"), FaultKind::DiskFull);
         assert_eq!(kind(Phase::Open, 530, "Access denied"), FaultKind::Permission);
+        assert_eq!(kind(Phase::Open, 500, "Unknown command"), FaultKind::Unsupported);
+        assert_eq!(kind(Phase::Finish, 500, "Unknown command"), FaultKind::Protocol);
         assert_eq!(kind(Phase::Open, 530, "Please login with USER and PASS"), FaultKind::ClosedEarly);
     }
 

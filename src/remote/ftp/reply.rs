@@ -113,6 +113,12 @@ impl ReplyReader {
         self.ready.pop_front()
     }
 
+    /// The reply that [`ReplyReader::pop`] would give.
+    #[must_use]
+    pub fn first(&self) -> Option<&Reply> {
+        self.ready.front()
+    }
+
     /// The lines inside a reply that has not ended, as far as they came: so that a listing of a million lines need not
     /// be kept. They are not in the reply that [`ReplyReader::pop`] gives at its end.
     pub fn take_lines(&mut self) -> Vec<Vec<u8>> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::active::Debt;
 use super::ladder::Rung;
@@ -28,6 +28,9 @@ const SMALL: u64 = 64 << 10;
 
 /// So many sessions that were lost to something else are tried.
 const MOST_SESSIONS: u32 = 3;
+
+/// How long a data connection may be silent before what the server says meanwhile is listened to.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// How long the closing reply to a transfer that we broke off may take.
 const STOP: Duration = Duration::from_secs(5);
@@ -108,6 +111,35 @@ impl FtpSource {
         Order { rest: self.offset, look, small, filled, ..Order::plain(Phase::Open, "RETR", Some(&self.path), within) }
     }
 
+    /// Waits for bytes. While none come the control connection is listened to: the word that the server gave up arrives
+    /// also where its end of the data connection never does, because a reset on the way reached only one of the two.
+    async fn hear(&mut self) -> Result<std::io::Result<usize>, Fault> {
+        let shared = &self.pool.shared;
+        let stall = shared.deadlines().stall;
+        let within = if self.received == 0 { shared.first_byte(stall) } else { stall };
+        let (Some(data), Some(lease)) = (self.data.as_mut(), self.lease.as_mut()) else { return Ok(Ok(0)) };
+        let control = &mut lease.session()?.control;
+        let end = tokio::time::Instant::now() + within;
+        loop {
+            let look = end.min(tokio::time::Instant::now() + SILENCE);
+            if let Ok(read) = timeout_at(look, data.stream.read_buf(&mut self.buffer)).await {
+                return Ok(read);
+            }
+            if look >= end {
+                break;
+            }
+            if control.gave_up(Phase::Transfer) {
+                let why = "the server gave the transfer up while no byte came";
+                return Err(self.fail(Fault::new(Phase::Transfer, FaultKind::ClosedEarly, why)).await);
+            }
+        }
+        if self.received == 0 {
+            shared.nothing_came();
+        }
+        let why = format!("no byte came for {} s", within.as_secs());
+        Err(self.fail(Fault::new(Phase::Transfer, FaultKind::Stalled, why)).await)
+    }
+
     fn record(&self, end: End) {
         self.pool.record(What::Transfer {
             direction: Direction::Download,
@@ -185,7 +217,9 @@ impl Source for FtpSource {
         if self.ended {
             return Ok(None);
         }
-        let Some(data) = self.data.as_mut() else { return Ok(None) };
+        if self.data.is_none() {
+            return Ok(None);
+        }
         // One byte more than is left: growth shows, and the end of a small file comes with its bytes.
         let left =
             self.size.map_or(u64::MAX, |size| size.saturating_sub(self.offset + self.received).saturating_add(1));
@@ -194,37 +228,25 @@ impl Source for FtpSource {
         if self.buffer.capacity() < wanted.min(CHUNK / 4) {
             self.buffer.reserve(wanted);
         }
-        let shared = &self.pool.shared;
-        let stall = shared.deadlines().stall;
-        let within = if self.received == 0 { shared.first_byte(stall) } else { stall };
-        let read = timeout(within, data.stream.read_buf(&mut self.buffer)).await;
-        let empty_and_done = data.closing.is_some() && self.received == 0;
-        match read {
-            Ok(Ok(0)) => {
+        match self.hear().await? {
+            Ok(0) => {
                 self.ended = true;
                 Ok(None)
             }
-            Ok(Ok(count)) => {
+            Ok(count) => {
                 self.received += count as u64;
                 Ok(Some(self.buffer.split().freeze()))
             }
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
                 (self.ended, self.cut) = (true, true);
                 Ok(None)
             }
             // Some servers say 226 for an empty file and never use the data connection.
-            Ok(Err(_)) if empty_and_done => {
+            Err(_) if self.received == 0 && self.data.as_ref().is_some_and(|data| data.closing.is_some()) => {
                 self.ended = true;
                 Ok(None)
             }
-            Ok(Err(error)) => Err(self.fail(Fault::io(Phase::Transfer, "lost the data connection", &error)).await),
-            Err(_) => {
-                if self.received == 0 {
-                    shared.nothing_came();
-                }
-                let why = format!("no byte came for {} s", within.as_secs());
-                Err(self.fail(Fault::new(Phase::Transfer, FaultKind::Stalled, why)).await)
-            }
+            Err(error) => Err(self.fail(Fault::io(Phase::Transfer, "lost the data connection", &error)).await),
         }
     }
 

@@ -173,6 +173,21 @@ async fn a_transfer_that_breaks_says_how_far_it_came() {
 }
 
 #[tokio::test]
+async fn a_server_that_gave_up_is_heard_although_its_end_of_the_data_never_came() {
+    let minutes = Deadlines { stall: Duration::from_secs(300), ..calm() };
+    for (last, kind) in [
+        (vec![say("426 Failure writing network stream.\r\n")], FaultKind::ClosedEarly),
+        (vec![say("451 Read error\r\n")], FaultKind::Io),
+    ] {
+        let acts = [vec![say("150 now\r\n"), data("content"), Act::KeepData], last].concat();
+        let server = one().once("RETR", acts).start().await;
+        let heard = tokio::time::timeout(Duration::from_secs(30), read_with(&server, minutes)).await;
+        let fault = heard.expect("long before its deadline").unwrap_err();
+        assert_eq!((fault.kind, fault.evidence.bytes), (kind, Some(7)), "{fault:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_data_connection_that_never_speaks_ends_at_its_deadline() {
     let deadlines = Deadlines { stall: short(), listing: short(), ..calm() };
     let server = one().on("RETR", [say("150 now\r\n"), Act::KeepData]).on("MLSD", [say("150 now\r\n")]).start().await;
