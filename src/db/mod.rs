@@ -118,7 +118,8 @@ impl Db {
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(30))
-            .connect_with(options.clone().read_only(true))
+            // They mostly read from one end to the other, and the kernel keeps the file at hand for all of them.
+            .connect_with(options.clone().read_only(true).pragma("cache_size", "-2048"))
             .await?;
         // One connection, made when it is needed for the first time.
         let durable = SqlitePoolOptions::new()

@@ -50,6 +50,10 @@ pub trait Remote: Send + Sync + 'static {
     /// bounded memory.
     async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault>;
 
+    /// Opens so many connections ahead, as far as that can be done: whoever is about to ask for much at once need not
+    /// wait for their logins then. What goes wrong shows when they are needed.
+    async fn warm(&self, _connections: u16) {}
+
     /// Starts reading several directories in one conversation, which costs less than one each. `None` where that is
     /// not known to show as much as [`Remote::list`] does.
     async fn list_together(&self, dirs: &[RelPath]) -> Result<Option<Box<dyn Together>>, Fault> {

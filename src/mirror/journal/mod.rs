@@ -5,8 +5,11 @@ mod lots;
 mod questions;
 mod store;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use self::lots::Lot;
 use super::engine::Broken;
@@ -18,7 +21,7 @@ use crate::db::{Db, DbError};
 use crate::model::{Digest, Fault, Fingerprint, ItemId, JobId, Proof, RelPath, RunId};
 
 pub(super) use questions::store::{
-    Candidate, Found, Intent, Item, biggest_open, called_missing, candidates, count_paths, file_known, intended,
+    Candidate, Found, Intent, Item, biggest_open, called_missing, candidates, count_paths, file_known, holds, intended,
     leftover_parts, missing_examples, parts_of, publishing, still_open, totals, vanished_names,
 };
 pub(super) use store::{NewItem, bury, forget_all, plan_items, remember, sweep_tombstones, unbury, unlink_parts};
@@ -27,6 +30,9 @@ pub(super) use store::{NewItem, bury, forget_all, plan_items, remember, sweep_to
 const QUEUE: usize = 512;
 /// Most changes per transaction.
 const BATCH: usize = 256;
+/// So long the steps of copies wait for those of others: a transaction costs as much as the rows of many files. Copies lose
+/// nothing by it, since others are under way meanwhile.
+const GATHER: Duration = Duration::from_millis(25);
 
 /// What is remembered of a published path.
 #[derive(Debug, Clone)]
@@ -104,6 +110,18 @@ struct Message {
 #[derive(Debug, Clone)]
 pub(super) struct Journal(mpsc::Sender<Message>);
 
+impl Message {
+    /// Is it a step of a copy, one among many that are under way?
+    const fn may_wait(&self) -> bool {
+        matches!(
+            self.change,
+            Some(
+                Change::Started { .. } | Change::Confirmed { .. } | Change::Verified { .. } | Change::Published { .. }
+            )
+        )
+    }
+}
+
 impl std::fmt::Debug for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.change.fmt(f)
@@ -171,9 +189,21 @@ impl Writer {
     }
 }
 
+/// Adds to `batch` what comes within a moment, unless somebody is held up by it.
+async fn gather(queue: &mut mpsc::Receiver<Message>, batch: &mut Vec<Message>) {
+    let until = Instant::now() + GATHER;
+    let mut may_wait = batch.iter().all(Message::may_wait);
+    while may_wait && batch.len() < BATCH {
+        let Ok(Some(message)) = timeout_at(until, queue.recv()).await else { return };
+        may_wait = message.may_wait();
+        batch.push(message);
+    }
+}
+
 async fn write(writer: Writer, mut queue: mpsc::Receiver<Message>) -> Result<(), DbError> {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, BATCH).await > 0 {
+        gather(&mut queue, &mut batch).await;
         let at = writer.clock.now();
         let mut events = Vec::new();
         let mut answers = Vec::new();

@@ -22,7 +22,7 @@ use super::heat::{self, Dir, Seeds};
 use super::names::{self as mirror_names, Naming};
 use super::plan::Kind;
 use super::policy::Links;
-use super::{MirrorError, codes, links, presence};
+use super::{MirrorError, codes, journal, links, presence};
 use crate::db::DbError;
 use crate::model::{Entry, EntryKind, Fault, FaultKind, Phase, RelPath};
 use crate::remote::{Completeness, Doubt, Remote, Step, Together};
@@ -37,6 +37,9 @@ const DIRS: usize = 4096;
 const PAGE: i64 = 1000;
 /// Directories that are asked for in one conversation.
 const TOGETHER: usize = 64;
+
+/// A tree of so many paths has folders enough for every connection.
+const MANY: i64 = 500;
 
 enum Message {
     Entries(Vec<ScanRow>),
@@ -114,11 +117,26 @@ async fn side(engine: &Engine, side: Side, seeds: Vec<Dir>) -> Result<(), Broken
     let guard = Guard::new(engine.order.policy.limits);
     let walker = Walker { engine, side, remote: engine.remote(side), queue, guard };
     let begun = seeds.iter().map(|(target, _)| target.clone()).collect();
-    let (walked, written) = tokio::join!(walker.walk(seeds, &begun), write(engine, side, &begun, messages));
+    let scanned = async { tokio::join!(walker.walk(seeds, &begun), write(engine, side, &begun, messages)) };
+    let (walked, written) = tokio::select! {
+        biased;
+        scanned = scanned => scanned,
+        never = async { warm(engine, side).await; std::future::pending().await } => never,
+    };
     // When the store fails the walker only sees a closed queue.
     written?;
     walked?;
     went_away(engine, side).await
+}
+
+/// Has the connections ready that a tree of many folders is going to be read over, while its root is still being listed.
+async fn warm(engine: &Engine, side: Side) {
+    if side == Side::Source
+        && engine.order.extent == heat::Extent::Whole
+        && let Ok(true) = journal::holds(&engine.order.db, engine.order.job, MANY).await
+    {
+        engine.remote(side).warm(engine.width(side)).await;
+    }
 }
 
 /// Directories that could not be listed because they went away after their parent was: only a new listing of the

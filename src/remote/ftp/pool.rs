@@ -170,6 +170,29 @@ impl Pool {
         self.take(Use::Transfer).await
     }
 
+    /// Opens sessions ahead until `wanted` are open, as far as the server bears and wants them; they rest until they are
+    /// needed.
+    pub async fn warm(self: &Arc<Self>, wanted: usize) {
+        let opened = self.room(wanted).into_iter().map(|slot| async move {
+            if let Ok(Some(lease)) = self.connect(slot).await {
+                lease.give_back();
+            }
+        });
+        futures_util::future::join_all(opened).await;
+    }
+
+    /// Places for more sessions, until `wanted` are open; none at a server that turned somebody away.
+    fn room(self: &Arc<Self>, wanted: usize) -> Vec<Slot> {
+        let mut state = self.lock();
+        if state.refused.is_some() || state.lowered.is_some() {
+            return Vec::new();
+        }
+        let more = wanted.min(state.limit).saturating_sub(state.open);
+        let more = more.min(self.most_entering().saturating_sub(state.entering));
+        state.open += more;
+        (0..more).map(|_| Slot(Arc::clone(self))).collect()
+    }
+
     async fn take(self: &Arc<Self>, what: Use) -> Result<Lease, Fault> {
         let _waits = (what == Use::Command).then(|| Counted::new(self, |state| &mut state.commands_waiting));
         loop {

@@ -243,6 +243,10 @@ impl Remote for FtpRemote {
         Ok(Box::new(Box::pin(FtpLister::open(Arc::clone(&self.pool), &self.absolute(dir), Style::Mlsd)).await?))
     }
 
+    async fn warm(&self, connections: u16) {
+        self.pool.warm(usize::from(connections)).await;
+    }
+
     async fn list_together(&self, dirs: &[RelPath]) -> Result<Option<Box<dyn Together>>, Fault> {
         let shared = &self.pool.shared;
         if dirs.len() < 2 || !shared.batches() || !shared.status.is_given() {

@@ -91,6 +91,10 @@ impl Remote for Detoured {
         self.inner.list(&self.detours.real(dir)).await
     }
 
+    async fn warm(&self, connections: u16) {
+        self.inner.warm(connections).await;
+    }
+
     async fn list_together(&self, dirs: &[RelPath]) -> Result<Option<Box<dyn Together>>, Fault> {
         let dirs: Vec<_> = dirs.iter().map(|dir| self.detours.real(dir)).collect();
         self.inner.list_together(&dirs).await

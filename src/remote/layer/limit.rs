@@ -91,6 +91,10 @@ impl Remote for Limited {
         self.inner.list(dir).await
     }
 
+    async fn warm(&self, connections: u16) {
+        self.inner.warm(connections).await;
+    }
+
     async fn list_together(&self, dirs: &[RelPath]) -> Result<Option<Box<dyn Together>>, Fault> {
         self.inner.list_together(dirs).await
     }

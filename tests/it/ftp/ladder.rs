@@ -5,7 +5,7 @@ use std::sync::Arc;
 use causeway::model::{FaultKind, RelPath};
 use causeway::remote::{Remote, Step};
 
-use super::{enter, path, try_content, try_listing};
+use super::{calm, context, enter, open_with, path, try_content, try_listing};
 use crate::support::scripted::{Act, Script, Scripted, data, say};
 
 /// Without MLST: SIZE, MDTM and LIST, as vsftpd has them.
@@ -184,4 +184,24 @@ async fn a_server_that_does_not_bear_questions_behind_a_transfer_is_asked_later(
     let last = server.heard().split_off(before).pop().unwrap();
     assert_eq!(last, b"RETR /a");
     assert_eq!(remote.stat(&RelPath::new("a").unwrap()).await.unwrap().unwrap().size, Some(12));
+}
+
+#[tokio::test]
+async fn connections_are_opened_ahead_as_far_as_the_server_bears_them() {
+    let greeting = [say("220 welcome\r\n")];
+    for bears in [4, 2] {
+        let full = [say("421 Too many connections (2) from this IP\r\n"), Act::Close];
+        let script = plain().times(bears, "", greeting.clone()).on("", full);
+        let server = script.start().await;
+        let mut endpoint = server.endpoint();
+        endpoint.options.connections = Some(4);
+        let remote = open_with(&endpoint, &context(), calm()).await.unwrap();
+        assert_eq!(server.sessions(), 1);
+        remote.warm(4).await;
+        assert_eq!(server.sessions(), 4, "{bears}");
+        // They are used, and what was refused hinders nobody; nobody asks for more where somebody was turned away.
+        remote.warm(4).await;
+        try_listing(&*remote, "").await.unwrap();
+        assert_eq!(server.sessions(), 4, "{bears}");
+    }
 }

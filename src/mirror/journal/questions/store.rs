@@ -299,6 +299,16 @@ pub(crate) async fn count_paths(db: &Db, job: JobId) -> Result<u64, DbError> {
     length(count)
 }
 
+/// Does the job know at least so many paths?
+pub(crate) async fn holds(db: &Db, job: JobId, count: i64) -> Result<bool, DbError> {
+    let found: i64 = sqlx::query_scalar("SELECT count(*) FROM (SELECT 1 FROM files WHERE job = ? LIMIT ?)")
+        .bind(job.0)
+        .bind(count)
+        .fetch_one(db.read())
+        .await?;
+    Ok(found >= count)
+}
+
 /// Parts of earlier runs of the job that nobody will go on with, and their items.
 pub(crate) async fn leftover_parts(db: &Db, job: JobId, run: RunId) -> Result<Vec<(ItemId, RelPath)>, DbError> {
     let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
