@@ -61,7 +61,7 @@ async fn a_big_file_goes_both_ways_and_is_recorded() {
     const SIZE: usize = 96 << 20;
     let sshd = Sshd::start();
     let (recorder, mut seen) = Recorder::channel(100);
-    let context = Context { recorder, clock: Arc::new(SystemClock), tasks: Tasks::new() };
+    let context = Context { recorder, ..context() };
     let remote = open(&sshd.endpoint(), &context).await.unwrap();
     let data = Bytes::from(noise(SIZE));
     let begin = Instant::now();
