@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use causeway::db::Db;
 use causeway::manners::{Finding, Manner, Manners, known};
-use causeway::model::{Endpoint, ManualClock};
+use causeway::model::{Endpoint, ManualClock, Retry};
 use causeway::reliability::Recorder;
 use causeway::remote::{Context, Remote};
 use causeway::task::Tasks;
@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use tempfile::TempDir;
 
 use super::{calm, open_with, path, try_content, try_listing};
-use crate::support::scripted::{Act, Script, Scripted, say};
+use crate::support::scripted::{Act, Script, Scripted, data, say};
 
 /// So many small files come by chains before the server is asked to connect to us.
 const PROVEN: usize = 16;
@@ -163,9 +163,10 @@ async fn what_was_won_falls_at_the_first_surprise_and_that_is_remembered() {
     }
     // Nobody waits for chains to prove themselves; the second file meets a firewall that was put up meanwhile.
     let run = house.run(&server).await;
-    for name in ["a", "b", "c"] {
-        run.read(name).await;
-    }
+    run.read("a").await;
+    let fault = run.remote.read(&path("b"), 0, Some(12)).await.err().expect("it called");
+    assert_eq!(fault.retry, Retry::Now);
+    run.read("b").await;
     run.end().await;
     assert_eq!((server.count("EPRT"), house.bears(&server, Manner::Active).await), (3, Some(false)));
     let run = house.run(&server).await;
@@ -229,7 +230,6 @@ fn folder(names: &[&str]) -> String {
 }
 
 fn list() -> Vec<Act> {
-    use crate::support::scripted::data;
     vec![say("150 now\r\n"), data(folder(&["one", "two"])), Act::EndData, say("226 done\r\n")]
 }
 

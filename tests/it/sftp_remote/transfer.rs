@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use causeway::model::{EntryKind, Fault, FaultKind, Mtime, Phase, Precision, Retry, SystemClock, TimeSource};
+use causeway::model::{EntryKind, Fault, FaultKind, Mtime, Phase, Precision, Retry, TimeSource};
 use causeway::reliability::{Direction, End, Recorder, What};
 use causeway::remote::{Completeness, Context, Doubt, Remote, contract, open};
-use causeway::task::Tasks;
 
 use super::{context, path};
 use crate::sftp::door::noise;
