@@ -50,6 +50,7 @@ pub mod tree;
 // shelf: records
 pub mod audit;
 pub mod manifest;
+pub mod manners;
 pub mod reliability;
 
 // shelf: capabilities

@@ -15,7 +15,6 @@ use crate::account::Sessions;
 use crate::db::DbError;
 use crate::job::Jobs;
 use crate::model::Door;
-use crate::reliability::Recorder;
 use crate::remote::Context;
 use crate::serve::dav::{self, Dav};
 use crate::serve::files::{self, Files};
@@ -57,13 +56,13 @@ impl Doorman for SessionOrBasic {
 /// All routes.
 pub(super) async fn router(
     store: &Store,
-    (tree, jobs, recorder): (&Arc<Tree>, &Jobs, &Recorder),
+    (tree, jobs, context): (&Arc<Tree>, &Jobs, &Context),
     (doors, remark, max_upload): (DoorsAt, Option<&'static str>, u64),
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
     let books = Books {
         audit: store.audit.clone(),
-        recorder: recorder.clone(),
+        recorder: context.recorder.clone(),
         clock: Arc::clone(&store.clock),
         max_upload,
         tasks: tasks.clone(),
@@ -72,7 +71,7 @@ pub(super) async fn router(
     let sessions = Sessions::new(store.db.clone(), Arc::clone(&store.clock));
     let doorman: Arc<dyn Doorman> = Arc::new(SessionOrBasic { basic, sessions: sessions.clone() });
     let dav = Dav::open(store.db.clone(), Arc::clone(&doorman), Arc::clone(&store.clock)).await?;
-    let context = Context { recorder: recorder.clone(), clock: Arc::clone(&store.clock), tasks: tasks.clone() };
+    let context = Context { tasks: tasks.clone(), ..context.clone() };
     let state = WebState {
         db: store.db.clone(),
         clock: Arc::clone(&store.clock),

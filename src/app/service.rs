@@ -10,6 +10,7 @@ use crate::audit::{Actor, Event, Filter};
 use crate::config::Config;
 use crate::db::DbError;
 use crate::job::{Engine, Jobs, MirrorEngine, Worker, WorkerOptions};
+use crate::manners::Manners;
 use crate::model::Secret;
 use crate::net::AdmissionLimits;
 use crate::reliability::Recorder;
@@ -84,7 +85,7 @@ pub struct Service {
     work: Tasks,
     /// The recorder: ends after those who write to it.
     records: Tasks,
-    recorder: Recorder,
+    context: Context,
     running: Running,
     drain: Duration,
     first_admin: Option<(String, Secret)>,
@@ -137,6 +138,9 @@ impl Service {
         store.accounts.warm_up().await?;
         let (work, records) = (Tasks::new(), Tasks::new());
         let recorder = Recorder::start(store.db.clone(), &records);
+        let manners = Manners::new(store.db.clone(), &records);
+        let context =
+            Context { recorder: recorder.clone(), manners, clock: Arc::clone(&store.clock), tasks: work.child() };
         let jobs = Jobs::new(store.db.clone(), Arc::clone(&store.vault), Arc::clone(&store.clock))
             .keeping(config.jobs.keep_runs)
             .with_manifests(&store.folder)
@@ -160,7 +164,7 @@ impl Service {
         if let Some(listener) = &https {
             running.https = Some(listener.address());
             let shown = (doors_at(listener, sftp.as_ref()), remark, config.limits.upload);
-            router = Some(doors::router(&store, (&tree, &jobs, &recorder), shown, &work).await?);
+            router = Some(doors::router(&store, (&tree, &jobs, &context), shown, &work).await?);
         }
         running.sftp = sftp.as_ref().map(sftp::Listener::address);
         let started = Event::ServiceStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
@@ -168,8 +172,7 @@ impl Service {
         // The last that can fail: its password is told this once, and a start that fails tells nothing.
         let first_admin = store.accounts.ensure_first_admin().await?;
 
-        let context = Context { recorder: recorder.clone(), clock: Arc::clone(&store.clock), tasks: work.child() };
-        let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context));
+        let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context.clone()));
         let options = WorkerOptions { parallel: usize::from(config.jobs.parallel), ..WorkerOptions::default() };
         Worker::start(jobs.clone(), engine, options, &work);
         sweep::start(Arc::clone(&tree), Arc::clone(&store.clock), config.limits.keep_parts, &work);
@@ -197,7 +200,7 @@ impl Service {
             jobs,
             work,
             records,
-            recorder,
+            context,
             running,
             drain: config.limits.drain,
             first_admin,
@@ -227,8 +230,7 @@ impl Service {
     /// For clients of this program's own.
     #[must_use]
     pub fn context(&self) -> Context {
-        let clock = Arc::clone(&self.store.clock);
-        Context { recorder: self.recorder.clone(), clock, tasks: self.work.child() }
+        Context { tasks: self.work.child(), ..self.context.clone() }
     }
 
     /// For work that ends with the service.

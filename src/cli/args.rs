@@ -216,10 +216,34 @@ pub struct Via {
     /// Log in to the source with this SSH private key; its passphrase comes from where a password would.
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+    /// May an FTP server open the data connections of small files (active mode), where it can?
+    #[arg(long, value_enum, value_name = "WHETHER", default_value_t = Active::Auto)]
+    pub active: Active,
     /// Seconds that each kind of wait may take, where the defaults do not suit the server: connect=10,
     /// banner=15, command=30, stall=60, closing=60, listing=600.
     #[arg(long, value_name = "CLASS=SECONDS,…")]
     pub deadlines: Option<Deadlines>,
+}
+
+/// Whether an FTP server may open data connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Active {
+    /// Also when it runs on this very machine.
+    On,
+    /// Never.
+    Off,
+    /// When it runs on another machine: it saves round trips.
+    Auto,
+}
+
+impl From<Active> for Option<bool> {
+    fn from(active: Active) -> Self {
+        match active {
+            Active::On => Some(true),
+            Active::Off => Some(false),
+            Active::Auto => None,
+        }
+    }
 }
 
 /// How a target is spoken to.
@@ -259,6 +283,8 @@ impl From<&Toward> for Via {
             pin: toward.target_pin.clone(),
             insecure: toward.target_insecure,
             identity: toward.target_identity.clone(),
+            // Nothing is written to FTP servers.
+            active: Active::Auto,
             deadlines: toward.target_deadlines,
         }
     }

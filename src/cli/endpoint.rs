@@ -60,6 +60,7 @@ fn options(via: &Via) -> Result<EndpointOptions, Failure> {
         pin: via.pin.clone(),
         ca_file: via.ca_file.as_ref().map(|path| path.display().to_string()),
         insecure: via.insecure,
+        active: via.active.into(),
         key_file: via.identity.as_deref().map(key_file).transpose()?,
         deadlines: via.deadlines.unwrap_or_default(),
         ..usual

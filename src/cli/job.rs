@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::app::{Store, operator};
 use crate::config::{Config, Environment, MIRROR_PASSWORDS};
 use crate::job::{EndpointRef, Job, JobRow, Jobs, NewEndpoint, NewJob, Run, RunFilter, Schedule, Standing, Zone};
+use crate::manners;
 use crate::mirror::proof::store as proofs;
 use crate::mirror::{Deletions, Policy};
 use crate::model::{Endpoint, EndpointOptions, JobId, Protocol, Secret};
@@ -148,6 +149,7 @@ async fn show(jobs: &Jobs, store: &Store, args: &JobNamed) -> Result<(), Failure
     let found = jobs.runs(&RunFilter { job: Some(job.id), limit: 10, ..RunFilter::default() }).await?;
     let proven = proofs::of_job(&store.db, job.id).await?;
     let standing = jobs.standing(job.id).await?;
+    let manners = jobs.manners(&job).await?;
     if out.json() {
         let mut value = job_json(&job);
         if let Some(fields) = value.as_object_mut() {
@@ -162,6 +164,7 @@ async fn show(jobs: &Jobs, store: &Store, args: &JobNamed) -> Result<(), Failure
             fields.insert("in_step".to_owned(), json!({ "whole": looks.whole, "hot": looks.hot }));
             fields.insert("newest_missing".to_owned(), json!(newest));
             fields.insert("hot_folders".to_owned(), json!(hot));
+            fields.insert("manners".to_owned(), json!(manners));
             fields.insert("runs".to_owned(), json!(found));
         }
         return out.value(&value);
@@ -178,6 +181,9 @@ async fn show(jobs: &Jobs, store: &Store, args: &JobNamed) -> Result<(), Failure
     }
     if let Some(sentence) = standing.sentence(jobs.now(), |at| job.zone.show(at)) {
         out.line(sentence)?;
+    }
+    if let Some(sentence) = manners::sentence(&manners, jobs.now(), |at| job.zone.show(at)) {
+        out.line(format!("the source's server bears: {sentence}"))?;
     }
     for folder in &standing.hot {
         let changes = folder.changes;

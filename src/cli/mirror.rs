@@ -12,6 +12,7 @@ use crate::app::{Signals, Store, operator};
 use crate::config::{Environment, Loaded, MIRROR_PASSWORDS, Origin};
 use crate::job::{Engine, Jobs, MirrorEngine, OnceEnd, OnceRequest, RunState, run_once};
 use crate::manifest::Kept;
+use crate::manners::Manners;
 use crate::mirror::{Deletions, Existing, PlannedStep, Policy, Progress};
 use crate::model::Endpoint;
 use crate::reliability::Recorder;
@@ -43,7 +44,8 @@ pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environ
         .with_manifests(&store.folder);
     host_key::know(&jobs, &mut source).await?;
     host_key::know(&jobs, &mut target).await?;
-    let context = Context { recorder, clock: Arc::clone(&store.clock), tasks: tasks.child() };
+    let manners = Manners::new(store.db.clone(), &tasks);
+    let context = Context { recorder, manners, clock: Arc::clone(&store.clock), tasks: tasks.child() };
     let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context));
     let stop = CancellationToken::new();
     let (plan, printer) = plan_printer(args.dry_run, out.json());

@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 
+use crate::manners::{self, Finding};
 use crate::mirror::Extent;
 use crate::mirror::heat::{self, HotFolder};
 use crate::mirror::lag::{self, Looks, Newest};
 use crate::model::JobId;
 
+use super::definition::Job;
 use super::error::JobError;
 use super::jobs::Jobs;
 use super::run::store as runs;
@@ -63,6 +65,15 @@ fn ago(now: Timestamp, at: Timestamp) -> String {
 }
 
 impl Jobs {
+    /// How the server of a job's source bears to be asked, as far as runs have found out.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn manners(&self, job: &Job) -> Result<Vec<Finding>, JobError> {
+        let known = manners::known(&self.db, &job.source.endpoint.server()).await?;
+        Ok(known.map(|known| known.findings).unwrap_or_default())
+    }
+
     /// Where a job stands.
     ///
     /// # Errors

@@ -239,6 +239,12 @@ impl Endpoint {
         };
         format!("{}://{user}{host}{port}/{}", self.protocol.scheme(), percent_encode(&self.root, PATH))
     }
+
+    /// The URL of the server and who comes to it, without the folder.
+    #[must_use]
+    pub fn server(&self) -> String {
+        Self { root: Vec::new(), ..self.clone() }.url()
+    }
 }
 
 impl fmt::Display for Endpoint {
@@ -275,6 +281,7 @@ mod tests {
         let endpoint = Endpoint::parse("ftp://anna:s%40cret@example.org/").unwrap();
         assert_eq!(endpoint.password.as_ref().unwrap().expose(), "s@cret");
         assert!(!format!("{endpoint:?}").contains("s@cret"));
+        assert_eq!(Endpoint::parse("ftp+tls://anna@h:2121//abs/a").unwrap().server(), "ftp+tls://anna@h:2121/");
     }
 
     #[test]

@@ -326,6 +326,7 @@ mod tests {
         let endpoint = Endpoint::local(folder.path().as_os_str().as_encoded_bytes());
         let ctx = crate::remote::Context {
             recorder: Recorder::discard(),
+            manners: crate::manners::Manners::forgetful(),
             clock: Arc::new(crate::model::SystemClock),
             tasks: crate::task::Tasks::new(),
         };

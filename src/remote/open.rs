@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Remote;
+use crate::manners::Manners;
 use crate::model::{Clock, Endpoint, Fault, FaultKind, Protocol};
 use crate::reliability::{Observation, Recorder, Role, What};
 use crate::task::Tasks;
@@ -12,6 +13,8 @@ use crate::task::Tasks;
 pub struct Context {
     /// Where observations of connections and transfers go.
     pub recorder: Recorder,
+    /// What is known from earlier runs about how servers bear to be asked, and where more of it goes.
+    pub manners: Manners,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where background work (keeping pools tidy) is spawned.

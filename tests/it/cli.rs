@@ -12,6 +12,7 @@ use crate::support::ftpd::{self, Ftpd, Server};
 
 mod ls;
 mod manifest;
+mod manners;
 mod patience;
 mod survey;
 mod terminal;

@@ -7,6 +7,7 @@ mod transfer;
 
 use std::sync::Arc;
 
+use causeway::manners::Manners;
 use causeway::model::{Endpoint, RelPath, Secret, SystemClock};
 use causeway::reliability::Recorder;
 use causeway::remote::{Context, contract, open_or_create};
@@ -17,7 +18,8 @@ use crate::support::https::{Https, PASSWORD};
 use crate::support::rclone::Rclone;
 
 fn context() -> Context {
-    Context { recorder: Recorder::discard(), clock: Arc::new(SystemClock), tasks: Tasks::new() }
+    let (recorder, manners) = (Recorder::discard(), Manners::forgetful());
+    Context { recorder, manners, clock: Arc::new(SystemClock), tasks: Tasks::new() }
 }
 
 fn path(text: impl AsRef<[u8]>) -> RelPath {

@@ -5,6 +5,7 @@ mod data;
 mod faults;
 mod ladder;
 mod listings;
+mod manners;
 mod replies;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use causeway::manners::Manners;
 use causeway::model::{
     Deadlines, Endpoint, Entry, EntryKind, Fault, FaultKind, Mtime, Precision, RelPath, Retry, Secret, SystemClock,
     TimeSource,
@@ -27,7 +29,8 @@ use crate::support::ftpd::{Ftpd, Server, Tls};
 use crate::support::scripted::Scripted;
 
 pub fn context() -> Context {
-    Context { recorder: Recorder::discard(), clock: Arc::new(SystemClock), tasks: Tasks::new() }
+    let (recorder, manners) = (Recorder::discard(), Manners::forgetful());
+    Context { recorder, manners, clock: Arc::new(SystemClock), tasks: Tasks::new() }
 }
 
 fn path(text: impl AsRef<[u8]>) -> RelPath {

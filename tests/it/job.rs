@@ -734,7 +734,9 @@ async fn parts_of_a_removed_job_go_from_its_folder() {
         std::fs::write(target.join(name), name).unwrap();
     }
     let recorder = causeway::reliability::Recorder::discard();
-    let context = causeway::remote::Context { recorder, clock: house.clock.clone(), tasks: house.tasks.clone() };
+    let manners = causeway::manners::Manners::new(house.db.clone(), &house.tasks);
+    let context =
+        causeway::remote::Context { recorder, manners, clock: house.clock.clone(), tasks: house.tasks.clone() };
     let engine = Arc::new(causeway::job::MirrorEngine::new(house.db.clone(), context));
     let worker = Worker::new(house.jobs.clone(), engine, WorkerOptions::default(), &house.tasks);
     let mut new = house.new_job("goes", "manual");

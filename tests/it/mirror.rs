@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use causeway::audit::Actor;
 use causeway::db::Db;
+use causeway::manners::Manners;
 use causeway::mirror::{Deletions, Extent, MirrorRun, Policy, Progress, Summary, run};
 use causeway::model::{Endpoint, JobId, RunId, SystemClock};
 use causeway::reliability::Recorder;
@@ -37,7 +38,9 @@ impl Lab {
         let folder = tempfile::Builder::new().prefix("causeway-mirror-").tempdir().unwrap();
         let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
         fs::create_dir(folder.path().join("target")).unwrap();
-        let context = Context { recorder: Recorder::discard(), clock: Arc::new(SystemClock), tasks: Tasks::new() };
+        let tasks = Tasks::new();
+        let manners = Manners::new(db.clone(), &tasks);
+        let context = Context { recorder: Recorder::discard(), manners, clock: Arc::new(SystemClock), tasks };
         Self { folder, db, context }
     }
 

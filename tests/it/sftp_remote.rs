@@ -6,6 +6,7 @@ mod transfer;
 
 use std::sync::Arc;
 
+use causeway::manners::Manners;
 use causeway::model::{Endpoint, RelPath, Secret, SystemClock};
 use causeway::reliability::Recorder;
 use causeway::remote::{Context, Remote, contract, open};
@@ -15,7 +16,8 @@ use crate::sftp::door::{Fixture, PASSWORD};
 use crate::support::sshd::Sshd;
 
 fn context() -> Context {
-    Context { recorder: Recorder::discard(), clock: Arc::new(SystemClock), tasks: Tasks::new() }
+    let (recorder, manners) = (Recorder::discard(), Manners::forgetful());
+    Context { recorder, manners, clock: Arc::new(SystemClock), tasks: Tasks::new() }
 }
 
 fn path(text: impl AsRef<[u8]>) -> RelPath {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use encoding_rs::Encoding;
 
 use crate::config::{Environment, Loaded, MIRROR_PASSWORDS};
+use crate::manners::Manners;
 use crate::model::charset::{Evidence, Verdict};
 use crate::model::{Clock, Entry, RelPath, ServerZone, SystemClock};
 use crate::reliability::Recorder;
@@ -63,7 +64,8 @@ pub(super) async fn run(mut args: LsArgs, _loaded: Loaded, environment: &Environ
     let mut endpoint = endpoint::read(url, "folder", &args.via, environment.secret(variable), environment.ssh_agent())?;
     endpoint.options.zone = zone;
     let tasks = Tasks::new();
-    let context = Context { recorder: Recorder::discard(), clock: Arc::new(SystemClock), tasks: tasks.child() };
+    let (recorder, manners) = (Recorder::discard(), Manners::forgetful());
+    let context = Context { recorder, manners, clock: Arc::new(SystemClock), tasks: tasks.child() };
     let result = match remote::open(&endpoint, &context).await {
         Ok(remote) => list(remote.as_ref(), shown, &endpoint.protocol.family().to_lowercase()).await,
         Err(fault) => Err(fault.into()),

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Signals;
 use crate::config::{Environment, Loaded, MIRROR_PASSWORDS};
+use crate::manners::Manners;
 use crate::model::SystemClock;
 use crate::reliability::Recorder;
 use crate::remote::{self, Context};
@@ -53,7 +54,8 @@ async fn look_over(args: &SurveyArgs, environment: &Environment) -> Result<Repor
     let limits = Limits { connections, time, entries: args.max_entries, ..Limits::default() };
     let tasks = Tasks::new();
     let clock = Arc::new(SystemClock);
-    let context = Context { recorder: Recorder::discard(), clock: clock.clone(), tasks: tasks.child() };
+    let (recorder, manners) = (Recorder::discard(), Manners::forgetful());
+    let context = Context { recorder, manners, clock: clock.clone(), tasks: tasks.child() };
     let (progress, stop) = (Arc::new(Progress::default()), CancellationToken::new());
     let shown = shows(args).then(|| tasks.spawn("survey progress", lines(Arc::clone(&progress), tasks.token())));
     Signals::watch(&tasks, stop.clone());

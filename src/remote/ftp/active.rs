@@ -15,12 +15,14 @@ use futures_util::future::{Either, select};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use super::experience::term;
 use super::fault;
 use super::flight::Flight;
 use super::ladder::Rung;
 use super::reply::Reply;
 use super::session::{Session, Shared};
 use super::transfer::{Data, Ending, FollowUp, Look, Order, add_follow_up, may_look, opened};
+use crate::manners::{Manner, Term};
 use crate::model::{Fault, FaultKind, Name, Phase, Retry};
 use crate::net::{self, Stream};
 
@@ -91,7 +93,10 @@ impl Session {
         let done = self.called_back(shared, order, mode, listener).await;
         if mode == Mode::Probe {
             match &done {
-                Ok(Some(_)) => shared.ladder.won_active(),
+                Ok(Some(_)) => {
+                    shared.ladder.won_active();
+                    shared.experience.won(Manner::Active);
+                }
                 _ => {
                     shared.ladder.probe_again();
                     self.spent = shared.ladder.is_lost(Rung::Active);
@@ -121,7 +126,7 @@ impl Session {
         match net::listen(self.local, shared.segments()) {
             Ok(listener) => Some((mode, listener)),
             Err(error) => {
-                shared.ladder.lost(Rung::Active, &shared.endpoint, &format!("no port to listen at: {error}"));
+                shared.lost(Rung::Active, &format!("no port to listen at: {error}"), Term::Run);
                 None
             }
         }
@@ -148,8 +153,9 @@ impl Session {
         let before = self.hear(shared, look).await?;
         let reply = self.control.answer(Phase::DataConnect).await?;
         if reply.class() != 2 {
-            shared.ladder.lost(Rung::Active, &shared.endpoint, &reply.text());
-            return Err(fault::of_reply(Phase::DataConnect, "EPRT", &reply).retry(Retry::Now));
+            let refused = fault::of_reply(Phase::DataConnect, "EPRT", &reply).retry(Retry::Now);
+            shared.lost(Rung::Active, &reply.text(), term(&refused));
+            return Err(refused);
         }
         let (stream, closing) = self.welcome(shared, order, mode, &listener).await?;
         let stream = Stream::plain(stream);
@@ -179,7 +185,9 @@ impl Session {
         both.map_err(|fault| {
             let unreached = fault.phase == Phase::DataConnect || fault.evidence.code == Some(425);
             if unreached {
-                shared.ladder.lost(Rung::Active, &shared.endpoint, &fault.message);
+                // A firewall; what went well before may be an accident.
+                let term = if mode == Mode::Probe { Term::Month } else { Term::Day };
+                shared.lost(Rung::Active, &fault.message, term);
                 return fault.retry(Retry::Now);
             }
             fault

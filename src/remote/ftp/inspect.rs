@@ -13,7 +13,8 @@ use super::listing::{parse_facts, parse_time};
 use super::pool::Pool;
 use super::remote::{FtpRemote, ask};
 use super::reply::Reply;
-use super::session::Learned;
+use super::session::{Learned, Shared};
+use crate::manners;
 use crate::model::{Algorithm, Fault, Mtime, Phase, Protocol, RelPath, TimeSource};
 use crate::net::{self, Stream, TlsClient, Trust};
 use crate::remote::{DotFiles, Encryption, Hasher, Remote as _, Sample, Samples, Skill, Traits, micros};
@@ -41,13 +42,21 @@ pub(super) async fn traits(remote: &FtpRemote, samples: &Samples) -> Traits {
         encryption: encryption(remote).await,
         listing: Some(format!("{verb} {option}").trim_end().to_owned()),
         dot_files: dot_files(remote, samples).await,
-        manner: Some(shared.ladder.rung().word().to_owned()),
+        manner: Some(manner(shared)),
         round_trips_small: Some(round_trips(remote, features, true)),
         round_trips_large: Some(round_trips(remote, features, false)),
         round_trips: noops(&remote.pool).await,
         setup: setup(&remote.pool).await.map(micros),
         connections: remote.pool.connections(),
     }
+}
+
+/// How commands are sent, and why not in a better way.
+fn manner(shared: &Shared) -> String {
+    let lost: Vec<_> = shared.experience.findings().into_iter().filter(|found| found.loss.is_some()).collect();
+    let lost = manners::sentence(&lost, shared.ctx.clock.now(), |at| at.strftime("%F").to_string());
+    let rung = shared.ladder.rung().word();
+    lost.map_or_else(|| rung.to_owned(), |lost| format!("{rung}; {lost}"))
 }
 
 /// The listing command in use.

@@ -8,12 +8,14 @@ use async_trait::async_trait;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
+use super::experience::term;
 use super::fault;
 use super::flight::Flight;
 use super::listing::{Form, Parser, Tally, Zone};
 use super::pool::{Lease, Pool};
 use super::status::{self, Sum};
 use super::transfer::{Data, Order, end_data};
+use crate::manners::Term;
 use crate::model::{Entry, Fault, FaultKind, Phase};
 use crate::remote::{Completeness, Doubt, Lister, Reading};
 
@@ -154,24 +156,26 @@ impl FtpLister {
         }
         let reply = session.closing(closing, "listing").await?;
         if probe.is_some() && matches!(reply.code, 211..=213) {
-            status.settle(false);
             let why = "the answer to STAT came before the closing word of the listing";
+            self.pool.shared.lost_stat(why, Term::Month);
             return Err(Fault::new(Phase::List, FaultKind::ClosedEarly, why));
         }
         self.closing = Some(reply.text());
         let Some(sum) = probe else { return Ok(()) };
         let parser = Parser::new(Form::Lines, zone(&self.pool));
         match status::is_same(&self.pool.shared, &mut session.control, parser, &sum).await {
-            Ok(same) => {
-                status.settle(same);
-                if same {
-                    status.reached(sum.count());
-                }
+            Ok(true) => {
+                self.pool.shared.won_stat(sum.count());
+                Ok(())
+            }
+            // The folder may have changed meanwhile, and the next run asks without a round trip more.
+            Ok(false) => {
+                self.pool.shared.lost_stat("it does not show what LIST shows", Term::Run);
                 Ok(())
             }
             // From now on nobody asks it again; the next try lists as ever.
             Err(fault) => {
-                status.settle(false);
+                self.pool.shared.lost_stat(&fault.message, term(&fault));
                 Err(fault)
             }
         }

@@ -7,6 +7,7 @@
 
 pub mod active;
 mod control;
+mod experience;
 pub mod fault;
 pub mod features;
 mod flight;
@@ -16,6 +17,7 @@ mod inspect;
 pub mod ladder;
 mod lister;
 pub mod listing;
+mod login;
 mod looks;
 pub mod passive;
 pub mod pool;
@@ -47,6 +49,7 @@ pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>,
     let pool = pool::Pool::new(session::Shared {
         endpoint: endpoint.clone(),
         ctx: ctx.clone(),
+        experience: experience::Experience::recall(endpoint, ctx).await,
         tls,
         learned: OnceLock::new(),
         rest_fails: AtomicBool::new(false),

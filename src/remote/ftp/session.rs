@@ -7,23 +7,18 @@ use std::time::{Duration, Instant};
 
 use super::active::Debt;
 use super::control::Control;
-use super::fault;
-use super::features::{Features, pwd_path};
-use super::flight::Flight;
+use super::experience::{Experience, says_goodbye, term};
+use super::features::Features;
 use super::glance::Glance;
 use super::ladder::{Ladder, Rung};
-use super::reply::Reply;
-use super::status;
+use super::{login, status};
+use crate::manners::{Manner, Term};
 use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol};
 use crate::net::{self, Segments, Stream, TlsClient};
 use crate::remote::Context;
 
 /// So many transfers that break off in a row are no accident.
 const STRIKES: u8 = 4;
-/// How long a welcome behind a refusal is waited for.
-const AFTERWARDS: Duration = Duration::from_secs(2);
-/// How long the first batch may be unanswered: a server that reads one command and drops the rest never answers.
-const PROBE: Duration = Duration::from_secs(10);
 /// How long the first byte of an answer may take before short segments were tried. A server that is only slow
 /// loses one answer by it.
 const FIRST_BYTE: Duration = Duration::from_secs(15);
@@ -35,6 +30,8 @@ pub struct Shared {
     pub endpoint: Endpoint,
     /// The house.
     pub ctx: Context,
+    /// What is known about the server, from earlier runs as well.
+    pub experience: Experience,
     /// Trust; every session takes a fresh session store from it.
     pub tls: Option<TlsClient>,
     /// From the first login.
@@ -99,9 +96,50 @@ impl Shared {
         }
     }
 
-    /// Does a login fly in one batch?
-    fn logs_in_hastily(&self) -> bool {
-        self.batches() && !self.slow_login.load(Ordering::Relaxed)
+    /// Does a login fly in one batch? The first one of a run only where such a login came through in an earlier run, since
+    /// the password was tried with nobody yet.
+    pub(super) fn logs_in_hastily(&self) -> bool {
+        let proven = self.learned.get().is_some() || self.experience.bears(Manner::Login) == Some(true);
+        proven && self.ladder.rung() >= Rung::Batches && !self.slow_login.load(Ordering::Relaxed)
+    }
+
+    /// `rung` surprised us: not again in this run, nor in later ones for a while.
+    pub fn lost(&self, rung: Rung, why: &str, term: Term) {
+        if !self.ladder.lost(rung) {
+            return;
+        }
+        tracing::info!(endpoint = %self.endpoint, why, "back to {}", self.ladder.rung().word());
+        if let Some(manner) = rung.manner() {
+            self.experience.lost(manner, why, term);
+        }
+    }
+
+    /// STAT showed what LIST shows, of a folder with so many entries.
+    pub fn won_stat(&self, count: u64) {
+        self.status.settle(true);
+        self.status.reached(count);
+        if self.status.is_given() {
+            self.experience.won(Manner::Stat);
+        }
+    }
+
+    /// STAT does not show what LIST shows, or not in time.
+    pub fn lost_stat(&self, why: &str, term: Term) {
+        self.status.settle(false);
+        self.experience.lost(Manner::Stat, why, term);
+    }
+
+    /// A login in one batch failed. Some servers look at the next command before they are done with the password. It
+    /// worked before, so it is not at risk by being said once more.
+    pub(super) fn hurried(&self, fault: &Fault) {
+        let stranger = self.learned.get().is_none();
+        if !may_be_haste(fault) || fault.phase == Phase::Login && !stranger {
+            return;
+        }
+        tracing::info!(endpoint = %self.endpoint, fault = %fault, "a login in one batch is refused: one by one from now on");
+        self.slow_login.store(true, Ordering::Relaxed);
+        self.ladder.fell();
+        self.experience.lost(Manner::Login, &fault.message, term(fault));
     }
 
     /// The server broke off a transfer whose follow-up was sent when its data had ended, or did not. Once may be the
@@ -109,7 +147,7 @@ impl Shared {
     pub(super) fn broke_off(&self, why: Option<&str>) {
         let Some(why) = why else { return self.strikes.store(0, Ordering::Relaxed) };
         if self.strikes.fetch_add(1, Ordering::Relaxed) + 1 >= STRIKES {
-            self.ladder.lost(Rung::Batches, &self.endpoint, why);
+            self.lost(Rung::Batches, why, Term::Day);
         }
     }
 
@@ -118,6 +156,11 @@ impl Shared {
     pub fn glance(&self) -> Glance {
         if self.learned.get().is_some_and(|l| l.features.mlst) { Glance::Facts } else { Glance::Size }
     }
+}
+
+/// Could it be that commands came too early? A password that was refused is never said again for it.
+fn may_be_haste(fault: &Fault) -> bool {
+    matches!(fault.phase, Phase::Login | Phase::Command) && fault.kind != FaultKind::Auth && !says_goodbye(fault)
 }
 
 /// What the first login told.
@@ -166,26 +209,18 @@ impl Session {
     /// # Errors
     /// The first thing that did not work.
     pub async fn open(shared: &Shared) -> Result<Self, Fault> {
-        let untried = shared.ladder.is_untried();
-        let hasty = shared.logs_in_hastily();
-        match Self::enter(shared).await {
-            // Some servers look at the next command before they are done with the password. It worked before, so it is
-            // not at risk by being said once more.
-            Err(fault) if hasty && fault.phase == Phase::Command && fault.kind != FaultKind::Limit => {
-                tracing::info!(endpoint = %shared.endpoint, fault = %fault, "a login in one batch is refused: one by one from now on");
-                shared.slow_login.store(true, Ordering::Relaxed);
-                Self::enter(shared).await
+        let mut falls = shared.ladder.falls();
+        loop {
+            match Self::enter(shared).await {
+                // A batch surprised us: this session is lost, the next goes more slowly. There are only so many steps down.
+                Err(fault) if may_be_haste(&fault) && shared.ladder.falls() > falls => falls = shared.ladder.falls(),
+                // A certificate is longer than a packet.
+                Err(fault) if fault.phase == Phase::Tls && fault.kind == FaultKind::Timeout => {
+                    shared.nothing_came();
+                    return Err(fault);
+                }
+                entered => return entered,
             }
-            // The first batch surprised us: this session is lost, the next goes one by one.
-            Err(fault) if untried && fault.phase == Phase::Command && !shared.ladder.is_untried() => {
-                Self::enter(shared).await
-            }
-            // A certificate is longer than a packet.
-            Err(fault) if fault.phase == Phase::Tls && fault.kind == FaultKind::Timeout => {
-                shared.nothing_came();
-                Err(fault)
-            }
-            entered => entered,
         }
     }
 
@@ -211,7 +246,11 @@ impl Session {
             _ => Stream::plain(dialled.stream),
         };
         let mut control = Control::new(stream, dialled.peer, deadlines);
-        let greeting = greet(&mut control).await?;
+        let greeting = login::greet(&mut control).await?;
+        if shared.learned.get().is_none() {
+            shared.experience.greeted(&greeting);
+            shared.ladder.begin(|manner| shared.experience.bears(manner));
+        }
         lap(&mut phases, Phase::Banner);
         if let Some(tls) = tls.as_ref().filter(|_| endpoint.protocol == Protocol::FtpTls) {
             control.expect(Phase::Tls, "AUTH", Some(b"TLS")).await?;
@@ -222,11 +261,9 @@ impl Session {
             control.expect(Phase::Tls, "PROT", Some(b"P")).await?;
             lap(&mut phases, Phase::Tls);
         }
-        let batched = shared.logs_in_hastily();
-        log_in(&mut control, shared).await?;
+        let told = login::log_in(&mut control, shared).await?;
         lap(&mut phases, Phase::Login);
-        if !batched {
-            prepare(&mut control, shared, greeting).await?;
+        if login::prepare(&mut control, shared, greeting, told).await? {
             lap(&mut phases, Phase::Command);
         }
         let home = shared.learned.get().and_then(|l| l.home.clone());
@@ -260,159 +297,4 @@ impl Session {
         self.cwd = Some(dir.to_vec());
         Ok(())
     }
-}
-
-/// 120 means "wait", 220 "go on" (RFC 959 section 5.4).
-async fn greet(control: &mut Control) -> Result<String, Fault> {
-    for _ in 0..5 {
-        let reply = control.reply(Phase::Banner, control.deadlines.banner).await?;
-        match reply.class() {
-            1 => {}
-            2 => return Ok(reply.text()),
-            _ => return Err(fault::of_reply(Phase::Banner, "greeting", &reply)),
-        }
-    }
-    Err(Fault::new(Phase::Banner, FaultKind::Protocol, "the server greets without end"))
-}
-
-/// USER, PASS (RFC 959 section 5.4); 230 and 232 after USER need no password, 202 after PASS is fine. Then what every
-/// session needs. Once the server is known to take batches, all of it flies together: a password that worked once
-/// is not at risk of being refused for coming early.
-async fn log_in(control: &mut Control, shared: &Shared) -> Result<(), Fault> {
-    let endpoint = &shared.endpoint;
-    let (user, password) = match endpoint.user.as_str() {
-        "" => ("anonymous", "anonymous@"),
-        user => (user, endpoint.password.as_ref().map_or("", |p| p.expose())),
-    };
-    if let Some(password) = &endpoint.password {
-        control.hush(password);
-    }
-    let (user, password) = (user.as_bytes(), password.as_bytes());
-    if !shared.logs_in_hastily() {
-        let reply = control.ask(Phase::Login, "USER", Some(user)).await?;
-        let reply = if reply.code == 331 { control.ask(Phase::Login, "PASS", Some(password)).await? } else { reply };
-        return welcome(user, &reply);
-    }
-    let mut flight = Flight::default();
-    flight.add(Phase::Login, "USER", Some(user))?;
-    flight.add(Phase::Login, "PASS", Some(password))?;
-    settings(&mut flight, shared)?;
-    control.launch(Phase::Login, &flight).await?;
-    let named = control.answer(Phase::Login).await?;
-    if named.class() != 2 && named.code != 331 {
-        return welcome(user, &named);
-    }
-    let reply = control.answer(Phase::Login).await?;
-    // Who needs no password may be refused for giving one.
-    if named.class() != 2
-        && let Err(refused) = welcome(user, &reply)
-    {
-        // A no that is followed by the welcome was the answer to what came behind the password.
-        let settings = usize::from(says_utf8(shared)) + 1;
-        for _ in 0..settings {
-            match control.reply(Phase::Login, AFTERWARDS).await {
-                Ok(reply) if matches!(reply.code, 202 | 230 | 232) => return Err(out_of_order()),
-                Ok(_) => {}
-                Err(_) => break,
-            }
-        }
-        return Err(refused);
-    }
-    hear_settings(control, shared).await
-}
-
-/// What the reply to the last word of the login means.
-fn welcome(user: &[u8], reply: &Reply) -> Result<(), Fault> {
-    let who = format!("cannot log in as '{}'", String::from_utf8_lossy(user));
-    match reply.class() {
-        2 => Ok(()),
-        3 if reply.code == 332 => Err(Fault::new(
-            Phase::Login,
-            FaultKind::Auth,
-            format!(
-                "{who}: the server wants an account name (ACCT) besides user and password, which cannot be given yet"
-            ),
-        )
-        .reply(332, &reply.text())),
-        _ => Err(fault::of_reply(Phase::Login, &who, reply)),
-    }
-}
-
-/// FEAT and PWD once per endpoint, the settings once per session.
-async fn prepare(control: &mut Control, shared: &Shared, greeting: String) -> Result<(), Fault> {
-    if shared.learned.get().is_none() {
-        let (features, home) = learn(control, shared, &greeting).await?;
-        // Another session may have been faster; both learned the same.
-        shared.learned.get_or_init(|| Learned { features, home, greeting });
-    }
-    if !shared.batches() {
-        if says_utf8(shared) {
-            control.ask(Phase::Command, "OPTS", Some(b"UTF8 ON")).await?;
-        }
-        return control.expect(Phase::Command, "TYPE", Some(b"I")).await.map(drop);
-    }
-    let mut flight = Flight::default();
-    settings(&mut flight, shared)?;
-    control.launch(Phase::Command, &flight).await?;
-    hear_settings(control, shared).await
-}
-
-/// FEAT and PWD. They are the probe as well: do commands that fly together come back in order?
-async fn learn(control: &mut Control, shared: &Shared, greeting: &str) -> Result<(Features, Option<Vec<u8>>), Fault> {
-    let (feat, pwd) = if shared.ladder.is_untried() {
-        let mut flight = Flight::default();
-        for verb in ["FEAT", "PWD", "NOOP"] {
-            flight.add(Phase::Command, verb, None)?;
-        }
-        control.launch(Phase::Command, &flight).await?;
-        let [feat, pwd, noop] = probe(control).await.inspect_err(|fault| {
-            shared.ladder.lost(Rung::Batches, &shared.endpoint, &fault.message);
-        })?;
-        let in_order = matches!(feat.code, 211 | 214 | 500..=599) && matches!(pwd.code, 257 | 500..=599);
-        if in_order && matches!(noop.code, 200 | 250 | 500..=599) {
-            shared.ladder.won(greeting, Features::of(&feat));
-            (feat, pwd)
-        } else {
-            shared.ladder.lost(Rung::Batches, &shared.endpoint, "answers to a batch came in another order");
-            return Err(out_of_order());
-        }
-    } else {
-        let feat = control.ask(Phase::Command, "FEAT", None).await?;
-        (feat, control.ask(Phase::Command, "PWD", None).await?)
-    };
-    let home = (pwd.class() == 2).then(|| pwd_path(&pwd)).flatten();
-    Ok((Features::of(&feat), home))
-}
-
-async fn probe(control: &mut Control) -> Result<[Reply; 3], Fault> {
-    let within = PROBE.min(control.deadlines.command);
-    Ok([
-        control.reply(Phase::Command, within).await?,
-        control.reply(Phase::Command, within).await?,
-        control.reply(Phase::Command, within).await?,
-    ])
-}
-
-fn out_of_order() -> Fault {
-    Fault::new(Phase::Command, FaultKind::Protocol, "the server's answers to a batch came in another order")
-}
-
-fn says_utf8(shared: &Shared) -> bool {
-    shared.learned.get().is_some_and(|l| l.features.utf8) && shared.endpoint.options.charset.is_none()
-}
-
-/// What every session needs.
-fn settings(flight: &mut Flight, shared: &Shared) -> Result<(), Fault> {
-    if says_utf8(shared) {
-        flight.add(Phase::Command, "OPTS", Some(b"UTF8 ON"))?;
-    }
-    flight.add(Phase::Command, "TYPE", Some(b"I"))
-}
-
-async fn hear_settings(control: &mut Control, shared: &Shared) -> Result<(), Fault> {
-    if says_utf8(shared) {
-        control.answer(Phase::Command).await?;
-    }
-    let reply = control.answer(Phase::Command).await?;
-    if reply.class() == 2 { Ok(()) } else { Err(fault::of_reply(Phase::Command, "TYPE I", &reply)) }
 }

@@ -15,6 +15,7 @@ use super::ladder::Rung;
 use super::pool::{Lease, Pool};
 use super::reply::Reply;
 use super::transfer::{Data, FollowUp, Look, Order, end_data};
+use crate::manners::Term;
 use crate::model::{Entry, Fault, FaultKind, Name, Phase, Retry};
 use crate::net;
 use crate::reliability::{Direction, End, What};
@@ -295,7 +296,7 @@ impl Source for FtpSource {
         {
             let shared = &self.pool.shared;
             let message = "somebody else at the server's address connected to us, too: the bytes may be theirs";
-            shared.ladder.lost(Rung::Active, &shared.endpoint, message);
+            shared.lost(Rung::Active, message, Term::Month);
             let fault = Fault::new(Phase::Finish, FaultKind::Changed, message).retry(Retry::Now);
             lease.fail(&fault);
             return self.ended_with(Err(fault));

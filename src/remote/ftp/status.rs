@@ -5,6 +5,10 @@
 //! the first real listing that is not empty the same directory is asked for by STAT, in the same round trip as the
 //! closing reply, and both must show the same entries. A directory counts as read only when it shows `.`, every line
 //! is understood and nothing is odd; anything else is unclear, and read again by LIST.
+//!
+//! That STAT was once shown to list as LIST does is remembered and told, and spares the next run nothing: a folder that
+//! lacks names without a word leads to deletions, so every run compares for itself, and up to which length. The probe
+//! costs no round trip. Only that a server does not bear to be asked is taken over.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -19,6 +23,7 @@ use super::listing::{Form, Parser};
 use super::pool::{Lease, Pool};
 use super::reply::Reply;
 use super::session::Shared;
+use crate::manners::Term;
 use crate::model::{Deadlines, Entry, Fault, FaultKind, Multiset, Phase};
 use crate::remote::{Completeness, Step, Together};
 
@@ -329,7 +334,7 @@ impl Together for Directories {
             && let Some(lease) = self.lease.take()
         {
             if fault.kind == FaultKind::Protocol {
-                self.pool.shared.status.settle(false);
+                self.pool.shared.lost_stat(&fault.message, Term::Month);
             }
             lease.fail(fault);
         }

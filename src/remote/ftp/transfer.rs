@@ -20,6 +20,7 @@ use super::ladder::Rung;
 use super::passive;
 use super::reply::Reply;
 use super::session::{Session, Shared};
+use crate::manners::{Manner, Term};
 use crate::model::{Entry, Fault, FaultKind, Name, Phase, Retry};
 use crate::net::{self, Stream};
 
@@ -158,7 +159,7 @@ impl Session {
         let Some(look) = look else { return Ok(None) };
         match look.glance.hear(&mut self.control, look.name).await {
             Err(fault) if fault.kind == FaultKind::Protocol => {
-                shared.ladder.lost(Rung::Batches, &shared.endpoint, &fault.message);
+                shared.lost(Rung::Batches, &fault.message, Term::Month);
                 Err(fault.retry(Retry::Now))
             }
             // "Not now" about the time: the transfer itself will tell.
@@ -193,12 +194,13 @@ impl Session {
         match closed {
             // The answer to a question that was asked behind: the closing reply did not come first.
             Ok(reply) if matches!(reply.code, 213 | 227 | 229) => {
-                shared.ladder.lost(rung, &shared.endpoint, "an answer overtook the closing reply");
+                shared.lost(rung, "an answer overtook the closing reply", Term::Month);
                 let message = "the transfer ended without a closing word";
                 return Err(Fault::new(Phase::Finish, FaultKind::ClosedEarly, message));
             }
             Err(fault) if rung >= Rung::Chains && fault.evidence.code.is_some() => {
-                shared.ladder.lost(rung, &shared.endpoint, &fault.message);
+                // It may have been the file.
+                shared.lost(rung, &fault.message, Term::Day);
                 return Err(fault.retry(Retry::Now));
             }
             Err(fault) => {
@@ -207,8 +209,8 @@ impl Session {
             }
             Ok(_) => {
                 shared.broke_off(None);
-                if rung == Rung::Chains {
-                    shared.ladder.chained();
+                if rung == Rung::Chains && shared.ladder.chained() {
+                    shared.experience.won(Manner::Chains);
                 }
             }
         }
@@ -225,7 +227,7 @@ impl Session {
                 Err(fault) if fault.evidence.code.is_some() && fault.kind != FaultKind::Protocol => {}
                 Err(fault) => {
                     if fault.kind == FaultKind::Protocol {
-                        shared.ladder.lost(rung, &shared.endpoint, &fault.message);
+                        shared.lost(rung, &fault.message, Term::Month);
                     }
                     return Ending::default();
                 }
@@ -239,12 +241,12 @@ impl Session {
             Ok(reply) => {
                 self.ahead = self.address(shared, &reply);
                 if reply.class() >= 4 && rung >= Rung::Chains {
-                    shared.ladder.lost(rung, &shared.endpoint, "a question behind a transfer was refused");
+                    shared.lost(rung, "a question behind a transfer was refused", Term::Month);
                 }
                 // Neither a yes with an address nor a no: whose answer is this?
                 let in_step = self.ahead.is_some() || reply.class() >= 4;
                 if !in_step {
-                    shared.ladder.lost(rung, &shared.endpoint, "the answer to EPSV names no port");
+                    shared.lost(rung, "the answer to EPSV names no port", Term::Month);
                 }
                 Ending { after, in_step }
             }

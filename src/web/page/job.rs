@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::jobs;
 use super::overview::RunRow;
 use crate::job::{Job, JobError, RunFilter};
+use crate::manners;
 use crate::mirror::heat::HotFolder;
 use crate::mirror::{Links, Naming, Policy};
 use crate::model::{Deadlines, JobId, RunId};
@@ -100,6 +101,10 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
     facts.push(("Proof", words::proving(policy.proof)));
     let connections = policy.connections.or(job.source.endpoint.options.connections);
     facts.push(("Connections", connections.map_or_else(|| "as many as pay".to_owned(), |most| most.to_string())));
+    if let Some(allowed) = job.source.endpoint.options.active {
+        let said = if allowed { "also when the server runs on this machine" } else { "never" };
+        facts.push(("Active mode", said.to_owned()));
+    }
     facts.push((
         "Bandwidth",
         policy.bandwidth.map_or_else(|| "no limit".to_owned(), |rate| format!("at most {}", shown::rate(rate))),
@@ -145,6 +150,8 @@ async fn stands(state: &WebState, job: &Job) -> Result<Vec<(&'static str, String
         let path = if folder.path.is_root() { "the top folder".into() } else { folder.path.display() };
         format!("{path} ({})", shown::plural(folder.changes, "change", "changes"))
     };
+    let borne = manners::sentence(&state.jobs.manners(job).await?, state.clock.now(), |at| job.zone.show(at));
+    facts.extend(borne.map(|sentence| ("Its server bears", sentence)));
     let hot: Vec<_> = standing.hot.iter().map(folder).collect();
     if !hot.is_empty() {
         facts.push(("Changed lately", hot.join(", ")));

@@ -29,6 +29,7 @@ pub struct JobForm {
     pub pin: String,
     pub key_file: String,
     pub deadlines: String,
+    pub active: String,
     #[serde(deserialize_with = "super::ticked")]
     pub insecure: bool,
     pub target: String,
@@ -69,6 +70,7 @@ impl Default for JobForm {
             pin: String::new(),
             key_file: String::new(),
             deadlines: String::new(),
+            active: String::new(),
             insecure: false,
             target: String::new(),
             target_password: String::new(),
@@ -322,6 +324,11 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
     endpoint.options.pin = pin(&form.pin);
     endpoint.options.key_file = text(&form.key_file);
     endpoint.options.insecure = form.insecure;
+    endpoint.options.active = match form.active.as_str() {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    };
     endpoint.options.deadlines =
         form.deadlines.parse().map_err(|e: DeadlinesError| ("deadlines", format!("deadlines: {e}")))?;
     if let Some(connections) = number(&form.connections, "connections", "connections")? {
@@ -499,6 +506,7 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         pin: options.pin.clone().unwrap_or_default(),
         key_file: options.key_file.clone().unwrap_or_default(),
         deadlines: options.deadlines.to_string(),
+        active: options.active.map_or("", |allowed| if allowed { "on" } else { "off" }).to_owned(),
         insecure: options.insecure,
         target,
         target_password: String::new(),

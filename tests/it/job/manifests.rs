@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use causeway::job::MirrorEngine;
 use causeway::manifest::{Manifests, Sealed};
+use causeway::manners::Manners;
 use causeway::mirror::Proving;
 use causeway::reliability::Recorder;
 use causeway::remote::Context;
@@ -27,7 +28,8 @@ impl Mill {
         let jobs = Jobs::new(db.clone(), Arc::new(Vault::new(&[5; 32]).unwrap()), clock.clone());
         let jobs = jobs.with_manifests(folder.path());
         let tasks = Tasks::new();
-        let context = Context { recorder: Recorder::discard(), clock, tasks: tasks.child() };
+        let manners = Manners::new(db.clone(), &tasks);
+        let context = Context { recorder: Recorder::discard(), manners, clock, tasks: tasks.child() };
         let engine = Arc::new(MirrorEngine::new(db, context));
         let worker = Worker::new(jobs.clone(), engine, WorkerOptions::default(), &tasks);
         fs::create_dir(folder.path().join("source")).unwrap();

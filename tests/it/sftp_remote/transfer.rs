@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use causeway::model::{EntryKind, Fault, FaultKind, Mtime, Phase, Precision, Retry, SystemClock, TimeSource};
+use causeway::model::{EntryKind, Fault, FaultKind, Mtime, Phase, Precision, Retry, TimeSource};
 use causeway::reliability::{Direction, End, Recorder, What};
 use causeway::remote::{Completeness, Context, Doubt, Remote, contract, open};
-use causeway::task::Tasks;
 
 use super::{context, path};
 use crate::sftp::door::noise;
@@ -61,7 +60,7 @@ async fn a_big_file_goes_both_ways_and_is_recorded() {
     const SIZE: usize = 96 << 20;
     let sshd = Sshd::start();
     let (recorder, mut seen) = Recorder::channel(100);
-    let context = Context { recorder, clock: Arc::new(SystemClock), tasks: Tasks::new() };
+    let context = Context { recorder, ..context() };
     let remote = open(&sshd.endpoint(), &context).await.unwrap();
     let data = Bytes::from(noise(SIZE));
     let begin = Instant::now();

@@ -77,7 +77,8 @@ async fn site(folder: &Path, tasks: &Tasks) -> String {
     let jobs = Jobs::new(db.clone(), Arc::new(Vault::new(&[7; 32]).unwrap()), clock.clone())
         .with_manifests(&folder.join("data"));
     let recorder = Recorder::discard();
-    let context = causeway::remote::Context { recorder, clock: clock.clone(), tasks: tasks.clone() };
+    let manners = causeway::manners::Manners::new(db.clone(), tasks);
+    let context = causeway::remote::Context { recorder, manners, clock: clock.clone(), tasks: tasks.clone() };
     let surveys = Surveys::open(db.clone(), context.clone()).await.unwrap();
     let engine = MirrorEngine::new(db.clone(), context);
     Worker::start(jobs.clone(), Arc::new(engine), WorkerOptions::default(), tasks);
