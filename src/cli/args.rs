@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::mirror::{Links, Naming, Proving};
+use crate::mirror::{Links, Naming, Proving, Uploads};
 use crate::model::{Deadlines, ServerZone};
 
 pub use ls::LsArgs;
@@ -117,6 +117,9 @@ pub struct MirrorArgs {
     /// Not what matches this glob (as in .gitignore); may be repeated.
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
+    /// What is waited for.
+    #[command(flatten)]
+    pub uploads: UploadArgs,
     /// Move what is gone from the source into the target's trash: only on the word of complete
     /// listings of two runs in a row.
     #[arg(long)]
@@ -162,6 +165,25 @@ pub struct MirrorArgs {
     /// How the answer is written.
     #[command(flatten)]
     pub format: Format,
+}
+
+/// Files that are left for a later run because they may still be being uploaded.
+#[derive(Debug, Clone, Args)]
+pub struct UploadArgs {
+    /// Names of uploads under way (globs, in any case; may be repeated, and replace the usual ones): such a file is copied
+    /// when it has been quiet for a while.
+    #[arg(long, value_name = "GLOB", default_values_t = Uploads::default().names)]
+    pub uploading: Vec<String>,
+    /// For how long: 0s takes nothing for an upload, neither by its name nor because files in its folder were seen to
+    /// change.
+    #[arg(long, value_name = "TIME", value_parser = seconds, default_value = "5m")]
+    pub uploading_rest: u32,
+}
+
+impl From<UploadArgs> for Uploads {
+    fn from(args: UploadArgs) -> Self {
+        Self { names: args.uploading, rest_seconds: args.uploading_rest }
+    }
 }
 
 /// How names and links are carried over.
@@ -364,6 +386,9 @@ pub struct JobAdd {
     /// Not what matches this glob; may be repeated.
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
+    /// What is waited for.
+    #[command(flatten)]
+    pub uploads: UploadArgs,
     /// Move what is gone from the source into the trash.
     #[arg(long)]
     pub delete: bool,

@@ -215,6 +215,7 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
         policy: Policy {
             include: args.include,
             exclude: args.exclude,
+            uploads: args.uploads.into(),
             delete: Deletions { enabled: args.delete, ..Deletions::default() },
             links: args.carry.links,
             names: args.carry.names,

@@ -105,6 +105,7 @@ fn policy(args: &MirrorArgs) -> Policy {
     Policy {
         include: args.include.clone(),
         exclude: args.exclude.clone(),
+        uploads: args.uploads.clone().into(),
         delete,
         proof: args.proof.proof,
         manifest: !args.proof.no_manifest,

@@ -146,7 +146,12 @@ pub(super) fn plain(fault: &Fault, again: Again) -> String {
 const fn passes(kind: FaultKind) -> bool {
     matches!(
         kind,
-        FaultKind::Reset | FaultKind::ClosedEarly | FaultKind::Timeout | FaultKind::Stalled | FaultKind::Changed
+        FaultKind::Reset
+            | FaultKind::ClosedEarly
+            | FaultKind::Timeout
+            | FaultKind::Stalled
+            | FaultKind::Changed
+            | FaultKind::Unsettled
     )
 }
 
@@ -164,6 +169,7 @@ const fn advice(kind: FaultKind) -> &'static str {
         FaultKind::Permission => "Ask the server's administrator for the right to read it.",
         FaultKind::Missing => "It vanished between listing and copying.",
         FaultKind::Changed => "It was being written.",
+        FaultKind::Unsettled => "",
         FaultKind::Mismatch => "What arrived was not what the server announced. It was not kept.",
         FaultKind::Tls => "The server could not prove who it is. Check its certificate.",
         FaultKind::Protocol => "The server answered something that cannot be trusted.",
@@ -238,6 +244,10 @@ pub(super) fn ending(run: &Run, again: Again) -> Option<(Tone, String)> {
             (Tone::Idle, "The run was stopped. What was copied stays, and the next run goes on from there.".to_owned())
         }
         Ended::Finished if summary.dry_run => (Tone::Idle, "A dry run: nothing was changed.".to_owned()),
+        Ended::Finished if missing > 0 && missing == summary.counts.files_uploading => {
+            let files = show::plural(missing, "file waits: it", "files wait: they");
+            (Tone::Warn, format!("{files} may still be being uploaded. {}", again.sentence()))
+        }
         Ended::Finished if missing > 0 => {
             let files = show::plural(missing, "file is", "files are");
             (Tone::Warn, format!("{files} missing. {}", again.sentence()))

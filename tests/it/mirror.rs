@@ -25,6 +25,7 @@ pub mod links;
 pub mod million;
 mod names_only;
 mod proof;
+mod uploads;
 
 pub struct Lab {
     folder: TempDir,

@@ -13,6 +13,7 @@ use crate::mirror::codes;
 use crate::mirror::doubt::store as doubt;
 use crate::mirror::plan::{Kind, Seen};
 use crate::mirror::store::stored;
+use crate::mirror::uploads::store as uploads;
 use crate::mirror::words::{Action, ItemState};
 use crate::model::{Fault, ItemId, JobId, RelPath, RunId};
 
@@ -119,6 +120,10 @@ pub(super) async fn apply(
             add_attempt(tx, item, &attempt, Some(&fault), None).await?;
             end_try(tx, item, Some(ItemState::Failed), Some(&fault), now).await?;
         }
+        Change::Left { item, path, version, since, fault } => {
+            note_fault(tx, item, &fault, now).await?;
+            uploads::hold(tx, (job, run), &path, &version, since, at).await?;
+        }
         Change::Vanished { item, fault } => {
             sqlx::query("UPDATE items SET state = 'skipped', fault_kind = ?, fault = ?, at = ? WHERE id = ?")
                 .bind(fault.kind.as_str())
@@ -154,6 +159,18 @@ pub(super) async fn apply(
             events.push(event);
         }
     }
+    Ok(())
+}
+
+/// What keeps an item from being done, whose state stays.
+async fn note_fault(tx: &mut SqliteConnection, item: ItemId, fault: &Fault, now: i64) -> Result<(), DbError> {
+    sqlx::query("UPDATE items SET fault_kind = ?, fault = ?, at = ? WHERE id = ?")
+        .bind(fault.kind.as_str())
+        .bind(serde_json::to_string(fault).ok())
+        .bind(now)
+        .bind(item.0)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::jobs;
 use crate::job::{EndpointRef, Job, JobError, NewEndpoint, NewJob, Schedule, Zone};
-use crate::mirror::{Deletions, Links, Naming, Policy, Proving, ProvingError};
+use crate::mirror::{Deletions, Links, Naming, Policy, Proving, ProvingError, Uploads};
 use crate::model::{DeadlinesError, Endpoint, JobId, Protocol, RelPath, Secret};
 use crate::remote::{can_read, can_write};
 use crate::tree::Tree;
@@ -45,6 +45,8 @@ pub struct JobForm {
     pub hot: String,
     pub include: String,
     pub exclude: String,
+    pub uploading: String,
+    pub uploading_rest: String,
     pub links: String,
     pub names: String,
     pub deletions: String,
@@ -83,6 +85,8 @@ impl Default for JobForm {
             hot: String::new(),
             include: String::new(),
             exclude: String::new(),
+            uploading: Uploads::default().names.join("\n"),
+            uploading_rest: Uploads::default().rest_seconds.to_string(),
             links: Links::default().to_string(),
             names: Naming::default().to_string(),
             deletions: "keep".to_owned(),
@@ -420,6 +424,10 @@ fn policy(form: &JobForm, old: Option<&Job>) -> Result<Policy, Wrong> {
     Ok(Policy {
         include: lines(&form.include),
         exclude: lines(&form.exclude),
+        uploads: Uploads {
+            names: lines(&form.uploading),
+            rest_seconds: number(&form.uploading_rest, "uploading_rest", "the seconds")?.unwrap_or(0),
+        },
         links: form.links.parse().map_err(|error| ("links", format!("links: {error}")))?,
         names: form.names.parse().map_err(|error| ("names", format!("names: {error}")))?,
         proof: proof(form)?,
@@ -514,6 +522,8 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         at_zone,
         include: policy.include.join("\n"),
         exclude: policy.exclude.join("\n"),
+        uploading: policy.uploads.names.join("\n"),
+        uploading_rest: policy.uploads.rest_seconds.to_string(),
         deletions: if policy.delete.enabled { "trash" } else { "keep" }.to_owned(),
         deletion_cap: policy.delete.max_files.to_string(),
         proof,

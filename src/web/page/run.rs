@@ -190,10 +190,13 @@ fn figures(run: &Run, counts: &RunCounts) -> Vec<Count> {
     let mut figures = vec![
         Count { more: shown::bytes(numbers.bytes_published), ..count("Copied", numbers.files_published) },
         count("Unchanged", numbers.files_unchanged + numbers.files_adopted),
-        Count { bad: missing > 0, ..count("Missing", missing) },
+        Count { bad: missing > numbers.files_uploading, ..count("Missing", missing) },
         count("Folders", numbers.dirs_listed),
         count("Retries", numbers.retries),
     ];
+    if numbers.files_uploading > 0 {
+        figures.push(count("Of these still uploaded", numbers.files_uploading));
+    }
     if numbers.modes_set > 0 {
         figures.push(count("Modes set", numbers.modes_set));
     }

@@ -336,6 +336,8 @@ pub(crate) struct ItemTotals {
     pub kept: u64,
     pub failed: u64,
     pub open: u64,
+    /// Of these, left because they may still be being written.
+    pub unsettled: u64,
     pub skipped: u64,
     /// Gone from the source before they could be copied.
     pub vanished: u64,
@@ -347,14 +349,15 @@ pub(crate) struct ItemTotals {
 
 /// Counts a run's items.
 pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
-    let rows: Vec<(String, String, i64, i64, i64)> = sqlx::query_as(
-        "SELECT action, state, kind, count(*), coalesce(sum(size), 0) FROM items WHERE run = ? GROUP BY action, state, kind",
+    let rows: Vec<(String, String, i64, bool, i64, i64)> = sqlx::query_as(
+        "SELECT action, state, kind, fault_kind IS 'unsettled' AS unsettled, count(*), coalesce(sum(size), 0) FROM items \
+         WHERE run = ? GROUP BY action, state, kind, unsettled",
     )
     .bind(run.0)
     .fetch_all(db.read())
     .await?;
     let mut totals = ItemTotals::default();
-    for (action, state, kind, count, bytes) in rows {
+    for (action, state, kind, unsettled, count, bytes) in rows {
         let count = length(count)?;
         let action = Action::of(&action).ok_or_else(|| unreadable(&action))?;
         match ItemState::of(&state).ok_or_else(|| unreadable(&state))? {
@@ -383,6 +386,7 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
             _ if action == Action::Trash => {}
             ItemState::Planned | ItemState::Transferring | ItemState::Verified | ItemState::Publishing => {
                 totals.open += count;
+                totals.unsettled += if unsettled { count } else { 0 };
             }
         }
     }
@@ -421,10 +425,11 @@ pub(crate) async fn vanished_names(db: &Db, run: RunId, limit: i64) -> Result<Ve
     rows.iter().map(|at| path(at)).collect()
 }
 
-/// The first items that failed, and why.
+/// The first items that failed or were left, and why.
 pub(crate) async fn missing_examples(db: &Db, run: RunId) -> Result<Vec<MissingItem>, DbError> {
     let rows: Vec<(Vec<u8>, Option<String>)> =
-        sqlx::query_as("SELECT path, fault FROM items WHERE run = ? AND state = 'failed' ORDER BY id LIMIT ?")
+        sqlx::query_as("SELECT path, fault FROM items WHERE run = ? AND (state = 'failed' OR (fault_kind = 'unsettled' \
+                AND state IN ('planned', 'transferring', 'verified'))) ORDER BY id LIMIT ?")
             .bind(run.0)
             .bind(i64::try_from(EXAMPLES).unwrap_or(100))
             .fetch_all(db.read())
