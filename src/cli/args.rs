@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::mirror::{Links, Naming, Proving, Uploads};
-use crate::model::{Deadlines, ServerZone};
+use crate::model::{Deadlines, DigestAlgorithm, ServerZone};
 
 pub use ls::LsArgs;
 pub use manifest::{KeptVerb, ManifestDiff, ManifestStore, ManifestVerb, ManifestVerify};
@@ -204,11 +204,15 @@ pub struct CarryArgs {
 #[derive(Debug, Args)]
 pub struct ProofArgs {
     /// How content is proven: size (as many bytes as the source says; not called verified, so 'mirror' ends with 3),
-    /// stream-hash (SHA-256 of what arrived), second-read (the source is read twice, unchanged files too),
+    /// stream-hash (the digest of what arrived), second-read (the source is read twice, unchanged files too),
     /// server-hash (compared with the server's own hash where it tells one, of unchanged files too), or
     /// sampling=PERCENT (second-read for a fixed share of the files).
     #[arg(long, value_name = "HOW", default_value_t)]
     pub proof: Proving,
+    /// How content is hashed: sha256, which every tool checks, or blake3, which costs less where the processor has no
+    /// instructions for SHA-256.
+    #[arg(long, value_name = "ALGORITHM", default_value_t)]
+    pub digest: DigestAlgorithm,
     /// Write no signed manifest after runs that change something.
     #[arg(long)]
     pub no_manifest: bool,

@@ -220,6 +220,7 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
             links: args.carry.links,
             names: args.carry.names,
             proof: args.proof.proof,
+            digest: args.proof.digest,
             manifest: !args.proof.no_manifest,
             bandwidth: args.bandwidth,
             connections: args.via.connections,

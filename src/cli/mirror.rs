@@ -108,6 +108,7 @@ fn policy(args: &MirrorArgs) -> Policy {
         uploads: args.uploads.clone().into(),
         delete,
         proof: args.proof.proof,
+        digest: args.proof.digest,
         manifest: !args.proof.no_manifest,
         existing: if args.adopt { Existing::Adopt } else { Existing::Prove },
         links: args.carry.links,

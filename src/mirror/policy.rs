@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Proving;
 use super::uploads::NAMES;
+use crate::model::DigestAlgorithm;
 
 macro_rules! words {
     ($name:ident { $($variant:ident = $word:literal),* }) => {
@@ -51,6 +52,8 @@ pub struct Policy {
     pub links: Links,
     /// What has to be known of a file's content.
     pub proof: Proving,
+    /// How content is hashed. Files that are kept unchanged keep the digest that they had.
+    pub digest: DigestAlgorithm,
     /// Write a signed manifest after a run that changed something.
     pub manifest: bool,
     /// Make the plan, change nothing.
@@ -91,6 +94,7 @@ impl Default for Policy {
             existing: Existing::default(),
             links: Links::default(),
             proof: Proving::default(),
+            digest: DigestAlgorithm::default(),
             manifest: true,
             dry_run: false,
             bandwidth: None,

@@ -267,7 +267,7 @@ fn whole(counts: &Counts) -> String {
     if copied > 0 {
         let files = show::plural(copied, "file was", "files were");
         said.push(format!(
-            "Everything is here. {files} read from the source and hashed (SHA-256) while the bytes came; size and \
+            "Everything is here. {files} read from the source and hashed while the bytes came; size and \
              time at the source, as far as it tells them, were the same before and after, and the content was synced to the disk before it \
              took its name."
         ));
@@ -307,7 +307,7 @@ fn without_errno(text: &str) -> &str {
 pub(super) fn proving(proving: Proving) -> String {
     match proving {
         Proving::Size => "by size only: nothing is called verified".to_owned(),
-        Proving::StreamHash => "by the SHA-256 of what arrives; unchanged size and time are believed".to_owned(),
+        Proving::StreamHash => "by the digest of what arrives; unchanged size and time are believed".to_owned(),
         Proving::SecondRead => "every file is read twice, unchanged ones in every run".to_owned(),
         Proving::ServerHash => "by the server's own hash where it tells one, of unchanged files too".to_owned(),
         Proving::Sampling(percent) => format!("{percent} % of the files are read twice, unchanged ones in every run"),
@@ -319,7 +319,7 @@ pub(super) fn proof(proof: &Proof) -> String {
     match proof {
         Proof::Believed => "believed by size and time".to_owned(),
         Proof::Size => "proven by its size".to_owned(),
-        Proof::StreamHash => "proven by the SHA-256 of what arrived".to_owned(),
+        Proof::StreamHash => "proven by the digest of what arrived".to_owned(),
         Proof::SecondRead => "proven by a second read".to_owned(),
         Proof::ServerHash(sum) => format!("proven by the server's own {}", sum.algorithm()),
     }

@@ -39,8 +39,8 @@ pub(crate) async fn plan_items(
         // Bytes that an earlier run of the job left in a part are worth as much as our own.
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO items (job, run, path, target, kind, action, state, size, mtime, mtime_precision, mtime_told, \
-             unique_fact, mode, fault_kind, fault, at, link, part, confirmed, sha256) \
-             SELECT new.*, old.part, coalesce(old.confirmed, 0), old.sha256 FROM (",
+             unique_fact, mode, fault_kind, fault, at, link, part, confirmed, digest) \
+             SELECT new.*, old.part, coalesce(old.confirmed, 0), old.digest FROM (",
         );
         query.push_values(rows, |mut row, item| bind(&mut row, job, run, at, item));
         query.push(
