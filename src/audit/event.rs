@@ -168,7 +168,8 @@ pub enum Event {
         run: RunId,
         path: RelPath,
         size: u64,
-        sha256: Digest,
+        #[serde(flatten, with = "super::named_digest")]
+        digest: Digest,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proof: Option<Proof>,
     },

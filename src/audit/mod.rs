@@ -16,6 +16,7 @@ mod checkpoint;
 mod entry;
 mod event;
 mod log;
+mod named_digest;
 mod store;
 mod verify;
 

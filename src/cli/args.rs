@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::mirror::{Links, Naming, Proving};
-use crate::model::{Deadlines, ServerZone};
+use crate::mirror::{Links, Naming, Proving, Uploads};
+use crate::model::{Deadlines, DigestAlgorithm, ServerZone};
 
 pub use ls::LsArgs;
 pub use manifest::{KeptVerb, ManifestDiff, ManifestStore, ManifestVerb, ManifestVerify};
@@ -117,6 +117,9 @@ pub struct MirrorArgs {
     /// Not what matches this glob (as in .gitignore); may be repeated.
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
+    /// What is waited for.
+    #[command(flatten)]
+    pub uploads: UploadArgs,
     /// Move what is gone from the source into the target's trash: only on the word of complete
     /// listings of two runs in a row.
     #[arg(long)]
@@ -164,6 +167,25 @@ pub struct MirrorArgs {
     pub format: Format,
 }
 
+/// Files that are left for a later run because they may still be being uploaded.
+#[derive(Debug, Clone, Args)]
+pub struct UploadArgs {
+    /// Names of uploads under way (globs, in any case; may be repeated, and replace the usual ones): such a file is copied
+    /// when it has been quiet for a while.
+    #[arg(long, value_name = "GLOB", default_values_t = Uploads::default().names)]
+    pub uploading: Vec<String>,
+    /// For how long: 0s takes nothing for an upload, neither by its name nor because files in its folder were seen to
+    /// change.
+    #[arg(long, value_name = "TIME", value_parser = seconds, default_value = "5m")]
+    pub uploading_rest: u32,
+}
+
+impl From<UploadArgs> for Uploads {
+    fn from(args: UploadArgs) -> Self {
+        Self { names: args.uploading, rest_seconds: args.uploading_rest }
+    }
+}
+
 /// How names and links are carried over.
 #[derive(Debug, Args)]
 pub struct CarryArgs {
@@ -182,11 +204,15 @@ pub struct CarryArgs {
 #[derive(Debug, Args)]
 pub struct ProofArgs {
     /// How content is proven: size (as many bytes as the source says; not called verified, so 'mirror' ends with 3),
-    /// stream-hash (SHA-256 of what arrived), second-read (the source is read twice, unchanged files too),
+    /// stream-hash (the digest of what arrived), second-read (the source is read twice, unchanged files too),
     /// server-hash (compared with the server's own hash where it tells one, of unchanged files too), or
     /// sampling=PERCENT (second-read for a fixed share of the files).
     #[arg(long, value_name = "HOW", default_value_t)]
     pub proof: Proving,
+    /// How content is hashed: sha256, which every tool checks, or blake3, which costs less where the processor has no
+    /// instructions for SHA-256.
+    #[arg(long, value_name = "ALGORITHM", default_value_t)]
+    pub digest: DigestAlgorithm,
     /// Write no signed manifest after runs that change something.
     #[arg(long)]
     pub no_manifest: bool,
@@ -390,6 +416,9 @@ pub struct JobAdd {
     /// Not what matches this glob; may be repeated.
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
+    /// What is waited for.
+    #[command(flatten)]
+    pub uploads: UploadArgs,
     /// Move what is gone from the source into the trash.
     #[arg(long)]
     pub delete: bool,

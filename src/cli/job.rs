@@ -221,10 +221,12 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
         policy: Policy {
             include: args.include,
             exclude: args.exclude,
+            uploads: args.uploads.into(),
             delete: Deletions { enabled: args.delete, ..Deletions::default() },
             links: args.carry.links,
             names: args.carry.names,
             proof: args.proof.proof,
+            digest: args.proof.digest,
             manifest: !args.proof.no_manifest,
             bandwidth: args.bandwidth,
             connections: args.via.connections,

@@ -107,8 +107,10 @@ fn policy(args: &MirrorArgs) -> Policy {
     Policy {
         include: args.include.clone(),
         exclude: args.exclude.clone(),
+        uploads: args.uploads.clone().into(),
         delete,
         proof: args.proof.proof,
+        digest: args.proof.digest,
         manifest: !args.proof.no_manifest,
         existing: if args.adopt { Existing::Adopt } else { Existing::Prove },
         links: args.carry.links,

@@ -56,6 +56,7 @@ pub(super) fn head(out: &Out, summary: &Summary) -> Result<(), Failure> {
         (counts.entries_skipped, "left out"),
         (counts.files_failed, "failed"),
         (counts.files_waiting, "still to do"),
+        (counts.files_uploading, "of these may still be being uploaded"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {what}"));

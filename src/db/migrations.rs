@@ -26,7 +26,9 @@ const FILES: &[(&str, &str)] = migrations![
     "0014_heat.sql",
     "0016_surveys.sql",
     "0017_links.sql",
-    "0018_manners.sql"
+    "0018_manners.sql",
+    "0019_uploads.sql",
+    "0020_digests.sql"
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.

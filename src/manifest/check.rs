@@ -5,12 +5,11 @@ use std::io;
 use std::iter::Peekable;
 use std::path::Path;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use serde::Serialize;
 
 use super::walk::{Met, Walk};
 use super::{Entry, ManifestError, Sealed};
-use crate::model::{Access, Digest, RelPath, Scope};
+use crate::model::{Access, Digest, DigestAlgorithm, Hasher, RelPath, Scope};
 use crate::tree::{Stat, Tree, View};
 
 const BLOCK: usize = 256 * 1024;
@@ -171,13 +170,16 @@ impl<E, F: FnMut(&Finding) -> Result<(), E>> Comparison<'_, F> {
             "it is a link or something special, no file".to_owned()
         } else if let Some(size) = entry.size.filter(|size| *size != stat.size) {
             format!("it has {} bytes, {size} in the manifest", stat.size)
-        } else if let Some(wanted) = entry.sha256 {
-            match digest(self.view, &path) {
+        } else if let Some(wanted) = entry.digest {
+            let algorithm = wanted.algorithm();
+            match digest(self.view, &path, algorithm) {
                 Ok(found) if found == wanted => {
                     self.counts.equal = self.counts.equal.saturating_add(1);
                     return Ok(());
                 }
-                Ok(found) => format!("its SHA-256 is {found}, {wanted} in the manifest"),
+                Ok(found) => {
+                    format!("its {} is {}, {} in the manifest", algorithm.label(), found.hex(), wanted.hex())
+                }
                 Err(error) => return self.found(&Finding::Unreadable { path, why: error.to_string() }),
             }
         } else {
@@ -188,15 +190,15 @@ impl<E, F: FnMut(&Finding) -> Result<(), E>> Comparison<'_, F> {
     }
 }
 
-fn digest(view: &View, path: &RelPath) -> io::Result<Digest> {
+fn digest(view: &View, path: &RelPath, algorithm: DigestAlgorithm) -> io::Result<Digest> {
     let reader = view.open_read(path)?;
-    let mut hash = Context::new(&SHA256);
+    let mut hash = Hasher::of_digest(algorithm);
     let mut buffer = vec![0; BLOCK];
     let mut at = 0_u64;
     loop {
         let got = reader.read_at(&mut buffer, at)?;
         if got == 0 {
-            return Digest::try_from(hash.finish().as_ref()).map_err(io::Error::other);
+            return Digest::try_from(hash).map_err(io::Error::other);
         }
         hash.update(buffer.get(..got).unwrap_or_default());
         at = at.saturating_add(u64::try_from(got).unwrap_or(u64::MAX));

@@ -54,7 +54,8 @@ pub struct Diff {
     pub time: u64,
     /// Files that are the same in both.
     pub same: u64,
-    /// Of these, files of which one of both knows no content: their size and time are the same.
+    /// Of these, files of which one of both knows no content, or which both hashed in two ways: their size and time are
+    /// the same.
     pub unsure: u64,
 }
 
@@ -103,7 +104,7 @@ fn compare(before: Option<Entry>, after: Option<Entry>, counts: &mut Diff) -> Op
         }
         (Some(a), Some(b)) if !same_time(&a, &b) => (&mut counts.time, Some(Change::Time { path: b.path })),
         (Some(a), Some(b)) => {
-            counts.unsure = counts.unsure.saturating_add(u64::from(a.sha256.is_none() || b.sha256.is_none()));
+            counts.unsure = counts.unsure.saturating_add(u64::from(a.digest.is_none() || a.digest != b.digest));
             (&mut counts.same, None)
         }
     };
@@ -112,7 +113,7 @@ fn compare(before: Option<Entry>, after: Option<Entry>, counts: &mut Diff) -> Op
 }
 
 fn differs(a: &Entry, b: &Entry) -> bool {
-    let contents = matches!((a.sha256, b.sha256), (Some(a), Some(b)) if a != b);
+    let contents = matches!((a.digest, b.digest), (Some(a), Some(b)) if a.differs(&b));
     contents || a.size != b.size
 }
 

@@ -7,7 +7,7 @@ use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Algorithm, Checksum, Digest, Mtime, Precision, Proof, RelPath, RunId, TimeSource};
+use crate::model::{Algorithm, Checksum, Digest, DigestAlgorithm, Mtime, Precision, Proof, RelPath, RunId, TimeSource};
 
 /// One file that the target holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub struct Entry {
     pub size: Option<u64>,
     /// Of the source, as it was told.
     pub mtime: Option<Mtime>,
-    /// SHA-256 of the content, when it was ever read.
-    pub sha256: Option<Digest>,
+    /// Of the content, when it was ever read.
+    pub digest: Option<Digest>,
     /// How it was proven.
     pub proof: Proof,
     /// By which run.
@@ -33,7 +33,7 @@ pub struct Entry {
 impl Entry {
     /// All hashes of the content that are known, by their stable words.
     pub(super) fn digests(&self) -> BTreeMap<&'static str, String> {
-        let own = self.sha256.map(|digest| (Algorithm::Sha256.as_str(), digest.to_string()));
+        let own = self.digest.map(|digest| (Algorithm::from(digest.algorithm()).as_str(), digest.hex()));
         let told = match &self.proof {
             Proof::ServerHash(sum) => Some((sum.algorithm().as_str(), sum.hex())),
             _ => None,
@@ -72,7 +72,12 @@ impl Entry {
         let sum = |algorithm: Algorithm| {
             line.digests.get(algorithm.as_str()).map(|hex| Checksum::from_hex(algorithm, hex)).transpose()
         };
-        let sha256 = sum(Algorithm::Sha256).map_err(|error| error.to_string())?;
+        let mut digest = None;
+        for algorithm in DigestAlgorithm::ALL {
+            let told = sum((*algorithm).into()).map_err(|error| error.to_string())?;
+            digest =
+                digest.or(told.map(|sum| Digest::try_from(&sum)).transpose().map_err(|error| error.to_string())?);
+        }
         let proof = match line.proof.strip_prefix("server-hash:") {
             Some(name) => {
                 let algorithm = Algorithm::of(name).ok_or_else(|| format!("no algorithm is called '{name}'"))?;
@@ -86,9 +91,8 @@ impl Entry {
             (None, None, None) => None,
             _ => return Err("a time has a precision and a source".to_owned()),
         };
-        let sha256 = sha256.map(|sum| Digest::try_from(sum.as_bytes())).transpose().map_err(|e| e.to_string())?;
         let (proof_run, proof_at) = (line.proof_run, line.proof_at);
-        Ok(Self { path, source, size: line.size, mtime, sha256, proof, proof_run, proof_at })
+        Ok(Self { path, source, size: line.size, mtime, digest, proof, proof_run, proof_at })
     }
 }
 

@@ -3,11 +3,12 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 
 use super::*;
-use crate::model::{Algorithm, Checksum, Digest, JobId, Mtime, Precision, Proof, RelPath, RunId, TimeSource};
+use crate::model::{
+    Algorithm, Checksum, Digest, DigestAlgorithm, Hasher, JobId, Mtime, Precision, Proof, RelPath, RunId, TimeSource,
+};
 
 fn moment(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -33,6 +34,12 @@ fn header() -> Header {
     }
 }
 
+fn digest(algorithm: DigestAlgorithm, content: &[u8]) -> Digest {
+    let mut hasher = Hasher::of_digest(algorithm);
+    hasher.update(content);
+    hasher.try_into().unwrap()
+}
+
 fn entry(path: &[u8], content: &[u8]) -> Entry {
     let path = RelPath::new(path).unwrap();
     Entry {
@@ -40,7 +47,7 @@ fn entry(path: &[u8], content: &[u8]) -> Entry {
         path,
         size: Some(content.len() as u64),
         mtime: Some(Mtime { at: moment(1_600_000_000), precision: Precision::Second, source: TimeSource::Mlsd }),
-        sha256: Some(Digest::try_from(digest(&SHA256, content).as_ref()).unwrap()),
+        digest: Some(digest(DigestAlgorithm::Sha256, content)),
         proof: Proof::StreamHash,
         proof_run: RunId(17),
         proof_at: moment(1_700_000_050),
@@ -337,4 +344,37 @@ fn a_newer_format_is_said() {
     assert!(matches!(verify(&path, None).unwrap_err(), ManifestError::Newer(2)));
     std::fs::write(&path, "hello\n").unwrap();
     assert!(verify(&path, None).unwrap_err().to_string().starts_with("line 1 is not of a manifest"));
+}
+
+/// The same three files, hashed by BLAKE3.
+fn in_blake3() -> Vec<Entry> {
+    let of = |(path, content)| Entry { digest: Some(digest(DigestAlgorithm::Blake3, content)), ..entry(path, content) };
+    files().into_iter().map(of).collect()
+}
+
+#[test]
+fn either_digest_is_written_read_and_compared_with_a_tree() {
+    let lab = Lab::new();
+    let path = lab.write(&in_blake3());
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(r#""digests":{"blake3":""#) && !text.contains("sha-256"), "{text}");
+    let sealed = Sealed::open(&path, None).unwrap();
+    assert_eq!(sealed.entries().unwrap().next_entry().unwrap().unwrap(), in_blake3()[0]);
+    let root = lab.tree();
+    let (counts, all) = findings(&path, &root);
+    assert_eq!((counts.equal, counts.only_size, all.len()), (3, 0, 0), "{all:?}");
+    std::fs::write(root.join("a-b"), "FIRST").unwrap();
+    let (_, all) = findings(&path, &root);
+    assert!(matches!(&all[..], [Finding::Different { what, .. }] if what.starts_with("its BLAKE3 is ")), "{all:?}");
+}
+
+#[test]
+fn digests_of_two_algorithms_are_no_difference_and_no_agreement() {
+    let (lab, other) = (Lab::new(), Lab::new());
+    let sealed = |path: PathBuf| Sealed::open(&path, None).unwrap();
+    let (sha, blake) = (sealed(lab.usual()), sealed(other.write(&in_blake3())));
+    let told = |a: &Sealed, b: &Sealed| diff::<ManifestError>(a, b, |_| Ok(())).unwrap();
+    let found = told(&sha, &blake);
+    assert!(found.is_empty() && (found.same, found.unsure) == (3, 3), "{found:?}");
+    assert_eq!(told(&blake, &blake).unsure, 0);
 }

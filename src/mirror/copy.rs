@@ -21,7 +21,7 @@ use super::scan::store::Side;
 use super::settle::{self, Clocks, Rest};
 use super::transfer::{self, Moved};
 use super::words::{Action, ItemState};
-use super::{Existing, publish};
+use super::{Existing, publish, uploads};
 use crate::audit::Event;
 use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Fingerprint, Phase, Precision, Proof};
 use crate::remote::Source;
@@ -91,11 +91,12 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Arc<Semaphore
     } else {
         None
     };
+    let looked = Instant::now();
     let (before, open) = version(engine, item, known.is_some()).await?;
     if open.is_none() && item.replaces && keep(engine, item, &before, known).await? {
         return Ok(());
     }
-    let rest = rest(engine, item, &before);
+    let rest = rest(engine, item, &before).await?;
     if let Rest::Wait(pause) = rest {
         return Err(Failure::Unsettled(pause));
     }
@@ -103,6 +104,7 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Arc<Semaphore
     let moved = match transfer::transfer(engine, item, &before, &ticket, (lane, lanes), open).await {
         Err(failure) => {
             item.undivided |= failure.is_of(&[FaultKind::Changed, FaultKind::Mismatch]);
+            learn(engine, item, &failure, looked).await?;
             return Err(failure);
         }
         Ok(moved) => moved,
@@ -116,6 +118,7 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Arc<Semaphore
         Err(failure) if failure.is_of(&[FaultKind::Changed, FaultKind::Mismatch]) => {
             // What arrived may be of two versions: nothing of it is gone on with.
             forget_progress(engine, item).await?;
+            learn(engine, item, &failure, looked).await?;
             return Err(failure);
         }
         Err(failure) => {
@@ -134,6 +137,16 @@ pub(super) async fn copy(engine: &Engine, item: &mut Item, lanes: &Arc<Semaphore
     (item.digest, item.proof) = (Some(moved.digest), Some(proof));
     let stamped = moved.stamped == Some(version.mtime);
     publish::publish(engine, item, &version, moved.digest, moved.size, attempt, stamped).await
+}
+
+/// A file that changes while it is read is written to: other files of its folder may be uploaded as slowly.
+async fn learn(engine: &Engine, item: &Item, failure: &Failure, looked: Instant) -> Result<(), Failure> {
+    match failure {
+        Failure::Fault { side: Side::Source, .. } if failure.is_of(&[FaultKind::Changed]) => {
+            Ok(uploads::learn(engine, &item.path, looked.elapsed()).await?)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The next try begins at the start.
@@ -178,11 +191,11 @@ async fn version(engine: &Engine, item: &Item, known: bool) -> Result<(Fingerpri
 fn will_be_read(engine: &Engine, item: &Item, known: bool) -> bool {
     let policy = &engine.order.policy;
     let kept = item.replaces && (known || policy.existing != Existing::Prove);
-    let clocks = clocks(engine);
+    let (clocks, quiet) = (clocks(engine), engine.uploads.quiet(&item.path).time);
     item.confirmed == 0
         && !kept
         && engine.order.source.capabilities().read_tells
-        && settle::rest(&item.listed, Duration::ZERO, clocks, policy.settle_seconds) == Rest::Settled
+        && settle::rest(&item.listed, Duration::ZERO, clocks, policy.settle_seconds, quiet) == Rest::Settled
 }
 
 fn clocks(engine: &Engine) -> Clocks {
@@ -274,15 +287,32 @@ async fn doubt(engine: &Engine, item: &Item) -> Result<(), Broken> {
     engine.journal.put(Change::Doubted { target: item.target.clone(), own: false }).await
 }
 
-/// May the file be read now? A version counts as seen since the listing, or since an earlier try looked at it.
-fn rest(engine: &Engine, item: &mut Item, before: &Fingerprint) -> Rest {
+/// May the file be read now? A version counts as seen since the listing, since an earlier try looked at it, or, where there
+/// are signs of an upload, since an earlier run did.
+async fn rest(engine: &Engine, item: &mut Item, before: &Fingerprint) -> Result<Rest, Failure> {
     let now = Instant::now();
     let scanned = engine.scanned.get();
     let listed = scanned.filter(|_| item.listed == *before).map(|scanned| scanned.at);
-    let looked = item.seen.take().filter(|(version, _)| version == before).map(|(_, since)| since);
+    let looked = match item.seen.take() {
+        Some((version, since)) if version == *before => Some(since),
+        Some((version, since)) => {
+            uploads::changed(engine, &item.path, &version, before, now - since).await?;
+            None
+        }
+        None => None,
+    };
     let since = looked.or(listed).unwrap_or(now);
     item.seen = Some((before.clone(), since));
-    settle::rest(before, now - since, clocks(engine), engine.order.policy.settle_seconds)
+    let (clocks, settle) = (clocks(engine), engine.order.policy.settle_seconds);
+    let judge = |seen, quiet| settle::rest(before, seen, clocks, settle, quiet);
+    let quiet = engine.uploads.quiet(&item.path);
+    let rest = judge(now - since, quiet.time);
+    if quiet.time.is_zero() || !matches!(rest, Rest::Wait(_)) {
+        return Ok(rest);
+    }
+    let earlier = uploads::before(engine, &item.path, before, quiet).await?;
+    let quiet = if earlier.enough { Duration::ZERO } else { quiet.time };
+    Ok(judge(earlier.seen.max(now - since), quiet))
 }
 
 /// A fault of the source after the bytes had moved.

@@ -254,7 +254,7 @@ impl Dispatcher<'_> {
         };
         let (side, fault, from, bytes) = match failure {
             Failure::Broken(broken) => return Err(broken),
-            Failure::Unsettled(pause) => return self.let_rest(task, started, pause).await,
+            Failure::Unsettled(pause) => return self.let_rest(task, pause).await,
             Failure::Fault { side, fault, from, bytes } => (side, fault, from, bytes),
         };
         tracing::debug!(path = %task.item.path.display(), side = side.word(), fault = %fault, "a try failed");
@@ -306,17 +306,26 @@ impl Dispatcher<'_> {
     }
 
     /// The file may still be written. When it does not come to rest within a bounded time, it is left for the next run.
-    async fn let_rest(&mut self, mut task: Task, started: jiff::Timestamp, pause: Duration) -> Result<(), Broken> {
+    async fn let_rest(&mut self, mut task: Task, pause: Duration) -> Result<(), Broken> {
         task.rested += pause;
         if task.rested <= LONGEST_REST {
             self.waiting.push((Instant::now() + pause, task));
             return Ok(());
         }
-        let message = "the file is being written in the source all the time: the next run looks at it again";
-        let fault = Fault::new(Phase::Open, FaultKind::Changed, message);
-        self.note(&mut task, started, &fault, (0, 0), Verdict::GiveUp).await?;
-        self.engine.progress.files_failed.fetch_add(1, Relaxed);
-        Ok(())
+        let Item { id, path, listed, seen, .. } = task.item;
+        tracing::info!(path = %path.display(), "a file may still be being written: it is left for a later run");
+        let (version, since) = seen.unwrap_or_else(|| (listed, Instant::now()));
+        let seen_for = jiff::SignedDuration::try_from(since.elapsed()).unwrap_or_default();
+        let now = self.engine.order.clock.now();
+        let since = now.saturating_sub(seen_for).unwrap_or(now);
+        let message = format!(
+            "the file may still be being written in the source: the next run that finds it unchanged for {} s copies it",
+            self.engine.uploads.quiet(&path).time.max(pause).as_secs()
+        );
+        let fault = Fault::new(Phase::Open, FaultKind::Unsettled, message);
+        self.engine.progress.files_planned.fetch_sub(1, Relaxed);
+        self.engine.progress.bytes_planned.fetch_sub(version.size.unwrap_or(0), Relaxed);
+        self.engine.journal.put(Change::Left { item: id, path, version, since, fault }).await
     }
 
     /// Begins nothing new for a while.

@@ -16,6 +16,7 @@ use super::links::Links;
 use super::names::Names;
 use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
+use super::uploads::{self, Uploads};
 use super::{Counts, Ended, MirrorError, MirrorRun, Progress, Stage, Summary};
 use super::{charset, delete, dispatch, doubt, finish, intents, journal, lag, names, place, planner, scan, vanished};
 use crate::db::DbError;
@@ -58,6 +59,8 @@ pub(super) struct Engine {
     pub names: Names,
     /// The source's symbolic links.
     pub links: Links,
+    /// What may still be being uploaded.
+    pub uploads: Uploads,
     pub journal: Journal,
     folds: Arc<OnceCell<Folds>>,
     /// Background work of this run.
@@ -225,6 +228,7 @@ pub(super) async fn run(
         filter: Filter::new(&order.policy)?,
         names: Names::new(&order.policy)?,
         links,
+        uploads: Uploads::new(&order).await?,
         folds: Arc::default(),
         order,
         progress,
@@ -354,6 +358,7 @@ async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
         }
         finish::settle_dirs(engine, facts).await?;
         heat::note(engine).await?;
+        uploads::settle(engine).await?;
     }
     engine.progress.entries_skipped.store(facts.counts.entries_skipped, Relaxed);
     Ok(())

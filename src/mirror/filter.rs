@@ -16,8 +16,8 @@ impl Filter {
     /// # Errors
     /// Names the glob that cannot be understood.
     pub(super) fn new(policy: &Policy) -> Result<Self, MirrorError> {
-        let include = if policy.include.is_empty() { None } else { Some(build(&policy.include)?) };
-        Ok(Self { include, exclude: build(&policy.exclude)? })
+        let include = if policy.include.is_empty() { None } else { Some(globs(&policy.include, false)?) };
+        Ok(Self { include, exclude: globs(&policy.exclude, false)? })
     }
 
     /// Is the entry left out, looking at it alone? Directories above it were asked before.
@@ -40,14 +40,20 @@ impl Filter {
     }
 }
 
-fn build(globs: &[String]) -> Result<Gitignore, MirrorError> {
+/// Globs as in `.gitignore`, ready to be asked, with `any_case` for names in whatever case.
+///
+/// # Errors
+/// Names the glob that cannot be understood.
+pub(super) fn globs(globs: &[String], any_case: bool) -> Result<Gitignore, MirrorError> {
     let mut builder = GitignoreBuilder::new("");
+    let failed = |error| MirrorError::Policy(format!("the globs cannot be understood: {error}"));
+    builder.case_insensitive(any_case).map_err(failed)?;
     for glob in globs {
         builder
             .add_line(None, glob)
             .map_err(|error| MirrorError::Policy(format!("the glob '{glob}' cannot be understood: {error}")))?;
     }
-    builder.build().map_err(|error| MirrorError::Policy(format!("the globs cannot be understood: {error}")))
+    builder.build().map_err(failed)
 }
 
 #[cfg(test)]

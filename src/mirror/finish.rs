@@ -100,6 +100,7 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
         counts.files_adopted += totals.adopted;
         counts.files_failed = totals.failed;
         counts.files_waiting = totals.open;
+        counts.files_uploading = totals.unsettled;
         counts.modes_set = totals.modes_set;
         counts.links_made = totals.links_made;
         counts.files_trashed = totals.trashed;

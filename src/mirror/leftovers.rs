@@ -9,7 +9,7 @@ use super::words::ItemState;
 use crate::audit::{Actor, Event, append};
 use crate::db::{Db, DbError};
 use crate::model::{Clock, EntryKind, Fault, FaultKind, ItemId, JobId, RelPath};
-use crate::remote::{Remote, digest_of};
+use crate::remote::{Remote, holds};
 
 /// Parts per transaction.
 const PAGE: i64 = 500;
@@ -84,6 +84,6 @@ async fn is_part(target: &Arc<dyn Remote>, item: &Item, part: &RelPath) -> Resul
     match target.stat(part).await? {
         None => Ok(true),
         Some(there) if there.kind != EntryKind::File || there.size != Some(item.confirmed) => Ok(false),
-        Some(_) => Ok(item.digest.is_some() && Some(digest_of(&**target, part).await?) == item.digest),
+        Some(_) => holds(&**target, part, item.digest).await,
     }
 }

@@ -4,9 +4,7 @@
 
 use std::collections::VecDeque;
 
-use aws_lc_rs::digest::Context;
-
-use crate::model::{Digest, Fault, FaultKind, Phase};
+use crate::model::{Digest, Fault, FaultKind, Hasher, Phase};
 
 /// The first bytes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +15,8 @@ pub(super) struct Prefix {
 
 impl Prefix {
     /// `length` bytes, which `hash` has seen.
-    pub(super) fn of(length: u64, hash: &Context) -> Result<Self, Fault> {
-        let digest = Digest::try_from(hash.clone().finish().as_ref());
+    pub(super) fn of(length: u64, hash: &Hasher) -> Result<Self, Fault> {
+        let digest = Digest::try_from(hash.clone());
         let digest = digest.map_err(|error| Fault::new(Phase::Verify, FaultKind::Io, error.to_string()))?;
         Ok(Self { length, digest })
     }
@@ -44,7 +42,7 @@ impl Marks {
     }
 
     /// `hash` has seen all of the first `at` bytes.
-    pub(super) fn pass(&mut self, at: u64, hash: &Context) -> Result<(), Fault> {
+    pub(super) fn pass(&mut self, at: u64, hash: &Hasher) -> Result<(), Fault> {
         if at - self.last < self.apart {
             return Ok(());
         }
@@ -72,15 +70,14 @@ impl Marks {
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::digest::{SHA256, digest};
-
     use super::*;
+    use crate::model::DigestAlgorithm;
 
     const STEP: usize = 100_000;
 
-    fn written(steps: usize) -> (Marks, Vec<u8>) {
+    fn written(steps: usize, algorithm: DigestAlgorithm) -> (Marks, Vec<u8>) {
         let all: Vec<u8> = (0..steps * STEP).map(|n| (n / 7) as u8).collect();
-        let mut hash = Context::new(&SHA256);
+        let mut hash = Hasher::of_digest(algorithm);
         let mut marks = Marks::new(Prefix::of(0, &hash).unwrap());
         for (n, piece) in all.chunks(STEP).enumerate() {
             hash.update(piece);
@@ -91,21 +88,24 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_that_is_confirmed_has_the_digest_of_its_bytes() {
-        let (mut marks, all) = written(50);
-        let mut last = 0;
-        for confirmed in [0, 1, 299_999, 300_000, 1_234_567, 5_000_000] {
-            let found = marks.within(confirmed).unwrap();
-            assert!(found.length <= confirmed && found.length >= last && confirmed - found.length < 400_000);
-            let bytes = &all[..usize::try_from(found.length).unwrap()];
-            assert_eq!(found.digest.as_bytes().as_slice(), digest(&SHA256, bytes).as_ref());
-            last = found.length;
+        for algorithm in DigestAlgorithm::ALL {
+            let (mut marks, all) = written(50, *algorithm);
+            let mut last = 0;
+            for confirmed in [0, 1, 299_999, 300_000, 1_234_567, 5_000_000] {
+                let found = marks.within(confirmed).unwrap();
+                assert!(found.length <= confirmed && found.length >= last && confirmed - found.length < 400_000);
+                let mut hash = Hasher::of_digest(*algorithm);
+                hash.update(&all[..usize::try_from(found.length).unwrap()]);
+                assert_eq!(Ok(found.digest), Digest::try_from(hash));
+                last = found.length;
+            }
+            assert_eq!(marks.within(last - 1), None, "what was confirmed is not taken back");
         }
-        assert_eq!(marks.within(last - 1), None, "what was confirmed is not taken back");
     }
 
     #[test]
     fn where_nothing_is_confirmed_for_long_the_marks_stay_few() {
-        let (mut marks, all) = written(1000);
+        let (mut marks, all) = written(1000, DigestAlgorithm::default());
         assert!(marks.marks.len() <= MOST, "{}", marks.marks.len());
         assert_eq!(marks.within(10).unwrap().length, 0);
         assert!(marks.within(all.len() as u64).unwrap().length > 90_000_000);

@@ -38,6 +38,7 @@ pub mod store;
 mod stripes;
 mod summary;
 mod transfer;
+mod uploads;
 mod vanished;
 mod words;
 
@@ -55,7 +56,7 @@ use crate::remote::Remote;
 pub use heat::Extent;
 pub use leftovers::remove_parts;
 pub use names::store::mapped;
-pub use policy::{Deletions, Existing, Limits, Links, Naming, Policy};
+pub use policy::{Deletions, Existing, Limits, Links, Naming, Policy, Uploads};
 pub use progress::{Current, Progress, Snapshot, Stage};
 pub use proof::{Proving, ProvingError, store::Records};
 pub use summary::{Counts, EXAMPLES, Ended, MissingItem, Orders, Summary, UnsureDir};

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Proving;
+use super::uploads::NAMES;
+use crate::model::DigestAlgorithm;
 
 macro_rules! words {
     ($name:ident { $($variant:ident = $word:literal),* }) => {
@@ -50,6 +52,8 @@ pub struct Policy {
     pub links: Links,
     /// What has to be known of a file's content.
     pub proof: Proving,
+    /// How content is hashed. Files that are kept unchanged keep the digest that they had.
+    pub digest: DigestAlgorithm,
     /// Write a signed manifest after a run that changed something.
     pub manifest: bool,
     /// Make the plan, change nothing.
@@ -68,6 +72,8 @@ pub struct Policy {
     /// A file may still be written for this many seconds beyond the tick in which its time is told: it is left for
     /// later in the run. 0 = no waiting.
     pub settle_seconds: u32,
+    /// What is waited for because it may still be being uploaded.
+    pub uploads: Uploads,
     /// Tries per file without progress before it counts as failed in this run.
     pub attempts: u32,
     /// How many seconds a source or target may be out of reach before the run ends.
@@ -88,6 +94,7 @@ impl Default for Policy {
             existing: Existing::default(),
             links: Links::default(),
             proof: Proving::default(),
+            digest: DigestAlgorithm::default(),
             manifest: true,
             dry_run: false,
             bandwidth: None,
@@ -96,11 +103,29 @@ impl Default for Policy {
             names: Naming::default(),
             keep_mode: true,
             settle_seconds: 2,
+            uploads: Uploads::default(),
             attempts: 5,
             patience_seconds: 300,
             hot_minutes: None,
             limits: Limits::default(),
         }
+    }
+}
+
+/// Files that are left for later because they may still be being uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Uploads {
+    /// Globs as in `.gitignore`, in any case, of names that speak for an upload.
+    pub names: Vec<String>,
+    /// A file with such a name is copied when it has not changed for so many seconds. 0 = nothing is taken for an upload,
+    /// neither by its name nor because files in its folder were seen to change.
+    pub rest_seconds: u32,
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Self { names: NAMES.iter().map(|name| (*name).to_owned()).collect(), rest_seconds: 300 }
     }
 }
 

@@ -13,7 +13,7 @@ use super::transfer::part_path;
 use super::words::{Action, ItemState};
 use crate::audit::Event;
 use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Fingerprint, Name, Phase, Proof, RelPath, RunId};
-use crate::remote::{TRASH, digest_of};
+use crate::remote::{TRASH, holds};
 
 /// Permission bits of files whose source tells none.
 pub(super) const FILE_MODE: u32 = 0o644;
@@ -86,18 +86,18 @@ pub(super) async fn take_up(engine: &Engine, item: &mut Item, started: Timestamp
     if item.part.as_ref() != Some(&part_path(engine.order.job, &item.target, &version).map_err(at_target)?) {
         return Ok(false);
     }
-    let holds =
+    let as_long =
         |there: Option<crate::model::Entry>| there.is_some_and(|e| e.kind == EntryKind::File && e.size == Some(size));
     if let Some(part) = &item.part
-        && holds(target.stat(part).await.map_err(at_target)?)
-        && digest_of(&**target, part).await.map_err(at_target)? == digest
+        && as_long(target.stat(part).await.map_err(at_target)?)
+        && holds(&**target, part, Some(digest)).await.map_err(at_target)?
     {
         let attempt = copy::attempt(engine, item, started, size, 0);
         publish(engine, item, &version, digest, size, attempt, false).await?;
         return Ok(true);
     }
-    if holds(target.stat(&item.target).await.map_err(at_target)?)
-        && digest_of(&**target, &item.target).await.map_err(at_target)? == digest
+    if as_long(target.stat(&item.target).await.map_err(at_target)?)
+        && holds(&**target, &item.target, Some(digest)).await.map_err(at_target)?
     {
         let there = arrived(engine, item, size, None).await?;
         note(engine, item, &version, (digest, there), None).await?;
@@ -124,8 +124,9 @@ async fn look(engine: &Engine, item: &Item, digest: Digest, size: u64) -> Result
     }
     // What may be the same is read; of our own the journal knows whether it may be.
     let ours = replace::our_own(engine, item, &there).await?;
-    let may_be = there.size == Some(size) && ours.is_none_or(|(_, known)| known == Some(digest));
-    let same = may_be && digest_of(&**target, &item.target).await.map_err(at_target)? == digest;
+    let may_equal = |known: Option<Digest>| known.is_some_and(|known| !known.differs(&digest));
+    let may_be = there.size == Some(size) && ours.is_none_or(|(_, known)| may_equal(known));
+    let same = may_be && holds(&**target, &item.target, Some(digest)).await.map_err(at_target)?;
     Ok(if same { Place::Same } else { Place::Taken })
 }
 
@@ -169,7 +170,7 @@ async fn note(
     // Verified by a start of this run that did not say how yet.
     let proof = item.proof.clone().unwrap_or(Proof::StreamHash);
     let (run, path) = (engine.order.run, item.target.clone());
-    let events = vec![Event::FilePublished { run, path, size, sha256: digest, proof: Some(proof.clone()) }];
+    let events = vec![Event::FilePublished { run, path, size, digest, proof: Some(proof.clone()) }];
     let file = FileRow {
         path: item.path.clone(),
         target: item.target.clone(),

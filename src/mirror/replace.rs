@@ -15,7 +15,7 @@ use super::publish::{batch, kept};
 use super::words::ItemState;
 use crate::audit::Event;
 use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Name, Phase, RelPath, RunId};
-use crate::remote::{Remote, digest_of};
+use crate::remote::{Remote, holds};
 
 /// The part is in its place; nobody has looked yet at what was there.
 #[derive(Debug)]
@@ -156,7 +156,7 @@ async fn look(engine: &Engine, item: &Item, part: &RelPath) -> Result<Out, Fault
     let target = &engine.order.target;
     let Some(there) = target.stat(part).await? else { return Ok(Out::Nothing) };
     let may_be = there.kind == EntryKind::File && there.size == Some(item.confirmed);
-    let same = may_be && item.digest.is_some() && Some(digest_of(&**target, part).await?) == item.digest;
+    let same = may_be && holds(&**target, part, item.digest).await?;
     Ok(if same { Out::Part } else { Out::Other })
 }
 

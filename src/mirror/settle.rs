@@ -1,11 +1,12 @@
 //! May a file be read now, or may somebody still write to it without its time showing it? A time shows a later write
-//! only when the tick in which it was told is over, and that on the source's clock, which may be wrong.
+//! only when the tick in which it was told is over, and that on the source's clock, which may be wrong. Where there are
+//! signs of an upload (see [`super::uploads`]) a file has to be quiet for longer: its client may only pause.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{Fingerprint, Precision};
+use crate::model::{Fingerprint, Mtime, Precision};
 
 /// How far the source's clock may be from ours, its time zone included: no place on earth is further away.
 const SKEW: SignedDuration = SignedDuration::from_hours(26);
@@ -30,22 +31,25 @@ pub(super) enum Rest {
     Untold,
 }
 
-/// Judges `version`, which has been seen for `seen`, by a policy that wants `settle` seconds beyond the tick.
-pub(super) fn rest(version: &Fingerprint, seen: Duration, clocks: Clocks, settle: u32) -> Rest {
+/// Judges `version`, which has been seen for `seen`, by a policy that wants `settle` seconds beyond the tick. Signs of an
+/// upload want it to have been `quiet` for so long.
+pub(super) fn rest(version: &Fingerprint, seen: Duration, clocks: Clocks, settle: u32, quiet: Duration) -> Rest {
+    let pause = pause(version, seen, clocks, quiet);
+    match tick_over(version, seen, clocks, settle) {
+        Rest::Wait(more) => Rest::Wait(more.max(pause)),
+        told if pause.is_zero() => told,
+        Rest::Settled | Rest::Untold => Rest::Wait(pause),
+    }
+}
+
+/// Would a later write show?
+fn tick_over(version: &Fingerprint, seen: Duration, clocks: Clocks, settle: u32) -> Rest {
     let Some(mtime) = version.mtime else { return Rest::Untold };
-    let tick = match mtime.precision {
-        Precision::Nanosecond => return Rest::Settled,
-        Precision::Second => 1,
-        Precision::Minute => 60,
-        Precision::Day => 86_400,
-    };
-    let quiet = SignedDuration::from_secs(tick + i64::from(settle));
-    // Overflow is a time at the end of the calendar: not settled.
-    let later = |more: SignedDuration| mtime.at.checked_add(quiet).and_then(|at| at.checked_add(more));
-    let passed = |clock: Timestamp, more| later(more).is_ok_and(|end| end <= clock);
-    if settle == 0
-        || clocks.newest.is_some_and(|newest| passed(newest, SignedDuration::ZERO))
-        || passed(clocks.now, SKEW)
+    let settled = SignedDuration::from_secs(settle.into());
+    let quiet = tick(mtime.precision).saturating_add(settled);
+    if mtime.precision == Precision::Nanosecond
+        || settle == 0
+        || is_older(mtime, settled, clocks)
         || seen >= quiet.unsigned_abs()
     {
         return Rest::Settled;
@@ -56,10 +60,36 @@ pub(super) fn rest(version: &Fingerprint, seen: Duration, clocks: Clocks, settle
     Rest::Wait(quiet.unsigned_abs().saturating_sub(seen))
 }
 
+/// So much longer the version has to be seen, unless it was last written so long ago.
+fn pause(version: &Fingerprint, seen: Duration, clocks: Clocks, quiet: Duration) -> Duration {
+    let age = SignedDuration::try_from(quiet).unwrap_or(SignedDuration::MAX);
+    let is_old = version.mtime.is_some_and(|mtime| is_older(mtime, age, clocks));
+    if is_old { Duration::ZERO } else { quiet.saturating_sub(seen) }
+}
+
+/// Has `age` passed since the tick of `mtime`, whatever the source's clock is off by?
+fn is_older(mtime: Mtime, age: SignedDuration, clocks: Clocks) -> bool {
+    // Overflow is a time at the end of the calendar: not that old.
+    let end = mtime.at.checked_add(tick(mtime.precision).saturating_add(age));
+    let passed = |clock: Timestamp, more: SignedDuration| {
+        end.as_ref().is_ok_and(|at| at.checked_add(more).is_ok_and(|end| end <= clock))
+    };
+    clocks.newest.is_some_and(|newest| passed(newest, SignedDuration::ZERO)) || passed(clocks.now, SKEW)
+}
+
+const fn tick(precision: Precision) -> SignedDuration {
+    SignedDuration::from_secs(match precision {
+        Precision::Nanosecond => 0,
+        Precision::Second => 1,
+        Precision::Minute => 60,
+        Precision::Day => 86_400,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Mtime, TimeSource};
+    use crate::model::TimeSource;
 
     const NOW: i64 = 1_700_000_000;
 
@@ -70,7 +100,13 @@ mod tests {
     fn judged(age: i64, precision: Precision, newest: i64, seen: u64) -> Rest {
         let mtime = Some(Mtime { at: at(NOW - age), precision, source: TimeSource::List });
         let version = Fingerprint { size: Some(1), mtime, unique: None };
-        rest(&version, Duration::from_secs(seen), Clocks { now: at(NOW), newest: Some(at(NOW - newest)) }, 2)
+        rest(
+            &version,
+            Duration::from_secs(seen),
+            Clocks { now: at(NOW), newest: Some(at(NOW - newest)) },
+            2,
+            Duration::ZERO,
+        )
     }
 
     fn wait(seconds: u64) -> Rest {
@@ -107,7 +143,25 @@ mod tests {
     fn where_no_time_tells_the_file_is_read_twice() {
         let version = Fingerprint { size: Some(1), ..Fingerprint::default() };
         let clocks = Clocks { now: at(NOW), newest: None };
-        assert_eq!(rest(&version, Duration::from_secs(1000), clocks, 2), Rest::Untold);
+        assert_eq!(rest(&version, Duration::from_secs(1000), clocks, 2, Duration::ZERO), Rest::Untold);
         assert_eq!(judged(3600, Precision::Day, 3600, 0), Rest::Untold);
+    }
+    #[test]
+    fn signs_of_an_upload_want_more_than_the_tick() {
+        let uploaded = |age: i64, precision, newest: i64, seen| {
+            let mtime = Some(Mtime { at: at(NOW - age), precision, source: TimeSource::List });
+            let version = Fingerprint { size: Some(1), mtime, unique: None };
+            let clocks = Clocks { now: at(NOW), newest: Some(at(NOW - newest)) };
+            rest(&version, Duration::from_secs(seen), clocks, 2, Duration::from_secs(300))
+        };
+        // Settled by its tick, but young by the source's clock.
+        assert_eq!(uploaded(100, Precision::Second, 0, 0), wait(300));
+        assert_eq!(uploaded(100, Precision::Nanosecond, 0, 250), wait(50));
+        assert_eq!(uploaded(100, Precision::Second, 0, 300), Rest::Settled, "two equal observations");
+        assert_eq!(uploaded(301, Precision::Second, 0, 0), Rest::Settled, "old");
+        assert_eq!(uploaded(301, Precision::Second, 301, 0), wait(300), "old only if the clock is right");
+        // Where no time tells, it is seen for so long and then read twice.
+        assert_eq!(uploaded(3600, Precision::Day, 3600, 0), wait(300));
+        assert_eq!(uploaded(3600, Precision::Day, 3600, 300), Rest::Untold);
     }
 }

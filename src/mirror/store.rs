@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::words::{Action, ItemState};
 use crate::db::{Db, DbError};
-use crate::model::{Digest, Fault, FaultKind, ItemId, JobId, Proof, RelPath, RunId};
+use crate::model::{Digest, DigestAlgorithm, Fault, FaultKind, ItemId, JobId, Proof, RelPath, RunId};
 
 /// One path of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct ItemRow {
     pub size: Option<u64>,
     /// Bytes that are safe in the target.
     pub confirmed: u64,
-    /// SHA-256 of the content, once verified.
+    /// Of the content, once verified.
     pub digest: Option<Digest>,
     /// How the content was proven, once it was.
     pub proof: Option<Proof>,
@@ -89,7 +89,7 @@ impl RunCounts {
 }
 
 const ITEM_COLUMNS: &str =
-    "SELECT id, path, target, action, state, size, confirmed, sha256, proof, attempts, fault, at FROM items WHERE ";
+    "SELECT id, path, target, action, state, size, confirmed, digest, proof, attempts, fault, at FROM items WHERE ";
 
 /// The items of a run, in the order in which they were planned.
 ///
@@ -324,7 +324,7 @@ fn item_row(row: &SqliteRow) -> Result<ItemRow, DbError> {
         state,
         size: row.try_get::<Option<i64>, _>("size")?.map(length).transpose()?,
         confirmed: length(row.try_get("confirmed")?)?,
-        digest: digest(row.try_get("sha256")?)?.filter(|_| state.is_verified()),
+        digest: digest(row.try_get("digest")?)?.filter(|_| state.is_verified()),
         proof: proof(row.try_get("proof")?)?,
         attempts: count(row, "attempts")?,
         fault: fault(row.try_get("fault")?)?,
@@ -356,7 +356,25 @@ pub(super) fn time(micros: i64) -> Result<Timestamp, DbError> {
 }
 
 pub(super) fn digest(bytes: Option<Vec<u8>>) -> Result<Option<Digest>, DbError> {
-    bytes.map(|b| Digest::try_from(b.as_slice()).map_err(|_| unreadable(b.len()))).transpose()
+    let Some(bytes) = bytes else { return Ok(None) };
+    let (algorithm, digest) = match bytes.split_first() {
+        Some((&BLAKE3, digest)) if digest.len() == 32 => (DigestAlgorithm::Blake3, digest),
+        _ => (DigestAlgorithm::Sha256, bytes.as_slice()),
+    };
+    let digest = digest.try_into().map_err(|_| unreadable(bytes.len()))?;
+    Ok(Some(Digest::new(algorithm, digest)))
+}
+
+/// BLAKE3 among the multihash codes.
+const BLAKE3: u8 = 0x1e;
+
+/// A digest for the store: a SHA-256 as it is, since all were, and any other behind its multihash code.
+pub(super) fn digest_bytes(digest: Digest) -> Vec<u8> {
+    let bytes = digest.as_bytes();
+    match digest.algorithm() {
+        DigestAlgorithm::Sha256 => bytes.to_vec(),
+        DigestAlgorithm::Blake3 => [&[BLAKE3], bytes.as_slice()].concat(),
+    }
 }
 
 pub(super) fn proof(text: Option<String>) -> Result<Option<Proof>, DbError> {
@@ -378,4 +396,19 @@ fn action(word: &str) -> Result<Action, DbError> {
 fn count(row: &SqliteRow, column: &str) -> Result<u32, DbError> {
     let number: i64 = row.try_get(column)?;
     u32::try_from(number).map_err(|_| unreadable(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_come_back_from_the_store() {
+        for algorithm in DigestAlgorithm::ALL {
+            // A SHA-256 may begin with any byte.
+            let kept = Digest::new(*algorithm, [BLAKE3; 32]);
+            assert_eq!(digest(Some(digest_bytes(kept))).unwrap(), Some(kept));
+        }
+        assert!(digest(Some(vec![0x12; 33])).is_err() && digest(Some(vec![BLAKE3; 31])).is_err());
+    }
 }

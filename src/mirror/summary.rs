@@ -83,8 +83,10 @@ pub struct Counts {
     pub files_adopted: u64,
     /// Files that this run should have copied and could not.
     pub files_failed: u64,
-    /// Files that this run should still copy (it was stopped or gave up).
+    /// Files that this run should still copy: it was stopped or gave up, or they are waited for.
     pub files_waiting: u64,
+    /// Of these, files that may still be being uploaded: a later run copies them.
+    pub files_uploading: u64,
     /// Links and special files left out.
     pub entries_skipped: u64,
     /// Files that went away from the source before they could be copied.

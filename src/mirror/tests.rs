@@ -17,6 +17,7 @@ mod proof;
 mod review;
 mod settle;
 mod shift;
+mod uploads;
 
 use super::store::{self, ItemFilter};
 use super::{Deletions, Ended, Existing, Extent, ItemState, MirrorRun, Policy, Progress, Summary, run};

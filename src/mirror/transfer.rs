@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -18,7 +18,9 @@ use super::publish;
 use super::scan::store::Side;
 use super::stripes;
 use super::words::ItemState;
-use crate::model::{Digest, Entry, Fault, FaultKind, Fingerprint, JobId, Mtime, Name, Phase, RelPath};
+use crate::model::{
+    Digest, DigestAlgorithm, Entry, Fault, FaultKind, Fingerprint, Hasher, JobId, Mtime, Name, Phase, RelPath,
+};
 use crate::remote::{Coming, Sink, Source, read_digest};
 
 /// So many bytes before the confirmed offset are read again and compared.
@@ -54,7 +56,7 @@ pub(super) fn part_path(job: JobId, target: &RelPath, version: &Fingerprint) -> 
 
 /// Where a transfer begins: what is in the part already, both sides open just behind it.
 struct Begin {
-    hash: Context,
+    hash: Hasher,
     offset: u64,
     source: Box<dyn Source>,
     sink: Box<dyn Sink>,
@@ -138,7 +140,8 @@ async fn restart(
         Some(source) => source,
         None => engine.order.source.read(&item.path, 0, version.size).await.map_err(at_source)?,
     };
-    Ok(Begin { hash: Context::new(&SHA256), offset: 0, source, sink, ahead: Bytes::new() })
+    let hash = Hasher::of_digest(engine.order.policy.digest);
+    Ok(Begin { hash, offset: 0, source, sink, ahead: Bytes::new() })
 }
 
 /// Goes on behind what is confirmed, when the part still holds exactly that and the source still says the same.
@@ -152,7 +155,9 @@ async fn resume(engine: &Engine, item: &Item, part: &RelPath) -> Result<Option<B
     if there.and_then(|entry| entry.size).is_none_or(|size| size < item.confirmed) {
         return Ok(None);
     }
-    let Some((hash, tail)) = read_part(engine, part, item.confirmed).await? else { return Ok(None) };
+    // As it was begun, whatever the policy wants now: no byte is sent again for that.
+    let read = read_part(engine, part, item.confirmed, digest.algorithm()).await?;
+    let Some((hash, tail)) = read else { return Ok(None) };
     if Prefix::of(item.confirmed, &hash).map_err(at_target)? != confirmed {
         tracing::warn!(path = %item.path.display(), "the target lost what it had confirmed: the file is copied from its start");
         return Ok(None);
@@ -176,9 +181,14 @@ async fn resume(engine: &Engine, item: &Item, part: &RelPath) -> Result<Option<B
 }
 
 /// Hashes the first `length` bytes of the part and keeps the last [`OVERLAP`] of them.
-async fn read_part(engine: &Engine, part: &RelPath, length: u64) -> Result<Option<(Context, Vec<u8>)>, Failure> {
+async fn read_part(
+    engine: &Engine,
+    part: &RelPath,
+    length: u64,
+    algorithm: DigestAlgorithm,
+) -> Result<Option<(Hasher, Vec<u8>)>, Failure> {
     let mut reader = engine.order.target.read(part, 0, None).await.map_err(at_target)?;
-    let mut hash = Context::new(&SHA256);
+    let mut hash = Hasher::of_digest(algorithm);
     let mut tail = Vec::new();
     let mut left = length;
     while left > 0 {
@@ -194,9 +204,13 @@ async fn read_part(engine: &Engine, part: &RelPath, length: u64) -> Result<Optio
     Ok(Some((hash, tail)))
 }
 
-/// SHA-256 of what the source gives out now.
-pub(super) async fn source_digest(engine: &Engine, path: &RelPath) -> Result<Digest, Fault> {
-    read_digest(&*engine.order.source, path).await
+/// The digest of what the source gives out now.
+pub(super) async fn source_digest(
+    engine: &Engine,
+    path: &RelPath,
+    algorithm: DigestAlgorithm,
+) -> Result<Digest, Fault> {
+    read_digest(&*engine.order.source, path, algorithm).await
 }
 
 struct Mover<'a> {
@@ -204,7 +218,7 @@ struct Mover<'a> {
     item: &'a mut Item,
     ticket: &'a Ticket<'a>,
     /// Of the first `at` bytes.
-    hash: Context,
+    hash: Hasher,
     marks: Marks,
     from: u64,
     at: u64,
@@ -290,9 +304,7 @@ impl Mover<'_> {
                 return Err(Failure::Broken(Broken::Stopped));
             }
         }
-        let hash = std::mem::replace(&mut self.hash, Context::new(&SHA256)).finish();
-        let digest = Digest::try_from(hash.as_ref())
-            .map_err(|error| self.blame(Side::Target, Fault::new(Phase::Verify, FaultKind::Io, error.to_string())))?;
+        let digest = Prefix::of(at, &self.hash).map_err(|fault| self.blame(Side::Target, fault))?.digest;
         self.item.confirmed = length;
         Ok(Moved { digest, size: at, from: self.from, after: seen, stamped })
     }

@@ -99,6 +99,8 @@ words! {
         Exists = "exists",
         /// The source changed while it was read.
         Changed = "changed",
+        /// The source may still be being written: left for a later look.
+        Unsettled = "unsettled",
         /// What arrived is not what should have.
         Mismatch = "mismatch",
         /// TLS or host key: certificate, version, name, pin.
@@ -225,6 +227,7 @@ impl FaultKind {
             | Self::Unreachable
             | Self::Limit
             | Self::Changed
+            | Self::Unsettled
             | Self::Protocol
             | Self::DiskFull
             | Self::Io => Retry::Later,

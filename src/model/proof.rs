@@ -6,7 +6,7 @@ use std::str::FromStr;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 
-/// A hash that servers tell of a file, the strongest first. The weak ones guard against accidents, not against
+/// A hash of a file's content, the strongest first. The weak ones guard against accidents, not against
 /// people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Algorithm {
@@ -14,6 +14,8 @@ pub enum Algorithm {
     Sha256,
     /// SHA-512 (FIPS 180-4).
     Sha512,
+    /// BLAKE3, which no server is known to tell.
+    Blake3,
     /// SHA-1.
     Sha1,
     /// MD5 (RFC 1321).
@@ -24,7 +26,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every value, the strongest first.
-    pub const ALL: &'static [Self] = &[Self::Sha256, Self::Sha512, Self::Sha1, Self::Md5, Self::Crc32];
+    pub const ALL: &'static [Self] = &[Self::Sha256, Self::Sha512, Self::Blake3, Self::Sha1, Self::Md5, Self::Crc32];
 
     /// The stable word for the store, manifests and pages.
     #[must_use]
@@ -32,6 +34,7 @@ impl Algorithm {
         match self {
             Self::Sha256 => "sha-256",
             Self::Sha512 => "sha-512",
+            Self::Blake3 => "blake3",
             Self::Sha1 => "sha-1",
             Self::Md5 => "md5",
             Self::Crc32 => "crc32",
@@ -42,7 +45,7 @@ impl Algorithm {
     #[must_use]
     pub const fn length(self) -> usize {
         match self {
-            Self::Sha256 => 32,
+            Self::Sha256 | Self::Blake3 => 32,
             Self::Sha512 => 64,
             Self::Sha1 => 20,
             Self::Md5 => 16,
@@ -119,7 +122,7 @@ impl Checksum {
 
 impl From<super::Digest> for Checksum {
     fn from(digest: super::Digest) -> Self {
-        Self { algorithm: Algorithm::Sha256, bytes: digest.as_bytes().to_vec() }
+        Self { algorithm: digest.algorithm().into(), bytes: digest.as_bytes().to_vec() }
     }
 }
 
@@ -151,9 +154,9 @@ pub enum Proof {
     Believed,
     /// As many bytes arrived as the source said before and after.
     Size,
-    /// As [`Proof::Size`], and the SHA-256 of the bytes as they came from the source is known.
+    /// As [`Proof::Size`], and the digest of the bytes as they came from the source is known.
     StreamHash,
-    /// The source was read a second time and gave the same SHA-256.
+    /// The source was read a second time and gave the same digest.
     SecondRead,
     /// The source's own server hashed its file and told the same.
     ServerHash(Checksum),

@@ -10,7 +10,6 @@ pub mod contract;
 mod dav;
 pub mod folds;
 pub mod ftp;
-mod hash;
 pub mod layer;
 mod listing;
 pub mod local;
@@ -23,15 +22,14 @@ mod trust;
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use aws_lc_rs::digest::{Context as Hash, SHA256};
 use bytes::Bytes;
 
 use crate::model::{
-    Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Mtime, Name, NameError, Phase, RelPath, display_bytes,
+    Algorithm, Checksum, Digest, DigestAlgorithm, Entry, Fault, FaultKind, Hasher, Mtime, Name, NameError, Phase,
+    RelPath, display_bytes,
 };
 
 pub use capabilities::Capabilities;
-pub use hash::Hasher;
 pub use listing::{Completeness, Doubt, Reading};
 pub use open::{Context, can_read, can_write, open, open_or_create, open_or_imagine};
 pub use sftp::{HostKey, host_key, same_pin};
@@ -173,30 +171,44 @@ pub struct Coming {
     pub mtime: Option<Mtime>,
 }
 
-/// SHA-256 of the content of `path`: told by the other side where it can, read back where it cannot.
+/// The digest of the content of `path`: told by the other side where it can, read back where it cannot.
 ///
 /// # Errors
-/// As [`Remote::digest`] and [`Remote::read`]; [`FaultKind::Missing`] when nothing is there.
-pub async fn digest_of(remote: &dyn Remote, path: &RelPath) -> Result<Digest, Fault> {
-    if let Some(digest) = remote.digest(path).await? {
-        return Ok(digest);
+/// As [`Remote::digest`], [`Remote::checksum`] and [`Remote::read`]; [`FaultKind::Missing`] when nothing is there.
+pub async fn digest_of(remote: &dyn Remote, path: &RelPath, algorithm: DigestAlgorithm) -> Result<Digest, Fault> {
+    let told = match algorithm {
+        DigestAlgorithm::Sha256 => remote.digest(path).await?,
+        other => remote.checksum(path, &[other.into()]).await?.and_then(|sum| Digest::try_from(&sum).ok()),
+    };
+    match told.filter(|told| told.algorithm() == algorithm) {
+        Some(digest) => Ok(digest),
+        None => read_digest(remote, path, algorithm).await,
     }
-    read_digest(remote, path).await
 }
 
-/// SHA-256 of what `path` gives out now.
+/// Does `path` hold the content of `digest`? Nobody knows that of what has none.
+///
+/// # Errors
+/// As [`digest_of`].
+pub async fn holds(remote: &dyn Remote, path: &RelPath, digest: Option<Digest>) -> Result<bool, Fault> {
+    match digest {
+        Some(digest) => Ok(digest_of(remote, path, digest.algorithm()).await? == digest),
+        None => Ok(false),
+    }
+}
+
+/// The digest of what `path` gives out now.
 ///
 /// # Errors
 /// As [`Remote::read`].
-pub async fn read_digest(remote: &dyn Remote, path: &RelPath) -> Result<Digest, Fault> {
+pub async fn read_digest(remote: &dyn Remote, path: &RelPath, algorithm: DigestAlgorithm) -> Result<Digest, Fault> {
     let mut reader = remote.read(path, 0, None).await?;
-    let mut hash = Hash::new(&SHA256);
+    let mut hash = Hasher::of_digest(algorithm);
     while let Some(bytes) = reader.next().await? {
         hash.update(&bytes);
     }
     reader.finish().await?;
-    let hash = hash.finish();
-    Digest::try_from(hash.as_ref()).map_err(|error| Fault::new(Phase::Verify, FaultKind::Io, error.to_string()))
+    Digest::try_from(hash).map_err(|error| Fault::new(Phase::Verify, FaultKind::Io, error.to_string()))
 }
 
 /// How many times a name may come into one trash batch.

@@ -12,7 +12,7 @@ use super::page::accounts::{AccountForm, AccountRow, AccountsPage};
 use super::page::audit::{AuditPage, AuditRow, Filter};
 use super::page::browse::{BrowsePage, Crumb, EntryRow};
 use super::page::job::JobPage;
-use super::page::job_form::{JobForm, JobFormPage, LINKS, NAMES, PROOFS, SCHEDULES};
+use super::page::job_form::{DIGESTS, JobForm, JobFormPage, LINKS, NAMES, PROOFS, SCHEDULES};
 use super::page::jobs::{JobRow, JobsPage};
 use super::page::manifest::{ManifestShown, ProofShown};
 use super::page::overview::{MissingRow, OverviewPage, RunRow, Storage, Verdict};
@@ -229,6 +229,7 @@ fn job_form() -> JobFormPage {
         links: LINKS,
         names: NAMES,
         proofs: PROOFS,
+        digests: DIGESTS,
         form: JobForm {
             schedule: "cron".into(),
             name: "Plant archive".into(),
@@ -247,7 +248,7 @@ fn run() -> RunPage {
         fault,
         attempts: vec![],
         attempts_label: String::new(),
-        sha256: None,
+        digest: None,
         proof: String::new(),
     };
     let tab = |label: &str, current| Tab { href: "?".into(), label: label.into(), current };
@@ -298,7 +299,10 @@ fn run() -> RunPage {
                     Try { at: ago(3), said: " on from 840 kB 360 kB moved, done.".into() },
                 ],
                 attempts_label: "2 attempts".into(),
-                sha256: Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into()),
+                digest: Some((
+                    "SHA-256",
+                    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+                )),
                 ..item("reports/2026/q3/figures final.xlsx", Chip::new(Tone::Ok, "In place"), None)
             },
             item(

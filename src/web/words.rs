@@ -146,7 +146,12 @@ pub(super) fn plain(fault: &Fault, again: Again) -> String {
 const fn passes(kind: FaultKind) -> bool {
     matches!(
         kind,
-        FaultKind::Reset | FaultKind::ClosedEarly | FaultKind::Timeout | FaultKind::Stalled | FaultKind::Changed
+        FaultKind::Reset
+            | FaultKind::ClosedEarly
+            | FaultKind::Timeout
+            | FaultKind::Stalled
+            | FaultKind::Changed
+            | FaultKind::Unsettled
     )
 }
 
@@ -164,6 +169,7 @@ const fn advice(kind: FaultKind) -> &'static str {
         FaultKind::Permission => "Ask the server's administrator for the right to read it.",
         FaultKind::Missing => "It vanished between listing and copying.",
         FaultKind::Changed => "It was being written.",
+        FaultKind::Unsettled => "",
         FaultKind::Mismatch => "What arrived was not what the server announced. It was not kept.",
         FaultKind::Tls => "The server could not prove who it is. Check its certificate.",
         FaultKind::Protocol => "The server answered something that cannot be trusted.",
@@ -238,6 +244,10 @@ pub(super) fn ending(run: &Run, again: Again) -> Option<(Tone, String)> {
             (Tone::Idle, "The run was stopped. What was copied stays, and the next run goes on from there.".to_owned())
         }
         Ended::Finished if summary.dry_run => (Tone::Idle, "A dry run: nothing was changed.".to_owned()),
+        Ended::Finished if missing > 0 && missing == summary.counts.files_uploading => {
+            let files = show::plural(missing, "file waits: it", "files wait: they");
+            (Tone::Warn, format!("{files} may still be being uploaded. {}", again.sentence()))
+        }
         Ended::Finished if missing > 0 => {
             let files = show::plural(missing, "file is", "files are");
             (Tone::Warn, format!("{files} missing. {}", again.sentence()))
@@ -257,7 +267,7 @@ fn whole(counts: &Counts) -> String {
     if copied > 0 {
         let files = show::plural(copied, "file was", "files were");
         said.push(format!(
-            "Everything is here. {files} read from the source and hashed (SHA-256) while the bytes came; size and \
+            "Everything is here. {files} read from the source and hashed while the bytes came; size and \
              time at the source, as far as it tells them, were the same before and after, and the content was synced to the disk before it \
              took its name."
         ));
@@ -297,7 +307,7 @@ fn without_errno(text: &str) -> &str {
 pub(super) fn proving(proving: Proving) -> String {
     match proving {
         Proving::Size => "by size only: nothing is called verified".to_owned(),
-        Proving::StreamHash => "by the SHA-256 of what arrives; unchanged size and time are believed".to_owned(),
+        Proving::StreamHash => "by the digest of what arrives; unchanged size and time are believed".to_owned(),
         Proving::SecondRead => "every file is read twice, unchanged ones in every run".to_owned(),
         Proving::ServerHash => "by the server's own hash where it tells one, of unchanged files too".to_owned(),
         Proving::Sampling(percent) => format!("{percent} % of the files are read twice, unchanged ones in every run"),
@@ -309,7 +319,7 @@ pub(super) fn proof(proof: &Proof) -> String {
     match proof {
         Proof::Believed => "believed by size and time".to_owned(),
         Proof::Size => "proven by its size".to_owned(),
-        Proof::StreamHash => "proven by the SHA-256 of what arrived".to_owned(),
+        Proof::StreamHash => "proven by the digest of what arrived".to_owned(),
         Proof::SecondRead => "proven by a second read".to_owned(),
         Proof::ServerHash(sum) => format!("proven by the server's own {}", sum.algorithm()),
     }

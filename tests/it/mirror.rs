@@ -26,6 +26,7 @@ pub mod links;
 pub mod million;
 mod names_only;
 mod proof;
+mod uploads;
 
 pub struct Lab {
     folder: TempDir,

@@ -99,11 +99,12 @@ pub(super) struct Done {
     pub file_time: Option<Timestamp>,
 }
 
-/// What `run` brought into the target or out of it, after `after`.
+/// What `run` brought into the target or out of it, or left because it may still be being uploaded, after `after`.
 pub(super) async fn changes(db: &Db, run: RunId, after: ItemId, limit: i64) -> Result<Vec<Done>, DbError> {
     let rows = sqlx::query(
         "SELECT id, path, target, kind, mtime, mtime_precision, mtime_told FROM items WHERE run = ? AND id > ? \
-         AND state = 'published' AND action IN ('copy', 'replace', 'make-dir', 'link', 'trash') ORDER BY id LIMIT ?",
+         AND (state = 'published' OR (fault_kind = 'unsettled' AND state IN ('planned', 'transferring', 'verified'))) \
+         AND action IN ('copy', 'replace', 'make-dir', 'link', 'trash') ORDER BY id LIMIT ?",
     )
     .bind(run.0)
     .bind(after.0)

@@ -66,11 +66,12 @@ impl Lot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::DigestAlgorithm;
 
     fn confirmed(item: i64, length: u64) -> Change {
         Change::Confirmed {
             item: ItemId(item),
-            confirmed: Some(Prefix { length, digest: Digest::from_bytes([0; 32]) }),
+            confirmed: Some(Prefix { length, digest: Digest::new(DigestAlgorithm::Sha256, [0; 32]) }),
         }
     }
 

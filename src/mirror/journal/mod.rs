@@ -84,6 +84,8 @@ pub(super) enum Change {
     Tried { item: ItemId, attempt: Attempt, fault: Fault, retry_at: Timestamp },
     /// A try failed and was the last in this run.
     Failed { item: ItemId, attempt: Attempt, fault: Fault },
+    /// The file at `path` of the source is left for a later run: its `version`, seen since `since`, may not be the last.
+    Left { item: ItemId, path: RelPath, version: Fingerprint, since: Timestamp, fault: Fault },
     /// The source no longer has what failed: there is nothing to copy.
     Vanished { item: ItemId, fault: Fault },
     /// These are about to be moved into the trash: path in the source, in the target, and kind.

@@ -13,6 +13,7 @@ use crate::mirror::codes;
 use crate::mirror::doubt::store as doubt;
 use crate::mirror::plan::{Kind, Seen};
 use crate::mirror::store::stored;
+use crate::mirror::uploads::store as uploads;
 use crate::mirror::words::{Action, ItemState};
 use crate::model::{Fault, ItemId, JobId, RelPath, RunId};
 
@@ -38,8 +39,8 @@ pub(crate) async fn plan_items(
         // Bytes that an earlier run of the job left in a part are worth as much as our own.
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO items (job, run, path, target, kind, action, state, size, mtime, mtime_precision, mtime_told, \
-             unique_fact, mode, fault_kind, fault, at, link, part, confirmed, sha256) \
-             SELECT new.*, old.part, coalesce(old.confirmed, 0), old.sha256 FROM (",
+             unique_fact, mode, fault_kind, fault, at, link, part, confirmed, digest) \
+             SELECT new.*, old.part, coalesce(old.confirmed, 0), old.digest FROM (",
         );
         query.push_values(rows, |mut row, item| bind(&mut row, job, run, at, item));
         query.push(
@@ -119,6 +120,10 @@ pub(super) async fn apply(
             add_attempt(tx, item, &attempt, Some(&fault), None).await?;
             end_try(tx, item, Some(ItemState::Failed), Some(&fault), now).await?;
         }
+        Change::Left { item, path, version, since, fault } => {
+            note_fault(tx, item, &fault, now).await?;
+            uploads::hold(tx, (job, run), &path, &version, since, at).await?;
+        }
         Change::Vanished { item, fault } => {
             sqlx::query("UPDATE items SET state = 'skipped', fault_kind = ?, fault = ?, at = ? WHERE id = ?")
                 .bind(fault.kind.as_str())
@@ -154,6 +159,18 @@ pub(super) async fn apply(
             events.push(event);
         }
     }
+    Ok(())
+}
+
+/// What keeps an item from being done, whose state stays.
+async fn note_fault(tx: &mut SqliteConnection, item: ItemId, fault: &Fault, now: i64) -> Result<(), DbError> {
+    sqlx::query("UPDATE items SET fault_kind = ?, fault = ?, at = ? WHERE id = ?")
+        .bind(fault.kind.as_str())
+        .bind(serde_json::to_string(fault).ok())
+        .bind(now)
+        .bind(item.0)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 

@@ -17,8 +17,8 @@ use super::settle::Rest;
 use super::transfer::{self, Moved};
 use super::{MirrorError, Summary};
 use crate::audit::Event;
-use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Phase, Proof, RelPath};
-use crate::remote::{Hasher, digest_of};
+use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Hasher, Phase, Proof, RelPath};
+use crate::remote::digest_of;
 
 pub use policy::{Proving, ProvingError};
 
@@ -57,7 +57,9 @@ pub(super) async fn prepare(engine: &Engine) {
 /// Reads the file a second time: was it the same all along?
 async fn second_read(engine: &Engine, item: &Item, moved: &Moved, lanes: &Semaphore) -> Result<(), Failure> {
     let _lane = lanes.acquire().await.map_err(|_| Broken::Stopped)?;
-    let again = transfer::source_digest(engine, &item.path).await.map_err(|fault| blame(moved, fault))?;
+    let again = transfer::source_digest(engine, &item.path, moved.digest.algorithm())
+        .await
+        .map_err(|fault| blame(moved, fault))?;
     if again == moved.digest {
         return Ok(());
     }
@@ -80,10 +82,10 @@ async fn server_hash(engine: &Engine, item: &Item, moved: &Moved) -> Result<Opti
     Err(blame(moved, Fault::new(Phase::Verify, FaultKind::Mismatch, message)))
 }
 
-/// The hash of our own file at `at`, whose SHA-256 is known. Any other is computed from what lies in the target.
-async fn own(engine: &Engine, at: &RelPath, sha256: Digest, algorithm: Algorithm) -> Result<Checksum, Fault> {
-    if algorithm == Algorithm::Sha256 {
-        return Ok(sha256.into());
+/// The hash of our own file at `at`, whose `digest` is known. Any other is computed from what lies in the target.
+async fn own(engine: &Engine, at: &RelPath, digest: Digest, algorithm: Algorithm) -> Result<Checksum, Fault> {
+    if algorithm == digest.algorithm().into() {
+        return Ok(digest.into());
     }
     let target = &engine.order.target;
     if let Some(sum) = target.checksum(at, &[algorithm]).await? {
@@ -116,7 +118,8 @@ pub(super) async fn recheck(engine: &Engine, item: &Item, known: Option<Digest>)
     if !policy.rechecks(&item.path) {
         return Ok(Recheck::Untouched);
     }
-    let expected = digest_of(&*engine.order.target, &item.target).await.map_err(at_target)?;
+    let algorithm = known.map_or(engine.order.policy.digest, |known| known.algorithm());
+    let expected = digest_of(&*engine.order.target, &item.target, algorithm).await.map_err(at_target)?;
     if known.is_some_and(|known| known != expected) {
         // Somebody's bytes lie there, not ours: they are not to be thrown away as an older version of ours.
         return other(engine, item, Side::Target).await;
@@ -127,7 +130,7 @@ pub(super) async fn recheck(engine: &Engine, item: &Item, known: Option<Digest>)
         let ours = own(engine, &item.target, expected, told.algorithm()).await.map_err(at_target)?;
         (ours == told).then_some(Proof::ServerHash(told))
     } else {
-        let again = transfer::source_digest(engine, &item.path).await.map_err(at_source)?;
+        let again = transfer::source_digest(engine, &item.path, algorithm).await.map_err(at_source)?;
         (again == expected).then_some(Proof::SecondRead)
     };
     match same {
@@ -190,12 +193,12 @@ pub(super) async fn sum_up(engine: &Engine, summary: &mut Summary) -> Result<(),
         let untold = summary.proofs.get(&Proof::StreamHash.method()).copied().unwrap_or_default();
         if !engine.order.source.capabilities().checksum {
             summary.notes.push(
-                "the source's server tells no hashes: files are proven by the SHA-256 of what arrived, and unchanged \
+                "the source's server tells no hashes: files are proven by the digest of what arrived, and unchanged \
                  ones by size and time only"
                     .to_owned(),
             );
         } else if untold > 0 {
-            let text = "files are proven by the SHA-256 of what arrived only: the server told no hash of them";
+            let text = "files are proven by the digest of what arrived only: the server told no hash of them";
             summary.notes.push(format!("{untold} {text}"));
         }
     }

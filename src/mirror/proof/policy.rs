@@ -10,13 +10,13 @@ use crate::model::RelPath;
 
 /// What has to be known of a file before it is published, and how files that look unchanged are looked at.
 ///
-/// The SHA-256 of what arrived is always computed and kept; the policy says what is done, and claimed, beyond.
+/// The digest of what arrived is always computed and kept; the policy says what is done, and claimed, beyond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Proving {
     /// As many bytes arrived as the source said. An unchanged size and time are believed.
     Size,
-    /// The SHA-256 of what arrived is kept. An unchanged size and time are believed.
+    /// The digest of what arrived is kept. An unchanged size and time are believed.
     #[default]
     StreamHash,
     /// The source is read twice, and unchanged files are read again in every run.

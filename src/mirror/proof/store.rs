@@ -108,7 +108,7 @@ pub async fn records(db: &Db, job: JobId) -> Result<Records, DbError> {
 /// When the store cannot be read.
 pub async fn entries(db: &Db, job: JobId, after: &RelPath, limit: u32) -> Result<Vec<Entry>, DbError> {
     let rows = sqlx::query(
-        "SELECT path, target, size, mtime, mtime_precision, mtime_told, sha256, proven, proof, proof_run, proof_at, \
+        "SELECT path, target, size, mtime, mtime_precision, mtime_told, digest, proven, proof, proof_run, proof_at, \
          run, at FROM files WHERE job = ? AND target > ? AND kind = 0 AND (proof IS NOT NULL OR proof_run IS NULL) \
          ORDER BY target, at DESC LIMIT ?",
     )
@@ -136,7 +136,7 @@ fn entry(row: &SqliteRow) -> Result<Entry, DbError> {
         source: path(row.try_get("path")?)?,
         size: row.try_get::<Option<i64>, _>("size")?.map(length).transpose()?,
         mtime: codes::mtime((row.try_get("mtime")?, row.try_get("mtime_precision")?, row.try_get("mtime_told")?)),
-        sha256: digest(row.try_get("sha256")?)?,
+        digest: digest(row.try_get("digest")?)?,
         proof,
         proof_run: RunId(run.map_or_else(|| row.try_get("run"), Ok)?),
         proof_at: time(at.map_or_else(|| row.try_get("at"), Ok)?)?,

@@ -20,9 +20,9 @@ async fn told(lab: &Lab) -> Vec<String> {
 /// A manifest of now tells only what is there.
 async fn is_true(lab: &Lab, job: i64, target: &Memory, what: &str) {
     let tree = target.tree();
-    for Entry { path, sha256, .. } in entries(lab, job).await {
+    for Entry { path, digest: told, .. } in entries(lab, job).await {
         let there = tree.get(&path).map(|node| digest(&SHA256, &node.data).as_ref().to_vec());
-        let claimed = sha256.map(|sum| sum.as_bytes().to_vec());
+        let claimed = told.map(|sum| sum.as_bytes().to_vec());
         assert_eq!(there, claimed, "{what}: {} is told and not there", path.display());
     }
 }

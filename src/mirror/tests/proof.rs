@@ -4,7 +4,7 @@ use super::*;
 use crate::manifest::Entry;
 use crate::mirror::proof::store as proofs;
 use crate::mirror::{Action, Proving};
-use crate::model::{Algorithm, Proof};
+use crate::model::{Algorithm, Digest, DigestAlgorithm, Hasher, Proof};
 
 pub(super) fn proving(proof: Proving) -> Policy {
     Policy { proof, ..quick() }
@@ -209,5 +209,68 @@ async fn a_look_that_fails_at_any_step_is_repeated() {
                 assert_eq!(kept, 1, "{proof} side {side} step {k}: what somebody wrote there is gone");
             }
         }
+    }
+}
+
+fn digested(algorithm: DigestAlgorithm, content: &[u8]) -> Digest {
+    let mut hasher = Hasher::of_digest(algorithm);
+    hasher.update(content);
+    hasher.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn content_is_hashed_as_the_policy_wants_and_what_is_kept_keeps_its_digest() {
+    for proof in [Proving::StreamHash, Proving::SecondRead, Proving::ServerHash] {
+        let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+        let policy = |digest| Policy { digest, ..proving(proof) };
+        assert!(lab.go((1, 1), &source, &target, policy(DigestAlgorithm::Sha256)).await.verified);
+        source.put(&path("new"), "new");
+        let second = lab.go((1, 2), &source, &target, policy(DigestAlgorithm::Blake3)).await;
+        assert!(second.complete && second.counts.files_published == 1, "{proof}: {second:?}");
+        assert_eq!((second.counts.files_unchanged, second.counts.files_unseen), (4, 0), "{proof}: {second:?}");
+        let (old, new) = (entry(&lab, "a.txt").await, entry(&lab, "new").await);
+        assert_eq!(old.digest, Some(digested(DigestAlgorithm::Sha256, b"alpha")), "{proof}");
+        assert_eq!(new.digest, Some(digested(DigestAlgorithm::Blake3, b"new")), "{proof}");
+        change_unseen(&source, "a.txt", "ALPHA");
+        change_unseen(&source, "new", "NEW");
+        let third = lab.go((1, 3), &source, &target, policy(DigestAlgorithm::Blake3)).await;
+        let looks = proof != Proving::StreamHash;
+        assert_eq!(third.counts.files_unseen, if looks { 2 } else { 0 }, "{proof}: {third:?}");
+        if looks {
+            assert_eq!(content(&source), content(&target), "{proof}");
+            assert_eq!(entry(&lab, "a.txt").await.digest, Some(digested(DigestAlgorithm::Blake3, b"ALPHA")), "{proof}");
+        }
+        lab.agree(3).await;
+    }
+}
+
+/// A part that was begun under one algorithm is gone on with under another: no byte is sent again for that.
+#[tokio::test]
+async fn a_resume_keeps_the_digest_that_it_began_with() {
+    let (lab, source, target) = (Lab::new().await, Memory::new(), Memory::new());
+    let data: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
+    source.put(&path("f"), data.clone());
+    source.script(|s| s.fail_from = Some((15, Fault::new(Phase::Login, FaultKind::Auth, "on cue"))));
+    let begun = Policy { digest: DigestAlgorithm::Blake3, ..quick() };
+    let cut = lab.go((1, 1), &source, &target, begun).await;
+    assert!(matches!(cut.ended, Ended::GaveUp { .. }), "{cut:?}");
+    source.script(|s| s.fail_from = None);
+    assert!(lab.go((1, 1), &source, &target, quick()).await.complete);
+    assert_eq!(target.tree()[&path("f")].data, data);
+    assert_eq!(entry(&lab, "f").await.digest, Some(digested(DigestAlgorithm::Blake3, &data)));
+    let items = store::items(&lab.db, RunId(1), &ItemFilter::default()).await.unwrap();
+    let attempts = store::attempts(&lab.db, items[0].id).await.unwrap();
+    assert!(attempts.last().unwrap().from_offset > 300_000, "{attempts:?}");
+}
+
+/// What lies in the target already is compared by the digest of what arrived, whichever that is.
+#[tokio::test]
+async fn what_is_there_already_is_recognised_by_either_digest() {
+    for digest in DigestAlgorithm::ALL {
+        let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
+        target.put(&path("a.txt"), "alpha");
+        let summary = lab.go((1, 1), &source, &target, Policy { digest: *digest, ..quick() }).await;
+        assert!(summary.complete, "{summary:?}");
+        assert!(!target.whole().keys().any(|at| at.is_reserved()), "{digest}: the same content needs no trash");
     }
 }

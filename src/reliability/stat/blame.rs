@@ -37,6 +37,7 @@ impl Blame {
             | FaultKind::Missing
             | FaultKind::Exists
             | FaultKind::Changed
+            | FaultKind::Unsettled
             | FaultKind::BadName
             | FaultKind::Unsupported
             | FaultKind::DiskFull

@@ -8,8 +8,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::challenge::{Challenge, challenges};
-use crate::model::{Algorithm, Endpoint, Fault, FaultKind, Phase};
-use crate::remote::Hasher;
+use crate::model::{Algorithm, Endpoint, Fault, FaultKind, Hasher, Phase};
 
 /// How we log in, as the server wants it.
 #[derive(Debug)]

@@ -165,7 +165,7 @@ impl Remote for DavRemote {
 
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
         let told = digests::of(&self.server, path, &[Algorithm::Sha256]).await?;
-        Ok(told.and_then(|told| Digest::try_from(told.as_bytes()).ok()))
+        Ok(told.and_then(|told| Digest::try_from(&told).ok()))
     }
 
     /// Of the root: finds out on some file what the server tells.

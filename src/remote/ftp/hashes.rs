@@ -28,14 +28,15 @@ impl Way {
     pub(super) const ALL: [Self; 4] = [Self::Hash, Self::Md5, Self::Own, Self::Site];
 }
 
-/// The command of its own for an algorithm.
-pub(super) const fn own_command(algorithm: Algorithm) -> &'static str {
+/// The command of its own for an algorithm; none for one that no server has a command for.
+pub(super) const fn own_command(algorithm: Algorithm) -> Option<&'static str> {
     match algorithm {
-        Algorithm::Sha256 => "XSHA256",
-        Algorithm::Sha512 => "XSHA512",
-        Algorithm::Sha1 => "XSHA1",
-        Algorithm::Md5 => "XMD5",
-        Algorithm::Crc32 => "XCRC",
+        Algorithm::Sha256 => Some("XSHA256"),
+        Algorithm::Sha512 => Some("XSHA512"),
+        Algorithm::Blake3 => None,
+        Algorithm::Sha1 => Some("XSHA1"),
+        Algorithm::Md5 => Some("XMD5"),
+        Algorithm::Crc32 => Some("XCRC"),
     }
 }
 
@@ -70,11 +71,11 @@ impl Offered {
             "MD5" => self.add(Algorithm::Md5, Way::Md5),
             "SITE" => {
                 let named: Vec<_> = words.flat_map(|word| word.split([';', ','])).collect();
-                let has = |algorithm: &&Algorithm| named.contains(&own_command(**algorithm));
+                let has = |algorithm: &&Algorithm| own_command(**algorithm).is_some_and(|own| named.contains(&own));
                 Algorithm::ALL.iter().filter(has).for_each(|algorithm| self.add(*algorithm, Way::Site));
             }
             word => {
-                let own = Algorithm::ALL.iter().find(|algorithm| own_command(**algorithm) == word);
+                let own = Algorithm::ALL.iter().find(|algorithm| own_command(**algorithm) == Some(word));
                 own.into_iter().for_each(|algorithm| self.add(*algorithm, Way::Own));
             }
         }
@@ -83,7 +84,8 @@ impl Offered {
 
 /// The strongest first, and of each the way that takes every name.
 fn pairs() -> impl Iterator<Item = (Algorithm, Way)> {
-    Algorithm::ALL.iter().flat_map(|algorithm| Way::ALL.iter().map(|way| (*algorithm, *way)))
+    let every = Algorithm::ALL.iter().flat_map(|algorithm| Way::ALL.iter().map(|way| (*algorithm, *way)));
+    every.filter(|(algorithm, way)| matches!(way, Way::Hash | Way::Md5) || own_command(*algorithm).is_some())
 }
 
 /// The ways that may work here.
@@ -168,7 +170,7 @@ fn bears(way: Way, path: &[u8]) -> bool {
 async fn one(lease: &mut Lease, (algorithm, way): (Algorithm, Way), path: &[u8]) -> Result<Reply, Fault> {
     let control = &mut lease.session()?.control;
     let quoted = if path.contains(&b' ') { [b"\"", path, b"\""].concat() } else { path.to_vec() };
-    let own = own_command(algorithm);
+    let own = own_command(algorithm).unwrap_or_default();
     match way {
         Way::Hash => {
             // Which algorithm is chosen belongs to the session, and somebody else had it before. The reply names it.

@@ -15,9 +15,9 @@ use super::remote::{FtpRemote, ask};
 use super::reply::Reply;
 use super::session::{Learned, Shared};
 use crate::manners;
-use crate::model::{Algorithm, Fault, Mtime, Phase, Protocol, RelPath, TimeSource};
+use crate::model::{Algorithm, Fault, Hasher, Mtime, Phase, Protocol, RelPath, TimeSource};
 use crate::net::{self, Stream, TlsClient, Trust};
-use crate::remote::{DotFiles, Encryption, Hasher, Remote as _, Sample, Samples, Skill, Traits, micros};
+use crate::remote::{DotFiles, Encryption, Remote as _, Sample, Samples, Skill, Traits, micros};
 
 /// So many times a question without an effect is asked, to know how long a round trip takes.
 const NOOPS: usize = 9;

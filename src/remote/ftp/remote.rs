@@ -302,7 +302,7 @@ impl Remote for FtpRemote {
 
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
         let told = self.checksum(path, &[Algorithm::Sha256]).await?;
-        Ok(told.and_then(|sum| Digest::try_from(sum.as_bytes()).ok()))
+        Ok(told.and_then(|sum| Digest::try_from(&sum).ok()))
     }
 
     async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {

@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Capabilities, Encryption, Hasher, Lister, Remote, Samples, Sink, Source, Traits};
+use super::{Capabilities, Encryption, Lister, Remote, Samples, Sink, Source, Traits};
 use crate::model::{
-    Algorithm, Checksum, Digest, Endpoint, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Scope,
+    Algorithm, Checksum, Digest, Endpoint, Entry, EntryKind, Fault, FaultKind, Hasher, Mtime, Name, Phase, RelPath,
+    Scope,
 };
 use crate::task;
 use crate::tree::{FileReader, PartFile, Replace, SetAttributes, Tree, View, file};
@@ -160,7 +161,7 @@ impl Remote for Local {
 
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
         let sum = self.checksum(path, &[Algorithm::Sha256]).await?;
-        Ok(sum.and_then(|sum| Digest::try_from(sum.as_bytes()).ok()))
+        Ok(sum.and_then(|sum| Digest::try_from(&sum).ok()))
     }
 
     async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {

@@ -9,13 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Capabilities, Completeness, Doubt, Hasher, Lister, Remote, Sink, Source};
+use super::{Capabilities, Completeness, Doubt, Lister, Remote, Sink, Source};
 use crate::model::{
-    Algorithm, Checksum, Clock, Digest, Entry, EntryKind, Fault, FaultKind, Folds, Mtime, Phase, Precision, RelPath,
-    TimeSource,
+    Algorithm, Checksum, Clock, Digest, Entry, EntryKind, Fault, FaultKind, Folds, Hasher, Mtime, Phase, Precision,
+    RelPath, TimeSource,
 };
 
 use streams::{MemoryLister, MemorySink, MemorySource};
@@ -416,7 +415,9 @@ impl Remote for Memory {
         if state.script.no_digest {
             return Ok(None);
         }
-        Ok(Digest::try_from(digest(&SHA256, &node.data).as_ref()).ok())
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        hasher.update(&node.data);
+        Ok(Digest::try_from(hasher).ok())
     }
 
     async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {

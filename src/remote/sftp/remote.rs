@@ -15,7 +15,7 @@ use super::names::Names;
 use super::pool::Pool;
 use super::sink::SftpSink;
 use super::source::SftpSource;
-use crate::model::{Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath};
+use crate::model::{Algorithm, Checksum, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath};
 use crate::net::sftp::{Answer, Attributes, Extension, Request};
 use crate::remote::{Capabilities, Lister, Remote, Samples, Sink, Source, Traits};
 
@@ -193,7 +193,8 @@ impl Remote for SftpRemote {
             Answer::Extended(bytes) => Ok(Answer::checksum(bytes)
                 .ok()
                 .filter(|(algorithm, _)| algorithm.as_ref() == b"sha256")
-                .and_then(|(_, digest)| Digest::try_from(digest.as_ref()).ok())),
+                .and_then(|(_, digest)| Checksum::new(Algorithm::Sha256, &digest).ok())
+                .and_then(|sum| Digest::try_from(&sum).ok())),
             other => match unwelcome(Phase::Verify, "asking for a digest", &other) {
                 fault if fault.kind == FaultKind::Missing => Err(fault),
                 // It may have other algorithms only, or refuse this file: then the content is read.

@@ -106,10 +106,15 @@ fn of_a_run(event: &Event) -> Option<String> {
         Event::RunPaused { job, run } => format!("Run {run} of job {job} is to rest"),
         Event::RunResumed { job, run } => format!("Run {run} of job {job} is to go on"),
         Event::RunCancelled { job, run } => format!("Run {run} of job {job} is to stop"),
-        Event::FilePublished { run, path, size, sha256, proof } => {
-            let digest: String = sha256.to_string().chars().take(16).collect();
+        Event::FilePublished { run, path, size, digest, proof } => {
+            let (algorithm, hex) = (digest.algorithm().label(), digest.hex());
+            let digest: String = hex.chars().take(16).collect();
             let how = proof.as_ref().map(|proof| format!(", proven by {}", proof.method())).unwrap_or_default();
-            format!("Run {run} put {} in place, {}, with the SHA-256 {digest}…{how}", named(path), show::bytes(*size))
+            format!(
+                "Run {run} put {} in place, {}, with the {algorithm} {digest}…{how}",
+                named(path),
+                show::bytes(*size)
+            )
         }
         Event::FileAdopted { run, path, size } => {
             format!("Run {run} took {} as it lay there, {}, without proof", named(path), show::bytes(*size))

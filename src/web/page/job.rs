@@ -116,6 +116,9 @@ fn facts(state: &WebState, job: &Job) -> Vec<(&'static str, String)> {
         };
         facts.push(("Names", names));
     }
+    if policy.uploads.rest_seconds == 0 {
+        facts.push(("Uploads", "nothing is taken for an upload that is under way".to_owned()));
+    }
     match policy.links {
         Links::Skip => {}
         Links::Follow => facts.push(("Links", "followed inside the source".to_owned())),

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::jobs;
 use crate::job::{EndpointRef, Job, JobError, NewEndpoint, NewJob, Schedule, Zone};
-use crate::mirror::{Deletions, Links, Naming, Policy, Proving, ProvingError};
-use crate::model::{DeadlinesError, Endpoint, JobId, Protocol, RelPath, Secret};
+use crate::mirror::{Deletions, Links, Naming, Policy, Proving, ProvingError, Uploads};
+use crate::model::{DeadlinesError, DigestAlgorithm, Endpoint, JobId, Protocol, RelPath, Secret};
 use crate::remote::{can_read, can_write};
 use crate::tree::Tree;
 use crate::web::form::{Posted, done};
@@ -46,12 +46,15 @@ pub struct JobForm {
     pub hot: String,
     pub include: String,
     pub exclude: String,
+    pub uploading: String,
+    pub uploading_rest: String,
     pub links: String,
     pub names: String,
     pub deletions: String,
     pub deletion_cap: String,
     pub proof: String,
     pub sample: String,
+    pub digest: String,
     #[serde(deserialize_with = "super::ticked")]
     pub no_manifest: bool,
     pub connections: String,
@@ -85,12 +88,15 @@ impl Default for JobForm {
             hot: String::new(),
             include: String::new(),
             exclude: String::new(),
+            uploading: Uploads::default().names.join("\n"),
+            uploading_rest: Uploads::default().rest_seconds.to_string(),
             links: Links::default().to_string(),
             names: Naming::default().to_string(),
             deletions: "keep".to_owned(),
             deletion_cap: Deletions::default().max_files.to_string(),
             proof: Proving::default().to_string(),
             sample: "5".to_owned(),
+            digest: DigestAlgorithm::default().to_string(),
             no_manifest: false,
             connections: String::new(),
             bandwidth: String::new(),
@@ -135,7 +141,7 @@ pub(in crate::web) const NAMES: &[Choice] = &[
 pub(in crate::web) const PROOFS: &[Choice] = &[
     Choice {
         value: "stream-hash",
-        label: "SHA-256 of what arrives",
+        label: "The digest of what arrives",
         hint: "Kept with every file. Unchanged size and time are believed.",
     },
     Choice {
@@ -150,6 +156,15 @@ pub(in crate::web) const PROOFS: &[Choice] = &[
     },
     Choice { value: "sampling", label: "Read a sample twice", hint: "Always the same share of the files." },
     Choice { value: "size", label: "Size only", hint: "Nothing is called verified." },
+];
+
+pub(in crate::web) const DIGESTS: &[Choice] = &[
+    Choice { value: "sha256", label: "SHA-256", hint: "What every tool and auditor can check." },
+    Choice {
+        value: "blake3",
+        label: "BLAKE3",
+        hint: "Costs less where the processor has no instructions for SHA-256.",
+    },
 ];
 
 #[derive(Template)]
@@ -168,6 +183,7 @@ pub(in crate::web) struct JobFormPage {
     pub links: &'static [Choice],
     pub names: &'static [Choice],
     pub proofs: &'static [Choice],
+    pub digests: &'static [Choice],
     pub form: JobForm,
 }
 
@@ -247,6 +263,7 @@ fn render(visitor: &Visitor, id: Option<JobId>, mut form: JobForm, problems: Pro
         links: LINKS,
         names: NAMES,
         proofs: PROOFS,
+        digests: DIGESTS,
         form,
     })
 }
@@ -427,9 +444,14 @@ fn policy(form: &JobForm, old: Option<&Job>) -> Result<Policy, Wrong> {
     Ok(Policy {
         include: lines(&form.include),
         exclude: lines(&form.exclude),
+        uploads: Uploads {
+            names: lines(&form.uploading),
+            rest_seconds: number(&form.uploading_rest, "uploading_rest", "the seconds")?.unwrap_or(0),
+        },
         links: form.links.parse().map_err(|error| ("links", format!("links: {error}")))?,
         names: form.names.parse().map_err(|error| ("names", format!("names: {error}")))?,
         proof: proof(form)?,
+        digest: form.digest.parse().map_err(|error| ("digest", format!("digest: {error}")))?,
         manifest: !form.no_manifest,
         delete: Deletions { enabled: form.deletions == "trash", max_files, ..base.delete.clone() },
         dry_run: form.dry_run,
@@ -522,10 +544,13 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         at_zone,
         include: policy.include.join("\n"),
         exclude: policy.exclude.join("\n"),
+        uploading: policy.uploads.names.join("\n"),
+        uploading_rest: policy.uploads.rest_seconds.to_string(),
         deletions: if policy.delete.enabled { "trash" } else { "keep" }.to_owned(),
         deletion_cap: policy.delete.max_files.to_string(),
         proof,
         sample,
+        digest: policy.digest.to_string(),
         no_manifest: !policy.manifest,
         hot: policy.hot_minutes.map(|minutes| minutes.to_string()).unwrap_or_default(),
         connections: policy.connections.or(options.connections).map(|most| most.to_string()).unwrap_or_default(),

@@ -71,7 +71,8 @@ pub struct ItemRow {
     pub fault: Option<FaultShown>,
     pub attempts: Vec<Try>,
     pub attempts_label: String,
-    pub sha256: Option<String>,
+    /// The algorithm and the hexadecimal digits.
+    pub digest: Option<(&'static str, String)>,
     /// How the content was proven.
     pub proof: String,
 }
@@ -190,10 +191,13 @@ fn figures(run: &Run, counts: &RunCounts) -> Vec<Count> {
     let mut figures = vec![
         Count { more: shown::bytes(numbers.bytes_published), ..count("Copied", numbers.files_published) },
         count("Unchanged", numbers.files_unchanged + numbers.files_adopted),
-        Count { bad: missing > 0, ..count("Missing", missing) },
+        Count { bad: missing > numbers.files_uploading, ..count("Missing", missing) },
         count("Folders", numbers.dirs_listed),
         count("Retries", numbers.retries),
     ];
+    if numbers.files_uploading > 0 {
+        figures.push(count("Of these still uploaded", numbers.files_uploading));
+    }
     if numbers.modes_set > 0 {
         figures.push(count("Modes set", numbers.modes_set));
     }
@@ -292,7 +296,7 @@ async fn items(
             fault: item.fault.as_ref().filter(|_| item.state != ItemState::Published).map(|f| words::fault(f, again)),
             attempts_label: shown::plural(u64::from(item.attempts), "attempt", "attempts"),
             attempts: attempts.iter().rev().take(ATTEMPTS).rev().map(attempt).collect(),
-            sha256: item.digest.map(|digest| digest.to_string()),
+            digest: item.digest.map(|digest| (digest.algorithm().label(), digest.hex())),
             proof: item.proof.as_ref().map(words::proof).unwrap_or_default(),
         });
     }

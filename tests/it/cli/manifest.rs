@@ -10,6 +10,7 @@ use data_encoding::HEXLOWER;
 use serde_json::json;
 
 use super::*;
+use crate::support::skip::not_run;
 
 /// What a verifier said.
 struct Said {
@@ -365,4 +366,52 @@ fn how_content_is_proven_is_chosen_and_told() {
     assert!(code == 3 && stdout.contains("proven: 1 by size") && !stdout.contains("manifest"), "{stdout}");
     let (code, _, stderr) = mirror(&["three", "--proof", "sampling=0"]);
     assert!(code == 2 && stderr.contains("from 1 to 100"), "{stderr}");
+}
+
+/// Python has no BLAKE3 of its own: a script that cannot check something must not say that all is well.
+#[test]
+fn blake3_is_verified_by_causeway_and_by_the_script_where_python_has_it() {
+    let ftpd = Ftpd::start(Server::Vsftpd);
+    let house = House::new(&ftpd);
+    fs::write(ftpd.root().join("z"), "hashed otherwise").unwrap();
+    ftpd.own();
+    let mut mirror = command(house.folder.path());
+    mirror.env("CAUSEWAY_SOURCE_PASSWORD", ftpd::PASSWORD);
+    let arguments = ["mirror", &ftpd.url(), "target", "--progress", "never", "--digest", "blake3"];
+    let (code, stdout, stderr) = run(mirror.args(arguments));
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let file = house.manifest(2);
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!((text.matches("\"blake3\":\"").count(), text.matches("\"sha-256\":\"").count()), (1, 4), "{text}");
+    let (_, audited, _) = causeway(house.folder.path(), &["audit", "list", "--action", "file-published", "--json"]);
+    assert_eq!(audited.matches("\"blake3\":").count(), 1, "{audited}");
+
+    let (tree, z) = (house.path("target"), house.path("target/z"));
+    let tree = tree.to_str().unwrap();
+    let script = |isolated: &[&str]| {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/static/verify-manifest.py");
+        let (code, stdout, stderr) =
+            run(Command::new("python3").args(isolated).arg(path).arg(&file).args(["--tree", tree]));
+        Said { code, text: stdout + &stderr }
+    };
+    let has_it = run(Command::new("python3").args(["-c", "import blake3"])).0 == 0;
+    if !has_it {
+        not_run("BLAKE3 in the stand-alone verifier", "python3 has no package blake3");
+    }
+    for (content, own, able, unable) in
+        [("hashed otherwise", 0, 0, 3), ("HASHED otherwise", 1, 1, 3), ("short", 1, 1, 1)]
+    {
+        fs::write(&z, content).unwrap();
+        let (code, stdout, stderr) =
+            causeway(house.folder.path(), &["manifest", "verify", file.to_str().unwrap(), "--tree", tree]);
+        assert_eq!(code, own, "{content}: {stdout}{stderr}");
+        // Without the packages of the site, whatever these are.
+        let said = script(&["-S"]);
+        assert_eq!(said.code, unable, "{content}: {}", said.text);
+        assert!(said.text.contains("not checked: the BLAKE3 of 1 files"), "{}", said.text);
+        if has_it {
+            let said = script(&[]);
+            assert!(said.code == able && !said.text.contains("BLAKE3"), "{content}: {}", said.text);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use causeway::model::{Algorithm, Endpoint, FaultKind, Mtime, Phase, Precision, Protocol, TimeSource};
+use causeway::model::{Algorithm, DigestAlgorithm, Endpoint, FaultKind, Mtime, Phase, Precision, Protocol, TimeSource};
 use causeway::reliability::{Direction, End, Recorder, What};
 use causeway::remote::{Coming, Context, open, open_or_create, read_digest};
 
@@ -50,7 +50,7 @@ async fn a_hash_is_told_without_the_file() {
     for size in [0, 5, 40_000_000] {
         std::fs::write(door.root.join("f"), noise(size)).unwrap();
         let told = remote.digest(&path("f")).await.unwrap().unwrap();
-        assert_eq!(told, read_digest(&*remote, &path("f")).await.unwrap());
+        assert_eq!(told, read_digest(&*remote, &path("f"), DigestAlgorithm::Sha256).await.unwrap());
     }
     assert_eq!(remote.digest(&path("nothing")).await.unwrap_err().kind, FaultKind::Missing);
     assert_eq!(remote.checksum(&path("f"), &[Algorithm::Md5]).await.unwrap(), None);

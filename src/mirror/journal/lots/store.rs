@@ -9,7 +9,7 @@ use super::{Lot, Published};
 use crate::db::DbError;
 use crate::mirror::codes;
 use crate::mirror::marks::Prefix;
-use crate::mirror::store::stored;
+use crate::mirror::store::{digest_bytes, stored};
 use crate::model::{JobId, Proof, RunId};
 
 /// Rows per statement: powers of two, so that few different statements are prepared, and the largest far below
@@ -26,7 +26,7 @@ pub(in crate::mirror::journal) async fn apply(
 ) -> Result<(), DbError> {
     let now = at.as_microsecond();
     for rows in chunks(&lot.started) {
-        let head = "UPDATE items SET state = 'transferring', part = new.column2, confirmed = new.column3, sha256 = new.column4, \
+        let head = "UPDATE items SET state = 'transferring', part = new.column2, confirmed = new.column3, digest = new.column4, \
                     at = new.column5 FROM (";
         update(tx, head, rows, |row, (item, part, confirmed)| {
             let (length, digest) = columns(*confirmed);
@@ -35,7 +35,7 @@ pub(in crate::mirror::journal) async fn apply(
         .await?;
     }
     for rows in chunks(&lot.confirmed) {
-        let head = "UPDATE items SET confirmed = new.column2, sha256 = new.column3, at = new.column4 FROM (";
+        let head = "UPDATE items SET confirmed = new.column2, digest = new.column3, at = new.column4 FROM (";
         update(tx, head, rows, |row, (item, confirmed)| {
             let (length, digest) = columns(*confirmed);
             row.push_bind(item.0).push_bind(length).push_bind(digest).push_bind(now);
@@ -43,12 +43,12 @@ pub(in crate::mirror::journal) async fn apply(
         .await?;
     }
     for rows in chunks(&lot.verified) {
-        let head = "UPDATE items SET state = 'verified', confirmed = new.column2, sha256 = new.column3, proof = new.column4, \
+        let head = "UPDATE items SET state = 'verified', confirmed = new.column2, digest = new.column3, proof = new.column4, \
                     at = new.column5 FROM (";
         update(tx, head, rows, |row, (item, digest, size, proof)| {
             row.push_bind(item.0)
                 .push_bind(stored(*size))
-                .push_bind(digest.as_bytes().as_slice())
+                .push_bind(digest_bytes(*digest))
                 .push_bind(proof.to_string())
                 .push_bind(now);
         })
@@ -60,9 +60,9 @@ pub(in crate::mirror::journal) async fn apply(
     Ok(())
 }
 
-/// `confirmed` and `sha256`, which is the digest of so many bytes.
+/// `confirmed` and `digest`, which is the digest of so many bytes.
 fn columns(confirmed: Option<Prefix>) -> (i64, Option<Vec<u8>>) {
-    confirmed.map_or((0, None), |prefix| (stored(prefix.length), Some(prefix.digest.as_bytes().to_vec())))
+    confirmed.map_or((0, None), |prefix| (stored(prefix.length), Some(digest_bytes(prefix.digest))))
 }
 
 async fn publish(
@@ -87,14 +87,14 @@ async fn publish(
         query.build().execute(&mut *tx).await?;
     }
     let head = "UPDATE items SET state = 'published', action = new.column2, part = NULL, \
-                confirmed = coalesce(new.column3, confirmed), sha256 = new.column4, size = coalesce(new.column3, size), \
+                confirmed = coalesce(new.column3, confirmed), digest = new.column4, size = coalesce(new.column3, size), \
                 proof = new.column5, attempts = attempts + 1, at = new.column6 FROM (";
     update(tx, head, rows, |row, published| {
         let file = &published.file;
         row.push_bind(published.item.0)
             .push_bind(published.action.as_str())
             .push_bind(file.version.size.map(stored))
-            .push_bind(file.digest.map(|digest| digest.as_bytes().to_vec()))
+            .push_bind(file.digest.map(digest_bytes))
             .push_bind(file.proof.as_ref().map(Proof::to_string))
             .push_bind(now);
     })
@@ -112,7 +112,7 @@ pub(in crate::mirror::journal) async fn remember<'a>(
 ) -> Result<(), DbError> {
     let mut query = QueryBuilder::<Sqlite>::new(
         "INSERT OR REPLACE INTO files (job, path, target, kind, size, mtime, mtime_precision, mtime_told, unique_fact, \
-         listed_mtime, listed_precision, listed_told, listed_unique, sha256, proven, target_size, target_mtime, run, at, \
+         listed_mtime, listed_precision, listed_told, listed_unique, digest, proven, target_size, target_mtime, run, at, \
          proof, proof_run, proof_at, link) SELECT new.column1, new.column2, new.column3, new.column4, new.column5, new.column6, \
          new.column7, new.column8, new.column9, new.column10, new.column11, new.column12, new.column13, new.column14, \
          new.column15, new.column16, new.column17, new.column18, new.column19, coalesce(new.column20, old.proof), \
@@ -135,7 +135,7 @@ pub(in crate::mirror::journal) async fn remember<'a>(
             .push_bind(listed_precision)
             .push_bind(listed_told)
             .push_bind(file.listed.unique.as_deref())
-            .push_bind(file.digest.map(|digest| digest.as_bytes().to_vec()))
+            .push_bind(file.digest.map(digest_bytes))
             .push_bind(i64::from(file.proven))
             .push_bind(file.target_size.map(stored))
             .push_bind(file.target_mtime)

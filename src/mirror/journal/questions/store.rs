@@ -44,7 +44,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT id, run, path, target, state, action, size, mtime, mtime_precision, mtime_told, unique_fact, mode, ",
-            "part, confirmed, sha256, proof, attempts FROM items ",
+            "part, confirmed, digest, proof, attempts FROM items ",
             $tail
         )
     };
@@ -100,7 +100,7 @@ fn item(row: &SqliteRow) -> Result<Item, DbError> {
         mode: row.try_get::<Option<i64>, _>("mode")?.and_then(|m| u32::try_from(m).ok()),
         part: row.try_get::<Option<Vec<u8>>, _>("part")?.map(|bytes| path(&bytes)).transpose()?,
         confirmed: length(row.try_get("confirmed")?)?,
-        digest: digest(row.try_get("sha256")?)?,
+        digest: digest(row.try_get("digest")?)?,
         proof: proof(row.try_get("proof")?)?,
         attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
         seen: None,
@@ -157,7 +157,7 @@ pub(crate) async fn file_known(
     let row = sqlx::query(
         "SELECT size, mtime, mtime_precision, mtime_told, unique_fact, listed_mtime, listed_precision, listed_told, \
          listed_unique, target_size, target_mtime, proven, proof IS NULL AND proof_run IS NOT NULL AS doubted, run, at, link, \
-         sha256 FROM files WHERE job = ? AND path = ? AND target = ?",
+         digest FROM files WHERE job = ? AND path = ? AND target = ?",
     )
     .bind(job.0)
     .bind(at.as_bytes())
@@ -175,7 +175,7 @@ pub(crate) async fn file_known(
         at: time(row.try_get("at")?)?,
         link: row.try_get("link")?,
     };
-    Ok(Some((known, digest(row.try_get("sha256")?)?)))
+    Ok(Some((known, digest(row.try_get("digest")?)?)))
 }
 
 /// A path that the job published and that this run did not see in the source.
@@ -346,6 +346,8 @@ pub(crate) struct ItemTotals {
     pub kept: u64,
     pub failed: u64,
     pub open: u64,
+    /// Of these, left because they may still be being written.
+    pub unsettled: u64,
     pub skipped: u64,
     /// Gone from the source before they could be copied.
     pub vanished: u64,
@@ -357,14 +359,15 @@ pub(crate) struct ItemTotals {
 
 /// Counts a run's items.
 pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
-    let rows: Vec<(String, String, i64, i64, i64)> = sqlx::query_as(
-        "SELECT action, state, kind, count(*), coalesce(sum(size), 0) FROM items WHERE run = ? GROUP BY action, state, kind",
+    let rows: Vec<(String, String, i64, bool, i64, i64)> = sqlx::query_as(
+        "SELECT action, state, kind, fault_kind IS 'unsettled' AS unsettled, count(*), coalesce(sum(size), 0) FROM items \
+         WHERE run = ? GROUP BY action, state, kind, unsettled",
     )
     .bind(run.0)
     .fetch_all(db.read())
     .await?;
     let mut totals = ItemTotals::default();
-    for (action, state, kind, count, bytes) in rows {
+    for (action, state, kind, unsettled, count, bytes) in rows {
         let count = length(count)?;
         let action = Action::of(&action).ok_or_else(|| unreadable(&action))?;
         match ItemState::of(&state).ok_or_else(|| unreadable(&state))? {
@@ -393,6 +396,7 @@ pub(crate) async fn totals(db: &Db, run: RunId) -> Result<ItemTotals, DbError> {
             _ if action == Action::Trash => {}
             ItemState::Planned | ItemState::Transferring | ItemState::Verified | ItemState::Publishing => {
                 totals.open += count;
+                totals.unsettled += if unsettled { count } else { 0 };
             }
         }
     }
@@ -431,14 +435,16 @@ pub(crate) async fn vanished_names(db: &Db, run: RunId, limit: i64) -> Result<Ve
     rows.iter().map(|at| path(at)).collect()
 }
 
-/// The first items that failed, and why.
+/// The first items that failed or were left, and why.
 pub(crate) async fn missing_examples(db: &Db, run: RunId) -> Result<Vec<MissingItem>, DbError> {
-    let rows: Vec<(Vec<u8>, Option<String>)> =
-        sqlx::query_as("SELECT path, fault FROM items WHERE run = ? AND state = 'failed' ORDER BY id LIMIT ?")
-            .bind(run.0)
-            .bind(i64::try_from(EXAMPLES).unwrap_or(100))
-            .fetch_all(db.read())
-            .await?;
+    let rows: Vec<(Vec<u8>, Option<String>)> = sqlx::query_as(
+        "SELECT path, fault FROM items WHERE run = ? AND (state = 'failed' OR (fault_kind = 'unsettled' \
+                AND state IN ('planned', 'transferring', 'verified'))) ORDER BY id LIMIT ?",
+    )
+    .bind(run.0)
+    .bind(i64::try_from(EXAMPLES).unwrap_or(100))
+    .fetch_all(db.read())
+    .await?;
     rows.into_iter()
         .filter_map(|(at, json)| match (path(&at), fault(json)) {
             (Ok(path), Ok(Some(fault))) => Some(Ok(MissingItem { path, fault })),
