@@ -3,6 +3,7 @@
 mod active;
 mod data;
 mod faults;
+mod huge;
 mod ladder;
 mod listings;
 mod manners;
@@ -98,7 +99,7 @@ async fn try_listing(remote: &dyn Remote, dir: &str) -> Result<(Vec<Entry>, Comp
 }
 
 /// Bytes that repeat nowhere soon.
-fn bytes(count: usize, seed: u64) -> Vec<u8> {
+pub fn bytes(count: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     (0..count)
         .map(|_| {

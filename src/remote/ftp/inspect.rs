@@ -292,7 +292,7 @@ async fn dot_files(remote: &FtpRemote, samples: &Samples) -> DotFiles {
         match shown {
             Ok(shown) => {
                 lease.give_back();
-                Ok(shown.entries)
+                Ok(shown)
             }
             Err(fault) => {
                 lease.settle(&fault);
@@ -301,9 +301,9 @@ async fn dot_files(remote: &FtpRemote, samples: &Samples) -> DotFiles {
         }
     };
     match shown.await {
-        Ok(entries) if entries.iter().any(|entry| entry.name.as_bytes().starts_with(b".")) => DotFiles::Shown,
-        Ok(_) => DotFiles::Hidden,
-        Err(_) => DotFiles::Unknown,
+        Ok(shown) if shown.entries.iter().any(|entry| entry.name.as_bytes().starts_with(b".")) => DotFiles::Shown,
+        Ok(shown) if !shown.cut => DotFiles::Hidden,
+        Ok(_) | Err(_) => DotFiles::Unknown,
     }
 }
 

@@ -16,7 +16,7 @@ use super::pool::{Lease, Pool};
 use super::status::{self, Sum};
 use super::transfer::{Data, Order, end_data};
 use crate::manners::Term;
-use crate::model::{Entry, Fault, FaultKind, Phase};
+use crate::model::{Entry, Fault, FaultKind, Phase, Retry};
 use crate::remote::{Completeness, Doubt, Lister, Reading};
 
 /// Listing commands, best first.
@@ -202,7 +202,11 @@ impl FtpLister {
     /// whose names the server cannot write that way): LIST may still know.
     async fn after_refusal(&mut self, fault: Fault) -> Result<(), Fault> {
         let refused = matches!(fault.evidence.code, Some(500 | 502 | 504));
-        if self.style != Style::Mlsd || !self.parser.tally().is_silent() || !refused {
+        if refused && !self.parser.tally().is_silent() {
+            // What was begun was understood: the word is about something that came behind.
+            return Err(fault.retry(Retry::Now));
+        }
+        if self.style != Style::Mlsd || !refused {
             return Err(fault);
         }
         let Some(lease) = self.lease.as_mut() else { return Err(fault) };
@@ -305,13 +309,21 @@ impl Lister for FtpLister {
         }
         let mut confirmed = false;
         if self.style == Style::Mlsd && tally.is_silent() {
-            confirmed = match shows_only_dots(&mut lease, &self.pool).await {
-                Ok(confirmed) => confirmed,
+            match shown_by(&mut lease, &self.pool, Some(b"-a")).await {
+                Ok(shown) => {
+                    confirmed = shown.is_only_dots();
+                    self.cut |= shown.cut;
+                }
+                // A connection that broke proves nothing either way: the folder is read again.
+                Err(fault) if matches!(fault.evidence.code, None | Some(421 | 425 | 426)) => {
+                    lease.settle(&fault);
+                    return Err(fault);
+                }
                 Err(fault) => {
                     lease.settle(&fault);
                     return Ok(Completeness::from_doubts(self.doubts(false), ""));
                 }
-            };
+            }
         }
         let doubts = self.doubts(confirmed);
         // A session that may have cut a listing is not asked again: the next listing takes another. A missing seal is about
@@ -378,12 +390,16 @@ pub(super) struct Shown {
     pub(super) tally: Tally,
     /// The closing reply.
     pub(super) closing: String,
+    /// TLS ended without close_notify: anybody could have cut it.
+    pub(super) cut: bool,
 }
 
-/// Does `LIST -a` show the directory itself and nothing else? Then it can be read, and is empty.
-async fn shows_only_dots(lease: &mut Lease, pool: &Pool) -> Result<bool, Fault> {
-    let Shown { tally, closing, .. } = shown_by(lease, pool, Some(b"-a")).await?;
-    Ok(tally.entries == 0 && tally.dots > 0 && tally.doubts().is_empty() && !fault::admits_gaps(&closing))
+impl Shown {
+    /// Is it the directory itself and nothing else? Then it can be read, and is empty.
+    fn is_only_dots(&self) -> bool {
+        let Self { tally, closing, .. } = self;
+        tally.entries == 0 && tally.dots > 0 && tally.doubts().is_empty() && !fault::admits_gaps(closing)
+    }
 }
 
 /// Asks for LIST with `option` in the folder where the session is.
@@ -398,11 +414,15 @@ pub(super) async fn shown_by(lease: &mut Lease, pool: &Pool, option: Option<&[u8
     let mut parser = Parser::new(Form::Lines, zone(pool));
     let mut entries = Vec::new();
     let mut buffer = vec![0; 8 << 10];
+    let mut cut = false;
     loop {
         match timeout(shared.deadlines().stall, stream.read(&mut buffer)).await {
             Ok(Ok(0)) => break,
             Ok(Ok(count)) => parser.push(buffer.get(..count).unwrap_or_default(), &mut entries),
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => break,
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                cut = true;
+                break;
+            }
             Ok(Err(error)) => return Err(Fault::io(Phase::List, "lost the listing's data connection", &error)),
             Err(_) => return Err(Fault::new(Phase::List, FaultKind::Stalled, "the listing stopped coming")),
         }
@@ -410,5 +430,5 @@ pub(super) async fn shown_by(lease: &mut Lease, pool: &Pool, option: Option<&[u8
     parser.end(&mut entries);
     drop(stream);
     let closing = session.closing(closing, "listing").await?.text();
-    Ok(Shown { entries, tally: parser.tally().clone(), closing })
+    Ok(Shown { entries, tally: parser.tally().clone(), closing, cut })
 }

@@ -270,19 +270,37 @@ mod tests {
         assert_eq!(reader.give_up_waiting().map(|r| r.code), Some(220));
     }
 
-    proptest! {
-        #[test]
-        fn splitting_changes_nothing(cut in 0usize..60) {
-            let all = b"220-hi\r\n 220 inner\r\n220 end\r\n331 pass\n230-x\n230 y\r\n";
-            let cut = cut.min(all.len());
-            let mut reader = ReplyReader::default();
-            reader.push(&all[..cut]).unwrap();
-            reader.push(&all[cut..]).unwrap();
-            let codes = std::iter::from_fn(|| reader.pop()).map(|r| r.code).collect::<Vec<_>>();
-            prop_assert_eq!(codes, [220, 331, 230]);
-            prop_assert!(reader.is_clean());
+    #[test]
+    fn splitting_changes_nothing() {
+        let sessions: [(&[u8], &[u16]); 5] = [
+            (b"220-hi\r\n 220 inner\r\n220 end\r\n331 pass\n230-x\n230 y\r\n", &[220, 331, 230]),
+            (b"211-Features\r\nMDTM\r\n SIZE\r\n\r\n211-REST\r\n211 End\r\n257 \"/\"\r\n", &[211, 257]),
+            (b"150 now\r\n226 done\r\n\r\n226 done\r\n", &[150, 226, 226]),
+            (b"229 ok (|||6446|)\r\n\xff\xfb\x01213 12\n250-\xff\xff\n250\r\r\n", &[229, 213, 250]),
+            (b"213-Status follows:\r\n-rw-r--r-- 1 0 0 12 a\r\n213 End\r\n421 Timeout.\r\n", &[213, 421]),
+        ];
+        for (all, codes) in sessions {
+            let whole = read(&[all]);
+            assert_eq!(whole.iter().map(|reply| reply.code).collect::<Vec<_>>(), codes);
+            for cut in 0..=all.len() {
+                assert_eq!(read(&[&all[..cut], &all[cut..]]), whole, "cut at {cut}");
+            }
+            assert_eq!(read(&all.chunks(1).collect::<Vec<_>>()), whole);
         }
+    }
 
+    /// What comes of these pieces; nothing may be left over.
+    fn read(pieces: &[&[u8]]) -> Vec<Reply> {
+        let (mut reader, mut replies) = (ReplyReader::default(), Vec::new());
+        for piece in pieces {
+            reader.push(piece).unwrap();
+            replies.extend(std::iter::from_fn(|| reader.pop()));
+        }
+        assert!(reader.is_clean());
+        replies
+    }
+
+    proptest! {
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
             let mut reader = ReplyReader::default();

@@ -157,6 +157,32 @@ async fn an_empty_listing_must_be_confirmed() {
     assert!(found.is_empty() && completeness.is_proven(), "{completeness:?}");
 }
 
+/// The folder itself was shown and then the connection ended without the farewell of TLS: what came behind is not known.
+#[tokio::test]
+async fn a_confirmation_that_was_cut_inside_tls_proves_nothing() {
+    let dots = "drwxr-xr-x 2 a b 4096 May  6  2024 .\r\ndrwxr-xr-x 2 a b 4096 May  6  2024 ..\r\n";
+    for (end, proven) in [(Act::EndData, true), (Act::CutData, false)] {
+        let list = [say("150 now\r\n"), data(dots), end, say("226 done\r\n")];
+        let script = Script::new().file("/d/a", "").tls(&rustls::version::TLS13).on("MLSD", text("")).on("LIST", list);
+        let server = script.start().await;
+        let (found, completeness) = try_listing(&*enter(&server).await, "d").await.unwrap();
+        assert!(found.is_empty() && completeness.is_proven() == proven, "{completeness:?}");
+        if !proven {
+            assert_eq!(doubts(completeness), [Doubt::Unsealed]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_confirmation_that_breaks_is_a_fault_and_no_answer() {
+    for end in [vec![Act::Reset], vec![Act::Close], vec![say("425 Can't open data connection\r\n")]] {
+        let server = Script::new().dir("/d").once("LIST", end.clone()).start().await;
+        let remote = enter(&server).await;
+        try_listing(&*remote, "d").await.expect_err(&format!("{end:?}"));
+        assert!(try_listing(&*remote, "d").await.unwrap().1.is_proven(), "{end:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_path_is_never_an_argument_of_a_listing() {
     let server = Script::new().file("/br[1]/x y/f", "here").start().await;

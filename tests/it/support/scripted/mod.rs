@@ -4,6 +4,7 @@
 
 mod session;
 mod usual;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,7 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use causeway::model::{Endpoint, Secret};
+use causeway::model::{Endpoint, Protocol, Secret};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -32,18 +34,42 @@ pub enum Act {
     CallAgain,
     /// Ends the data connection in good order.
     EndData,
+    /// Ends it with FIN alone: inside TLS, without a farewell.
+    CutData,
+    /// A fatal TLS alert on it; before its handshake one in the clear.
+    AlertData,
     /// Resets it.
     ResetData,
     /// Leaves it open and never touches it again.
     KeepData,
     /// What the server does by itself.
     Usual,
-    /// Closes the control connection.
+    /// The usual listing of the current folder, over the control connection.
+    Status,
+    /// From here to the next command, replies leave in this manner.
+    Speak(Manner),
+    /// The file has this content from now on, and is made where it was not there.
+    Put(Vec<u8>, Vec<u8>),
+    /// A fatal TLS alert on the control connection; before its handshake one in the clear.
+    Alert,
+    /// Closes the control connection; inside TLS without a farewell.
     Close,
     /// Resets it.
     Reset,
     /// Says nothing more and leaves everything open.
     Hang,
+}
+
+/// How replies leave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// Each in one piece, at once.
+    #[default]
+    Whole,
+    /// Byte by byte, each in a packet of its own.
+    Dripping,
+    /// Held back as long as commands or replies follow, then all in one piece.
+    Held,
 }
 
 pub fn say(text: impl AsRef<[u8]>) -> Act {
@@ -71,7 +97,12 @@ struct Stage {
     rules: Mutex<Vec<Rule>>,
     files: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
     dirs: Vec<Vec<u8>>,
+    manner: Manner,
+    /// AUTH TLS is understood, and shows this certificate.
+    tls: Option<Arc<ServerConfig>>,
     heard: Mutex<Vec<Vec<u8>>>,
+    /// Bytes that were given out of each file.
+    given: Mutex<BTreeMap<Vec<u8>, u64>>,
     sessions: AtomicUsize,
     open: AtomicUsize,
     most: AtomicUsize,
@@ -96,6 +127,18 @@ impl Script {
     /// An empty folder, by its absolute path.
     pub fn dir(mut self, path: impl AsRef<[u8]>) -> Self {
         self.0.dirs.push(path.as_ref().to_vec());
+        self
+    }
+
+    /// AUTH TLS is understood, in this version.
+    pub fn tls(mut self, version: &'static SupportedProtocolVersion) -> Self {
+        self.0.tls = Some(wire::certified(version));
+        self
+    }
+
+    /// Every reply leaves in this manner.
+    pub fn speaking(mut self, manner: Manner) -> Self {
+        self.0.manner = manner;
         self
     }
 
@@ -157,6 +200,10 @@ impl Scripted {
     pub fn endpoint(&self) -> Endpoint {
         let mut endpoint = Endpoint::parse(&format!("ftp://anna@{}/", self.address)).unwrap();
         endpoint.password = Some(Secret::new("open-sesame"));
+        if self.stage.tls.is_some() {
+            endpoint.protocol = Protocol::FtpTls;
+            endpoint.options.insecure = true;
+        }
         endpoint
     }
 
@@ -178,6 +225,19 @@ impl Scripted {
     /// How many of them at once at most.
     pub fn most(&self) -> usize {
         self.stage.most.load(Ordering::SeqCst)
+    }
+
+    /// Cues that were to come so many times, and did not.
+    pub fn unplayed(&self) -> Vec<String> {
+        let rules = self.stage.rules.lock().unwrap();
+        // Whatever is to happen every time has still to happen.
+        let left = rules.iter().filter(|rule| (1..usize::MAX / 2).contains(&rule.left));
+        left.map(|rule| String::from_utf8_lossy(&rule.cue).into_owned()).collect()
+    }
+
+    /// How many bytes of each file were given out, by its absolute path.
+    pub fn given(&self) -> BTreeMap<Vec<u8>, u64> {
+        self.stage.given.lock().unwrap().clone()
     }
 
     /// What is in a file now.

@@ -23,6 +23,14 @@ pub(super) async fn answer(session: &mut Session<'_>, line: &[u8]) -> io::Result
                 .say(b"211-Features\r\n EPSV\r\n MDTM\r\n MLST type*;size*;modify*;\r\n REST STREAM\r\n SIZE\r\n UTF8\r\n211 End\r\n")
                 .await?;
         }
+        (b"AUTH", _) if session.stage.tls.is_some() => {
+            session.say(b"234 go on\r\n").await?;
+            session.secure().await?;
+        }
+        (b"PBSZ" | b"PROT", _) if session.stage.tls.is_some() => {
+            session.private |= verb == b"PROT";
+            session.say(b"200 ok\r\n").await?;
+        }
         (b"PWD", _) => session.say(b"257 \"/\"\r\n").await?,
         (b"TYPE" | b"OPTS" | b"NOOP", _) => session.say(b"200 ok\r\n").await?,
         (b"CWD", _) if is_dir(session, &path) => {
@@ -139,6 +147,11 @@ fn entries(session: &Session<'_>) -> BTreeSet<(Vec<u8>, Option<usize>)> {
             }
         })
         .collect()
+}
+
+/// The current folder over the control connection, as `STAT -la .` shows it.
+pub(super) fn status(session: &Session<'_>) -> Vec<u8> {
+    [b"213-Status follows:\r\n", listing(session, b"LIST", true).as_slice(), b"213 End of status\r\n"].concat()
 }
 
 fn listing(session: &Session<'_>, verb: &[u8], all: bool) -> Vec<u8> {
