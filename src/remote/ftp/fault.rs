@@ -25,7 +25,8 @@ pub fn of_reply(phase: Phase, what: &str, reply: &Reply) -> Fault {
         // A 4yz invites another try, whatever it is about (RFC 959, section 4.2.1).
         (FaultKind::Permission | FaultKind::Unsupported | FaultKind::Exists, 4) => fault.retry(Retry::Later),
         (FaultKind::Refused, _) => fault.retry(Retry::Now),
-        // It ran the command: the one that it does not know is another, cut by a transfer that broke (pure-ftpd).
+        // It ran the command: what it does not know is what came behind. pure-ftpd looks for ABOR while it still sends, and
+        // so swallows the beginning of whatever comes.
         (FaultKind::Protocol, 5) if phase == Phase::Finish => fault.retry(Retry::Now),
         // One data connection: a fresh session has fresh tickets.
         (FaultKind::Tls, _) if !is_entry(phase) => fault.retry(Retry::Now),

@@ -205,10 +205,7 @@ impl Session {
             }
             Err(fault) => {
                 shared.broke_off(fault.evidence.code.is_some().then_some(fault.message.as_str()));
-                // The file was granted already: what is not understood is what came behind it. pure-ftpd looks for ABOR
-                // while it still sends, and so swallows the beginning of whatever comes.
-                let behind = matches!(fault.evidence.code, Some(500..=504));
-                return Err(if behind { fault.retry(Retry::Now) } else { fault });
+                return Err(fault);
             }
             Ok(_) => {
                 shared.broke_off(None);
