@@ -25,7 +25,8 @@ const FILES: &[(&str, &str)] = migrations![
     "0013_proof.sql",
     "0014_heat.sql",
     "0016_surveys.sql",
-    "0017_links.sql"
+    "0017_links.sql",
+    "0020_clocks.sql"
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.

@@ -82,7 +82,7 @@ fn vanished(count: u64, first: &[RelPath]) -> String {
 /// What the run did.
 pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Result<Summary, MirrorError> {
     let (db, run) = (&engine.order.db, engine.order.run);
-    let Facts { mut counts, mut notes, scanned, unplanned, unsynced, unsettled, overlooked: _ } = facts;
+    let Facts { mut counts, mut notes, scanned, unplanned, unsynced, unsettled, overlooked: _, moves: _ } = facts;
     let totals = journal::totals(db, run).await?;
     let dirs = scan::directories(db, run).await?;
     let missing = journal::missing_examples(db, run).await?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 mod charset;
+mod clock;
 mod collide;
 mod doubt;
 mod foreign;
@@ -61,6 +62,8 @@ impl Lab {
             source: Arc::new(source.clone()),
             target: Arc::new(target.clone()),
             extent: Extent::Whole,
+            server: "memory".to_owned(),
+            zone: None,
             place: "memory".to_owned(),
             policy,
             actor: Actor::Job(JobId(job)),

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::ftpd::{Ftpd, Server};
 use crate::support::scripted::{Act, Script, Scripted, data, pause, say};
 
+mod clock;
 mod cut;
 mod filters;
 mod lies;
@@ -65,6 +66,8 @@ impl Lab {
             source: Arc::clone(&source),
             target,
             extent: Extent::Whole,
+            server: "source".to_owned(),
+            zone: None,
             place: "target".to_owned(),
             policy,
             actor: Actor::Job(JobId(1)),

@@ -62,6 +62,8 @@ impl Lab {
             source: Arc::clone(&source),
             target: Arc::clone(&target),
             extent: Extent::Whole,
+            server: "source".to_owned(),
+            zone: None,
             place: "target".to_owned(),
             policy,
             actor: Actor::Job(JobId(1)),
