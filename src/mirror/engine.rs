@@ -215,6 +215,9 @@ pub(super) async fn run(
     stop: &CancellationToken,
 ) -> Result<Summary, MirrorError> {
     let mut order = order;
+    let patience = Duration::from_secs(order.policy.patience_seconds.into());
+    let hears: Arc<dyn crate::db::Waiting> = Arc::<Progress>::clone(&progress);
+    order.db = order.db.patient(patience, hears);
     if let Some(limit) = order.policy.bandwidth {
         order.source = crate::remote::layer::limited(order.source, limit);
     }
