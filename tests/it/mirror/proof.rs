@@ -206,3 +206,37 @@ async fn every_command_for_every_hash_goes_over_the_wire() {
         assert_eq!(heard.contains(&chosen), cue == "HASH", "{feat}: {command}: {heard:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_finds_what_changed_in_it_on_a_real_server() {
+    let (lab, ftpd) = (Lab::new().await, Ftpd::start(Server::Vsftpd));
+    make_tree(&ftpd.root(), 4, 10);
+    ftpd.own();
+    let first = lab.mirror(&ftpd.endpoint(), 1, proving(Proving::Sampling(100))).await;
+    assert!(first.complete && first.verified, "{first:?}");
+    let files = assert_equal(&ftpd.root(), &lab.target()) as u64;
+    assert_eq!(first.proofs, [("second-read".to_owned(), files)].into());
+
+    // Half of the files: always the same ones, and of those that changed just the ones among them are found.
+    let half = Proving::Sampling(50);
+    let names = |dir: usize| (0..10).map(move |file| format!("dir {dir:03}/file-{file:04}.dat"));
+    let all: Vec<_> = (0..4).flat_map(names).chain(["big.bin".to_owned()]).collect();
+    let (inside, outside): (Vec<_>, Vec<_>) =
+        all.iter().partition(|name| half.rechecks(&causeway::model::RelPath::new(name.as_str()).unwrap()));
+    assert_eq!(all.len() as u64, files);
+    assert!(inside.len() > 8 && outside.len() > 8, "{inside:?}");
+    let filled = |name: &&&String| fs::metadata(ftpd.root().join(name.as_str())).unwrap().len() > 0;
+    let (one, other) = (inside.iter().find(filled).unwrap(), outside.iter().find(filled).unwrap());
+    change_unseen(&ftpd.root().join(one.as_str()));
+    change_unseen(&ftpd.root().join(other.as_str()));
+    let sampled = lab.mirror(&ftpd.endpoint(), 2, proving(half)).await;
+    // The one that is found counts as published, not as unchanged.
+    assert_eq!(sampled.counts.files_rechecked + 1, inside.len() as u64, "{sampled:?}");
+    assert_eq!((sampled.counts.files_unseen, sampled.counts.files_published), (1, 1), "{sampled:?}");
+    let same = |name: &str| fs::read(ftpd.root().join(name)).unwrap() == fs::read(lab.target().join(name)).unwrap();
+    assert!(same(one) && !same(other));
+
+    let whole = lab.mirror(&ftpd.endpoint(), 3, proving(Proving::Sampling(100))).await;
+    assert_eq!((whole.counts.files_rechecked, whole.counts.files_unseen), (files - 1, 1), "{whole:?}");
+    assert_equal(&ftpd.root(), &lab.target());
+}
