@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::ftpd::{Ftpd, Server};
 use crate::support::scripted::{Act, Script, Scripted, data, pause, say};
 
+mod charset;
 mod clock;
 mod cut;
 mod filters;
