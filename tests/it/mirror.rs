@@ -27,6 +27,7 @@ pub mod links;
 pub mod million;
 mod names_only;
 mod proof;
+mod pyftpdlib;
 
 pub struct Lab {
     folder: TempDir,

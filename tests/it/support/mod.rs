@@ -10,6 +10,7 @@ pub mod link;
 pub mod odd_sftp;
 pub mod process;
 pub mod proxy;
+pub mod pyftpdlib;
 pub mod rclone;
 pub mod scripted;
 pub mod scripted_http;
