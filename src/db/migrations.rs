@@ -26,7 +26,7 @@ const FILES: &[(&str, &str)] = migrations![
     "0014_heat.sql",
     "0016_surveys.sql",
     "0017_links.sql",
-    "0020_clocks.sql"
+    "0021_clocks.sql"
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.
