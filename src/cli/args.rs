@@ -144,7 +144,7 @@ pub struct MirrorArgs {
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub bandwidth: Option<u64>,
     /// The zone of the source's clock, which its listings show: minutes ahead of UTC, or a name such as Europe/Berlin
-    /// [default: UTC].
+    /// [default: learned from files whose exact time the server tells].
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     pub zone: Option<ServerZone>,
     /// How the source is spoken to.
@@ -401,7 +401,7 @@ pub struct JobAdd {
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub zone: String,
     /// The zone of the source's clock, which its listings show: minutes ahead of UTC, or a name such as Europe/Berlin
-    /// [default: UTC].
+    /// [default: learned from files whose exact time the server tells].
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     pub server_zone: Option<ServerZone>,
     /// Once, at this instant, for example 2027-01-31T22:00:00Z.

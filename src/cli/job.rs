@@ -212,7 +212,7 @@ async fn add(args: JobAdd, jobs: &Jobs, config: &Config, environment: &Environme
     let variable = environment.secret(MIRROR_PASSWORDS[0]);
     // Whoever serves has another agent, or none.
     let mut source = endpoint::absolute(endpoint::read(&args.source, "source", &args.via, variable, None)?)?;
-    source.options.zone = args.server_zone.clone().unwrap_or_default();
+    source.options.zone = args.server_zone.clone();
     let target = target(&args, config, environment.secret(MIRROR_PASSWORDS[1]))?;
     let new = NewJob {
         name: args.name,

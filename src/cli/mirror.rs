@@ -83,7 +83,7 @@ fn endpoints(args: &MirrorArgs, environment: &Environment) -> Result<(Endpoint, 
     let (from, to) = (environment.secret(source_variable), environment.secret(target_variable));
     let mut source = endpoint::read(&args.source, "source", &args.via, from, agent.clone())?;
     let target = endpoint::read(&args.target, "target", &Via::from(&args.toward), to, agent)?;
-    source.options.zone = args.zone.clone().unwrap_or_default();
+    source.options.zone = args.zone.clone();
     Ok((endpoint::absolute(source)?, endpoint::absolute(target)?))
 }
 

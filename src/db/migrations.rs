@@ -28,7 +28,8 @@ const FILES: &[(&str, &str)] = migrations![
     "0017_links.sql",
     "0018_manners.sql",
     "0019_uploads.sql",
-    "0020_digests.sql"
+    "0020_digests.sql",
+    "0021_clocks.sql"
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.

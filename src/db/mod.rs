@@ -5,6 +5,7 @@
 //! write. Another process on the same file (the command line beside a server) waits its turn.
 
 mod migrations;
+mod patience;
 mod vault;
 
 use std::path::Path;
@@ -15,6 +16,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::Semaphore;
 
+use patience::Patience;
+
+pub use patience::Waiting;
 pub use vault::{Vault, VaultError};
 
 /// A write transaction. Dropping it without [`Transaction::commit`] rolls it back.
@@ -22,6 +26,8 @@ pub type WriteTx = Transaction<'static, Sqlite>;
 
 /// How many may wait for the writer before the next is told that the store is busy.
 const WRITE_QUEUE: usize = 1024;
+/// How long SQLite waits by itself while another process keeps the file locked.
+const LOCKED: Duration = Duration::from_secs(20);
 
 /// Why the store did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +42,7 @@ pub enum DbError {
     #[error("no such row")]
     Missing,
     /// Too many are waiting, or another process keeps the file locked.
-    #[error("the job store is busy, try again in a moment")]
+    #[error("the job store is busy: another program keeps it locked, try again in a moment")]
     Busy,
     /// The file is damaged or no database at all.
     #[error("the job store is damaged ({0}): put the last backup in its place, or move it away to start anew")]
@@ -45,7 +51,9 @@ pub enum DbError {
     #[error("the job store was written by a newer version: {0}")]
     Newer(String),
     /// No space left for the database.
-    #[error("no space left for the job store")]
+    #[error(
+        "no space left for the job store: make room where it lies; what was stored is kept, and the next run goes on from it"
+    )]
     Full,
     /// A stored value that this version cannot read.
     #[error("the job store holds a value that cannot be read: {0}")]
@@ -87,6 +95,7 @@ pub struct Db {
     durable: SqlitePool,
     readers: SqlitePool,
     queue: Arc<Semaphore>,
+    patience: Option<Patience>,
 }
 
 impl Db {
@@ -96,13 +105,21 @@ impl Db {
     /// # Errors
     /// [`DbError::Damaged`], [`DbError::Newer`], or what the operating system says.
     pub async fn open(path: &Path) -> Result<Self, DbError> {
+        Self::open_waiting(path, LOCKED).await
+    }
+
+    /// As [`Db::open`], but SQLite itself waits no longer than `locked` for a file that is locked.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub async fn open_waiting(path: &Path, locked: Duration) -> Result<Self, DbError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(20))
+            .busy_timeout(locked)
             .pragma("cache_size", "-8192")
             .pragma("temp_store", "MEMORY");
         let writer = SqlitePoolOptions::new()
@@ -126,7 +143,7 @@ impl Db {
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(60))
             .connect_lazy_with(options.synchronous(SqliteSynchronous::Full));
-        Ok(Self { writer, durable, readers, queue: Arc::new(Semaphore::new(WRITE_QUEUE)) })
+        Ok(Self { writer, durable, readers, queue: Arc::new(Semaphore::new(WRITE_QUEUE)), patience: None })
     }
 
     /// Reads all of the file to see whether it is sound: seconds for a gigabyte. For the start of a service
@@ -143,13 +160,28 @@ impl Db {
         DbError::Newer(format!("schema {version} is not known here"))
     }
 
+    /// The same store for somebody who waits up to `most` while the file is locked, and lets `hears` know. A transaction
+    /// that has begun is never refused for a lock: only beginnings wait.
+    #[must_use]
+    pub fn patient(&self, most: Duration, hears: Arc<dyn Waiting>) -> Self {
+        Self { patience: Some(Patience { most, hears }), ..self.clone() }
+    }
+
+    async fn begin(&self, pool: &SqlitePool) -> Result<WriteTx, DbError> {
+        patience::persist(self.patience.as_ref(), || async {
+            let _turn = self.queue.try_acquire().map_err(|_| DbError::Busy)?;
+            Ok(pool.begin_with("BEGIN IMMEDIATE").await?)
+        })
+        .await
+    }
+
     /// Begins a write transaction, waiting for its turn.
     ///
     /// # Errors
-    /// [`DbError::Busy`] when the queue is full or the turn does not come within a minute.
+    /// [`DbError::Busy`] when the queue is full or the turn does not come within a minute, and nobody has more patience:
+    /// see [`Db::patient`].
     pub async fn write(&self) -> Result<WriteTx, DbError> {
-        let _turn = self.queue.try_acquire().map_err(|_| DbError::Busy)?;
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        self.begin(&self.writer).await
     }
 
     /// As [`Db::write`], but what is committed, and all that was committed before it, also outlives a
@@ -159,8 +191,7 @@ impl Db {
     /// # Errors
     /// As [`Db::write`].
     pub async fn write_durably(&self) -> Result<WriteTx, DbError> {
-        let _turn = self.queue.try_acquire().map_err(|_| DbError::Busy)?;
-        Ok(self.durable.begin_with("BEGIN IMMEDIATE").await?)
+        self.begin(&self.durable).await
     }
 
     /// For queries that change nothing.

@@ -110,6 +110,8 @@ impl Engine for MirrorEngine {
             source: source.clone(),
             target: target.clone(),
             extent: work.extent,
+            server: work.source.server(),
+            zone: work.source.options.zone.clone(),
             place: work.target.url(),
             policy,
             actor: work.actor,

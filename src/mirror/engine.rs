@@ -1,7 +1,7 @@
 //! What all steps of a run share, and the order of the steps.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,10 +18,13 @@ use super::retry::{Health, History, Outage, Verdict, concerns_endpoint};
 use super::scan::store::Side;
 use super::uploads::{self, Uploads};
 use super::{Counts, Ended, MirrorError, MirrorRun, Progress, Stage, Summary};
-use super::{charset, delete, dispatch, doubt, finish, intents, journal, lag, names, place, planner, scan, vanished};
+use super::{
+    charset, clock, delete, dispatch, doubt, finish, intents, journal, lag, names, place, planner, scan, vanished,
+};
 use crate::db::DbError;
 use crate::model::{Fault, FaultKind, Folds, RelPath};
 use crate::remote::Remote;
+use crate::remote::faces::Faces;
 use crate::task::Tasks;
 
 /// Why the steps of a run ended early.
@@ -62,6 +65,8 @@ pub(super) struct Engine {
     /// What may still be being uploaded.
     pub uploads: Uploads,
     pub journal: Journal,
+    /// Files of the source by which the clock of its listings can be told.
+    pub faces: Arc<Mutex<Faces>>,
     folds: Arc<OnceCell<Folds>>,
     /// Background work of this run.
     pub tasks: Tasks,
@@ -213,6 +218,9 @@ pub(super) async fn run(
     stop: &CancellationToken,
 ) -> Result<Summary, MirrorError> {
     let mut order = order;
+    let patience = Duration::from_secs(order.policy.patience_seconds.into());
+    let hears: Arc<dyn crate::db::Waiting> = Arc::<Progress>::clone(&progress);
+    order.db = order.db.patient(patience, hears);
     if let Some(limit) = order.policy.bandwidth {
         order.source = crate::remote::layer::limited(order.source, limit);
     }
@@ -229,6 +237,7 @@ pub(super) async fn run(
         names: Names::new(&order.policy)?,
         links,
         uploads: Uploads::new(&order).await?,
+        faces: Arc::default(),
         folds: Arc::default(),
         order,
         progress,
@@ -277,6 +286,8 @@ pub(super) struct Facts {
     pub counts: Counts,
     pub notes: Vec<String>,
     pub scanned: bool,
+    /// By how much the times in the source's listings moved since the last run, in nanoseconds, and how many files.
+    pub moves: Vec<(i64, u64)>,
     /// Nothing was compared, for a reason that is among the notes.
     pub unplanned: bool,
     /// Hot folders that were not looked at.
@@ -324,12 +335,14 @@ async fn steps(engine: Engine) -> Result<Facts, (Broken, Facts)> {
 
 async fn all_steps(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     engine.progress.enter(Stage::Listing);
+    clock::believe(engine).await?;
     scan::both(engine, facts).await?;
     facts.scanned = true;
+    place::settle(engine, facts).await?;
+    clock::settle(engine, facts).await?;
     facts.notes.extend(charset::notes(&engine.order.db, engine.order.job, engine.names).await?);
     let newest = scan::store::newest(&engine.order.db, engine.order.run, engine.order.clock.now()).await?;
     engine.scanned.get_or_init(|| Scanned { at: Instant::now(), newest });
-    place::settle(engine, facts).await?;
     names::collide::settle(engine, facts).await?;
     journal::unbury(&engine.order.db, engine.order.job, engine.order.run).await?;
     if !engine.order.policy.dry_run {

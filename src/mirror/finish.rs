@@ -82,7 +82,7 @@ fn vanished(count: u64, first: &[RelPath]) -> String {
 /// What the run did.
 pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Result<Summary, MirrorError> {
     let (db, run) = (&engine.order.db, engine.order.run);
-    let Facts { mut counts, mut notes, scanned, unplanned, unsynced, unsettled, overlooked: _ } = facts;
+    let Facts { mut counts, mut notes, scanned, unplanned, unsynced, unsettled, overlooked: _, moves: _ } = facts;
     let totals = journal::totals(db, run).await?;
     let dirs = scan::directories(db, run).await?;
     let missing = journal::missing_examples(db, run).await?;
@@ -130,6 +130,10 @@ pub(super) async fn summary(engine: &Engine, ended: Ended, facts: Facts) -> Resu
         let names = journal::vanished_names(db, run, VANISHED_SHOWN).await?;
         notes.push(vanished(counts.files_vanished, &names));
     }
+    notes.extend((snapshot.locked > 0).then(|| {
+        let seconds = snapshot.locked.div_ceil(1000);
+        format!("another program kept the job store locked, for up to {seconds} s at a time: the run waited for it")
+    }));
     notes.extend(unsynced.sentence("folders could not be made safe against a power cut"));
     notes.extend(unsettled.sentence("folders could not be given their time and mode"));
     let nothing_open = counts.files_failed == 0 && counts.files_waiting == 0;

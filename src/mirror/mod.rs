@@ -2,6 +2,7 @@
 //! journal so that a run that dies at any instant goes on where it was.
 
 mod charset;
+mod clock;
 mod codes;
 mod copy;
 mod delete;
@@ -49,7 +50,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Actor;
 use crate::db::{Db, DbError};
-use crate::model::{Clock, Fault, JobId, RelPath, RunId};
+use crate::model::{Clock, Fault, JobId, RelPath, RunId, ServerZone};
 use crate::reliability::Recorder;
 use crate::remote::Remote;
 
@@ -81,6 +82,11 @@ pub struct MirrorRun {
     pub target: Arc<dyn Remote>,
     /// What it looks at.
     pub extent: Extent,
+    /// Which server the source is on, and who is asked there, in words that are the same as long as that is: what was
+    /// learned of the clock of its listings is kept under them. No secrets.
+    pub server: String,
+    /// The zone of that clock, when somebody says so; else it is learned.
+    pub zone: Option<ServerZone>,
     /// Which place the target is, in words that are the same as long as it is: what was published in another one is not
     /// there. No secrets; people read it nowhere.
     pub place: String,

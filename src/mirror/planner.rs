@@ -38,7 +38,7 @@ struct Decided {
 pub(super) async fn plan(engine: &Engine, facts: &mut Facts) -> Result<(), Broken> {
     proof::prepare(engine).await;
     let (db, job, run) = (&engine.order.db, engine.order.job, engine.order.run);
-    let moves = merge::moves(db, job, run).await?;
+    let moves = std::mem::take(&mut facts.moves);
     if engine.order.extent == Extent::Hot && shift::may_be_clock(&moves) {
         let note =
             "the clock in the source's listings may have been moved: the next run over the whole tree sees to it";

@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::PlannedStep;
-use crate::model::{Fault, RelPath};
+use crate::db::{DbError, Waiting};
+use crate::model::RelPath;
 
 /// Where a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -123,6 +124,8 @@ counters! {
     files_trashed,
     /// Tries that failed and were or will be repeated.
     retries,
+    /// Milliseconds for which the job store was locked by another program, the longest time of it.
+    locked,
 }
 
 /// A file being moved.
@@ -144,6 +147,17 @@ struct Rate {
 
 /// How long a rate is averaged before a new window begins.
 const RATE_WINDOW: Duration = Duration::from_secs(1);
+
+impl Waiting for Progress {
+    fn begins(&self, locked: &DbError) {
+        self.wait_for(locked);
+    }
+
+    fn ends(&self, after: Duration) {
+        self.locked.fetch_max(u64::try_from(after.as_millis()).unwrap_or(u64::MAX), Relaxed);
+        self.goes_on();
+    }
+}
 
 impl Default for Progress {
     fn default() -> Self {
@@ -203,10 +217,10 @@ impl Progress {
     }
 
     /// A side as a whole is waited for. The log hears of it once, when it begins.
-    pub(super) fn wait_for(&self, fault: &Fault) {
+    pub(super) fn wait_for(&self, what: &dyn std::fmt::Display) {
         let mut waits_for = self.waits_for.lock().unwrap_or_else(PoisonError::into_inner);
-        if waits_for.replace(fault.to_string()).is_none() {
-            tracing::warn!(fault = %fault, "the run waits until this is over");
+        if waits_for.replace(what.to_string()).is_none() {
+            tracing::warn!(fault = %what, "the run waits until this is over");
         }
     }
 

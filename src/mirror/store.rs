@@ -287,6 +287,7 @@ pub async fn forget_job(db: &Db, job: JobId) -> Result<(), DbError> {
     }
     let mut tx = db.write().await?;
     sqlx::query("DELETE FROM looks WHERE job = ?").bind(job.0).execute(&mut *tx).await?;
+    sqlx::query("DELETE FROM readings WHERE job = ?").bind(job.0).execute(&mut *tx).await?;
     Ok(tx.commit().await?)
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+mod busy;
 mod charset;
+mod clock;
 mod collide;
 mod doubt;
 mod foreign;
@@ -30,7 +32,7 @@ use crate::remote::memory::{Memory, Node};
 
 struct Lab {
     db: Db,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn path(text: &str) -> RelPath {
@@ -49,7 +51,7 @@ impl Lab {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
-        Self { db, _folder: folder }
+        Self { db, folder }
     }
 
     fn order(&self, (job, run): (i64, i64), source: &Memory, target: &Memory, policy: Policy) -> MirrorRun {
@@ -62,6 +64,8 @@ impl Lab {
             source: Arc::new(source.clone()),
             target: Arc::new(target.clone()),
             extent: Extent::Whole,
+            server: "memory".to_owned(),
+            zone: None,
             place: "memory".to_owned(),
             policy,
             actor: Actor::Job(JobId(job)),

@@ -104,9 +104,9 @@ pub struct EndpointOptions {
     /// May an FTP server connect to us for small files? None: unless it runs on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    /// The zone of the clock that the server's listings show.
-    #[serde(alias = "zone-minutes")]
-    pub zone: ServerZone,
+    /// The zone of the clock that the server's listings show; none = a mirror learns it, and others take UTC for it.
+    #[serde(alias = "zone-minutes", skip_serializing_if = "Option::is_none")]
+    pub zone: Option<ServerZone>,
     /// A file that holds a private SSH key; the password is its passphrase, when it has one.
     pub key_file: Option<String>,
     /// The socket of an SSH agent, whose keys are offered when there is no `key-file`.
@@ -240,10 +240,10 @@ impl Endpoint {
         format!("{}://{user}{host}{port}/{}", self.protocol.scheme(), percent_encode(&self.root, PATH))
     }
 
-    /// The URL of the server and who comes to it, without the folder.
+    /// The URL of the server and who comes to it, whatever the folder.
     #[must_use]
     pub fn server(&self) -> String {
-        Self { root: Vec::new(), ..self.clone() }.url()
+        Self { root: Vec::new(), password: None, ..self.clone() }.url()
     }
 }
 

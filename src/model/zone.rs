@@ -1,6 +1,7 @@
 //! The zone of a clock face that somebody else reads times from: minutes, or a name with rules.
 
 mod learn;
+mod pieces;
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +11,8 @@ use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use learn::{Learned, Pair, Unclear, learn};
+pub use learn::{FEWEST, Learned, Pair, Unclear, learn};
+pub use pieces::{Piece, pieces};
 
 /// Further than this no zone is from UTC; minutes.
 const FARTHEST: u32 = 18 * 60;
@@ -158,7 +160,7 @@ mod tests {
     #[test]
     fn options_of_older_versions_are_still_read() {
         let old: EndpointOptions = serde_json::from_str(r#"{"connections":3,"zone-minutes":60}"#).unwrap();
-        assert_eq!(old.zone, ServerZone::minutes(60).unwrap());
+        assert_eq!(old.zone, Some(ServerZone::minutes(60).unwrap()));
         let text = serde_json::to_string(&old).unwrap();
         assert_eq!(serde_json::from_str::<EndpointOptions>(&text).unwrap(), old);
     }

@@ -8,6 +8,7 @@ mod abroad;
 mod capabilities;
 pub mod contract;
 mod dav;
+pub mod faces;
 pub mod folds;
 pub mod ftp;
 pub mod layer;
@@ -26,7 +27,7 @@ use bytes::Bytes;
 
 use crate::model::{
     Algorithm, Checksum, Digest, DigestAlgorithm, Entry, Fault, FaultKind, Hasher, Mtime, Name, NameError, Phase,
-    RelPath, display_bytes,
+    RelPath, ServerZone, display_bytes,
 };
 
 pub use capabilities::Capabilities;
@@ -77,6 +78,17 @@ pub trait Remote: Send + Sync + 'static {
     /// The absolute path of the root, as links on the other side would name it; `None` where nobody knows.
     fn root(&self) -> Option<Vec<u8>> {
         None
+    }
+
+    /// The zone by whose clock the times of listings are read; `None` where none has to be known, because what is spoken
+    /// tells instants.
+    fn listing_zone(&self) -> Option<ServerZone> {
+        None
+    }
+
+    /// From now on they are read by a clock of this zone.
+    fn set_listing_zone(&self, zone: &ServerZone) {
+        let _times_are_instants = zone;
     }
 
     /// Starts reading the file `path` at byte `offset`. `size` is what is known of its length: requests are fitted

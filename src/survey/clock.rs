@@ -5,17 +5,23 @@ use serde::{Deserialize, Serialize};
 use crate::model::zone::{Learned, Pair, learn};
 use crate::model::{Entry, EntryKind, Mtime, Precision, RelPath, ServerZone, TimeSource};
 use crate::remote::Remote;
+use crate::remote::faces::{Faces, exact};
 
-/// So many files of each season are asked.
-const ASKED: usize = 8;
-/// After so many answers without an exact time no more are asked.
-const VAIN: usize = 3;
+/// So many files of each month are asked, and of those with a time to the second altogether.
+const ASKED: usize = 3;
+const COMPARED: usize = 8;
 
-/// Files with a time to the minute, some of each season; and some with a time to the second.
-#[derive(Debug, Default)]
+/// Files with a time to the minute, some of each month; and some with a time to the second.
+#[derive(Debug)]
 pub struct Sample {
-    seasons: [Vec<(RelPath, Mtime)>; 4],
+    faces: Faces,
     exact: Vec<(RelPath, Mtime)>,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self { faces: Faces::new(ASKED), exact: Vec::new() }
+    }
 }
 
 /// What the exact times tell of the listing's clock.
@@ -63,40 +69,23 @@ pub enum Verdict {
 
 impl Sample {
     /// Keeps the file at `path` if it may tell something that is not known well enough yet.
-    pub fn add(&mut self, path: impl FnOnce() -> RelPath, entry: &Entry, zone: &ServerZone) {
-        let Some(mtime) = entry.mtime.filter(|_| entry.kind == EntryKind::File) else { return };
-        let files = match (mtime.source, mtime.precision) {
-            (TimeSource::List, Precision::Minute) => {
-                let season = usize::try_from(zone.face(mtime.at).month() % 12 / 3).unwrap_or_default();
-                self.seasons.get_mut(season)
-            }
-            (TimeSource::Mlsd, Precision::Second) => Some(&mut self.exact),
-            _ => None,
-        };
-        if let Some(files) = files.filter(|files| files.len() < ASKED) {
-            files.push((path(), mtime));
-        }
+    pub fn add(&mut self, path: impl Fn() -> RelPath, entry: &Entry, zone: &ServerZone) {
+        self.faces.add(&path, entry, zone);
+        let told = |mtime: &Mtime| mtime.source == TimeSource::Mlsd && mtime.precision == Precision::Second;
+        let mtime = entry.mtime.filter(|mtime| entry.kind == EntryKind::File && told(mtime));
+        self.exact.extend(mtime.filter(|_| self.exact.len() < COMPARED).map(|mtime| (path(), mtime)));
     }
 
-    /// What the exact times say about the server's clock, which was believed to be of `zone`.
+    /// What the exact times say about the server's clock, which was believed to be of `zone`. Asked one by one.
     pub async fn ask(&self, remote: &dyn Remote, zone: &ServerZone) -> Verdict {
-        let (mut pairs, mut vain) = (Vec::new(), 0);
-        for (path, listed) in self.seasons.iter().flatten() {
-            if vain >= VAIN && pairs.is_empty() {
-                return Verdict::Silent;
-            }
-            match exact(remote, path).await {
-                Some(told) => pairs.push(Pair { face: zone.face(listed.at), exact: told.at }),
-                None => vain += 1,
-            }
-        }
+        let pairs = self.faces.ask(remote, zone, 1).await;
         if pairs.is_empty() { Verdict::Silent } else { verdict(&learn(&pairs), &pairs, zone) }
     }
 
     /// Of listings that tell times to the second: does a question for a single file tell the same?
     pub async fn compare(&self, remote: &dyn Remote) -> Verdict {
         let (mut agree, mut differ) = (0, 0);
-        for (path, listed) in self.exact.iter().take(ASKED) {
+        for (path, listed) in &self.exact {
             match exact(remote, path).await {
                 Some(told) if told.agrees(listed) => agree += 1,
                 Some(_) => differ += 1,
@@ -105,11 +94,6 @@ impl Sample {
         }
         if agree + differ == 0 { Verdict::Silent } else { Verdict::Exact { agree, differ } }
     }
-}
-
-async fn exact(remote: &dyn Remote, path: &RelPath) -> Option<Mtime> {
-    let told = remote.stat(path).await.ok().flatten().and_then(|entry| entry.mtime);
-    told.filter(|told| matches!(told.source, TimeSource::Mdtm | TimeSource::Mlsd))
 }
 
 fn verdict(learned: &Learned, pairs: &[Pair], believed: &ServerZone) -> Verdict {

@@ -148,7 +148,7 @@ pub async fn run(order: &Order, progress: &Progress, stop: &CancellationToken) -
 }
 
 async fn of_clock(remote: &dyn Remote, sample: &clock::Sample, order: &Order) -> clock::Verdict {
-    match sample.ask(remote, &order.endpoint.options.zone).await {
+    match sample.ask(remote, &order.endpoint.options.zone.clone().unwrap_or_default()).await {
         clock::Verdict::Silent => sample.compare(remote).await,
         told => told,
     }

@@ -251,7 +251,7 @@ impl<'a> Walk<'a> {
     }
 
     fn count(&self, folder: &mut Folder, entries: &[Entry], found: &mut Vec<RelPath>) {
-        let zone = &self.order.endpoint.options.zone;
+        let zone = &self.order.endpoint.options.zone.clone().unwrap_or_default();
         let mut guard = self.state();
         let state = &mut *guard;
         for entry in entries {

@@ -67,7 +67,8 @@ async fn our_own_door_keeps_the_contract() {
     assert!(std::fs::read_dir(&door.root).unwrap().next().is_none(), "nothing of the trial is left");
 }
 
-/// Its names are text. It takes a time by PROPPATCH and forgets it: only those that come with a file are kept.
+/// Without names that are no UTF-8: it takes one and keeps its bytes on the disk, but when it reads the folder again
+/// ("Replacing invalid UTF-8 characters") it has another name for it, and the file is not there any more. It takes a time by PROPPATCH and forgets it: only those that come with a file are kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_keeps_the_contract() {
     keeps_the_contract(&Rclone::start().endpoint(), false, false).await;

@@ -20,6 +20,8 @@ use crate::support::ftpd::{Ftpd, Server};
 use crate::support::scripted::{Act, Script, Scripted, data, pause, say};
 
 mod changing;
+mod charset;
+mod clock;
 mod cut;
 mod faults;
 mod filters;
@@ -29,6 +31,7 @@ pub mod links;
 pub mod million;
 mod names_only;
 mod proof;
+mod pyftpdlib;
 mod uploads;
 
 pub struct Lab {
@@ -72,6 +75,8 @@ impl Lab {
             source: Arc::clone(&source),
             target,
             extent: Extent::Whole,
+            server: "source".to_owned(),
+            zone: None,
             place: "target".to_owned(),
             policy,
             actor: Actor::Job(JobId(1)),

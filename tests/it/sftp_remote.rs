@@ -13,6 +13,7 @@ use causeway::remote::{Context, Remote, contract, open};
 use causeway::task::Tasks;
 
 use crate::sftp::door::{Fixture, PASSWORD};
+use crate::support::rclone::{Rclone, Speaks};
 use crate::support::sshd::Sshd;
 
 fn context() -> Context {
@@ -38,6 +39,15 @@ async fn openssh_keeps_the_contract() {
     let remote = open(&sshd.endpoint(), &context()).await.unwrap();
     assert!(remote.capabilities().reads_ahead, "a big file is read in one flow");
     contract::check(&remote, true).await.unwrap();
+    remote.close().await;
+}
+
+/// Without names that are no UTF-8: it loses them as its WebDAV does, see there.
+#[tokio::test(flavor = "multi_thread")]
+async fn rclone_keeps_the_contract() {
+    let rclone = Rclone::start_speaking(Speaks::Sftp);
+    let remote = open(&rclone.endpoint(), &context()).await.unwrap();
+    contract::check(&remote, false).await.unwrap();
     remote.close().await;
 }
 

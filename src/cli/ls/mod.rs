@@ -18,7 +18,7 @@ use crate::reliability::Recorder;
 use crate::remote::ftp::listing::{Form, Zone};
 use crate::remote::{self, Completeness, Context, Lister, Reading, Remote};
 use crate::survey::charset;
-use crate::survey::clock::Sample;
+use crate::survey::clock;
 use crate::task::Tasks;
 
 use super::args::LsArgs;
@@ -47,7 +47,7 @@ pub(super) async fn run(mut args: LsArgs, _loaded: Loaded, environment: &Environ
         charset,
         zone: zone.clone(),
         held,
-        sample: Sample::default(),
+        sample: clock::Sample::default(),
         tally: Tally::default(),
     };
     let saved = args.file.as_deref().or(args.url.as_deref().filter(|url| *url == "-").map(Path::new));
@@ -62,7 +62,7 @@ pub(super) async fn run(mut args: LsArgs, _loaded: Loaded, environment: &Environ
     }
     let [variable, _] = MIRROR_PASSWORDS;
     let mut endpoint = endpoint::read(url, "folder", &args.via, environment.secret(variable), environment.ssh_agent())?;
-    endpoint.options.zone = zone;
+    endpoint.options.zone = Some(zone);
     let tasks = Tasks::new();
     let (recorder, manners) = (Recorder::discard(), Manners::forgetful());
     let context = Context { recorder, manners, clock: Arc::new(SystemClock), tasks: tasks.child() };
@@ -101,7 +101,7 @@ struct Shown {
     zone: ServerZone,
     /// What waits until the character set is found out.
     held: Option<Held>,
-    sample: Sample,
+    sample: clock::Sample,
     tally: Tally,
 }
 
@@ -303,7 +303,7 @@ mod tests {
             charset: None,
             zone: ServerZone::default(),
             held: Some(Held::new(Evidence::default())),
-            sample: Sample::default(),
+            sample: clock::Sample::default(),
             tally: Tally::default(),
         }
     }

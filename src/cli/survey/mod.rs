@@ -47,7 +47,7 @@ async fn look_over(args: &SurveyArgs, environment: &Environment) -> Result<Repor
     let [variable, _] = MIRROR_PASSWORDS;
     let secret = environment.secret(variable);
     let mut endpoint = endpoint::read(&args.url, "tree", &args.via, secret, environment.ssh_agent())?;
-    endpoint.options.zone = args.zone.clone().unwrap_or_default();
+    endpoint.options.zone = args.zone.clone();
     let connections = args.via.connections.unwrap_or(CONNECTIONS);
     endpoint.options.connections = Some(connections);
     let time = Duration::from_secs(args.max_time.into());

@@ -167,6 +167,8 @@ impl Holder<'_> {
                 match self.beat(run).await {
                     Ok(true) => alive = Instant::now(),
                     Ok(false) => return Gone::Lease,
+                    // As long as the store is locked nobody can take the run.
+                    Err(DbError::Busy) => alive = Instant::now(),
                     Err(error) => tracing::warn!(run.id = %run.id, error = %error, "a heartbeat failed"),
                 }
             }

@@ -6,8 +6,8 @@ mod names;
 pub(super) mod store;
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -24,7 +24,7 @@ use super::plan::Kind;
 use super::policy::Links;
 use super::{MirrorError, codes, journal, links, presence};
 use crate::db::DbError;
-use crate::model::{Entry, EntryKind, Fault, FaultKind, Phase, RelPath};
+use crate::model::{Entry, EntryKind, Fault, FaultKind, Phase, RelPath, ServerZone};
 use crate::remote::{Completeness, Doubt, Remote, Step, Together};
 
 /// Batches on their way to the store.
@@ -115,7 +115,9 @@ pub(super) async fn both(engine: &Engine, facts: &mut Facts) -> Result<(), Broke
 async fn side(engine: &Engine, side: Side, seeds: Vec<Dir>) -> Result<(), Broken> {
     let (queue, messages) = mpsc::channel(QUEUE);
     let guard = Guard::new(engine.order.policy.limits);
-    let walker = Walker { engine, side, remote: engine.remote(side), queue, guard };
+    let remote = engine.remote(side);
+    let zone = remote.listing_zone().filter(|_| side == Side::Source);
+    let walker = Walker { engine, side, remote, zone, queue, guard };
     let begun = seeds.iter().map(|(target, _)| target.clone()).collect();
     let scanned = async { tokio::join!(walker.walk(seeds, &begun), write(engine, side, &begun, messages)) };
     let (walked, written) = tokio::select! {
@@ -201,6 +203,8 @@ struct Walker<'a> {
     engine: &'a Engine,
     side: Side,
     remote: Arc<dyn Remote>,
+    /// By whose clock the listings of a source are read.
+    zone: Option<ServerZone>,
     queue: mpsc::Sender<Message>,
     guard: Guard,
 }
@@ -475,10 +479,18 @@ impl Walker<'_> {
     }
 
     async fn send_rows(&self, dir: &Dir, naming: Naming, entries: &[Entry], found: &mut Found) -> Result<(), Broken> {
+        self.keep_faces(dir, entries);
         let row = |entry: &Entry| self.row(dir, naming, entry, Look::First, found);
         let rows: Vec<_> = entries.iter().filter_map(row).collect();
         self.count(&rows);
         if rows.is_empty() { Ok(()) } else { self.send(Message::Entries(rows)).await }
+    }
+
+    /// Some of the files may tell the zone of the clock.
+    fn keep_faces(&self, dir: &Dir, entries: &[Entry]) {
+        let Some(zone) = &self.zone else { return };
+        let mut faces = self.engine.faces.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().for_each(|entry| faces.add(|| dir.1.join(&entry.name), entry, zone));
     }
 
     /// What a listing leaves open of `entries`.

@@ -1,10 +1,11 @@
 //! Runs over hot folders, and how far a target is behind.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::*;
 use crate::mirror::heat::{self, MOST_HOT};
 use crate::mirror::lag;
+use crate::model::ServerZone;
 
 impl Lab {
     async fn warm_up(&self, run_id: i64, source: &Memory, target: &Memory, policy: Policy) -> Summary {
@@ -158,11 +159,11 @@ async fn a_hot_folder_that_went_away_is_said_and_the_others_are_looked_at() {
 #[tokio::test]
 async fn a_clock_that_moved_waits_for_the_run_that_sees_all_of_the_tree() {
     let (lab, source, target) = (Lab::new().await, small_tree(), Memory::new());
-    source.script(|s| s.listed_ahead = Some(SignedDuration::ZERO));
+    source.script(|s| s.listed_by = Some(ServerZone::default()));
     lab.go((1, 1), &source, &target, quick()).await;
     source.put(&path("d/new.bin"), "one");
     lab.go((1, 2), &source, &target, quick()).await;
-    source.script(|s| s.listed_ahead = Some(SignedDuration::from_hours(1)));
+    source.script(|s| s.listed_by = Some("60".parse().unwrap()));
     let order = MirrorRun { extent: Extent::Hot, ..lab.order((1, 3), &source, &target, quick()) };
     let hot = run(order, Arc::new(Progress::new()), CancellationToken::new()).await.unwrap();
     assert_eq!(hot.counts.files_published, 0, "{hot:?}");

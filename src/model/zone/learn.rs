@@ -6,16 +6,25 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 use super::ServerZone;
 
 /// A time as the listing's clock showed it, and the instant that it stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
     /// As listed, to the minute.
     pub face: DateTime,
     /// As the server told it exactly.
     pub exact: Timestamp,
+}
+
+impl Pair {
+    /// The month of its face, from 0 on: summer time begins and ends in the middle of a season.
+    #[must_use]
+    pub fn month(&self) -> usize {
+        usize::try_from(self.face.month() - 1).unwrap_or_default()
+    }
 }
 
 /// What pairs tell.

@@ -339,7 +339,7 @@ impl Lister for FtpLister {
 }
 
 pub(super) fn zone(pool: &Pool) -> Zone {
-    Zone::new(pool.shared.ctx.clock.now(), &pool.shared.endpoint.options.zone)
+    Zone::new(pool.shared.ctx.clock.now(), &pool.shared.zone())
 }
 
 /// CWD, then down the ladder from `from` until a command is understood. No data: the server said "no files".

@@ -30,7 +30,7 @@ mod status;
 mod transfer;
 
 use std::sync::atomic::{AtomicBool, AtomicU8};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use crate::model::{Endpoint, Fault, Protocol};
 use crate::net::TlsClient;
@@ -56,6 +56,7 @@ pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>,
         epsv_misses: AtomicU8::new(0),
         dotless: AtomicBool::new(false),
         style: AtomicU8::new(0),
+        zone: RwLock::new(endpoint.options.zone.clone().unwrap_or_default()),
         status: status::Trust::default(),
         ladder: ladder::Ladder::default(),
         glance_fails: AtomicBool::new(false),

@@ -17,7 +17,7 @@ use super::sink::FtpSink;
 use super::source::FtpSource;
 use super::status::Directories;
 use crate::model::{
-    Algorithm, Checksum, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Retry,
+    Algorithm, Checksum, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Retry, ServerZone,
 };
 use crate::remote::{Capabilities, Lister, Remote, Samples, Sink, Source, Together, Traits};
 
@@ -277,6 +277,14 @@ impl Remote for FtpRemote {
 
     fn root(&self) -> Option<Vec<u8>> {
         Some(self.absolute(&RelPath::root())).filter(|root| root.first() == Some(&b'/'))
+    }
+
+    fn listing_zone(&self) -> Option<ServerZone> {
+        Some(self.pool.shared.zone())
+    }
+
+    fn set_listing_zone(&self, zone: &ServerZone) {
+        self.pool.shared.set_zone(zone.clone());
     }
 
     async fn read(&self, path: &RelPath, offset: u64, size: Option<u64>) -> Result<Box<dyn Source>, Fault> {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::active::Debt;
@@ -13,7 +13,7 @@ use super::glance::Glance;
 use super::ladder::{Ladder, Rung};
 use super::{login, status};
 use crate::manners::{Manner, Term};
-use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol};
+use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol, ServerZone};
 use crate::net::{self, Segments, Stream, TlsClient};
 use crate::remote::Context;
 
@@ -44,6 +44,8 @@ pub struct Shared {
     pub dotless: AtomicBool,
     /// Which listing command works: see `lister`.
     pub style: AtomicU8,
+    /// The zone of the clock that listings show, as far as it is known.
+    pub zone: RwLock<ServerZone>,
     /// Whether STAT lists as LIST does.
     pub status: status::Trust,
     /// How far commands may run ahead of replies.
@@ -65,6 +67,17 @@ impl Shared {
     #[must_use]
     pub fn deadlines(&self) -> Deadlines {
         self.endpoint.options.deadlines
+    }
+
+    /// By which clock listings are read.
+    #[must_use]
+    pub fn zone(&self) -> ServerZone {
+        self.zone.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on by this one.
+    pub fn set_zone(&self, zone: ServerZone) {
+        *self.zone.write().unwrap_or_else(PoisonError::into_inner) = zone;
     }
 
     /// May commands fly together?

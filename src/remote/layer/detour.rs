@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 
-use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Mtime, Name, Phase, RelPath};
+use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Mtime, Name, Phase, RelPath, ServerZone};
 use crate::remote::{Capabilities, Lister, Remote, Sink, Source, Together};
 
 /// So many are remembered.
@@ -111,6 +111,14 @@ impl Remote for Detoured {
 
     fn root(&self) -> Option<Vec<u8>> {
         self.inner.root()
+    }
+
+    fn listing_zone(&self) -> Option<ServerZone> {
+        self.inner.listing_zone()
+    }
+
+    fn set_listing_zone(&self, zone: &ServerZone) {
+        self.inner.set_listing_zone(zone);
     }
 
     async fn read(&self, path: &RelPath, offset: u64, size: Option<u64>) -> Result<Box<dyn Source>, Fault> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, Mtime, Name, RelPath};
+use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, Mtime, Name, RelPath, ServerZone};
 use crate::remote::{Capabilities, Coming, Lister, Remote, Samples, Sink, Source, Together, Traits};
 
 /// Reads from `inner` no faster than `bytes_per_second`, however many files are read at once.
@@ -109,6 +109,14 @@ impl Remote for Limited {
 
     fn root(&self) -> Option<Vec<u8>> {
         self.inner.root()
+    }
+
+    fn listing_zone(&self) -> Option<ServerZone> {
+        self.inner.listing_zone()
+    }
+
+    fn set_listing_zone(&self, zone: &ServerZone) {
+        self.inner.set_listing_zone(zone);
     }
 
     async fn read(&self, path: &RelPath, offset: u64, size: Option<u64>) -> Result<Box<dyn Source>, Fault> {

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Capabilities, Completeness, Doubt, Lister, Remote, Sink, Source};
 use crate::model::{
     Algorithm, Checksum, Clock, Digest, Entry, EntryKind, Fault, FaultKind, Folds, Hasher, Mtime, Phase, Precision,
-    RelPath, TimeSource,
+    RelPath, ServerZone, TimeSource,
 };
 
 use streams::{MemoryLister, MemorySink, MemorySource};
@@ -61,9 +61,8 @@ pub struct Script {
     pub ignores_offset: bool,
     /// How exact times are told; none = no time is told at all.
     pub precision: Option<Precision>,
-    /// Listings tell times to the minute, by a clock that is so far ahead of UTC, as LIST does; a question still tells
-    /// them exactly.
-    pub listed_ahead: Option<SignedDuration>,
+    /// Listings tell times to the minute, by a clock of this zone, as LIST does; a question still tells them exactly.
+    pub listed_by: Option<ServerZone>,
     /// What is written by somebody else gets the time of this clock, which goes wrong by so much; none = each file
     /// gets a time of long ago.
     pub clock: Option<(Arc<dyn Clock>, SignedDuration)>,
@@ -97,7 +96,7 @@ impl Default for Script {
             cut: BTreeMap::new(),
             ignores_offset: false,
             precision: Some(Precision::Second),
-            listed_ahead: None,
+            listed_by: None,
             clock: None,
             hashes: Algorithm::ALL.to_vec(),
             told_content: BTreeMap::new(),
@@ -126,6 +125,8 @@ struct State {
     steps: u64,
     log: Vec<String>,
     clock: i64,
+    /// By which clock its listings are believed to be.
+    zone: ServerZone,
 }
 
 /// A tree in memory. Clones share it.
@@ -275,12 +276,12 @@ impl State {
 
     /// The entry as a listing has it.
     fn listed(&self, entry: Entry) -> Entry {
-        let by_its_clock = |ahead: SignedDuration, mtime: Mtime| {
-            let at = floor(mtime.at.saturating_add(ahead).unwrap_or(mtime.at), Precision::Minute);
+        let by_its_clock = |zone: &ServerZone, mtime: Mtime| {
+            let at = self.zone.instant(zone.face(floor(mtime.at, Precision::Minute))).unwrap_or(mtime.at);
             Mtime { at, precision: Precision::Minute, source: TimeSource::List }
         };
-        let mtime = entry.mtime.map(|mtime| match self.script.listed_ahead {
-            Some(ahead) => by_its_clock(ahead, mtime),
+        let mtime = entry.mtime.map(|mtime| match &self.script.listed_by {
+            Some(zone) => by_its_clock(zone, mtime),
             None => mtime,
         });
         let kind = match entry.kind {
@@ -371,6 +372,15 @@ impl Remote for Memory {
 
     fn root(&self) -> Option<Vec<u8>> {
         self.state().script.root.clone()
+    }
+
+    fn listing_zone(&self) -> Option<ServerZone> {
+        let state = self.state();
+        state.script.listed_by.is_some().then(|| state.zone.clone())
+    }
+
+    fn set_listing_zone(&self, zone: &ServerZone) {
+        self.state().zone = zone.clone();
     }
 
     async fn read(&self, path: &RelPath, offset: u64, _size: Option<u64>) -> Result<Box<dyn Source>, Fault> {

@@ -9,9 +9,10 @@ use causeway::model::Endpoint;
 
 use super::door_endpoint;
 use crate::sftp::door::noise;
-use crate::sftp_remote::mirror::{Lab, age, parts, trash_of};
+use crate::sftp_remote::mirror::{LARGEST, Lab, age, parts, trash_of};
 use crate::support::apache::{self, Apache, Door};
 use crate::support::causeway::{command, run as run_program};
+use crate::support::footprint;
 use crate::support::ftpd::{self, Ftpd, Server};
 use crate::support::https::Https;
 use crate::support::rclone::Rclone;
@@ -42,7 +43,7 @@ fn fill(root: &Path, raw: bool) -> u64 {
     let odd = if raw { std::ffi::OsStr::from_bytes(b"\xd6\xd0\xce\xc4.txt") } else { "文件 #1%20?.txt".as_ref() };
     fs::write(root.join(odd), "name").unwrap();
     age(&root.join(odd), 20);
-    fs::write(root.join("big"), noise(12_000_000)).unwrap();
+    fs::write(root.join("big"), noise(LARGEST as usize)).unwrap();
     age(&root.join("big"), 10);
     182
 }
@@ -82,8 +83,11 @@ async fn three_runs(ftpd: &Ftpd, target: &Target<'_>, raw: bool) {
     let files = fill(&from, raw);
     ftpd.own();
     let begin = Instant::now();
-    let first = lab.mirror(&source, &target.endpoint, Policy::default()).await;
+    let state = lab.state();
+    let work = Box::pin(lab.mirror(&source, &target.endpoint, Policy::default()));
+    let (first, held) = footprint::watch(&state, &[&from, to], work).await;
     assert!(first.complete && first.verified, "{first:?}");
+    assert!(held < LARGEST / 2, "it goes through, and never lies here: {held} bytes of a file of {LARGEST}");
     assert_eq!(first.counts.files_published, files);
     assert_eq!(equal(&from, to, target.times), files);
     println!("{files} files in {:?}", begin.elapsed());

@@ -260,6 +260,8 @@ async fn mirror(lab: &Lab, job: JobId, files: usize) {
             source: Arc::new(Shared(Arc::clone(&source))),
             target: Arc::new(Shared(Arc::clone(&target))),
             extent: Extent::Whole,
+            server: "source".to_owned(),
+            zone: None,
             place: "target".to_owned(),
             policy: Policy::default(),
             actor: Actor::Job(job),

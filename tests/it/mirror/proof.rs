@@ -10,6 +10,10 @@ const DIGEST: &str = "LoadModule mod_digest.c";
 /// Of "content".
 const SHA256: &str = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73";
 const MD5: &str = "9a0364b9e99bb480dd25e1f0284c8555";
+const SHA512: &str = "b2d1d285b5199c85f988d03649c37e44fd3dde01e5d69c50fef90651962f4811\
+                      0e9340b60d49a479c4c0b53f5f07d690686dd87d2481937a512e8b85ee7c617f";
+const SHA1: &str = "040f06fd774092478d450774f5ba30c5da78acc8";
+const CRC32: &str = "fec530a9";
 
 fn proving(proof: Proving) -> Policy {
     Policy { proof, attempts: 2, ..Policy::default() }
@@ -157,4 +161,82 @@ async fn a_server_that_knows_no_hash_is_asked_once_for_each() {
     }
     // Two runs, a connection each.
     assert_eq!(server.count("XSHA256"), 2, "one question for each way and run, not one for each file");
+}
+
+/// Each command for each algorithm, as a server that has just this one announces and answers it; and the file's name as it
+/// is sent then, which has a blank in it.
+#[tokio::test]
+async fn every_command_for_every_hash_goes_over_the_wire() {
+    let named = [("sha-256", SHA256), ("sha-512", SHA512), ("sha-1", SHA1), ("md5", MD5), ("crc32", CRC32)];
+    let own = ["XSHA256", "XSHA512", "XSHA1", "XMD5", "XCRC"];
+    let quoted = "\"/a b\"";
+    // What FEAT says, what is heard, what is answered, what came of it.
+    let mut table = vec![("MD5".to_owned(), "MD5 /a b".to_owned(), format!("251 \"/a b\" {MD5}"), "md5")];
+    for ((name, hash), own) in named.into_iter().zip(own) {
+        let loud = hash.to_uppercase();
+        let capitals = name.to_uppercase();
+        table.extend([
+            (format!("HASH {capitals}*;"), "HASH /a b".to_owned(), format!("213 {capitals} 0-7 {hash} /a b"), name),
+            (own.to_owned(), format!("{own} {quoted}"), format!("250 {loud}"), name),
+            (
+                format!("{own} filename;start;end"),
+                format!("{own} {quoted}"),
+                format!("250-Computing\r\n250 {hash}"),
+                name,
+            ),
+            (format!("SITE {own}"), format!("SITE {own} {quoted}"), format!("200 {quoted} {hash}"), name),
+            // Nothing announced: the first way that the server knows is found by asking.
+            (String::new(), format!("SITE {own} {quoted}"), format!("214 {loud}"), name),
+            (String::new(), format!("{own} {quoted}"), format!("213 {loud}"), name),
+        ]);
+    }
+    assert_eq!(table.len(), 31);
+    for (feat, command, answer, name) in table {
+        let cue = command.trim_end_matches(quoted).trim_end_matches("/a b").trim_end();
+        let announced = if feat.is_empty() { "UTF8" } else { &feat };
+        let script = Script::new().file("/a b", "content").on("FEAT", features(announced));
+        let server = script.on("OPTS HASH", [say("200 ok\r\n")]).on(cue, [say(format!("{answer}\r\n"))]).start().await;
+        let lab = Lab::new().await;
+        let summary = lab.mirror(&server.endpoint(), 1, proving(Proving::ServerHash)).await;
+        let heard: Vec<_> = server.heard().iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+        assert!(summary.complete, "{feat}: {command}: {summary:?}");
+        assert_eq!(summary.proofs, [(format!("server-hash:{name}"), 1)].into(), "{feat}: {command}: {heard:?}");
+        assert!(heard.contains(&command), "{feat}: {command}: {heard:?}");
+        let chosen = format!("OPTS HASH {}", name.to_uppercase());
+        assert_eq!(heard.contains(&chosen), cue == "HASH", "{feat}: {command}: {heard:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_finds_what_changed_in_it_on_a_real_server() {
+    let (lab, ftpd) = (Lab::new().await, Ftpd::start(Server::Vsftpd));
+    make_tree(&ftpd.root(), 4, 10);
+    ftpd.own();
+    let first = lab.mirror(&ftpd.endpoint(), 1, proving(Proving::Sampling(100))).await;
+    assert!(first.complete && first.verified, "{first:?}");
+    let files = assert_equal(&ftpd.root(), &lab.target()) as u64;
+    assert_eq!(first.proofs, [("second-read".to_owned(), files)].into());
+
+    // Half of the files: always the same ones, and of those that changed just the ones among them are found.
+    let half = Proving::Sampling(50);
+    let names = |dir: usize| (0..10).map(move |file| format!("dir {dir:03}/file-{file:04}.dat"));
+    let all: Vec<_> = (0..4).flat_map(names).chain(["big.bin".to_owned()]).collect();
+    let (inside, outside): (Vec<_>, Vec<_>) =
+        all.iter().partition(|name| half.rechecks(&causeway::model::RelPath::new(name.as_str()).unwrap()));
+    assert_eq!(all.len() as u64, files);
+    assert!(inside.len() > 8 && outside.len() > 8, "{inside:?}");
+    let filled = |name: &&&String| fs::metadata(ftpd.root().join(name.as_str())).unwrap().len() > 0;
+    let (one, other) = (inside.iter().find(filled).unwrap(), outside.iter().find(filled).unwrap());
+    change_unseen(&ftpd.root().join(one.as_str()));
+    change_unseen(&ftpd.root().join(other.as_str()));
+    let sampled = lab.mirror(&ftpd.endpoint(), 2, proving(half)).await;
+    // The one that is found counts as published, not as unchanged.
+    assert_eq!(sampled.counts.files_rechecked + 1, inside.len() as u64, "{sampled:?}");
+    assert_eq!((sampled.counts.files_unseen, sampled.counts.files_published), (1, 1), "{sampled:?}");
+    let same = |name: &str| fs::read(ftpd.root().join(name)).unwrap() == fs::read(lab.target().join(name)).unwrap();
+    assert!(same(one) && !same(other));
+
+    let whole = lab.mirror(&ftpd.endpoint(), 3, proving(Proving::Sampling(100))).await;
+    assert_eq!((whole.counts.files_rechecked, whole.counts.files_unseen), (files - 1, 1), "{whole:?}");
+    assert_equal(&ftpd.root(), &lab.target());
 }

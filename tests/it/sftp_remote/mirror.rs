@@ -18,6 +18,7 @@ use super::{context, door_endpoint};
 use crate::mirror::{assert_equal, links};
 use crate::sftp::door::{Fixture, noise};
 use crate::support::causeway::{binary, command, run as run_program};
+use crate::support::footprint;
 use crate::support::ftpd::{self, Ftpd, Server};
 use crate::support::odd_sftp::{Odd, OddSftp};
 use crate::support::sshd::Sshd;
@@ -35,6 +36,11 @@ impl Lab {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
         Self { folder, db, runs: 0 }
+    }
+
+    /// The folder of the journal.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().to_path_buf()
     }
 
     pub fn local(&self, name: &str) -> PathBuf {
@@ -62,6 +68,8 @@ impl Lab {
             source: Arc::clone(&source),
             target: Arc::clone(&target),
             extent: Extent::Whole,
+            server: "source".to_owned(),
+            zone: None,
             place: "target".to_owned(),
             policy,
             actor: Actor::Job(JobId(1)),
@@ -79,6 +87,9 @@ pub fn age(path: &Path, days: u64) {
     fs::File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
 }
 
+/// Bytes of the largest file.
+pub const LARGEST: u64 = 12_000_000;
+
 /// A few hundred files in a few folders, one with a name that is no UTF-8, one of some megabytes.
 fn fill(root: &Path) -> u64 {
     use std::os::unix::ffi::OsStrExt as _;
@@ -93,7 +104,7 @@ fn fill(root: &Path) -> u64 {
     }
     fs::write(root.join(gbk), "name").unwrap();
     age(&root.join(gbk), 20);
-    fs::write(root.join("big"), noise(12_000_000)).unwrap();
+    fs::write(root.join("big"), noise(LARGEST as usize)).unwrap();
     age(&root.join("big"), 10);
     302
 }
@@ -104,8 +115,11 @@ async fn three_runs(source: &Endpoint, from: &Path, target: &Endpoint, to: &Path
     let files = fill(from);
     own();
     let begin = Instant::now();
-    let first = lab.mirror(source, target, Policy::default()).await;
+    let state = lab.state();
+    let work = Box::pin(lab.mirror(source, target, Policy::default()));
+    let (first, held) = footprint::watch(&state, &[from, to], work).await;
     assert!(first.complete && first.verified, "{first:?}");
+    assert!(held < LARGEST / 2, "it goes through, and never lies here: {held} bytes of a file of {LARGEST}");
     assert_eq!(first.counts.files_published, files);
     assert_eq!(assert_equal(from, to) as u64, files);
     println!("{files} files in {:?}", begin.elapsed());

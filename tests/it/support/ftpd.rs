@@ -57,6 +57,8 @@ pub struct Ftpd {
     child: Option<Child>,
     dir: TempDir,
     extra: Vec<String>,
+    /// The zone of its clock, as TZ has it; from the next start on.
+    pub zone: Option<String>,
 }
 
 impl Ftpd {
@@ -98,7 +100,7 @@ impl Ftpd {
             certificate(dir.path(), tls);
         }
         let extra = extra.iter().map(|line| (*line).to_owned()).collect();
-        let mut ftpd = Self { server, tls, implicit, port: 0, child: None, dir, extra };
+        let mut ftpd = Self { server, tls, implicit, port: 0, child: None, dir, extra, zone: None };
         for _ in 0..5 {
             ftpd.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             if ftpd.launch() {
@@ -183,6 +185,7 @@ impl Ftpd {
         if self.tls == Tls::V12 || self.tls == Tls::V13 {
             command.env("OPENSSL_CONF", self.dir.path().join("openssl.cnf"));
         }
+        command.envs(self.zone.iter().map(|zone| ("TZ", zone)));
         self.child = Some(command.spawn().unwrap());
         let answers = self.answers();
         if !answers {

@@ -3,12 +3,14 @@
 pub mod apache;
 #[allow(dead_code, reason = "a fixture has more verbs than the tests of the day use")]
 pub mod causeway;
+pub mod footprint;
 pub mod ftpd;
 pub mod https;
 pub mod link;
 pub mod odd_sftp;
 pub mod process;
 pub mod proxy;
+pub mod pyftpdlib;
 pub mod rclone;
 pub mod scripted;
 pub mod scripted_http;
