@@ -215,17 +215,19 @@ impl Pool {
         }
     }
 
-    /// Ends the resting sessions.
+    /// Ends the resting sessions, all at once: one after the other each would cost a round trip.
     pub async fn close(&self) {
-        let idle = std::mem::take(&mut self.lock().idle);
-        for session in idle {
-            {
-                let mut state = self.lock();
-                state.open = state.open.saturating_sub(1);
-            }
+        let idle = {
+            let mut state = self.lock();
+            let idle = std::mem::take(&mut state.idle);
+            state.open = state.open.saturating_sub(idle.len());
+            idle
+        };
+        let farewells = idle.into_iter().map(|session| {
             self.observe(&session, End::Clean);
-            session.control.quit().await;
-        }
+            session.control.quit()
+        });
+        futures_util::future::join_all(farewells).await;
         self.freed.notify_waiters();
     }
 
