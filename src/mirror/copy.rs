@@ -191,7 +191,8 @@ async fn version(engine: &Engine, item: &Item, known: bool) -> Result<(Fingerpri
 fn will_be_read(engine: &Engine, item: &Item, known: bool) -> bool {
     let policy = &engine.order.policy;
     let kept = item.replaces && (known || policy.existing != Existing::Prove);
-    let (clocks, quiet) = (clocks(engine), engine.uploads.quiet(&item.path).time);
+    let clocks = clocks(engine);
+    let quiet = engine.uploads.quiet(&item.path, &item.listed, clocks).time;
     item.confirmed == 0
         && !kept
         && engine.order.source.capabilities().read_tells
@@ -305,7 +306,7 @@ async fn rest(engine: &Engine, item: &mut Item, before: &Fingerprint) -> Result<
     item.seen = Some((before.clone(), since));
     let (clocks, settle) = (clocks(engine), engine.order.policy.settle_seconds);
     let judge = |seen, quiet| settle::rest(before, seen, clocks, settle, quiet);
-    let quiet = engine.uploads.quiet(&item.path);
+    let quiet = engine.uploads.quiet(&item.path, before, clocks);
     let rest = judge(now - since, quiet.time);
     if quiet.time.is_zero() || !matches!(rest, Rest::Wait(_)) {
         return Ok(rest);

@@ -320,7 +320,7 @@ impl Dispatcher<'_> {
         let since = now.saturating_sub(seen_for).unwrap_or(now);
         let message = format!(
             "the file may still be being written in the source: the next run that finds it unchanged for {} s copies it",
-            self.engine.uploads.quiet(&path).time.max(pause).as_secs()
+            self.engine.uploads.asks(&path).time.max(pause).as_secs()
         );
         let fault = Fault::new(Phase::Open, FaultKind::Unsettled, message);
         self.engine.progress.files_planned.fetch_sub(1, Relaxed);

@@ -62,9 +62,13 @@ fn tick_over(version: &Fingerprint, seen: Duration, clocks: Clocks, settle: u32)
 
 /// So much longer the version has to be seen, unless it was last written so long ago.
 fn pause(version: &Fingerprint, seen: Duration, clocks: Clocks, quiet: Duration) -> Duration {
-    let age = SignedDuration::try_from(quiet).unwrap_or(SignedDuration::MAX);
-    let is_old = version.mtime.is_some_and(|mtime| is_older(mtime, age, clocks));
-    if is_old { Duration::ZERO } else { quiet.saturating_sub(seen) }
+    if is_old(version, clocks, quiet) { Duration::ZERO } else { quiet.saturating_sub(seen) }
+}
+
+/// Was the version surely not written to for `age`?
+pub(super) fn is_old(version: &Fingerprint, clocks: Clocks, age: Duration) -> bool {
+    let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
+    version.mtime.is_some_and(|mtime| is_older(mtime, age, clocks))
 }
 
 /// Has `age` passed since the tick of `mtime`, whatever the source's clock is off by?

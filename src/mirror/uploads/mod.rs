@@ -18,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::engine::{Broken, Engine};
 use super::filter;
 use super::heat::Extent;
+use super::settle::{self, Clocks};
 use super::{MirrorError, MirrorRun};
 use crate::model::{Fingerprint, Precision, RelPath};
 
@@ -84,6 +85,11 @@ pub(super) struct Quiet {
     at_most: Duration,
 }
 
+impl Quiet {
+    /// As of most files.
+    const NOTHING: Self = Self { time: Duration::ZERO, at_most: Duration::ZERO };
+}
+
 impl Uploads {
     /// Reads what the job learned.
     pub(super) async fn new(order: &MirrorRun) -> Result<Self, MirrorError> {
@@ -99,9 +105,16 @@ impl Uploads {
         Ok(Self { names: filter::globs(&policy.names, true)?, rest, folders: Arc::new(Mutex::new(folders)) })
     }
 
-    /// What is asked of the file at `path`.
-    pub(super) fn quiet(&self, path: &RelPath) -> Quiet {
-        let mut quiet = Quiet { time: Duration::ZERO, at_most: Duration::ZERO };
+    /// What is asked of the file at `path`, which shows this `version`. Most are older than all that is ever asked: their
+    /// names need not be looked at.
+    pub(super) fn quiet(&self, path: &RelPath, version: &Fingerprint, clocks: Clocks) -> Quiet {
+        let is_old = settle::is_old(version, clocks, self.rest.max(LONGEST));
+        if is_old { Quiet::NOTHING } else { self.asks(path) }
+    }
+
+    /// What is asked of a young file at `path`.
+    pub(super) fn asks(&self, path: &RelPath) -> Quiet {
+        let mut quiet = Quiet::NOTHING;
         if self.rest.is_zero() {
             return quiet;
         }
@@ -249,13 +262,13 @@ mod tests {
         for name in
             ["a.part", "d/B.FILEPART", "d/.in.report.csv.", ".pureftpd-upload.5f2b", "~$plan.docx", "x/plan.txt~"]
         {
-            assert_eq!(uploads.quiet(&path(name)).time, seconds(300), "{name}");
+            assert_eq!(uploads.asks(&path(name)).time, seconds(300), "{name}");
         }
         for name in ["a.txt", "party", "a.part.gz", "in.txt", "d.tmp/a.txt", ".htaccess"] {
-            assert_eq!(uploads.quiet(&path(name)).time, Duration::ZERO, "{name}");
+            assert_eq!(uploads.asks(&path(name)).time, Duration::ZERO, "{name}");
         }
         let off = Uploads { rest: Duration::ZERO, ..uploads };
-        assert_eq!(off.quiet(&path("a.part")).time, Duration::ZERO);
+        assert_eq!(off.asks(&path("a.part")).time, Duration::ZERO);
     }
 
     #[test]
@@ -263,9 +276,9 @@ mod tests {
         let uploads = uploads();
         assert_eq!(uploads.learn(&path("in"), seconds(40)), Some(seconds(40)));
         assert_eq!(uploads.learn(&path("in"), seconds(20)), None, "known already");
-        assert_eq!(uploads.quiet(&path("in/a.csv")), Quiet { time: seconds(40), at_most: seconds(480) });
-        assert_eq!(uploads.quiet(&path("in/old/a.csv")).time, Duration::ZERO);
-        assert_eq!(uploads.quiet(&path("in/a.part")), Quiet { time: seconds(300), at_most: MOST_NAMED });
+        assert_eq!(uploads.asks(&path("in/a.csv")), Quiet { time: seconds(40), at_most: seconds(480) });
+        assert_eq!(uploads.asks(&path("in/old/a.csv")).time, Duration::ZERO);
+        assert_eq!(uploads.asks(&path("in/a.part")), Quiet { time: seconds(300), at_most: MOST_NAMED });
         // The bounds.
         assert_eq!(uploads.learn(&path("x"), seconds(1)), Some(SHORTEST));
         assert_eq!(uploads.learn(&path("x"), seconds(100_000)), Some(LONGEST));

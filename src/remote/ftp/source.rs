@@ -287,7 +287,10 @@ impl Source for FtpSource {
         if !self.ended {
             return Err(Fault::new(Phase::Finish, FaultKind::Cancelled, "the file was not read to its end"));
         }
-        if let Err(error) = end_data(&mut stream, Duration::from_secs(5)).await {
+        // In the clear there is nothing to say at the end: dropping it says as much.
+        if stream.is_tls()
+            && let Err(error) = end_data(&mut stream, Duration::from_secs(5)).await
+        {
             tracing::trace!(error = %error, "ending the data connection");
         }
         drop(stream);
