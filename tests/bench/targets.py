@@ -35,16 +35,37 @@ class Target:
     plain: str = ""
 
 
+# Without a delay all that counts is what the two cores do, and the server's sessions share them. By a profile.
+HOPS = (
+    "round trips cost nothing here, and both cores are busy: half of our CPU time is the kernel's, for the data "
+    "connection of each file, for files that are made and renamed, and an eighth for waking threads; hashes, syncs, the "
+    "journal and the audit log are work that no peer does"
+)
+FEWER_HOPS = "many small files in one hop to the disk's threads, and their journal rows without one of their own"
+
 TARGETS = (
     Target("first run ≥ 1.4 × lftp, passive", "SMALL", "rtt20passive", "first", "ratio", 1.4, "equal", "lftp"),
     Target("first run ≥ 1.4 × lftp, passive", "SMALL", "rtt80losspassive", "first", "ratio", 1.4, "equal", "lftp"),
     Target("first run ≥ 2 × lftp, active", "SMALL", "rtt20", "first", "ratio", 2, "equal", "lftp"),
     Target("first run ≥ 2 × lftp, active", "SMALL", "rtt80loss", "first", "ratio", 2, "equal", "lftp"),
-    Target("first run ≥ 2.5 × the best peer's best", "SMALL", "loopback", "first", "ratio", 2.5, "best"),
-    Target("without flags ≥ 1.5 × the best peer's best", "SMALL", "loopback", "first", "ratio", 1.5, "default"),
+    Target(
+        "first run ≥ 2.5 × the best peer's best", "SMALL", "loopback", "first", "ratio", 2.5, "best",
+        reason=HOPS,
+        idea=FEWER_HOPS,
+    ),
+    Target(
+        "without flags ≥ 1.5 × the best peer's best", "SMALL", "loopback", "first", "ratio", 1.5, "default",
+        reason=HOPS,
+        idea=FEWER_HOPS,
+    ),
     Target("without flags ≥ 1.5 × the best peer's best", "SMALL", "rtt20", "first", "ratio", 1.5, "default"),
     Target("without flags ≥ 1.5 × the best peer's best", "SMALL", "rtt80loss", "first", "ratio", 1.5, "default"),
-    Target("nothing changed ≥ 4 × the best peer's best", "SMALL", "loopback", "again", "ratio", 4, "best"),
+    Target(
+        "nothing changed ≥ 4 × the best peer's best", "SMALL", "loopback", "again", "ratio", 4, "best",
+        reason="three fifths of our CPU time is the store's: what both sides show is written there and read again, so "
+        "that a tree of any size fits; the server reads 500 folders for everybody, on the same two cores",
+        idea="what a folder shows compared with the records as it arrives, and only what differs written down",
+    ),
     Target("nothing changed ≥ 4 × the best peer's best", "SMALL", "rtt20", "again", "ratio", 4, "best"),
     Target("nothing changed ≥ 4 × the best peer's best", "SMALL", "rtt80loss", "again", "ratio", 4, "best"),
     Target("within 7 % of the link's limit", "MIXED", "rtt20", "first", "of_link", 0.93, "best"),
@@ -52,10 +73,19 @@ TARGETS = (
     Target("≥ 99 % of what the link gives", "BIG", "rtt20", "first", "of_link", 0.99, "best"),
     Target("the sum of N single flows", "BIG", "rtt80loss", "first", "flows", 1, "equal"),
     Target("no slower than the best peer at every number", "BIG", "rtt80loss", "first", "ratio", 1, "equal"),
-    Target("CPU no more than lftp's", "SMALL", "loopback", "first", "cpu", 1, "equal", "lftp"),
+    Target(
+        "CPU no more than lftp's", "SMALL", "loopback", "first", "cpu", 1, "equal", "lftp",
+        reason=HOPS,
+        idea=FEWER_HOPS,
+    ),
     Target("CPU no more than lftp's", "SMALL", "rtt20", "first", "cpu", 1, "equal", "lftp"),
     Target("CPU no more than lftp's", "BIG", "rtt20", "first", "cpu", 1, "equal", "lftp"),
-    Target("memory ≤ 40 MiB", "SMALL", "rtt20", "first", "memory", 40 * MIB, "equal"),
+    Target(
+        "memory ≤ 40 MiB", "SMALL", "rtt20", "first", "memory", 40 * MIB, "equal",
+        reason="a third is the program itself, mapped; nearly all of the rest lies in the allocator's arenas, which the "
+        "many threads for the disk share",
+        idea="fewer threads for the disk, and an allocator with few arenas",
+    ),
     Target("memory ≤ 200 MiB, 10,000 directories", "HUGE", "loopback", "plan", "memory", 200 * MIB, "all"),
     Target("memory ≤ 200 MiB, one directory", "FLAT", "loopback", "plan", "memory", 200 * MIB, "all"),
     Target("FTPS costs no more than its cipher", "BIG", "loopbacktls", "first", "cipher", 1, "equal", plain="loopback"),
