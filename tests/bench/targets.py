@@ -38,8 +38,8 @@ class Target:
 # Without a delay all that counts is what the two cores do, and the server's sessions share them. By a profile.
 HOPS = (
     "round trips cost nothing here, and both cores are busy: half of our CPU time is the kernel's, for the data "
-    "connection of each file, for files that are made and renamed, and an eighth for waking threads; hashes, syncs, the "
-    "journal and the audit log are work that no peer does"
+    "connection of each file, for files that are made and renamed, and an eighth for waking threads; hashes, syncs, "
+    "the journal and the audit log are work that no peer does"
 )
 FEWER_HOPS = "many small files in one hop to the disk's threads, and their journal rows without one of their own"
 
@@ -82,7 +82,7 @@ TARGETS = (
     Target("CPU no more than lftp's", "BIG", "rtt20", "first", "cpu", 1, "equal", "lftp"),
     Target(
         "memory ≤ 40 MiB", "SMALL", "rtt20", "first", "memory", 40 * MIB, "equal",
-        reason="a third is the program itself, mapped; nearly all of the rest lies in the allocator's arenas, which the "
+        reason="a third is the program itself, mapped; nearly all the rest lies in the allocator's arenas, which the "
         "many threads for the disk share",
         idea="fewer threads for the disk, and an allocator with few arenas",
     ),
