@@ -71,8 +71,8 @@ TARGETS = (
     Target("within 7 % of the link's limit", "MIXED", "rtt20", "first", "of_link", 0.93, "best"),
     Target(
         "at least the best peer at every number", "BIG", "loopback", "first", "ratio", 1, "equal",
-        reason="reading, hashing and writing take turns: SHA-256 is two fifths of our CPU time, writing a fifth, and no "
-        "peer hashes what arrives",
+        reason="reading, hashing and writing take turns: SHA-256 is two fifths of our CPU time, writing a fifth; "
+        "no peer hashes what arrives",
         idea="hash and write on other threads while the next bytes come",
     ),
     Target("≥ 99 % of what the link gives", "BIG", "rtt20", "first", "of_link", 0.99, "best"),
