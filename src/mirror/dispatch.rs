@@ -313,6 +313,7 @@ impl Dispatcher<'_> {
             return Ok(());
         }
         let Item { id, path, listed, seen, .. } = task.item;
+        let planned = listed.size.unwrap_or(0);
         tracing::info!(path = %path.display(), "a file may still be being written: it is left for a later run");
         let (version, since) = seen.unwrap_or_else(|| (listed, Instant::now()));
         let seen_for = jiff::SignedDuration::try_from(since.elapsed()).unwrap_or_default();
@@ -323,8 +324,7 @@ impl Dispatcher<'_> {
             self.engine.uploads.asks(&path).time.max(pause).as_secs()
         );
         let fault = Fault::new(Phase::Open, FaultKind::Unsettled, message);
-        self.engine.progress.files_planned.fetch_sub(1, Relaxed);
-        self.engine.progress.bytes_planned.fetch_sub(version.size.unwrap_or(0), Relaxed);
+        self.engine.progress.plans_less(planned);
         self.engine.journal.put(Change::Left { item: id, path, version, since, fault }).await
     }
 

@@ -216,6 +216,14 @@ impl Progress {
             .collect()
     }
 
+    /// A file of `bytes` is not to be moved after all. An earlier start of the run may have planned it: never below zero.
+    pub(super) fn plans_less(&self, bytes: u64) {
+        for (counter, less) in [(&self.files_planned, 1), (&self.bytes_planned, bytes)] {
+            let lowered = counter.fetch_update(Relaxed, Relaxed, |planned| Some(planned.saturating_sub(less)));
+            debug_assert!(lowered.is_ok(), "nothing refuses it");
+        }
+    }
+
     /// A side as a whole is waited for. The log hears of it once, when it begins.
     pub(super) fn wait_for(&self, what: &dyn std::fmt::Display) {
         let mut waits_for = self.waits_for.lock().unwrap_or_else(PoisonError::into_inner);

@@ -272,7 +272,7 @@ pub async fn has_parts(pool: &sqlx::SqlitePool, job: JobId) -> Result<bool, DbEr
 /// # Errors
 /// When the store cannot be written.
 pub async fn forget_job(db: &Db, job: JobId) -> Result<(), DbError> {
-    for table in ["files", "tombstones", "charsets", "heat"] {
+    for table in ["files", "tombstones", "charsets", "heat", "uploads", "upload_folders"] {
         loop {
             let sql = format!(
                 "DELETE FROM {table} WHERE job = ?1 AND path IN (SELECT path FROM {table} WHERE job = ?1 LIMIT ?2)"

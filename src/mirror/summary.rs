@@ -99,6 +99,15 @@ pub struct Counts {
     pub retries: u64,
 }
 
+impl Summary {
+    /// Is all that is missing for it to be complete files that may still be being uploaded? Time alone sees to those.
+    #[must_use]
+    pub const fn only_waits_for_uploads(&self) -> bool {
+        let Counts { files_failed, files_waiting, files_uploading, dirs_unsure, .. } = self.counts;
+        files_uploading > 0 && files_waiting == files_uploading && files_failed == 0 && dirs_unsure == 0
+    }
+}
+
 /// What a run did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {

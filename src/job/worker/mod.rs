@@ -299,9 +299,10 @@ async fn start_hot(jobs: &Jobs, id: JobId) -> Result<(), JobError> {
     let now = jobs.now();
     let since = now.saturating_sub(heat::HOT_FOR).unwrap_or(now);
     let any = !heat::store::hot(&jobs.db, id, since, 1).await?.is_empty();
-    let fell_short = runs::last_real(jobs.db.read(), id, Extent::Hot)
-        .await?
-        .is_some_and(|run| matches!(run.state, RunState::Incomplete | RunState::Failed));
+    let fell_short = runs::last_real(jobs.db.read(), id, Extent::Hot).await?.is_some_and(|run| match run.state {
+        RunState::Incomplete => !run.summary.is_some_and(|summary| summary.only_waits_for_uploads()),
+        state => state == RunState::Failed,
+    });
     let mut tx = jobs.db.write().await?;
     let job = definitions::present(&mut tx, id).await?;
     // What fell short will again, until somebody sees to it.

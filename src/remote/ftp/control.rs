@@ -238,10 +238,13 @@ impl Control {
         }
     }
 
-    /// Has the server left, or is its next reply a no? What it said stays to be read.
-    pub fn gave_up(&mut self, phase: Phase) -> bool {
-        let ended = self.take_in(phase).is_some();
-        self.reader.first().map_or(ended, |reply| reply.class() >= 4)
+    /// The code of the next reply, when it came already and is a no. It stays to be read. A connection that ended says
+    /// nothing about a transfer that goes on: on the way it may have been forgotten for being idle.
+    pub fn refusal(&mut self, phase: Phase) -> Option<u16> {
+        if let Some(ended) = self.take_in(phase) {
+            tracing::debug!(fault = %ended, "the control connection ended during a transfer");
+        }
+        self.reader.first().filter(|reply| reply.class() >= 4).map(|reply| reply.code)
     }
 
     /// Takes in what came, without waiting. What ended the connection, if it ended.
@@ -256,7 +259,7 @@ impl Control {
                     }
                 }
                 Err(error) => {
-                    return Some(Fault::io(phase, "lost the idle control connection", &error).idle(self.idle()));
+                    return Some(Fault::io(phase, "lost the control connection", &error).idle(self.idle()));
                 }
             }
         }

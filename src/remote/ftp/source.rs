@@ -118,7 +118,9 @@ impl FtpSource {
         let shared = &self.pool.shared;
         let stall = shared.deadlines().stall;
         let within = if self.received == 0 { shared.first_byte(stall) } else { stall };
-        let (Some(data), Some(lease)) = (self.data.as_mut(), self.lease.as_mut()) else { return Ok(Ok(0)) };
+        let (Some(data), Some(lease)) = (self.data.as_mut(), self.lease.as_mut()) else {
+            return Err(Fault::new(Phase::Transfer, FaultKind::Cancelled, "the transfer had failed already"));
+        };
         let control = &mut lease.session()?.control;
         let end = tokio::time::Instant::now() + within;
         loop {
@@ -129,7 +131,9 @@ impl FtpSource {
             if look >= end {
                 break;
             }
-            if control.gave_up(Phase::Transfer) {
+            let refusal = control.refusal(Phase::Transfer);
+            // With commands behind the file a no may be about them, unless it can only be about a transfer.
+            if refusal.is_some_and(|code| data.chained.is_none() || matches!(code, 421 | 426 | 451)) {
                 let why = "the server gave the transfer up while no byte came";
                 return Err(self.fail(Fault::new(Phase::Transfer, FaultKind::ClosedEarly, why)).await);
             }
