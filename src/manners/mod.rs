@@ -156,11 +156,18 @@ pub struct Known {
 #[must_use]
 pub fn sentence(findings: &[Finding], now: Timestamp, show: impl Fn(Timestamp) -> String) -> Option<String> {
     let won: Vec<_> = findings.iter().filter(|found| found.loss.is_none()).map(|found| found.manner.word()).collect();
-    let lost = findings.iter().filter_map(|found| {
-        let Loss { why, until } = found.loss.as_ref()?;
+    // What was lost together, as all above a rung is, is told together.
+    let mut lost: Vec<(String, Vec<&str>)> = Vec::new();
+    for found in findings {
+        let Some(Loss { why, until }) = &found.loss else { continue };
         let again = if found.counts(now) { format!("after {}", show(*until)) } else { "in the next run".to_owned() };
-        Some(format!("not {} (since {}: {why}; tried again {again})", found.manner.word(), show(found.at)))
-    });
+        let told = format!("(since {}: {why}; tried again {again})", show(found.at));
+        match lost.iter_mut().find(|(other, _)| *other == told) {
+            Some((_, words)) => words.push(found.manner.word()),
+            None => lost.push((told, vec![found.manner.word()])),
+        }
+    }
+    let lost = lost.into_iter().map(|(told, words)| format!("not {} {told}", words.join(" nor ")));
     let borne = Some(won.join(", ")).filter(|won| !won.is_empty());
     let parts: Vec<_> = borne.into_iter().chain(lost).collect();
     Some(parts.join("; ")).filter(|all| !all.is_empty())

@@ -67,12 +67,13 @@ fn says_what_is_borne_and_why_the_rest_is_not() {
         Finding::won(Manner::Login, at(0)),
         Finding::won(Manner::Batches, at(0)),
         Finding::lost(Manner::Chains, at(0), "an answer overtook the closing reply", Term::Month),
+        Finding::lost(Manner::Active, at(0), "an answer overtook the closing reply", Term::Month),
         Finding::lost(Manner::Stat, at(0), "it does not show what LIST shows", Term::Run),
     ];
     assert_eq!(
         sentence(&found, at(1), show).unwrap(),
-        "a login in one batch, commands in batches; not the next data port asked for ahead (since 2023-11-14: an answer \
-         overtook the closing reply; tried again after 2023-12-14); not folders listed by STAT (since \
+        "a login in one batch, commands in batches; not the next data port asked for ahead nor data connections that it \
+         opens (since 2023-11-14: an answer overtook the closing reply; tried again after 2023-12-14); not folders listed by STAT (since \
          2023-11-14: it does not show what LIST shows; tried again in the next run)"
     );
 }
