@@ -150,6 +150,7 @@ mod tests {
         assert_eq!(rest(&version, Duration::from_secs(1000), clocks, 2, Duration::ZERO), Rest::Untold);
         assert_eq!(judged(3600, Precision::Day, 3600, 0), Rest::Untold);
     }
+
     #[test]
     fn signs_of_an_upload_want_more_than_the_tick() {
         let uploaded = |age: i64, precision, newest: i64, seen| {

@@ -35,17 +35,13 @@ pub(super) async fn believe(engine: &Engine) -> Result<(), Broken> {
     if order.source.listing_zone().is_none() {
         return Ok(());
     }
-    let read = store::reading(db, order.job).await?;
-    let zone = match (&order.zone, read) {
-        (_, Some(read)) if !learns(engine) => read,
-        (Some(given), _) => given.clone(),
-        (None, read) => {
-            let known = store::evidence(db, &order.server).await?;
-            match known.map(|(pairs, _)| learn(&pairs)) {
-                Some(Learned::Zone { zone, .. }) => zone,
-                _ => read.unwrap_or_default(),
-            }
-        }
+    let zone = match &order.zone {
+        _ if !learns(engine) => read_until_now(engine).await?,
+        Some(given) => given.clone(),
+        None => match store::evidence(db, &order.server).await?.map(|(pairs, _)| learn(&pairs)) {
+            Some(Learned::Zone { zone, .. }) => zone,
+            _ => store::reading(db, order.job).await?.unwrap_or_default(),
+        },
     };
     order.source.set_listing_zone(&zone);
     Ok(())

@@ -44,6 +44,8 @@ pub(super) async fn follow(db: &Db, job: JobId, from: &ServerZone, to: &ServerZo
     for (at, told) in [("listed_mtime", "listed_told"), ("mtime", "mtime_told")] {
         move_times(&mut tx, ("files", at, told), ("job", job.0, ""), (from, to)).await?;
     }
+    // Nor did an upload that is waited for go on because its clock is read in another way.
+    move_times(&mut tx, ("uploads", "mtime", "mtime_told"), ("job", job.0, ""), (from, to)).await?;
     sqlx::query("INSERT OR REPLACE INTO readings (job, zone) VALUES (?, ?)")
         .bind(job.0)
         .bind(to.to_string())
@@ -102,4 +104,34 @@ fn only(query: &mut QueryBuilder<Sqlite>, (_, at, told): Column, (key, value, mo
     query.push(format!(" WHERE {key} = ")).push_bind(value).push(format!("{more} AND {told} = "));
     query.push_bind(codes::told_number(TimeSource::List)).push(format!(" AND {at} BETWEEN "));
     query.push_bind(i64::MIN + EDGE).push(" AND ").push_bind(i64::MAX - EDGE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_waited_for_follows_with_what_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
+        let (before, list) = (1_700_000_000_000_000_000_i64, codes::told_number(TimeSource::List));
+        for sql in [
+            "INSERT INTO files (job, path, target, kind, listed_mtime, listed_precision, listed_told, proven, run, at) \
+             VALUES (1, x'61', x'61', 0, ?1, 2, ?2, 1, 1, 1)",
+            "INSERT INTO uploads (job, path, mtime, mtime_precision, mtime_told, since, held, looked, run) \
+             VALUES (1, x'62', ?1, 2, ?2, 1, 1, 1, 1)",
+        ] {
+            let mut tx = db.write().await.unwrap();
+            sqlx::query(sql).bind(before).bind(list).execute(&mut *tx).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        follow(&db, JobId(1), &ServerZone::default(), &"60".parse().unwrap()).await.unwrap();
+        let (file, upload): (i64, i64) =
+            sqlx::query_as("SELECT (SELECT listed_mtime FROM files), (SELECT mtime FROM uploads)")
+                .fetch_one(db.read())
+                .await
+                .unwrap();
+        assert_eq!(file, upload);
+        assert_eq!((file - before).abs(), 3_600_000_000_000);
+    }
 }

@@ -230,13 +230,13 @@ impl Walker<'_> {
                 let Found { dirs, more, alone: unread, linked: _ } = found?;
                 overflow |= more;
                 alone.extend(unread);
-                for dir in self.warm(dirs, begun).await? {
+                for dir in self.not_cold(dirs, begun).await? {
                     if waiting.len() < DIRS { waiting.push_back(dir) } else { overflow = true }
                 }
             } else if overflow {
                 let stored = self.stored().await?;
                 overflow = stored.len() >= DIRS;
-                waiting.extend(self.warm(stored, begun).await?);
+                waiting.extend(self.not_cold(stored, begun).await?);
             } else {
                 return Ok(());
             }
@@ -244,7 +244,7 @@ impl Walker<'_> {
     }
 
     /// Those of `dirs` that are to be read, and were not among those that this side began with.
-    async fn warm(&self, mut dirs: Vec<Dir>, begun: &HashSet<RelPath>) -> Result<Vec<Dir>, Broken> {
+    async fn not_cold(&self, mut dirs: Vec<Dir>, begun: &HashSet<RelPath>) -> Result<Vec<Dir>, Broken> {
         if self.engine.order.extent == heat::Extent::Hot {
             dirs.retain(|(target, _)| !begun.contains(target));
         }
