@@ -1,6 +1,7 @@
 //! Brings a target into line with a source: lists both, plans, copies, verifies, publishes, and keeps a
 //! journal so that a run that dies at any instant goes on where it was.
 
+mod ahead;
 mod charset;
 mod clock;
 mod codes;

@@ -2,8 +2,9 @@
 //!
 //! Nobody can know it beforehand: over a long way small files want as many connections as the server bears, on a short
 //! one more than a few only get into each other's way. So the budget is doubled as long as that pays, taken back when
-//! it does not, and cut when the server shows that it is too much (additive increase, multiplicative decrease, as TCP
-//! finds the width of a road: RFC 5681 section 3.1). Pure: what happened goes in, a size and its reason come out.
+//! it does not, and halved when the server shows that it is too much; above what was left by that it grows by one at a
+//! time (slow start, then additive increase and multiplicative decrease, as TCP finds the width of a road: RFC 5681
+//! section 3.1). Pure: what happened goes in, a size and its reason come out.
 
 use std::time::Duration;
 
@@ -40,8 +41,10 @@ pub(super) struct Pace {
     fixed: bool,
     begun: Duration,
     at_begin: Moved,
-    /// The size before the last step and what it brought.
+    /// The size before the last doubling and what it brought.
     before: Option<(u16, f64)>,
+    /// Up to here it is doubled: all there is, until the server shows that it is too much.
+    doubled_to: u16,
     calm_until: Duration,
 }
 
@@ -55,7 +58,8 @@ impl Pace {
         };
         let fixed = chosen.is_some();
         let at_begin = Moved::default();
-        Self { now: size, most, fixed, begun: now, at_begin, before: None, calm_until: Duration::ZERO }
+        let calm_until = Duration::ZERO;
+        Self { now: size, most, fixed, begun: now, at_begin, before: None, doubled_to: most, calm_until }
     }
 
     /// Files at once.
@@ -88,14 +92,19 @@ impl Pace {
     }
 
     fn grow(&mut self, rate: f64, now: Duration, moved: Moved, able: u16) -> Option<String> {
-        let next = self.now.saturating_mul(2).min(self.most).min(able);
-        if next == self.now {
+        let last = self.now;
+        let doubles = last < self.doubled_to;
+        let next = if doubles { last.saturating_mul(2).min(self.doubled_to) } else { last + 1 };
+        let next = next.min(self.most).min(able);
+        if next == last {
             return None;
         }
-        let faster = self.now > BEGIN;
-        let last = self.now;
         self.set(next, now, moved);
+        if !doubles {
+            return Some(format!("{next}: {last} were borne"));
+        }
         self.before = Some((last, rate));
+        let faster = last > BEGIN;
         Some(if faster { format!("{next}: {last} were faster than half as many") } else { format!("{next}: a try") })
     }
 
@@ -106,7 +115,7 @@ impl Pace {
             return None;
         }
         self.set((self.now / 2).max(1), now, moved);
-        self.calm_until = now + CALM;
+        (self.doubled_to, self.calm_until) = (self.now, now + CALM);
         Some(format!("{}: {why}", self.now))
     }
 
@@ -179,8 +188,14 @@ mod tests {
         assert!(pace.cut(at, moved, "connections are reset").is_some());
         assert!(pace.cut(at, moved, "connections are reset").is_none());
         assert_eq!(pace.width(), MOST / 2);
-        run(&mut pace, 60, 64, |width| u64::from(width) * 50);
+        let (mut widths, mut files) = (vec![pace.width()], moved.files);
+        for tenth in 1..=600 {
+            files += u64::from(pace.width()) * 5;
+            pace.look(at + Duration::from_millis(tenth * 100), Moved { files, bytes: files * 4096 }, 64);
+            widths.push(pace.width());
+        }
         assert_eq!(pace.width(), MOST);
+        assert!(widths.windows(2).all(|two| two[1] - two[0] <= 1), "{widths:?}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use data_encoding::HEXLOWER;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use super::ahead::{self, Ahead};
 use super::copy::{Failure, at_source, at_target};
 use super::engine::{Broken, Engine};
 use super::journal::{Change, Item};
@@ -61,7 +62,7 @@ struct Begin {
     source: Box<dyn Source>,
     sink: Box<dyn Sink>,
     /// Bytes that were read beyond the overlap.
-    ahead: Bytes,
+    beyond: Bytes,
 }
 
 /// Moves the file. What is confirmed when it fails is in `item` and in the journal.
@@ -80,17 +81,19 @@ pub(super) async fn transfer(
         item.part = Some(part.clone());
     }
     let resumed = if open.is_some() { None } else { resume(engine, item, &part).await? };
-    let Begin { hash, offset, source, sink, ahead } = match resumed {
+    let Begin { hash, offset, source, sink, beyond } = match resumed {
         Some(begin) => begin,
         None => restart(engine, item, &part, version, open).await?,
     };
-    // Bytes that were read ahead are given out first.
-    let source = spread(engine, item, version, source, offset + ahead.len() as u64, lanes);
+    // What was compared beyond the overlap is given out first.
+    let source = spread(engine, item, version, source, offset + beyond.len() as u64, lanes);
+    let is_big = version.size.is_none_or(|size| size - offset.min(size) >= ahead::MIN_SIZE);
+    let source = if is_big { Box::new(Ahead::new(source, &engine.tasks)) } else { source };
     let begin = Prefix::of(offset, &hash).map_err(at_target)?;
     (item.state, item.confirmed, item.digest) = (ItemState::Transferring, offset, Some(begin.digest));
     let (marks, noted_at) = (Marks::new(begin), Instant::now());
     let mut mover = Mover { engine, item, ticket, hash, marks, from: offset, at: offset, noted: offset, noted_at };
-    mover.run(source, sink, ahead, version, lane).await
+    mover.run(source, sink, beyond, version, lane).await
 }
 
 /// A big file may be read over several connections, where one of them does not carry as much as the road bears.
@@ -141,7 +144,7 @@ async fn restart(
         None => engine.order.source.read(&item.path, 0, version.size).await.map_err(at_source)?,
     };
     let hash = Hasher::of_digest(engine.order.policy.digest);
-    Ok(Begin { hash, offset: 0, source, sink, ahead: Bytes::new() })
+    Ok(Begin { hash, offset: 0, source, sink, beyond: Bytes::new() })
 }
 
 /// Goes on behind what is confirmed, when the part still holds exactly that and the source still says the same.
@@ -174,10 +177,10 @@ async fn resume(engine: &Engine, item: &Item, part: &RelPath) -> Result<Option<B
         tracing::info!(path = %item.path.display(), "the part does not match the source any more: the file is copied from its start");
         return Ok(None);
     }
-    let ahead = Bytes::from(again.split_off(tail.len()));
+    let beyond = Bytes::from(again.split_off(tail.len()));
     engine.journal.put(Change::Started { item: item.id, part: part.clone(), confirmed: Some(confirmed) }).await?;
     let sink = target.write(part, item.confirmed).await.map_err(at_target)?;
-    Ok(Some(Begin { hash, offset: item.confirmed, source, sink, ahead }))
+    Ok(Some(Begin { hash, offset: item.confirmed, source, sink, beyond }))
 }
 
 /// Hashes the first `length` bytes of the part and keeps the last [`OVERLAP`] of them.
@@ -250,13 +253,13 @@ impl Mover<'_> {
         &mut self,
         source: Box<dyn Source>,
         mut sink: Box<dyn Sink>,
-        ahead: Bytes,
+        beyond: Bytes,
         version: &Fingerprint,
         lane: SemaphorePermit<'_>,
     ) -> Result<Moved, Failure> {
         let expected = version.size;
-        if !ahead.is_empty() {
-            self.take(&mut sink, ahead).await?;
+        if !beyond.is_empty() {
+            self.take(&mut sink, beyond).await?;
         }
         // The next file may be read while this one is made durable.
         let read = self.pump(source, &mut sink, expected, lane).await?;

@@ -2,6 +2,8 @@
 //! waited for.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -83,17 +85,31 @@ where
 /// The blocking work did not return: it panicked, or the runtime is going down.
 #[derive(Debug, thiserror::Error)]
 #[error("the blocking work was lost: {0}")]
-pub struct Lost(#[from] tokio::task::JoinError);
+pub struct Lost(tokio::task::JoinError);
 
-/// Runs file work off the async threads. The pool behind it is bounded by the runtime's builder.
+/// Work off the async threads, under way from the moment it was made: it may be awaited later. Dropping it does not
+/// stop the work.
+#[derive(Debug)]
+#[must_use = "the work's result is heard by awaiting it"]
+pub struct Blocking<T>(JoinHandle<T>);
+
+impl<T> Future for Blocking<T> {
+    type Output = Result<T, Lost>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map_err(Lost)
+    }
+}
+
+/// Begins file work off the async threads. The pool behind it is bounded by the runtime's builder.
 ///
 /// # Errors
-/// [`Lost`] when `work` panicked.
+/// Awaited: [`Lost`] when `work` panicked.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
-pub async fn blocking<T, F>(work: F) -> Result<T, Lost>
+pub fn blocking<T, F>(work: F) -> Blocking<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    Ok(tokio::task::spawn_blocking(work).await?)
+    Blocking(tokio::task::spawn_blocking(work))
 }

@@ -4,7 +4,7 @@
 //! name is derived from the path and a key, so the same work finds the same part again after a crash. A
 //! lock (`flock(2)`, freed by the kernel when the process dies) keeps two writers apart.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -20,6 +20,9 @@ use crate::model::{Name, RESERVED_PREFIX, RelPath};
 
 /// Mirror jobs name theirs differently: a sweep must not take those.
 pub(super) const PART: &[u8] = b".causeway-upload-";
+
+/// `IOV_MAX` of Linux: so many pieces are written by one call.
+const PIECES: usize = 1024;
 
 /// From so many files on the file system is synced as a whole.
 const TOGETHER: usize = 3;
@@ -124,17 +127,31 @@ impl PartFile {
     ///
     /// # Errors
     /// [`io::ErrorKind::StorageFull`], [`io::ErrorKind::QuotaExceeded`], [`io::ErrorKind::FileTooLarge`]
-    /// and the others of `pwrite(2)`.
+    /// and the others of `pwritev(2)`.
     pub fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()> {
-        let mut done = 0;
-        while let Some(rest) = data.get(done..).filter(|rest| !rest.is_empty()) {
-            let at = offset.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
-            if i64::try_from(at).is_err() {
+        self.write_pieces_at(&[data], offset)
+    }
+
+    /// Writes all of `pieces`, one behind the other, at `offset`: as few calls as the kernel allows, and no copy to put
+    /// them together.
+    ///
+    /// # Errors
+    /// As [`PartFile::write_at`].
+    pub fn write_pieces_at(&self, pieces: &[impl AsRef<[u8]>], mut offset: u64) -> io::Result<()> {
+        let pieces = pieces.iter().map(AsRef::as_ref).filter(|piece| !piece.is_empty());
+        let mut slices: Vec<_> = pieces.map(IoSlice::new).collect();
+        let mut rest = slices.as_mut_slice();
+        while !rest.is_empty() {
+            if i64::try_from(offset).is_err() {
                 return Err(Errno::FBIG.into());
             }
-            match rustix::io::pwrite(&self.fd, rest, at) {
+            let now = rest.get(..PIECES).unwrap_or(rest);
+            match rustix::io::pwritev(&self.fd, now, offset) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(put) => done += put,
+                Ok(put) => {
+                    IoSlice::advance_slices(&mut rest, put);
+                    offset = offset.saturating_add(u64::try_from(put).unwrap_or(u64::MAX));
+                }
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -151,10 +151,10 @@ impl Remote for Local {
 
     async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault> {
         let place = if offset == 0 {
-            write::Place::Unopened(self.view.clone())
+            write::Part::Unopened(self.view.clone())
         } else {
             let opened = self.on(Phase::Open, path, move |view, path| write::open(view, path, offset));
-            write::Place::Open(opened.await?)
+            write::Part::Open(opened.await?)
         };
         Ok(Box::new(write::LocalSink::new(path, place, offset, Arc::clone(&self.syncs))))
     }
