@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::hands::Hands;
 use crate::model::{Entry, Fault, FaultKind, Phase, RelPath};
 use crate::remote::{Completeness, Lister};
 use crate::tree::DirReader;
@@ -14,11 +15,12 @@ pub(super) struct LocalLister {
     dir: RelPath,
     reader: Option<DirReader>,
     ended: bool,
+    hands: Hands,
 }
 
 impl LocalLister {
-    pub(super) fn new(dir: &RelPath, reader: DirReader) -> Self {
-        Self { dir: dir.clone(), reader: Some(reader), ended: false }
+    pub(super) fn new(dir: &RelPath, reader: DirReader, hands: Hands) -> Self {
+        Self { dir: dir.clone(), reader: Some(reader), ended: false, hands }
     }
 }
 
@@ -30,7 +32,7 @@ impl Lister for LocalLister {
         }
         let mut reader = self.reader.take().ok_or_else(|| broken(&self.dir))?;
         let translate = |error: &std::io::Error| super::fault::at(Phase::List, &self.dir, error);
-        let (reader, batch) = super::run(Phase::List, translate, move || {
+        let work = self.hands.run(Phase::List, translate, move || {
             let mut batch = Vec::new();
             while batch.len() < BATCH {
                 match reader.next() {
@@ -42,8 +44,8 @@ impl Lister for LocalLister {
                 }
             }
             Ok((reader, batch))
-        })
-        .await?;
+        });
+        let (reader, batch) = work.await?;
         self.ended = batch.len() < BATCH;
         self.reader = Some(reader);
         Ok(Some(batch).filter(|batch| !batch.is_empty()))

@@ -2,6 +2,7 @@
 
 mod durable;
 mod fault;
+mod hands;
 mod list;
 mod read;
 mod write;
@@ -14,10 +15,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use self::hands::{Hands, heard};
 use super::{Capabilities, Encryption, Lister, Remote, Samples, Sink, Source, Traits};
 use crate::model::{
-    Algorithm, Checksum, Digest, Endpoint, Entry, EntryKind, Fault, FaultKind, Hasher, Mtime, Name, Phase, RelPath,
-    Scope,
+    Algorithm, Checksum, Digest, Endpoint, Entry, EntryKind, Fault, Hasher, Mtime, Name, Phase, RelPath, Scope,
 };
 use crate::task;
 use crate::tree::{FileReader, PartFile, Replace, SetAttributes, Tree, View, file};
@@ -31,6 +32,7 @@ const PROBE: &[u8] = b".causeway-part-probe";
 #[derive(Debug, Clone)]
 pub struct Local {
     view: View,
+    hands: Hands,
     syncs: Arc<durable::Syncs>,
 }
 
@@ -39,18 +41,19 @@ pub(super) async fn open(endpoint: &Endpoint, create: bool) -> Result<Arc<dyn Re
     let root = endpoint.root.clone();
     let what = format!("the folder {endpoint} cannot be {}", if create { "written" } else { "opened" });
     let translate = |error: &io::Error| fault::of(Phase::Open, &what, error);
-    let view = run(Phase::Open, translate, move || {
-        let path = Path::new(OsStr::from_bytes(&root));
-        if create {
-            file::ensure_dir(path, false)?;
-        }
-        let view = Tree::open(path)?.view(&Scope::whole())?;
-        if create {
-            check_writable(&view.with_own_files())?;
-        }
-        Ok(view)
-    })
-    .await?;
+    let view = Hands::default()
+        .run(Phase::Open, translate, move || {
+            let path = Path::new(OsStr::from_bytes(&root));
+            if create {
+                file::ensure_dir(path, false)?;
+            }
+            let view = Tree::open(path)?.view(&Scope::whole())?;
+            if create {
+                check_writable(&view.with_own_files())?;
+            }
+            Ok(view)
+        })
+        .await?;
     Ok(Arc::new(Local::new(&view)))
 }
 
@@ -70,7 +73,7 @@ impl Local {
     /// What `view` shows, as a remote.
     #[must_use]
     pub fn new(view: &View) -> Self {
-        Self { view: view.with_own_files(), syncs: Arc::default() }
+        Self { view: view.with_own_files(), hands: Hands::default(), syncs: Arc::default() }
     }
 
     /// Runs file work for one path off the async threads and translates what goes wrong.
@@ -81,19 +84,7 @@ impl Local {
         work: impl FnOnce(&View, &RelPath) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
         let (view, owned) = (self.view.clone(), path.clone());
-        run(phase, |error| fault::at(phase, path, error), move || work(&view, &owned)).await
-    }
-}
-
-/// Runs `work` off the async threads.
-async fn run<T: Send + 'static>(
-    phase: Phase,
-    translate: impl FnOnce(&io::Error) -> Fault,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, Fault> {
-    match task::blocking(work).await {
-        Ok(done) => done.map_err(|error| translate(&error)),
-        Err(lost) => Err(Fault::new(phase, FaultKind::Io, lost.to_string())),
+        self.hands.run(phase, |error| fault::at(phase, path, error), move || work(&view, &owned)).await
     }
 }
 
@@ -118,7 +109,7 @@ impl Remote for Local {
 
     async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault> {
         let reader = self.on(Phase::List, dir, View::read_dir).await?;
-        Ok(Box::new(list::LocalLister::new(dir, reader)))
+        Ok(Box::new(list::LocalLister::new(dir, reader, self.hands.clone())))
     }
 
     async fn stat(&self, path: &RelPath) -> Result<Option<crate::model::Entry>, Fault> {
@@ -146,7 +137,7 @@ impl Remote for Local {
 
     async fn read(&self, path: &RelPath, offset: u64, _size: Option<u64>) -> Result<Box<dyn Source>, Fault> {
         let reader = self.on(Phase::Open, path, View::open_read).await?;
-        Ok(Box::new(read::LocalSource::new(path, reader, offset)))
+        Ok(Box::new(read::LocalSource::new(path, reader, offset, self.hands.clone())))
     }
 
     async fn write(&self, path: &RelPath, offset: u64) -> Result<Box<dyn Sink>, Fault> {
@@ -156,7 +147,7 @@ impl Remote for Local {
             let opened = self.on(Phase::Open, path, move |view, path| write::open(view, path, offset));
             write::Part::Open(opened.await?)
         };
-        Ok(Box::new(write::LocalSink::new(path, place, offset, Arc::clone(&self.syncs))))
+        Ok(Box::new(write::LocalSink::new(path, place, offset, (self.hands.clone(), Arc::clone(&self.syncs)))))
     }
 
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
@@ -166,7 +157,10 @@ impl Remote for Local {
 
     async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {
         let Some(algorithm) = wanted.first().copied() else { return Ok(None) };
-        self.on(Phase::Verify, path, move |view, path| checksum(&view.open_read(path)?, algorithm)).await.map(Some)
+        let reader = self.on(Phase::Verify, path, View::open_read).await?;
+        // It takes minutes for a large file: nobody else waits for that.
+        let sum = task::blocking(move || checksum(&reader, algorithm));
+        heard(Phase::Verify, |error| fault::at(Phase::Verify, path, error), sum).await.map(Some)
     }
 
     async fn set_attributes(&self, path: &RelPath, mtime: Option<Mtime>, mode: Option<u32>) -> Result<(), Fault> {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::CHUNK;
+use super::hands::Hands;
 use crate::model::{Entry, Fault, FaultKind, Phase, RelPath};
 use crate::remote::Source;
 use crate::tree::FileReader;
@@ -13,11 +14,12 @@ pub(super) struct LocalSource {
     path: RelPath,
     reader: Option<FileReader>,
     at: u64,
+    hands: Hands,
 }
 
 impl LocalSource {
-    pub(super) fn new(path: &RelPath, reader: FileReader, offset: u64) -> Self {
-        Self { path: path.clone(), reader: Some(reader), at: offset }
+    pub(super) fn new(path: &RelPath, reader: FileReader, offset: u64, hands: Hands) -> Self {
+        Self { path: path.clone(), reader: Some(reader), at: offset, hands }
     }
 }
 
@@ -28,15 +30,15 @@ impl Source for LocalSource {
         let reader = self.reader.take().ok_or_else(lost)?;
         let at = self.at;
         let translate = |error: &std::io::Error| super::fault::at(Phase::Transfer, &self.path, error);
-        let (reader, bytes) = super::run(Phase::Transfer, translate, move || {
+        let work = self.hands.run(Phase::Transfer, translate, move || {
             let left = usize::try_from(reader.len().saturating_sub(at)).unwrap_or(CHUNK);
             // One byte more than expected, so that growth is seen and the end is found in one read.
             let mut buffer = vec![0; left.saturating_add(1).min(CHUNK)];
             let got = reader.read_at(&mut buffer, at)?;
             buffer.truncate(got);
             Ok((reader, buffer))
-        })
-        .await?;
+        });
+        let (reader, bytes) = work.await?;
         self.reader = Some(reader);
         self.at += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         Ok(Some(Bytes::from(bytes)).filter(|bytes| !bytes.is_empty()))

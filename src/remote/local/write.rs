@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::durable::Syncs;
-use crate::model::{Fault, FaultKind, Mtime, Phase, RelPath};
+use super::hands::{Hands, heard};
+use crate::model::{Fault, Mtime, Phase, RelPath};
 use crate::remote::Sink;
-use crate::task::{self, Blocking};
+use crate::task::Blocking;
 use crate::tree::{PartFile, SetAttributes, View};
 
 /// Writes end where a multiple of this does, unless the file does or time is up: one hop to the blocking threads for a
@@ -63,6 +64,7 @@ enum State {
 pub(super) struct LocalSink {
     path: RelPath,
     state: State,
+    hands: Hands,
     syncs: Arc<Syncs>,
     stamp: Option<(Option<Timestamp>, Option<u32>)>,
     /// What comes behind `written`, without a gap.
@@ -76,10 +78,11 @@ pub(super) struct LocalSink {
 }
 
 impl LocalSink {
-    pub(super) fn new(path: &RelPath, part: Part, offset: u64, syncs: Arc<Syncs>) -> Self {
+    pub(super) fn new(path: &RelPath, part: Part, offset: u64, (hands, syncs): (Hands, Arc<Syncs>)) -> Self {
         Self {
             path: path.clone(),
             state: State::Idle(part),
+            hands,
             syncs,
             stamp: None,
             gathered: Vec::new(),
@@ -94,7 +97,7 @@ impl LocalSink {
     async fn flush(&mut self, end: u64, stamp: Option<(Option<Timestamp>, Option<u32>)>) -> Result<(), Fault> {
         let (pieces, at) = (self.take(end), self.written);
         let (part, path) = (self.idle().await?, self.path.clone());
-        self.state = State::Writing(task::blocking(move || {
+        let write = self.hands.begin(move || {
             let part = match part {
                 Part::Unopened(view) => open(&view, &path, 0)?,
                 Part::Open(part) => part,
@@ -104,8 +107,8 @@ impl LocalSink {
                 part.stamp(mtime, mode)?;
             }
             Ok(part)
-        }));
-        self.written = end;
+        });
+        (self.state, self.written) = (State::Writing(write.await), end);
         Ok(())
     }
 
@@ -126,10 +129,7 @@ impl LocalSink {
         let failed = |error: &io::Error| super::fault::at(Phase::Transfer, &self.path, error);
         match std::mem::replace(&mut self.state, State::Lost) {
             State::Idle(part) => Ok(part),
-            State::Writing(write) => match write.await {
-                Ok(written) => written.map(Part::Open).map_err(|error| failed(&error)),
-                Err(lost) => Err(Fault::new(Phase::Transfer, FaultKind::Io, lost.to_string())),
-            },
+            State::Writing(write) => heard(Phase::Transfer, failed, write).await.map(Part::Open),
             State::Lost => Err(failed(&io::Error::other("writing failed before: open the file again"))),
         }
     }
@@ -199,7 +199,7 @@ mod tests {
         let view = Tree::open(folder.path()).unwrap().view(&Scope::whole()).unwrap();
         let path = RelPath::new("file").unwrap();
         let all: Vec<u8> = (0..5 * GATHER + 4321).map(|n| (n / 11) as u8).collect();
-        let mut sink = LocalSink::new(&path, Part::Unopened(view), 0, Arc::default());
+        let mut sink = LocalSink::new(&path, Part::Unopened(view), 0, Default::default());
         let mut blocks = Vec::new();
         for piece in all.chunks(123_457) {
             let before = sink.written;
@@ -220,7 +220,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let view = Tree::open(folder.path()).unwrap().view(&Scope::whole()).unwrap();
         std::fs::create_dir(folder.path().join("taken")).unwrap();
-        let mut sink = LocalSink::new(&RelPath::new("taken").unwrap(), Part::Unopened(view), 0, Arc::default());
+        let mut sink = LocalSink::new(&RelPath::new("taken").unwrap(), Part::Unopened(view), 0, Default::default());
         let block = Bytes::from(vec![7; usize::try_from(GATHER).unwrap()]);
         let mut faults = Vec::new();
         for _ in 0..3 {
