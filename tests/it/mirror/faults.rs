@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::harm::{FAREWELLS, Harm, REFUSALS};
-use self::places::PLACES;
+use self::places::{ACTIVE_PLACES, PLACES, Place, SLOW_PLACES};
 use self::table::table;
 use super::*;
 use crate::ftp::bytes;
@@ -45,9 +45,28 @@ pub fn tree() -> BTreeMap<&'static str, Vec<u8>> {
     files
 }
 
-/// A server over the tree.
-pub fn modern() -> Script {
+/// The same with so many small files that connections which the server opens are tried.
+pub fn crowd() -> BTreeMap<&'static str, Vec<u8>> {
+    const NAMES: [&str; 24] = [
+        "/s/01", "/s/02", "/s/03", "/s/04", "/s/05", "/s/06", "/s/07", "/s/08", "/s/09", "/s/10", "/s/11", "/s/12",
+        "/s/13", "/s/14", "/s/15", "/s/16", "/s/17", "/s/18", "/s/19", "/s/20", "/s/21", "/s/22", "/s/23", "/s/24",
+    ];
+    let mut files = tree();
+    files.extend(NAMES.map(|name| (name, places::one_of_many())));
+    files
+}
+
+/// What makes a tree.
+pub type Tree = fn() -> BTreeMap<&'static str, Vec<u8>>;
+
+/// A server over a tree.
+pub fn over(tree: Tree) -> Script {
     tree().into_iter().fold(Script::new().dir("/hollow"), |script, (path, content)| script.file(path, content))
+}
+
+/// A server over the small tree.
+pub fn modern() -> Script {
+    over(tree)
 }
 
 /// The same without MLSD and MLST, as old servers have it.
@@ -68,6 +87,8 @@ pub struct Cell {
     pub script: Script,
     /// How many bytes of which files may be sent again.
     pub again: BTreeMap<&'static str, u64>,
+    /// What is served.
+    pub tree: Tree,
 }
 
 /// How a cell ended.
@@ -88,6 +109,8 @@ fn deadlines() -> Deadlines {
 async fn opened(lab: &Lab, server: &Scripted) -> Option<Arc<dyn Remote>> {
     let mut endpoint = server.endpoint();
     endpoint.options.deadlines = deadlines();
+    // On one machine it is not done unasked.
+    endpoint.options.active = Some(true);
     for _ in 0..4 {
         match remote::open(&endpoint, &lab.context).await {
             Ok(source) => return Some(source),
@@ -111,7 +134,7 @@ impl Cell {
                 continue;
             };
             let summary = lab.mirror_from(source, runs, policy.clone()).await;
-            let missing = check(&lab, &summary);
+            let missing = check(&lab, &summary, self.tree);
             if summary.complete {
                 assert!(missing.is_empty() && lab.target().join("hollow").is_dir(), "{missing:?}: {summary:?}");
                 break;
@@ -122,7 +145,7 @@ impl Cell {
         assert_eq!(server.unplayed(), [""; 0], "the fault did not happen");
         let mut again = 0;
         let given = server.given();
-        for (path, content) in tree() {
+        for (path, content) in (self.tree)() {
             let sent = given.get(path.as_bytes()).copied().unwrap_or_default();
             let over = sent.saturating_sub(content.len() as u64);
             let allowed = self.again.get(path).copied().unwrap_or_default();
@@ -135,7 +158,7 @@ impl Cell {
 }
 
 /// What is there is right, what is not is named, and what is named is not there. Returns what is missing.
-fn check(lab: &Lab, summary: &Summary) -> BTreeSet<&'static str> {
+fn check(lab: &Lab, summary: &Summary, tree: Tree) -> BTreeSet<&'static str> {
     let (mut missing, unsure) = (BTreeSet::new(), &summary.unsure);
     let named: BTreeSet<_> = summary.missing.iter().map(|item| format!("/{}", item.path.display())).collect();
     for (path, content) in tree() {
@@ -189,13 +212,13 @@ fn reason(error: tokio::task::JoinError) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned())).unwrap_or_default()
 }
 
-/// Each of `harms` at every place where it can be.
+/// Each of `harms` at every one of these places where it can be.
+fn at(places: &[Place], harms: &[Harm]) -> Vec<Cell> {
+    places.iter().flat_map(|place| harms.iter().filter_map(|harm| place.with(*harm))).collect()
+}
+
 fn everywhere(harms: &[Harm]) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for place in &PLACES {
-        cells.extend(harms.iter().filter_map(|harm| place.with(*harm)));
-    }
-    cells
+    at(&PLACES, harms)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,8 +246,33 @@ async fn faults_replies_in_pieces_and_together() {
     let mut cells = everywhere(&[Harm::Dripping, Harm::Held]);
     for (harm, manner) in [("byte by byte", Manner::Dripping), ("merged", Manner::Held)] {
         for (place, script) in [("every reply of it, with MLSD", modern()), ("every reply of it, with STAT", plain())] {
-            cells.push(Cell { place, harm, script: script.speaking(manner), again: BTreeMap::new() });
+            cells.push(Cell { place, harm, script: script.speaking(manner), again: BTreeMap::new(), tree });
         }
     }
     play("Replies in pieces and together", cells).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_with_one_command_at_a_time() {
+    let mut harms = vec![Harm::Reset, Harm::Fin, Harm::Late, Harm::Silent, Harm::Dripping, Harm::Held];
+    harms.extend(REFUSALS.map(Harm::Says));
+    harms.extend([Harm::Leaves(FAREWELLS[0]), Harm::Leaves(FAREWELLS[6])]);
+    play("One command at a time", at(&SLOW_PLACES, &harms)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_connections_that_the_server_opens() {
+    let mut harms = vec![Harm::Reset, Harm::Fin, Harm::Late, Harm::Silent, Harm::Dripping, Harm::Held];
+    harms.extend(REFUSALS.map(Harm::Says));
+    harms.extend([Harm::Leaves(FAREWELLS[0]), Harm::Leaves(FAREWELLS[6])]);
+    play("Connections that the server opens", at(&ACTIVE_PLACES, &harms)).await;
+}
+
+#[tokio::test]
+async fn a_server_that_bears_no_two_commands_at_once_gets_them_one_by_one() {
+    let (server, lab) = (places::slow().start().await, Lab::new().await);
+    let source = opened(&lab, &server).await.expect("it cannot be opened");
+    let summary = lab.mirror_from(source, 1, Policy { connections: Some(1), ..Policy::default() }).await;
+    assert!(summary.complete && check(&lab, &summary, tree).is_empty(), "{summary:?}");
+    assert_eq!(server.early(), 2, "FEAT, PWD and NOOP are the probe; nothing else comes early");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::places::{DONE, OPEN, big, root, small};
-use super::{Cell, HALF, OVERLAP, modern, play};
+use super::{Cell, HALF, OVERLAP, modern, play, tree};
 use crate::support::scripted::{Act, data, pause, say};
 
 /// A transfer of `all`, of which `part` comes where it breaks: each way in which its closing reply may come.
@@ -45,7 +45,7 @@ async fn faults_closing_replies() {
                 continue;
             }
             let again = BTreeMap::from_iter(broken.filter(|_| cut));
-            cells.push(Cell { place, harm, script: modern().once(cue, acts), again });
+            cells.push(Cell { place, harm, script: modern().once(cue, acts), again, tree });
         }
     }
     play("Closing replies", cells).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rustls::version::{TLS12, TLS13};
 
 use super::places::{DONE, OPEN, big, root};
-use super::{Cell, HALF, OVERLAP, modern, play};
+use super::{Cell, HALF, OVERLAP, modern, play, tree};
 use crate::support::scripted::{Act, data, pause, say};
 
 /// How a connection ends.
@@ -93,7 +93,7 @@ async fn faults_inside_tls() {
             for end in ENDS {
                 let acts = [before.clone(), if in_data { end.data() } else { end.control() }].concat();
                 let script = modern().tls(version).once(cue, acts);
-                cells.push(Cell { place, harm: end.word(), script, again: BTreeMap::from_iter(again) });
+                cells.push(Cell { place, harm: end.word(), script, again: BTreeMap::from_iter(again), tree });
             }
         }
         play(&format!("Inside {:?}", version.version), cells).await;

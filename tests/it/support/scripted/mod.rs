@@ -101,6 +101,8 @@ struct Stage {
     /// AUTH TLS is understood, and shows this certificate.
     tls: Option<Arc<ServerConfig>>,
     heard: Mutex<Vec<Vec<u8>>>,
+    /// Commands that came before the answer to the one before them had left.
+    early: AtomicUsize,
     /// Bytes that were given out of each file.
     given: Mutex<BTreeMap<Vec<u8>, u64>>,
     sessions: AtomicUsize,
@@ -215,6 +217,11 @@ impl Scripted {
     /// How often a line that begins like this came.
     pub fn count(&self, cue: impl AsRef<[u8]>) -> usize {
         self.heard().iter().filter(|line| begins(line, cue.as_ref())).count()
+    }
+
+    /// How many commands came together with the one before them.
+    pub fn early(&self) -> usize {
+        self.stage.early.load(Ordering::SeqCst)
     }
 
     /// How many control connections there were.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -63,6 +64,9 @@ pub(super) async fn play(control: TcpStream, stage: &Stage) {
             Ok(None) | Err(_) => break,
         }
         stage.heard.lock().unwrap().push(line.clone());
+        if session.control.as_ref().is_some_and(|control| !control.buffer().is_empty()) {
+            stage.early.fetch_add(1, Ordering::SeqCst);
+        }
     }
 }
 
