@@ -7,7 +7,7 @@ mod transfer;
 use std::sync::Arc;
 
 use causeway::manners::Manners;
-use causeway::model::{Endpoint, RelPath, Secret, SystemClock};
+use causeway::model::{Algorithm, Endpoint, FaultKind, Hasher, RelPath, Secret, SystemClock};
 use causeway::reliability::Recorder;
 use causeway::remote::{Context, Remote, contract, open};
 use causeway::task::Tasks;
@@ -58,6 +58,29 @@ fn our_own_door_keeps_the_contract() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let remote: Arc<dyn Remote> = open(&endpoint, &context()).await.unwrap();
         contract::check(&remote, true).await.unwrap();
+        remote.close().await;
+    });
+}
+
+/// So that what was written there is proven without reading it back.
+#[test]
+fn our_own_door_tells_digests() {
+    let door = Fixture::new();
+    std::fs::write(door.served("a.txt"), "content of a").unwrap();
+    std::fs::create_dir(door.served("d")).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let remote = open(&door_endpoint(&door), &context()).await.unwrap();
+        assert!(remote.capabilities().digest && remote.capabilities().checksum);
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha1, Algorithm::Md5, Algorithm::Crc32] {
+            let mut here = Hasher::new(algorithm);
+            here.update(b"content of a");
+            let told = remote.checksum(&path("a.txt"), &[Algorithm::Blake3, algorithm]).await;
+            assert_eq!(told, Ok(Some(here.finish().unwrap())), "{algorithm}");
+        }
+        assert_eq!(remote.checksum(&path("a.txt"), &[Algorithm::Blake3]).await, Ok(None), "it has no BLAKE3");
+        assert_eq!(remote.checksum(&path("d"), Algorithm::ALL).await, Ok(None), "a folder has no digest");
+        let missing = remote.checksum(&path("none"), Algorithm::ALL).await.unwrap_err();
+        assert_eq!(missing.kind, FaultKind::Missing);
         remote.close().await;
     });
 }

@@ -5,6 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::attributes::Attributes;
 use super::read::{Fields, Malformed};
 use super::reply::put_bytes;
+use crate::model::Algorithm;
 
 /// What is announced in VERSION, with the version of each.
 pub(super) const ANNOUNCED: &[(&str, &str)] = &[
@@ -18,7 +19,44 @@ pub(super) const ANNOUNCED: &[(&str, &str)] = &[
     ("expand-path@openssh.com", "1"),
     ("copy-data", "1"),
     ("home-directory", "1"),
+    ("users-groups-by-id@openssh.com", "1"),
+    ("check-file", "1"),
 ];
+
+/// Hashes by the names of draft-ietf-secsh-filexfer-extensions-00, section 3, and CRC-32 as servers add it.
+pub const HASHES: [(Algorithm, &str); 5] = [
+    (Algorithm::Sha256, "sha256"),
+    (Algorithm::Sha512, "sha512"),
+    (Algorithm::Sha1, "sha1"),
+    (Algorithm::Md5, "md5"),
+    (Algorithm::Crc32, "crc32"),
+];
+
+/// Which digests of an open or named file are wanted (draft-ietf-secsh-filexfer-extensions-00, section 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sums {
+    /// Names with commas between them, the dearest first.
+    pub algorithms: Bytes,
+    /// Where the part of the file begins.
+    pub offset: u64,
+    /// How long it is; 0 = to the end.
+    pub length: u64,
+    /// A digest for each block of so many bytes; 0 = one of all of it.
+    pub block: u32,
+}
+
+impl Sums {
+    fn read(fields: &mut Fields) -> Result<Self, Malformed> {
+        Ok(Self { algorithms: fields.bytes()?, offset: fields.u64()?, length: fields.u64()?, block: fields.u32()? })
+    }
+
+    fn write(&self, out: &mut BytesMut) {
+        put_bytes(out, &self.algorithms);
+        out.put_u64(self.offset);
+        out.put_u64(self.length);
+        out.put_u32(self.block);
+    }
+}
 
 /// A request beyond version 3.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +82,12 @@ pub enum Extension {
     CopyData { from: Bytes, from_offset: u64, length: u64, to: Bytes, to_offset: u64 },
     /// Where somebody's files begin.
     HomeDirectory,
-    /// Digests of a part of a file (draft-ietf-secsh-filexfer-extensions-00, section 3). Length 0 = to the end,
-    /// block 0 = one digest of all of it.
-    CheckFile { path: Bytes, algorithms: Bytes, offset: u64, length: u64, block: u32 },
+    /// Names of users and groups; what is unknown gets an empty one.
+    UsersGroups { users: Bytes, groups: Bytes },
+    /// Digests of a file that is open to be read.
+    CheckHandle { handle: Bytes, sums: Sums },
+    /// Digests of a file.
+    CheckName { path: Bytes, sums: Sums },
     /// Something that nobody announced.
     Unknown { name: Bytes },
 }
@@ -71,13 +112,12 @@ impl Extension {
                 to_offset: fields.u64()?,
             },
             b"home-directory" => Self::HomeDirectory,
-            b"check-file-name" => Self::CheckFile {
-                path: fields.bytes()?,
-                algorithms: fields.bytes()?,
-                offset: fields.u64()?,
-                length: fields.u64()?,
-                block: fields.u32()?,
-            },
+            b"users-groups-by-id@openssh.com" => Self::UsersGroups { users: fields.bytes()?, groups: fields.bytes()? },
+            // paramiko calls it by the name that is announced.
+            b"check-file-handle" | b"check-file" => {
+                Self::CheckHandle { handle: fields.bytes()?, sums: Sums::read(fields)? }
+            }
+            b"check-file-name" => Self::CheckName { path: fields.bytes()?, sums: Sums::read(fields)? },
             _ => Self::Unknown { name },
         })
     }
@@ -95,7 +135,9 @@ impl Extension {
             Self::ExpandPath { .. } => b"expand-path@openssh.com",
             Self::CopyData { .. } => b"copy-data",
             Self::HomeDirectory => b"home-directory",
-            Self::CheckFile { .. } => b"check-file-name",
+            Self::UsersGroups { .. } => b"users-groups-by-id@openssh.com",
+            Self::CheckHandle { .. } => b"check-file-handle",
+            Self::CheckName { .. } => b"check-file-name",
             Self::Unknown { name } => name,
         }
     }
@@ -123,12 +165,13 @@ impl Extension {
                 put_bytes(out, to);
                 out.put_u64(*to_offset);
             }
-            Self::CheckFile { path, algorithms, offset, length, block } => {
-                put_bytes(out, path);
-                put_bytes(out, algorithms);
-                out.put_u64(*offset);
-                out.put_u64(*length);
-                out.put_u32(*block);
+            Self::UsersGroups { users, groups } => {
+                put_bytes(out, users);
+                put_bytes(out, groups);
+            }
+            Self::CheckHandle { handle: file, sums } | Self::CheckName { path: file, sums } => {
+                put_bytes(out, file);
+                sums.write(out);
             }
         }
     }

@@ -18,7 +18,7 @@ mod tests;
 
 pub use answer::Answer;
 pub use attributes::{Attributes, DIRECTORY, KIND, LINK, REGULAR};
-pub use extension::Extension;
+pub use extension::{Extension, HASHES, Sums};
 pub use frame::Frames;
 pub use read::Malformed;
 pub use reply::{NameLine, Reply, data_header};

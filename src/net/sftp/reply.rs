@@ -42,6 +42,10 @@ pub enum Reply {
     Attributes(Attributes),
     /// The numbers that an extension was asked for.
     Numbers(Vec<u64>),
+    /// Digests, one behind the other.
+    Sums { algorithm: &'static str, digests: Vec<u8> },
+    /// Names of users, and of groups.
+    UsersGroups { users: Vec<Bytes>, groups: Vec<Bytes> },
 }
 
 impl Reply {
@@ -110,6 +114,21 @@ impl Reply {
                 head(out, FXP_EXTENDED_REPLY, id);
                 for number in numbers {
                     out.put_u64(*number);
+                }
+            }
+            Self::Sums { algorithm, digests } => {
+                head(out, FXP_EXTENDED_REPLY, id);
+                put_bytes(out, b"check-file");
+                put_bytes(out, algorithm.as_bytes());
+                out.put_slice(digests);
+            }
+            Self::UsersGroups { users, groups } => {
+                head(out, FXP_EXTENDED_REPLY, id);
+                for names in [users, groups] {
+                    let at = out.len();
+                    out.put_u32(0);
+                    names.iter().for_each(|name| put_bytes(out, name));
+                    close(out, at);
                 }
             }
         }

@@ -4,7 +4,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use proptest::prelude::*;
 use russh_sftp::protocol::OpenFlags;
 
-use super::extension::Extension;
+use super::extension::{Extension, Sums};
 use super::*;
 
 fn string(out: &mut BytesMut, bytes: &[u8]) {
@@ -98,10 +98,15 @@ fn requests() -> impl Strategy<Value = Request> {
         bytes(9).prop_map(|handle| Request::Extended(Extension::Fsync { handle })),
         Just(Request::Extended(Extension::Limits)),
         (bytes(40), bytes(40)).prop_map(|(from, to)| Request::Extended(Extension::HardLink { from, to })),
-        (bytes(40), any::<u64>(), any::<u32>()).prop_map(|(path, length, block)| {
-            let algorithms = Bytes::from_static(b"sha256");
-            Request::Extended(Extension::CheckFile { path, algorithms, offset: 0, length, block })
+        (bytes(40), any::<u64>(), any::<u32>(), any::<bool>()).prop_map(|(file, length, block, by_name)| {
+            let sums = Sums { algorithms: Bytes::from_static(b"sha256"), offset: 0, length, block };
+            Request::Extended(if by_name {
+                Extension::CheckName { path: file, sums }
+            } else {
+                Extension::CheckHandle { handle: file, sums }
+            })
         }),
+        (bytes(40), bytes(40)).prop_map(|(users, groups)| Request::Extended(Extension::UsersGroups { users, groups })),
     ]
 }
 

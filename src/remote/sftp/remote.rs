@@ -16,7 +16,7 @@ use super::pool::Pool;
 use super::sink::SftpSink;
 use super::source::SftpSource;
 use crate::model::{Algorithm, Checksum, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath};
-use crate::net::sftp::{Answer, Attributes, Extension, Request};
+use crate::net::sftp::{Answer, Attributes, Extension, HASHES, Request, Sums};
 use crate::remote::{Capabilities, Lister, Remote, Samples, Sink, Source, Traits};
 
 /// Of a new file that is not one of our parts, until it gets its own,
@@ -178,23 +178,29 @@ impl Remote for SftpRemote {
         Ok(Box::new(SftpSink::open(shared, connection, at, what, (offset, mode)).await?))
     }
 
-    /// `check-file-name` of draft-ietf-secsh-filexfer-extensions-00; OpenSSH does not have it.
     async fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Fault> {
+        let sum = self.checksum(path, &[Algorithm::Sha256]).await?;
+        Ok(sum.and_then(|sum| Digest::try_from(&sum).ok()))
+    }
+
+    /// `check-file-name` of draft-ietf-secsh-filexfer-extensions-00; OpenSSH does not have it.
+    async fn checksum(&self, path: &RelPath, wanted: &[Algorithm]) -> Result<Option<Checksum>, Fault> {
         let connection = self.pool.connection().await?;
-        if !connection.features.check_file {
+        let name = |of: &Algorithm| HASHES.iter().find(|(algorithm, _)| algorithm == of).map(|(_, name)| *name);
+        let names: Vec<_> = wanted.iter().filter_map(name).collect();
+        if !connection.features.check_file || names.is_empty() {
             return Ok(None);
         }
-        let algorithms = Bytes::from_static(b"sha256");
+        let algorithms = Bytes::from(names.join(","));
         let path = self.names.absolute(path);
-        let request = Extension::CheckFile { path, algorithms, offset: 0, length: 0, block: 0 };
+        let request = Extension::CheckName { path, sums: Sums { algorithms, offset: 0, length: 0, block: 0 } };
         // Reading a large file takes its time.
         let within = self.pool.shared.deadlines().listing;
         match connection.channel.ask(Request::Extended(request), within).await? {
-            Answer::Extended(bytes) => Ok(Answer::checksum(bytes)
-                .ok()
-                .filter(|(algorithm, _)| algorithm.as_ref() == b"sha256")
-                .and_then(|(_, digest)| Checksum::new(Algorithm::Sha256, &digest).ok())
-                .and_then(|sum| Digest::try_from(&sum).ok())),
+            Answer::Extended(bytes) => Ok(Answer::checksum(bytes).ok().and_then(|(name, digest)| {
+                let algorithm = Algorithm::of(str::from_utf8(&name).ok()?).filter(|told| wanted.contains(told))?;
+                Checksum::new(algorithm, &digest).ok()
+            })),
             other => match unwelcome(Phase::Verify, "asking for a digest", &other) {
                 fault if fault.kind == FaultKind::Missing => Err(fault),
                 // It may have other algorithms only, or refuse this file: then the content is read.

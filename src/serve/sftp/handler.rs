@@ -242,7 +242,11 @@ impl Handler for Connection {
     /// What was asked before is still answered; then the sender closes the channel.
     async fn channel_eof(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
         match self.channels.insert(channel, Use::Ended) {
-            Some(Use::Sftp(_)) | None => Ok(()),
+            Some(Use::Sftp(sftp)) => {
+                sftp.finish();
+                Ok(())
+            }
+            None => Ok(()),
             Some(Use::Fresh(_) | Use::Ended) => session.close(channel),
         }
     }

@@ -25,6 +25,7 @@ pub(super) enum Ending {
 pub(super) struct SftpChannel {
     frames: Frames,
     greeted: bool,
+    finished: bool,
     lane: Arc<Lane>,
     outbox: Arc<Outbox>,
 }
@@ -35,7 +36,7 @@ impl SftpChannel {
         let outbox = Arc::new(Outbox::default());
         let lane = Lane::new(context, Arc::clone(&outbox), tasks.clone());
         tasks.spawn("sftp answers", send(Arc::clone(&outbox), handle, channel));
-        Self { frames: Frames::default(), greeted: false, lane, outbox }
+        Self { frames: Frames::default(), greeted: false, finished: false, lane, outbox }
     }
 
     /// Takes what the channel brought. Waits only for file work.
@@ -59,9 +60,19 @@ impl SftpChannel {
     }
 }
 
+impl SftpChannel {
+    /// The client will ask no more, but waits for the answers to what it asked.
+    pub(super) fn finish(mut self) {
+        self.finished = true;
+        self.lane.close();
+    }
+}
+
 impl Drop for SftpChannel {
     /// What was asked in full is still done; files without a CLOSE vanish.
     fn drop(&mut self) {
-        self.lane.close();
+        if !self.finished {
+            self.lane.leave();
+        }
     }
 }

@@ -225,6 +225,33 @@ for bad in [lambda: s.rename('x', 'final'), lambda: s.mkdir('final'), lambda: s.
 }
 
 #[test]
+fn paramiko_asks_for_digests_instead_of_reading_again() {
+    let f = Fixture::new();
+    let program = "
+import hashlib, zlib
+content = bytes(n * 7 % 251 for n in range(300_000))
+h = s.open('x', 'w'); h.write(content); h.flush(); assert h.check('sha1') == hashlib.sha1(content).digest(); h.close()
+h = s.open('x')
+for name in ['md5', 'sha1', 'sha256', 'sha512']:
+    assert h.check(name) == hashlib.new(name, content).digest(), name
+assert h.check('crc32') == zlib.crc32(content).to_bytes(4, 'big')
+# The first that is known; a part; blocks, of which the last is short; and more than there is.
+assert h.check('whirlpool,md5', 1000, 5000) == hashlib.md5(content[1000:6000]).digest()
+blocks = b''.join(hashlib.md5(content[at:at + 65536]).digest() for at in range(0, 300_000, 65536))
+assert h.check('md5', 0, 0, 65536) == blocks
+assert h.check('md5', 290_000, 1_000_000) == hashlib.md5(content[290_000:]).digest()
+s.open('empty', 'w').close(); e = s.open('empty')
+assert e.check('sha256') == hashlib.sha256().digest() and e.check('md5', 0, 0, 256) == b''
+for bad in [lambda: h.check('whirlpool'), lambda: h.check('md5', 0, 0, 255), lambda: e.check('md5', 0, 0, 1)]:
+    try: bad(); assert False
+    except IOError as error: print(error)
+";
+    let said = good(&f.paramiko(program));
+    assert!(said.contains("none of these hashes is known here, but these are: sha256, sha512"), "{said}");
+    assert!(said.contains("a block has 256 bytes at least"), "{said}");
+}
+
+#[test]
 fn two_who_append_do_not_lose_each_others_lines() {
     let f = Fixture::new();
     let program = "

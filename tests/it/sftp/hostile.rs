@@ -78,6 +78,19 @@ fn every_answer_bears_its_number_and_code() {
     assert_eq!(raw.status(OPENDIR, 20, &[S(b"a")]), 2);
 }
 
+/// The service's own files are its own; whoever else has an account on this machine is nobody's business.
+#[test]
+fn owners_are_told_by_name_only_where_it_is_the_service() {
+    let f = Fixture::new();
+    let mut raw = Raw::greeted(&f, "anna");
+    let own = rustix::process::geteuid().as_raw();
+    let users = [own.to_be_bytes(), (own + 1).to_be_bytes()].concat();
+    let (kind, body) = raw.ask(200, 1, &[S(b"users-groups-by-id@openssh.com"), S(&users), S(b"")]);
+    assert_eq!(kind, 201);
+    let names = [&[0, 0, 0, 16, 0, 0, 0, 8][..], b"causeway", &[0; 4], &[0; 4]].concat();
+    assert_eq!(body, names, "two users, of whom one is told, and no group");
+}
+
 #[test]
 fn a_broken_upload_leaves_nothing_and_keeps_the_old_file() {
     let mut f = Fixture::new();

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use bytes::{Buf, Bytes};
+
 use super::super::{attributes, status};
 use super::open::{Open, lock};
 use super::worker::{Worker, absolute, parse};
@@ -13,6 +15,7 @@ const STEP: usize = 256 << 10;
 
 impl Worker {
     pub(super) fn extended(&mut self, extension: Extension) -> io::Result<Reply> {
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         match extension {
             Extension::PosixRename { from, to } => self.rename(&from, &to, Replace::Yes),
             Extension::StatVfs { path } => {
@@ -38,10 +41,29 @@ impl Worker {
             }
             // Every account begins at the root of its own view.
             Extension::HomeDirectory => Ok(Reply::path(absolute(&crate::model::RelPath::root()))),
-            Extension::CheckFile { .. } => Ok(status::unsupported("check-file-name")),
+            Extension::UsersGroups { users, groups } => {
+                Ok(Reply::UsersGroups { users: names(users, uid), groups: names(groups, gid) })
+            }
+            Extension::CheckHandle { handle, sums } => match self.handles.get(&handle) {
+                Some(open) => self.sums(&sums, |buf, offset| open.read_at(buf, offset)),
+                None => Ok(status::bad_handle()),
+            },
+            Extension::CheckName { path, sums } => {
+                let file = self.context.view.open_read(&parse(&path)?)?;
+                self.sums(&sums, |buf, offset| file.read_at(buf, offset))
+            }
             Extension::Unknown { name } => Ok(status::unsupported(&String::from_utf8_lossy(&name))),
         }
     }
+}
+
+/// What the service makes is its own; what else there is on this machine is nobody's business.
+fn names(mut numbers: Bytes, own: u32) -> Vec<Bytes> {
+    let mut names = Vec::new();
+    while let Ok(number) = numbers.try_get_u32() {
+        names.push(if number == own { Bytes::from_static(b"causeway") } else { Bytes::new() });
+    }
+    names
 }
 
 fn copy(from: &Open, from_offset: u64, length: u64, to: &Open, to_offset: u64) -> io::Result<Reply> {

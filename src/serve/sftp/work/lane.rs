@@ -76,6 +76,12 @@ impl Lane {
         }
     }
 
+    /// Nobody waits for answers any more: as [`Lane::close`], and what takes long is given up.
+    pub fn leave(self: &Arc<Self>) {
+        self.outbox.leave();
+        self.close();
+    }
+
     /// A READ only looks its handle up, so it needs no thread when nothing is before it.
     fn read_at_once(&self, packet: &Packet) -> bool {
         let Request::Read { handle, offset, length } = &packet.request else { return false };

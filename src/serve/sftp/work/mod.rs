@@ -16,6 +16,7 @@ mod lane;
 mod names;
 mod open;
 mod outbox;
+mod sums;
 mod worker;
 
 pub(super) use context::observation;

@@ -53,6 +53,7 @@ pub struct Outbox {
     state: Mutex<State>,
     ready: Notify,
     overflow: AtomicBool,
+    left: AtomicBool,
 }
 
 impl Outbox {
@@ -103,6 +104,17 @@ impl Outbox {
     /// Work was lost: the channel must end at its next request.
     pub fn spoil(&self) {
         self.overflow.store(true, Ordering::Relaxed);
+    }
+
+    /// The client has gone.
+    pub fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+
+    /// Has the client gone?
+    #[must_use]
+    pub fn is_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
     }
 
     /// Nothing more will be added.

@@ -30,6 +30,11 @@ impl Worker {
         self.handles.get(handle)
     }
 
+    /// Has the client gone, so that nobody waits for an answer?
+    pub(super) fn is_left(&self) -> bool {
+        self.outbox.is_left()
+    }
+
     /// Does one request and leaves its answer in the outbox.
     pub fn perform(&mut self, packet: Packet) {
         let id = packet.id;
