@@ -2,6 +2,7 @@
 //! paramiko; and by a raw client of ours for what a well-behaved one never sends.
 
 mod clients;
+mod commands;
 pub mod door;
 mod hostile;
 mod raw;

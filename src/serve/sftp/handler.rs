@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use russh::keys::HashAlg;
 use russh::keys::ssh_key::PublicKey;
-use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
+use russh::server::{Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::sync::Notify;
 
+use super::exec::{Command, Exec};
 use super::listener::Door;
 use super::session::{Ending, SftpChannel};
 use super::work::{Activity, Context};
@@ -61,7 +62,20 @@ enum Use {
     /// Held, because russh closes a channel that nobody holds.
     Fresh(#[expect(dead_code, reason = "held, not read")] Channel<Msg>),
     Sftp(SftpChannel),
+    Exec(Exec),
     Ended,
+}
+
+impl Use {
+    /// Is everything said that was to be said on it?
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Fresh(_) => false,
+            Self::Sftp(sftp) => sftp.is_over(),
+            Self::Exec(exec) => exec.is_over(),
+            Self::Ended => true,
+        }
+    }
 }
 
 /// One connection's answers.
@@ -100,15 +114,15 @@ impl Connection {
         }
     }
 
-    /// Opens the account's view and starts SFTP on the channel.
-    async fn start_sftp(&mut self, channel: ChannelId, session: &mut Session) -> Result<SftpChannel, std::io::Error> {
+    /// Opens the account's view.
+    async fn context(&self) -> Result<Context, std::io::Error> {
         let refused = || std::io::Error::other("nobody has logged in");
         let grant = self.grant.clone().ok_or_else(refused)?;
         let tree = Arc::clone(&self.door.tree);
         let (grant, view) = task::blocking(move || grant.view(&tree).map(|view| (grant, view)))
             .await
             .map_err(std::io::Error::other)??;
-        let context = Context {
+        Ok(Context {
             grant,
             view,
             audit: self.door.audit.clone(),
@@ -116,8 +130,32 @@ impl Connection {
             clock: Arc::clone(&self.door.clock),
             runtime: tokio::runtime::Handle::current(),
             activity: self.seen.activity.clone(),
-        };
-        Ok(SftpChannel::start(context, &self.tasks, session.handle(), channel))
+        })
+    }
+
+    /// Starts what was asked for on a channel that is not used yet. This drops russh's own channel, and with it a queue
+    /// that could stall the session loop.
+    async fn start(
+        &mut self,
+        channel: ChannelId,
+        session: &mut Session,
+        begin: impl FnOnce(Context, &Tasks, Handle, ChannelId) -> Use,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(channel)?;
+        match self.context().await {
+            Ok(context) => {
+                self.channels.insert(channel, begin(context, &self.tasks, session.handle(), channel));
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(error = %error, net.peer = %self.peer, "an account's folder cannot be opened");
+                self.end(channel, "your folder cannot be opened now: tell the administrator", session)
+            }
+        }
+    }
+
+    fn is_fresh(&self, channel: ChannelId) -> bool {
+        matches!(self.channels.get(&channel), Some(Use::Fresh(_)))
     }
 
     /// Ends a channel with a reason on its error stream (OpenSSH's `sftp` shows it) and an exit status.
@@ -179,6 +217,8 @@ impl Handler for Connection {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
+        // Of a channel that we close russh says nothing more.
+        self.channels.retain(|_, used| !used.is_over());
         if self.channels.len() >= MAX_CHANNELS {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
@@ -194,27 +234,35 @@ impl Handler for Connection {
         name: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let fresh = matches!(self.channels.get(&channel), Some(Use::Fresh(_)));
-        if name != "sftp" || !fresh {
+        if name != "sftp" || !self.is_fresh(channel) {
             return session.channel_failure(channel);
         }
-        match self.start_sftp(channel, session).await {
-            Ok(started) => {
-                // This drops russh's own channel, and with it a queue that could stall the session loop.
-                self.channels.insert(channel, Use::Sftp(started));
-                session.channel_success(channel)
-            }
-            Err(error) => {
-                tracing::error!(error = %error, net.peer = %self.peer, "an account's folder cannot be opened");
-                session.channel_success(channel)?;
-                self.end(channel, "your folder cannot be opened now: tell the administrator", session)
-            }
-        }
+        let begin =
+            |context, tasks: &Tasks, handle, channel| Use::Sftp(SftpChannel::start(context, tasks, handle, channel));
+        self.start(channel, session, begin).await
     }
 
-    async fn exec_request(&mut self, channel: ChannelId, _: &[u8], session: &mut Session) -> Result<(), Self::Error> {
-        session.channel_success(channel)?;
-        self.end(channel, "this service offers SFTP only: use sftp, not ssh, scp -O or rsync", session)
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        line: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if !self.is_fresh(channel) {
+            return session.channel_failure(channel);
+        }
+        match Command::read(line) {
+            Ok(command) => {
+                let begin = |context, tasks: &Tasks, handle, channel| {
+                    Use::Exec(Exec::start(command, context, tasks, handle, channel))
+                };
+                self.start(channel, session, begin).await
+            }
+            Err(refusal) => {
+                session.channel_success(channel)?;
+                self.end(channel, &refusal, session)
+            }
+        }
     }
 
     async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
@@ -223,12 +271,16 @@ impl Handler for Connection {
     }
 
     async fn data(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), Self::Error> {
-        let Some(Use::Sftp(sftp)) = self.channels.get_mut(&channel) else { return Ok(()) };
-        match sftp.feed(data).await {
+        let fed = match self.channels.get_mut(&channel) {
+            Some(Use::Sftp(sftp)) => sftp.feed(data).await,
+            Some(Use::Exec(exec)) => exec.feed(data).await,
+            Some(Use::Fresh(_) | Use::Ended) | None => Ok(()),
+        };
+        match fed {
             Ok(()) => Ok(()),
             Err(ending) => {
                 self.seen.offended.store(true, Ordering::Relaxed);
-                tracing::warn!(reason = %ending, net.peer = %self.peer, "an SFTP channel was ended");
+                tracing::warn!(reason = %ending, net.peer = %self.peer, "a channel was ended");
                 self.end(channel, &ending.to_string(), session)?;
                 match ending {
                     Ending::Malformed(_) => Ok(()),
@@ -241,14 +293,13 @@ impl Handler for Connection {
 
     /// What was asked before is still answered; then the sender closes the channel.
     async fn channel_eof(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
-        match self.channels.insert(channel, Use::Ended) {
-            Some(Use::Sftp(sftp)) => {
-                sftp.finish();
-                Ok(())
-            }
-            None => Ok(()),
-            Some(Use::Fresh(_) | Use::Ended) => session.close(channel),
+        match self.channels.get_mut(&channel) {
+            Some(Use::Sftp(sftp)) => sftp.finish(),
+            Some(Use::Exec(exec)) => exec.finish(),
+            None => {}
+            Some(Use::Fresh(_) | Use::Ended) => return session.close(channel),
         }
+        Ok(())
     }
 
     async fn channel_close(&mut self, channel: ChannelId, _: &mut Session) -> Result<(), Self::Error> {

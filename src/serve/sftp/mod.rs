@@ -2,13 +2,15 @@
 //!
 //! SSH itself is russh's. The packets ([`crate::net::sftp`]) and the request loop ([`work`]) are ours: names are raw
 //! bytes, a damaged packet ends its channel, and nothing that a client keeps in flight makes a session
-//! stand still. Uploads appear under their name at CLOSE, complete, or not at all.
+//! stand still. Uploads appear under their name at CLOSE, complete, or not at all. Beside SFTP a few commands are
+//! answered ([`exec`]): `scp` as it was before it spoke SFTP, and the digests that rclone asks for.
 //!
 //! [`bind`] reads or makes the host keys and takes the port; [`serve`] accepts. Between the two a caller
 //! can print the address and the keys' fingerprints.
 
 mod algorithms;
 mod attributes;
+mod exec;
 mod handler;
 mod host_keys;
 mod listener;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use russh::ChannelId;
 use russh::server::Handle;
+use tokio::task::JoinHandle;
 
 use super::work::{Context, Lane, Outbox, send};
 use crate::net::sftp::{Frames, Malformed, Packet, Reply, Request};
@@ -25,9 +26,9 @@ pub(super) enum Ending {
 pub(super) struct SftpChannel {
     frames: Frames,
     greeted: bool,
-    finished: bool,
     lane: Arc<Lane>,
     outbox: Arc<Outbox>,
+    answers: JoinHandle<()>,
 }
 
 impl SftpChannel {
@@ -35,8 +36,8 @@ impl SftpChannel {
     pub(super) fn start(context: Context, tasks: &Tasks, handle: Handle, channel: ChannelId) -> Self {
         let outbox = Arc::new(Outbox::default());
         let lane = Lane::new(context, Arc::clone(&outbox), tasks.clone());
-        tasks.spawn("sftp answers", send(Arc::clone(&outbox), handle, channel));
-        Self { frames: Frames::default(), greeted: false, finished: false, lane, outbox }
+        let answers = tasks.spawn("sftp answers", send(Arc::clone(&outbox), handle, channel));
+        Self { frames: Frames::default(), greeted: false, lane, outbox, answers }
     }
 
     /// Takes what the channel brought. Waits only for file work.
@@ -58,21 +59,21 @@ impl SftpChannel {
         }
         Ok(())
     }
-}
 
-impl SftpChannel {
+    /// Has its last answer been sent?
+    pub(super) fn is_over(&self) -> bool {
+        self.answers.is_finished()
+    }
+
     /// The client will ask no more, but waits for the answers to what it asked.
-    pub(super) fn finish(mut self) {
-        self.finished = true;
+    pub(super) fn finish(&self) {
         self.lane.close();
     }
 }
 
 impl Drop for SftpChannel {
-    /// What was asked in full is still done; files without a CLOSE vanish.
+    /// The client has left. What was asked in full is still done; files without a CLOSE vanish.
     fn drop(&mut self) {
-        if !self.finished {
-            self.lane.leave();
-        }
+        self.lane.leave();
     }
 }

@@ -57,7 +57,9 @@ fn code(kind: ErrorKind) -> StatusCode {
     }
 }
 
-fn text(error: &io::Error) -> String {
+/// What went wrong, for people.
+#[must_use]
+pub fn text(error: &io::Error) -> String {
     let plain = match error.kind() {
         ErrorKind::NotFound => "no such file or directory",
         ErrorKind::NotADirectory => "a part of the path is not a directory",

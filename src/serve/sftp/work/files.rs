@@ -20,7 +20,7 @@ use crate::tree::{PartFile, Replace, SetAttributes, Stat, View};
 const RIVALS: usize = 16;
 
 /// What a umask of 022 leaves of a mode that a client asks for when it makes something.
-pub(super) const MASK: u32 = 0o755;
+pub(in super::super) const MASK: u32 = 0o755;
 
 impl Worker {
     pub(super) fn open(&mut self, path: &[u8], flags: OpenFlags, attributes: &Attributes) -> io::Result<Reply> {
@@ -216,7 +216,7 @@ pub(super) fn change_upload(upload: &mut Upload, attributes: &Attributes) -> io:
 }
 
 /// An empty part that vanishes unless it is published. Leftovers of a crash are used again.
-fn fresh_part(view: &View, path: &RelPath) -> io::Result<PartFile> {
+pub(in super::super) fn fresh_part(view: &View, path: &RelPath) -> io::Result<PartFile> {
     if view.access() == Access::ReadOnly {
         return view.part(path, "sftp");
     }

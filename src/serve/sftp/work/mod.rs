@@ -21,5 +21,6 @@ mod worker;
 
 pub(super) use context::observation;
 pub use context::{Activity, Context};
+pub(super) use files::{MASK, fresh_part};
 pub use lane::Lane;
 pub use outbox::{Outbox, send};
