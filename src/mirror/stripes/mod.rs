@@ -63,7 +63,25 @@ enum Piece {
     /// Read as it is given out, up to `end` or to the end of the file.
     Direct { source: Box<dyn Source>, end: Option<u64> },
     /// Read ahead.
-    Ahead { end: u64, bytes: mpsc::Receiver<Result<Word, Fault>>, task: JoinHandle<()> },
+    Ahead { end: u64, bytes: mpsc::Receiver<Result<Word, Fault>>, task: JoinHandle<()>, own: bool },
+}
+
+impl Piece {
+    /// Does it still use a connection? One that was read ahead to its end only waits for its turn.
+    fn is_under_way(&self) -> bool {
+        match self {
+            Self::Direct { .. } => true,
+            Self::Ahead { task, .. } => !task.is_finished(),
+        }
+    }
+
+    /// Is it read over the connection that the copy has anyway?
+    const fn is_on_own_connection(&self) -> bool {
+        match self {
+            Self::Direct { .. } => true,
+            Self::Ahead { own, .. } => *own,
+        }
+    }
 }
 
 /// What a piece says.
@@ -109,43 +127,61 @@ impl Striped {
     fn length(&self) -> u64 {
         let want = u64::try_from(self.steer.want()).unwrap_or(u64::MAX);
         let left = self.plan.size.saturating_sub(self.at);
-        let length = self.steer.brings(PIECE_TIME).min(MEMORY / want).clamp(*PIECE.start(), *PIECE.end());
+        // While the first is given out, those behind it that are finished already wait, and others are under way.
+        let length = self.steer.brings(PIECE_TIME).min(MEMORY / (2 * want)).clamp(*PIECE.start(), *PIECE.end());
         length.min((left / want).max(LAST))
+    }
+
+    fn under_way(&self) -> usize {
+        self.pieces.iter().filter(|piece| piece.is_under_way()).count()
     }
 
     /// Begins pieces, as many as pay and as there are connections for.
     fn spread(&mut self) {
-        self.steer.look(self.begun.elapsed(), self.came.load(Relaxed), self.pieces.len());
         if self.steer.want() == 1 {
             // What lies in memory is given out first.
             self.turn = self.turn.take().filter(|_| self.pieces.len() > 1);
-            return;
-        }
-        self.turn = self.turn.take().or_else(|| Arc::clone(&self.plan.turn).try_acquire_owned().ok());
-        while self.turn.is_some() && self.pieces.len() < self.steer.want() {
-            let length = self.length();
-            // What the first one reads is bounded when the second begins.
-            if let [Piece::Direct { end: end @ None, .. }] = self.pieces.make_contiguous() {
-                if self.plan.size.saturating_sub(self.at) < 3 * length {
-                    return;
+        } else {
+            self.turn = self.turn.take().or_else(|| Arc::clone(&self.plan.turn).try_acquire_owned().ok());
+            while self.under_way() < self.steer.want() {
+                let Some(start) = self.start_of_next() else { break };
+                if self.turn.is_none() || !self.begin(start) {
+                    self.steer.limit(self.under_way());
                 }
-                self.asked = self.at + length;
-                *end = Some(self.asked);
             }
-            if self.asked >= self.plan.size {
-                return;
-            }
-            // The connection of the copy itself is used by a direct piece, or free for one that is read ahead.
-            let own = !self.pieces.iter().any(|piece| matches!(piece, Piece::Direct { .. }));
-            let spare = own && self.pieces.is_empty();
-            let lane = Arc::clone(&self.plan.lanes).try_acquire_owned().ok();
-            if lane.is_none() && !spare {
-                return;
-            }
-            let end = (self.asked + length).min(self.plan.size);
-            self.pieces.push_back(ahead(self.plan.clone(), Arc::clone(&self.came), (self.asked, end), lane));
-            self.asked = end;
         }
+        self.steer.look(self.begun.elapsed(), self.came.load(Relaxed), self.under_way());
+    }
+
+    /// Where the next piece begins, if there is one left and memory for it.
+    fn start_of_next(&self) -> Option<u64> {
+        let length = self.length();
+        let start = match self.pieces.front() {
+            Some(Piece::Direct { end: None, .. }) => {
+                let left = self.plan.size.saturating_sub(self.at);
+                (left >= 3 * length).then_some(self.at + length)?
+            }
+            _ => self.asked,
+        };
+        (start < self.plan.size && start + length <= self.at + MEMORY).then_some(start)
+    }
+
+    /// Begins a piece at `start`. False: no connection is free.
+    fn begin(&mut self, start: u64) -> bool {
+        // The connection of the copy itself, which is nobody's once what began on it has ended.
+        let own = self.pieces.iter().any(|piece| piece.is_under_way() && piece.is_on_own_connection());
+        let lane = if own { Arc::clone(&self.plan.lanes).try_acquire_owned().ok() } else { None };
+        if own && lane.is_none() {
+            return false;
+        }
+        let end = (start + self.length()).min(self.plan.size);
+        // What the first one reads is bounded when the second begins.
+        if let Some(Piece::Direct { end, .. }) = self.pieces.front_mut() {
+            end.get_or_insert(start);
+        }
+        self.pieces.push_back(ahead(self.plan.clone(), Arc::clone(&self.came), (start, end), lane));
+        self.asked = end;
+        true
     }
 
     /// One flow again, to the end of the file.
@@ -228,11 +264,12 @@ fn length_of(bytes: &Bytes) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// Begins to read from `start` to `end`, holding `lane`.
+/// Begins to read from `start` to `end`, holding `lane`; without one, over the connection of the copy.
 fn ahead(plan: Plan, came: Arc<AtomicU64>, (start, end): (u64, u64), lane: Option<OwnedSemaphorePermit>) -> Piece {
     // Room for all of it: a piece is read to its end while it waits for its turn.
     let room = usize::try_from((end - start) / GATHER).unwrap_or_default() + 8;
     let (words, bytes) = mpsc::channel(room);
+    let own = lane.is_none();
     let tasks = plan.tasks.clone();
     let task = tasks.spawn("piece of a file", async move {
         let _lane = lane;
@@ -248,7 +285,7 @@ fn ahead(plan: Plan, came: Arc<AtomicU64>, (start, end): (u64, u64), lane: Optio
             tracing::debug!(path = %plan.path.display(), at, fault = %fault, "a piece is gone on with");
         }
     });
-    Piece::Ahead { end, bytes, task }
+    Piece::Ahead { end, bytes, task, own }
 }
 
 /// Reads up to `end` and says it, `at` is how far it came.
