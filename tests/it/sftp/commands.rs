@@ -75,6 +75,11 @@ fn old_scp_copies_trees_both_ways() {
     }
     good(&scp(&f, &["-r".as_ref(), "-p".as_ref(), tree.as_os_str(), &away("up")]));
     assert!(all(&f.served("up")) == all(&tree), "what went up differs");
+    let audited = |action: &'static str| {
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM audit WHERE action = ?").bind(action);
+        f.runtime().block_on(count.fetch_one(f.db.read())).unwrap()
+    };
+    assert_eq!((audited("door-uploaded"), audited("door-dir-made"), audited("door-attributes")), (5, 4, 4));
     let back = f.local("back");
     good(&scp(&f, &["-r".as_ref(), "-p".as_ref(), &away("/up"), back.as_os_str()]));
     assert!(all(&back) == all(&tree), "what came down differs");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::account::Grant;
 use crate::audit::{AuditLog, Event};
-use crate::model::{Clock, Door, Protocol, RelPath};
+use crate::model::{Clock, Door, FaultKind, Phase, Protocol, RelPath};
 use crate::reliability::{Direction, End, Observation, Recorder, Role, What};
 use crate::tree::View;
 
@@ -77,6 +77,14 @@ impl Context {
         self.log(&Event::DoorAttributes { door: Door::Sftp, account, path });
     }
 
+    /// Begins to move a file, which a shutdown waits for.
+    #[must_use]
+    pub fn moving(&self, direction: Direction) -> Moving {
+        self.activity.begin();
+        let end = End::Failed(Phase::Transfer, FaultKind::ClosedEarly);
+        Moving { context: self.clone(), direction, since: Instant::now(), bytes: 0, end }
+    }
+
     /// Measures one transfer. Opening a file and moving nothing is none.
     pub fn observe(&self, direction: Direction, bytes: u64, since: Instant, end: End) {
         if bytes == 0 {
@@ -86,6 +94,26 @@ impl Context {
             &*self.clock,
             What::Transfer { direction, bytes, duration: since.elapsed().max(Duration::from_micros(1)), end },
         ));
+    }
+}
+
+/// A file that is moved by a command. What became of it is recorded when this is dropped, also when the client left and
+/// nobody came to the end.
+#[derive(Debug)]
+pub struct Moving {
+    context: Context,
+    direction: Direction,
+    since: Instant,
+    /// Moved so far.
+    pub bytes: u64,
+    /// How it ended; broken off unless something else is said.
+    pub end: End,
+}
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        self.context.observe(self.direction, self.bytes, self.since, self.end);
+        self.context.activity.end();
     }
 }
 

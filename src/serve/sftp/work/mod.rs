@@ -20,7 +20,7 @@ mod sums;
 mod worker;
 
 pub(super) use context::observation;
-pub use context::{Activity, Context};
+pub use context::{Activity, Context, Moving};
 pub(super) use files::{MASK, fresh_part};
 pub use lane::Lane;
 pub use outbox::{Outbox, send};

@@ -1,11 +1,9 @@
 //! `scp -t`: takes files. A file appears under its name when all of it is here, or not at all.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::super::super::work::{Context, MASK, fresh_part};
+use super::super::super::work::{Context, MASK, Moving, fresh_part};
 use super::super::pipe::{Gone, Input, Output};
 use super::super::work;
 use super::{Options, complaint};
@@ -127,15 +125,19 @@ impl Sink<'_> {
         if !self.options.recursive {
             return self.complain(&path, "folders come with -r only");
         }
-        let (view, at, preserve) = (self.context.view.clone(), path.clone(), self.options.preserve);
+        let (context, at, preserve) = (self.context.clone(), path.clone(), self.options.preserve);
         let made = work(move || {
+            let view = &context.view;
             if view.stat_follow(&at).is_ok_and(|stat| stat.is_dir()) {
                 return Ok(());
             }
             view.make_dir(&at)?;
             let mode = if preserve { record.mode } else { record.mode & MASK };
             // Whoever fills it must be able to.
-            view.set_attributes(&at, SetAttributes { mode: Some(mode | 0o700), ..SetAttributes::default() })
+            view.set_attributes(&at, SetAttributes { mode: Some(mode | 0o700), ..SetAttributes::default() })?;
+            let (account, path) = (context.account(), context.in_tree(&at));
+            context.log(&Event::DoorDirMade { door: Door::Sftp, account, path });
+            Ok(())
         });
         match made.await {
             Ok(()) => {
@@ -151,9 +153,14 @@ impl Sink<'_> {
             return self.output.answer(complaint("there is no folder to leave"));
         };
         if let Some((mtime, atime)) = times {
-            let (view, at) = (self.context.view.clone(), path.clone());
+            let (context, at) = (self.context.clone(), path.clone());
             let change = SetAttributes { mtime: Some(mtime), atime: Some(atime), ..SetAttributes::default() };
-            if let Err(why) = work(move || view.set_attributes(&at, change)).await {
+            let set = work(move || {
+                context.view.set_attributes(&at, change)?;
+                context.log_attributes(&at);
+                Ok(())
+            });
+            if let Err(why) = set.await {
                 return self.complain(&path, why);
             }
         }
@@ -181,21 +188,23 @@ impl Sink<'_> {
             (false, false) => None,
         };
         self.output.answer(&[0][..])?;
-        self.context.activity.begin();
-        let since = Instant::now();
-        let (taken, arrived) = self.take(part, record.size, input).await;
+        let mut moving = self.context.moving(Direction::Upload);
+        let (taken, arrived) = self.take(part, record.size, input, &mut moving).await;
         let done = match (taken, arrived) {
-            (Ok(part), true) => self.publish(part, &path, (mode, times), record.size).await,
-            (Err(why), _) => Err(why),
+            (Ok(part), true) => {
+                moving.end = End::Failed(Phase::Publish, FaultKind::Io);
+                self.publish(part, &path, (mode, times), record.size).await
+            }
+            (Err(why), _) => {
+                moving.end = End::Failed(Phase::Transfer, FaultKind::Io);
+                Err(why)
+            }
             (Ok(_), false) => Err("it is not complete".to_owned()),
         };
-        self.context.activity.end();
-        let end = match (&done, arrived) {
-            (Ok(()), _) => End::Clean,
-            (Err(_), true) => End::Failed(Phase::Publish, FaultKind::Io),
-            (Err(_), false) => End::Failed(Phase::Transfer, FaultKind::ClosedEarly),
-        };
-        self.context.observe(Direction::Upload, record.size, since, end);
+        if done.is_ok() {
+            moving.end = End::Clean;
+        }
+        drop(moving);
         match done {
             Ok(()) => self.output.answer(&[0][..]),
             Err(why) => self.complain(&path, why),
@@ -204,7 +213,13 @@ impl Sink<'_> {
 
     /// Takes the bytes of a file and the sender's word behind them. All of them, even where they cannot be kept: what
     /// follows them is the next record. False: the sender itself says that they are not what it meant, or has left.
-    async fn take(&self, part: PartFile, size: u64, input: &mut Input) -> (Result<PartFile, String>, bool) {
+    async fn take(
+        &self,
+        part: PartFile,
+        size: u64,
+        input: &mut Input,
+        moving: &mut Moving,
+    ) -> (Result<PartFile, String>, bool) {
         let (mut part, mut at) = (Ok(part), 0);
         while at < size {
             let most = usize::try_from(size - at).unwrap_or(PIECE).min(PIECE);
@@ -215,6 +230,7 @@ impl Sink<'_> {
                 broken => broken,
             };
             at += count;
+            moving.bytes = at;
         }
         match input.byte().await {
             Some(0) => (part, true),

@@ -1,11 +1,10 @@
 //! `scp -f`: gives files out.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::super::super::work::Context;
+use super::super::super::work::{Context, Moving};
 use super::super::pipe::{Gone, Input, Output};
 use super::super::work;
 use super::wildcard;
@@ -179,16 +178,14 @@ impl Source<'_> {
         if self.record([head.as_bytes(), name.as_bytes(), b"\n"].concat()).await? == Answer::No {
             return Ok(());
         }
-        self.context.activity.begin();
-        let since = Instant::now();
-        let sent = self.bytes(&file, stat.size).await;
-        self.context.activity.end();
-        let end = match &sent {
-            Ok(Ok(())) => End::Clean,
-            Ok(Err(_)) => End::Failed(Phase::Transfer, FaultKind::Io),
-            Err(Gone) => End::Failed(Phase::Transfer, FaultKind::ClosedEarly),
-        };
-        self.context.observe(Direction::Download, stat.size, since, end);
+        let mut moving = self.context.moving(Direction::Download);
+        let sent = self.bytes(&file, stat.size, &mut moving).await;
+        match &sent {
+            Ok(Ok(())) => moving.end = End::Clean,
+            Ok(Err(_)) => moving.end = End::Failed(Phase::Transfer, FaultKind::Io),
+            Err(Gone) => {}
+        }
+        drop(moving);
         match sent? {
             Ok(()) => {
                 self.output.say(&[0][..]).await?;
@@ -200,7 +197,12 @@ impl Source<'_> {
     }
 
     /// As many bytes as were announced, come what may: behind them the client expects the next word.
-    async fn bytes(&mut self, file: &Arc<FileReader>, size: u64) -> Result<Result<(), String>, Gone> {
+    async fn bytes(
+        &mut self,
+        file: &Arc<FileReader>,
+        size: u64,
+        moving: &mut Moving,
+    ) -> Result<Result<(), String>, Gone> {
         let (mut at, mut verdict) = (0, Ok(()));
         while at < size {
             let length = usize::try_from(size - at).unwrap_or(PIECE).min(PIECE);
@@ -224,6 +226,7 @@ impl Source<'_> {
             };
             at += u64::try_from(piece.len()).unwrap_or_default();
             self.output.say(piece).await?;
+            moving.bytes = at;
         }
         Ok(verdict)
     }
