@@ -267,7 +267,7 @@ impl Handler for Connection {
 
     async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
         session.channel_success(channel)?;
-        self.end(channel, "this service offers SFTP only: use sftp instead of ssh", session)
+        self.end(channel, "there is no shell here, only files are served: use sftp or scp", session)
     }
 
     async fn data(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), Self::Error> {
