@@ -35,7 +35,7 @@ pub struct Model {
     pub round_trips_small: f64,
     /// Round trips of another.
     pub round_trips_large: f64,
-    /// What a small file took beyond its round trips: the median of several.
+    /// What a small file took beyond its round trips: the median of the last third.
     pub handling: f64,
     /// Small files that were read to know it.
     pub timed_files: u64,

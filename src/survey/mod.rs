@@ -172,7 +172,9 @@ fn model(server: &Traits, costs: &Costs, busy: Duration, listed: u64) -> Model {
         here_per_file: HERE_PER_FILE,
         here_rate: HERE_RATE,
     };
-    let mut took: Vec<f64> = costs.small.iter().map(|(size, took)| took - model.sending(size.as_f64())).collect();
+    // The first of them came while it was still being found out what the server bears.
+    let last = costs.small.iter().skip(costs.small.len() * 2 / 3);
+    let mut took: Vec<f64> = last.map(|(size, took)| took - model.sending(size.as_f64())).collect();
     took.sort_by(f64::total_cmp);
     let Some(took) = took.get(took.len() / 2).copied() else { return model };
     // Where the server ends a transfer without waiting for us, one round trip fewer is enough.

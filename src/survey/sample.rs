@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// What reading costs.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Costs {
-    /// Of small files: length, and seconds from question to certainty.
+    /// Of small files: length, and seconds until the next could be read.
     pub(super) small: Vec<(u64, f64)>,
     /// Bytes per second of one connection.
     pub(super) one: Option<f64>,
@@ -47,12 +47,9 @@ pub(super) async fn read(remote: &dyn Remote, small: &[Sample], large: &[(RelPat
         if begun.elapsed() > PATIENCE && costs.small.len() > WARM_UP {
             break;
         }
-        let started = Instant::now();
         match whole(remote, file).await {
-            Ok(()) if at >= WARM_UP || small.len() <= WARM_UP => {
-                costs.small.push((file.size, started.elapsed().as_secs_f64()));
-            }
-            Ok(()) => {}
+            Ok(took) if at >= WARM_UP || small.len() <= WARM_UP => costs.small.push((file.size, took.as_secs_f64())),
+            Ok(_) => {}
             Err(fault) => costs.failed.push((file.path.clone(), fault)),
         }
     }
@@ -77,11 +74,15 @@ pub(super) async fn read(remote: &dyn Remote, small: &[Sample], large: &[(RelPat
     costs
 }
 
-/// Reads a file as a mirror does: with a look before and after it, where none comes with it.
-async fn whole(remote: &dyn Remote, file: &Sample) -> Result<(), Fault> {
+/// Reads a file as a mirror does: with a look before and after it, where none comes with it. How long it keeps others
+/// from being read.
+async fn whole(remote: &dyn Remote, file: &Sample) -> Result<Duration, Fault> {
+    let started = Instant::now();
     let mut source = remote.read(&file.path, 0, Some(file.size)).await?;
     let told = source.opened().is_some();
     while source.next().await?.is_some() {}
+    // A mirror reads the next file while this one's closing word is on its way.
+    let free = source.is_off_the_road().then(|| started.elapsed());
     let after = source.finish().await?;
     if !told {
         remote.stat(&file.path).await?;
@@ -89,7 +90,7 @@ async fn whole(remote: &dyn Remote, file: &Sample) -> Result<(), Fault> {
     if after.is_none() {
         remote.stat(&file.path).await?;
     }
-    Ok(())
+    Ok(free.unwrap_or_else(|| started.elapsed()))
 }
 
 /// Reads the start of a file.
