@@ -16,6 +16,7 @@ mod copy;
 mod dir;
 mod draft;
 pub mod file;
+mod kept;
 mod part;
 mod reader;
 mod resolve;

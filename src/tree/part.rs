@@ -24,22 +24,41 @@ pub(super) const PART: &[u8] = b".causeway-upload-";
 /// `IOV_MAX` of Linux: so many pieces are written by one call.
 const PIECES: usize = 1024;
 
+/// Permission bits of a new file, when nobody asked for others.
+pub(super) const USUAL_MODE: u32 = 0o644;
+
 /// From so many files on the file system is synced as a whole.
 const TOGETHER: usize = 3;
 
 /// A file that is being written. Nobody sees it before [`PartFile::publish`].
 #[derive(Debug)]
 pub struct PartFile {
-    fd: OwnedFd,
+    pub(super) fd: OwnedFd,
     /// Where the part lies.
-    dir: OwnedFd,
-    part: Name,
+    pub(super) dir: OwnedFd,
+    pub(super) part: Name,
     /// Where it will go, when that is another folder.
     elsewhere: Option<OwnedFd>,
     name: Name,
     mode: Option<u32>,
     ephemeral: bool,
-    gone: bool,
+    pub(super) gone: bool,
+}
+
+/// Where a part lies and what it will be called.
+pub(super) struct Place {
+    pub(super) dir: OwnedFd,
+    pub(super) name: Name,
+    pub(super) part: Name,
+}
+
+impl Place {
+    /// Opens the part and locks it.
+    pub(super) fn open(self, create: OFlags) -> io::Result<PartFile> {
+        let Self { dir, name, part } = self;
+        let fd = open_part(&dir, &part, create)?;
+        Ok(PartFile { fd, dir, part, elsewhere: None, name, mode: None, ephemeral: false, gone: false })
+    }
 }
 
 impl View {
@@ -51,6 +70,11 @@ impl View {
     /// [`io::ErrorKind::WouldBlock`] when somebody else is writing the same part;
     /// [`io::ErrorKind::NotFound`] when the folder is missing; [`io::ErrorKind::IsADirectory`].
     pub fn part(&self, path: &RelPath, key: &str) -> io::Result<PartFile> {
+        self.place(path, key)?.open(OFlags::CREATE)
+    }
+
+    /// Finds the place of a part, and refuses what cannot be written.
+    pub(super) fn place(&self, path: &RelPath, key: &str) -> io::Result<Place> {
         self.check_write(path)?;
         let path = self.real_path(path)?;
         self.check_write(&path)?;
@@ -65,8 +89,7 @@ impl View {
         }
         let (dir, name) = parent_of(&*self.home, &path)?;
         let part = part_name(&self.prefix.concat(&path), key)?;
-        let fd = open_part(&dir, &part)?;
-        Ok(PartFile { fd, dir, part, elsewhere: None, name, mode: None, ephemeral: false, gone: false })
+        Ok(Place { dir, name, part })
     }
 
     /// Opens the file `path` to be written where it lies, or makes it (mode 0600). For engines that name
@@ -78,7 +101,7 @@ impl View {
     pub fn part_in_place(&self, path: &RelPath) -> io::Result<PartFile> {
         self.check_write(path)?;
         let (dir, name) = parent_of(&*self.home, path)?;
-        let fd = open_part(&dir, &name)?;
+        let fd = open_part(&dir, &name, OFlags::CREATE)?;
         Ok(PartFile { fd, dir, part: name.clone(), elsewhere: None, name, mode: None, ephemeral: false, gone: false })
     }
 }
@@ -309,7 +332,7 @@ impl PartFile {
     fn final_mode(&self) -> u32 {
         self.mode.unwrap_or_else(|| match Stat::at(self.target(), &self.name) {
             Ok(there) if there.is_file() => there.mode & 0o777,
-            _ => 0o644,
+            _ => USUAL_MODE,
         })
     }
 }
@@ -334,8 +357,8 @@ fn part_name(path: &RelPath, key: &str) -> io::Result<Name> {
     Name::new([PART, hash.as_bytes()].concat()).map_err(io::Error::other)
 }
 
-fn open_part(dir: &OwnedFd, part: &Name) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+pub(super) fn open_part(dir: &OwnedFd, part: &Name, create: OFlags) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | create | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     // A part can be published or removed between the open and the lock: then it is not the file that
     // the name stands for any more, and the next try makes a new one.
     for _ in 0..8 {
@@ -374,7 +397,7 @@ pub(super) fn sweep_dir(parent: impl AsFd, name: &Name) -> io::Result<()> {
     }
     for part in parts.iter().filter_map(|bytes| Name::new(bytes).ok()) {
         let in_use = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
-        match open_part(&dir, &part) {
+        match open_part(&dir, &part, OFlags::CREATE) {
             Ok(_locked) => unlinkat(&dir, part.as_os_str(), AtFlags::empty())?,
             Err(error) if in_use(&error) => return Err(Errno::NOTEMPTY.into()),
             Err(error) => return Err(error),

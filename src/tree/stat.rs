@@ -17,6 +17,8 @@ pub struct Stat {
     pub size: u64,
     /// Last change of the content, to the nanosecond.
     pub mtime: Timestamp,
+    /// Last change of the inode: content, attributes, names.
+    pub ctime: Timestamp,
     /// Last access, as far as the mount records it.
     pub atime: Timestamp,
     /// Type and permission bits as `stat(2)` has them.
@@ -87,6 +89,7 @@ impl Stat {
             kind,
             size: found.stx_size,
             mtime: timestamp(&found.stx_mtime)?,
+            ctime: timestamp(&found.stx_ctime)?,
             atime: timestamp(&found.stx_atime)?,
             mode,
             uid: found.stx_uid,

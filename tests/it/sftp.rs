@@ -5,4 +5,6 @@ mod clients;
 mod commands;
 pub mod door;
 mod hostile;
+mod order;
 mod raw;
+mod resume;

@@ -69,6 +69,7 @@ mod tests {
             kind: EntryKind::File,
             size: 1234,
             mtime: at,
+            ctime: at,
             atime: at,
             mode: 0o104_754,
             uid: 1000,

@@ -92,7 +92,7 @@ fn owners_are_told_by_name_only_where_it_is_the_service() {
 }
 
 #[test]
-fn a_broken_upload_leaves_nothing_and_keeps_the_old_file() {
+fn a_broken_upload_is_seen_by_nobody_and_keeps_the_old_file() {
     let mut f = Fixture::new();
     std::fs::write(f.served("old"), "old").unwrap();
     let mut raw = Raw::greeted(&f, "anna");
@@ -103,7 +103,9 @@ fn a_broken_upload_leaves_nothing_and_keeps_the_old_file() {
     }
     assert_eq!(std::fs::read(f.served("old")).unwrap(), b"old");
     drop(raw);
-    f.eventually("the parts vanish", || f.names("") == ["old"]);
+    let parts = |names: &[String]| names.iter().filter(|name| name.starts_with(".causeway-upload-")).count();
+    f.eventually("both are kept", || parts(&f.names("")) == 2);
+    assert_eq!(f.names("").len(), 3);
     assert_eq!(std::fs::read(f.served("old")).unwrap(), b"old");
     let mut broken = 0;
     let end = Instant::now() + Duration::from_secs(5);

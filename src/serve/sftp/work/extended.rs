@@ -8,13 +8,13 @@ use super::super::{attributes, status};
 use super::open::{Open, lock};
 use super::worker::{Worker, absolute, parse};
 use crate::net::sftp::{Extension, Reply};
-use crate::tree::Replace;
+use crate::tree::{Replace, View};
 
 /// Bytes per step of a copy on the server.
 const STEP: usize = 256 << 10;
 
 impl Worker {
-    pub(super) fn extended(&mut self, extension: Extension) -> io::Result<Reply> {
+    pub(super) fn extended(&self, extension: Extension) -> io::Result<Reply> {
         let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         match extension {
             Extension::PosixRename { from, to } => self.rename(&from, &to, Replace::Yes),
@@ -37,7 +37,7 @@ impl Worker {
             }
             Extension::CopyData { from, from_offset, length, to, to_offset } => {
                 let Some((from, to)) = self.two(&from, &to) else { return Ok(status::bad_handle()) };
-                copy(&from, from_offset, length, &to, to_offset)
+                copy(&self.context.view, (&from, from_offset), length, (&to, to_offset))
             }
             // Every account begins at the root of its own view.
             Extension::HomeDirectory => Ok(Reply::path(absolute(&crate::model::RelPath::root()))),
@@ -66,7 +66,12 @@ fn names(mut numbers: Bytes, own: u32) -> Vec<Bytes> {
     names
 }
 
-fn copy(from: &Open, from_offset: u64, length: u64, to: &Open, to_offset: u64) -> io::Result<Reply> {
+fn copy(
+    view: &View,
+    (from, from_offset): (&Open, u64),
+    length: u64,
+    (to, to_offset): (&Open, u64),
+) -> io::Result<Reply> {
     let Open::Upload(target) = to else { return Ok(status::failure("the target was not opened to write")) };
     if std::ptr::eq(from, to) {
         return Ok(status::failure("a file cannot be copied onto itself"));
@@ -81,16 +86,13 @@ fn copy(from: &Open, from_offset: u64, length: u64, to: &Open, to_offset: u64) -
         if got == 0 {
             break;
         }
-        let upload = &mut *lock(target);
-        let Some(part) = &upload.part else { return Ok(status::bad_handle()) };
-        let written = part.write_at(room.get(..got).unwrap_or_default(), to_offset.saturating_add(moved));
-        if let Err(error) = written {
-            upload.broken = Some(error.to_string());
+        let arriving = &mut *lock(&target.arriving);
+        let data = room.get(..got).unwrap_or_default();
+        if let Err(error) = arriving.write(view, &target.path(), data, to_offset.saturating_add(moved)) {
+            arriving.broken = Some(status::text(&error));
             return Err(error);
         }
-        upload.dirty = true;
         let got = u64::try_from(got).unwrap_or(left);
-        upload.received += got;
         moved += got;
         left = left.saturating_sub(got);
     }

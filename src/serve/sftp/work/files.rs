@@ -1,14 +1,16 @@
 //! Opening, writing and closing files. An upload is a part until CLOSE.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use russh_sftp::protocol::OpenFlags;
 
 use super::super::status;
-use super::open::{Download, Open, Upload, lock};
+use super::open::{Download, Listing, Open, lock};
+use super::reach::Reach;
+use super::upload::{Arriving, Base, Naming, Upload, kept};
 use super::worker::{Worker, parse};
 use crate::audit::Event;
 use crate::model::{Access, Door, FaultKind, Phase, RelPath};
@@ -19,31 +21,35 @@ use crate::tree::{PartFile, Replace, SetAttributes, Stat, View};
 /// Uploads of one file at the same time, each into a part of its own; the last one closed stays.
 const RIVALS: usize = 16;
 
+/// How long what was kept may be somebody else's.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What a umask of 022 leaves of a mode that a client asks for when it makes something.
 pub(in super::super) const MASK: u32 = 0o755;
 
 impl Worker {
-    pub(super) fn open(&mut self, path: &[u8], flags: OpenFlags, attributes: &Attributes) -> io::Result<Reply> {
+    pub(super) fn open(&self, path: &[u8], flags: OpenFlags, attributes: &Attributes) -> io::Result<Reply> {
         self.handles.check_room()?;
-        let path = parse(path)?;
+        let path = Arc::new(parse(path)?);
         let since = Instant::now();
         let open = if flags.intersects(OpenFlags::WRITE | OpenFlags::APPEND) {
-            Open::Upload(Mutex::new(self.begin_upload(path, flags, attributes, since)?))
+            Open::Upload(self.begin_upload(path, flags, attributes, since)?)
         } else {
             let file = self.context.view.open_read(&path)?;
             Open::Download(Download { path, file, sent: AtomicU64::new(0), since })
         };
+        let slot = self.handles.insert(open)?;
         self.context.activity.begin();
-        Ok(Reply::Handle { slot: self.handles.insert(open) })
+        Ok(Reply::Handle { slot })
     }
 
     fn begin_upload(
         &self,
-        path: RelPath,
+        path: Arc<RelPath>,
         flags: OpenFlags,
         attributes: &Attributes,
         since: Instant,
-    ) -> io::Result<Upload> {
+    ) -> io::Result<Arc<Upload>> {
         let view = &self.context.view;
         let there = match view.stat(&path) {
             Ok(stat) => Some(stat),
@@ -52,67 +58,85 @@ impl Worker {
         };
         let create = flags.contains(OpenFlags::CREATE);
         let exclusive = create && flags.contains(OpenFlags::EXCLUDE);
-        if there.is_none() && !create {
+        if there.is_none() && !create && self.kept(&path).is_none() {
             return Err(io::ErrorKind::NotFound.into());
         }
         if exclusive && (there.is_some() || self.handles.upload_of(&path).is_some()) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let mut part = fresh_part(view, &path)?;
-        let mut keep = there.is_some();
-        let mut base = None;
-        if flags.contains(OpenFlags::TRUNCATE) {
-            keep = false;
-        } else if keep {
-            match view.open_read(&path) {
-                Ok(old) => {
-                    part.copy_from(&old)?;
-                    base = Some(old.opened().etag());
-                }
-                // A link to something that is not there yet.
-                Err(error) if create && error.kind() == io::ErrorKind::NotFound => keep = false,
-                Err(error) => return Err(error),
+        let (mut base, mut resumes) = (None, None);
+        if !flags.contains(OpenFlags::TRUNCATE) && !exclusive {
+            match &there {
+                Some(there) => base = self.begin_with_old(&part, &path, there, create)?,
+                None => resumes = self.adopt(&mut part, &path)?,
             }
         }
         if let (None, Some(mode)) = (&there, attributes.permissions) {
             part.set_attributes(SetAttributes { mode: Some(mode & MASK), ..SetAttributes::default() })?;
         }
-        Ok(Upload {
-            path,
+        let name = Naming { path, exclusive, unlinked: false, over: false };
+        let arriving = Arriving {
             part: Some(part),
             append: flags.contains(OpenFlags::APPEND),
+            dirty: base.is_none() && resumes.is_none(),
             base,
-            exclusive,
-            dirty: !keep,
-            unlinked: false,
+            resumes,
             broken: None,
+            reach: Reach::from(resumes.unwrap_or(0)),
             received: 0,
-            since,
-        })
+        };
+        Ok(Upload::new(name, arriving, since))
     }
 
-    pub(super) fn write(&mut self, handle: &[u8], offset: u64, data: &[u8]) -> io::Result<Reply> {
-        let Some(open) = self.handles.get(handle) else { return Ok(status::bad_handle()) };
-        let Open::Upload(upload) = &**open else { return Ok(status::failure("this handle was not opened to write")) };
-        let upload = &mut *lock(upload);
-        let Some(part) = &upload.part else { return Ok(status::bad_handle()) };
-        let offset = if upload.append { part.len()? } else { offset };
-        match part.write_at(data, offset) {
-            Ok(()) => {
-                upload.dirty = true;
-                upload.received += u64::try_from(data.len()).unwrap_or(0);
-                Ok(Reply::ok())
-            }
-            Err(error) => {
-                let answer = status::of(&error);
-                upload.broken = Some(error.to_string());
-                tracing::warn!(error = %error, path = %upload.path.display(), "an upload could not be written");
-                Ok(answer)
+    /// The part begins as a copy of what is under the name.
+    fn begin_with_old(&self, part: &PartFile, path: &RelPath, there: &Stat, create: bool) -> io::Result<Option<Base>> {
+        let old = match self.context.view.open_read(path) {
+            // A link to something that is not there yet.
+            Err(error) if create && error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            old => old?,
+        };
+        part.copy_from(&old)?;
+        // Older than what is under the name, it is a story of the past.
+        let kept = self.kept(path).filter(|kept| kept.ctime >= there.ctime).map(|_| kept(self.context.grant.id()));
+        Ok(Some(Base { tag: old.opened().etag(), old, kept }))
+    }
+
+    /// The part goes on with what was kept. A connection that was just cut may still be busy with that.
+    fn adopt(&self, part: &mut PartFile, path: &RelPath) -> io::Result<Option<u64>> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match part.adopt(&self.context.view, path, &kept(self.context.grant.id())) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                adopted => return adopted,
             }
         }
     }
 
-    pub(super) fn close(&mut self, handle: &[u8]) -> io::Result<Reply> {
+    /// What was kept of an upload of this account that was cut off.
+    pub(super) fn kept(&self, path: &RelPath) -> Option<Stat> {
+        if self.context.view.access() == Access::ReadOnly {
+            return None;
+        }
+        self.context.view.kept_stat(path, &kept(self.context.grant.id())).ok().flatten()
+    }
+
+    pub(super) fn write(&self, handle: &[u8], offset: u64, data: &[u8]) -> io::Result<Reply> {
+        let Some(open) = self.handles.get(handle) else { return Ok(status::bad_handle()) };
+        let Open::Upload(upload) = &*open else { return Ok(status::failure("this handle was not opened to write")) };
+        let path = upload.path();
+        let arriving = &mut *lock(&upload.arriving);
+        if let Err(error) = arriving.write(&self.context.view, &path, data, offset) {
+            arriving.broken = Some(status::text(&error));
+            tracing::warn!(error = %error, path = %path.display(), "an upload could not be written");
+            return Err(error);
+        }
+        Ok(Reply::ok())
+    }
+
+    pub(super) fn close(&self, handle: &[u8]) -> io::Result<Reply> {
         let Some(open) = self.handles.remove(handle) else { return Ok(status::bad_handle()) };
         match &*open {
             Open::Listing(_) => Ok(Reply::ok()),
@@ -123,69 +147,87 @@ impl Worker {
                 Ok(Reply::ok())
             }
             Open::Upload(upload) => {
-                let done = self.finish(&mut lock(upload));
+                let done = self.finish(upload);
                 self.context.activity.end();
                 done
             }
         }
     }
 
-    fn finish(&self, upload: &mut Upload) -> io::Result<Reply> {
-        let Some(mut part) = upload.part.take() else { return Ok(status::bad_handle()) };
-        if let Some(why) = &upload.broken {
-            let end = End::Failed(Phase::Transfer, FaultKind::Io);
-            self.context.observe(Direction::Upload, upload.received, upload.since, end);
+    fn finish(&self, upload: &Upload) -> io::Result<Reply> {
+        let Some((name, mut part)) = upload.take() else { return Ok(status::bad_handle()) };
+        let arriving = lock(&upload.arriving);
+        let seen = |end| self.context.observe(Direction::Upload, arriving.received, upload.since, end);
+        if let Some(why) = &arriving.broken {
+            seen(End::Failed(Phase::Transfer, FaultKind::Io));
             return Ok(status::failure(format!("the upload was not complete and was discarded: {why}")));
         }
-        if upload.unlinked || !upload.dirty {
+        if let Some(length) = arriving.resumes.filter(|_| !name.unlinked) {
+            part.keep(&self.context.view, &name.path, &kept(self.context.grant.id()), length)?;
+            return Ok(status::failure(format!(
+                "an upload of this file was cut off and nothing was added to the {length} bytes that are here: send \
+                 the rest, or send it whole"
+            )));
+        }
+        if name.unlinked || !arriving.dirty {
             return Ok(Reply::ok());
         }
-        let replace = if upload.exclusive { Replace::No } else { Replace::Yes };
-        let published = match &upload.base {
-            None => part.publish(replace),
-            Some(base) => publish_changed(&mut part, base),
+        let published = match &arriving.base {
+            None => part.publish(if name.exclusive { Replace::No } else { Replace::Yes }),
+            Some(base) => publish_changed(&mut part, &base.tag),
         };
-        let end = match &published {
+        seen(match &published {
             Ok(_) => End::Clean,
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                 End::Failed(Phase::Publish, FaultKind::DiskFull)
             }
             Err(_) => End::Failed(Phase::Publish, FaultKind::Io),
-        };
-        self.context.observe(Direction::Upload, upload.received, upload.since, end);
+        });
         let size = published?.size;
-        let (account, path) = (self.context.account(), self.context.in_tree(&upload.path));
+        self.forget_kept(&name.path);
+        let (account, path) = (self.context.account(), self.context.in_tree(&name.path));
         self.context.log(&Event::DoorUploaded { door: Door::Sftp, account, path, size });
         Ok(Reply::ok())
     }
 
+    /// What was kept of an earlier try is of no more use. Returns whether there was anything.
+    pub(super) fn forget_kept(&self, path: &RelPath) -> bool {
+        match self.context.view.forget_kept(path, &kept(self.context.grant.id())) {
+            Ok(there) => there,
+            Err(error) => {
+                tracing::debug!(error = %error, path = %path.display(), "what was kept of an upload stays");
+                false
+            }
+        }
+    }
+
     pub(super) fn fstat(&self, handle: &[u8]) -> io::Result<Reply> {
         let Some(open) = self.handles.get(handle) else { return Ok(status::bad_handle()) };
-        let stat = match &**open {
+        let stat = match &*open {
             Open::Download(download) => download.file.stat()?,
-            Open::Upload(upload) => match &lock(upload).part {
-                Some(part) => part.stat()?,
+            Open::Upload(upload) => match upload.stat()? {
+                Some(stat) => stat,
                 None => return Ok(status::bad_handle()),
             },
-            Open::Listing(listing) => self.context.view.stat_follow(&lock(listing).path)?,
+            Open::Listing(listing) => self.context.view.stat_follow(&listing.path)?,
         };
         Ok(Reply::Attributes((&stat).into()))
     }
 
     pub(super) fn fsetstat(&self, handle: &[u8], attributes: &Attributes) -> io::Result<Reply> {
         let Some(open) = self.handles.get(handle) else { return Ok(status::bad_handle()) };
-        let path = match &**open {
-            Open::Upload(upload) => return change_upload(&mut lock(upload), attributes),
-            Open::Download(download) => download.path.clone(),
-            Open::Listing(listing) => lock(listing).path.clone(),
-        };
-        self.change(&path, attributes, true)
+        match &*open {
+            Open::Upload(upload) => upload.set_attributes(attributes),
+            Open::Download(Download { path, .. }) | Open::Listing(Listing { path, .. }) => {
+                self.change(path, attributes, true)
+            }
+        }
     }
 
     /// Makes what arrived so far durable.
     pub(super) fn fsync(&self, handle: &[u8]) -> io::Result<Reply> {
-        match self.handles.get(handle).map(Arc::clone).as_deref() {
-            Some(Open::Upload(upload)) => match &lock(upload).part {
+        match self.handles.get(handle).as_deref() {
+            Some(Open::Upload(upload)) => match &lock(&upload.arriving).part {
                 Some(part) => part.sync().map(|()| Reply::ok()),
                 None => Ok(status::bad_handle()),
             },
@@ -205,14 +247,6 @@ fn publish_changed(part: &mut PartFile, base: &str) -> io::Result<Stat> {
         )),
         _ => Ok(()),
     })
-}
-
-/// Sets attributes of a file that is still arriving.
-pub(super) fn change_upload(upload: &mut Upload, attributes: &Attributes) -> io::Result<Reply> {
-    let Some(part) = &mut upload.part else { return Ok(status::bad_handle()) };
-    part.set_attributes(attributes.change())?;
-    upload.dirty = true;
-    Ok(Reply::ok())
 }
 
 /// An empty part that vanishes unless it is published. Leftovers of a crash are used again.

@@ -1,32 +1,141 @@
-//! The requests of one channel, done in order on blocking threads.
+//! The requests of one channel: those that have nothing to do with each other side by side, the others in order, all of
+//! them on blocking threads.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::open::lock;
+use super::claim::Claim;
+use super::open::{Open, lock};
 use super::worker::Worker;
 use super::{Context, Outbox};
-use crate::net::sftp::{Packet, Request};
+use crate::net::sftp::{Extension, Packet, Request};
 use crate::task::{self, Tasks};
 
 /// Bytes of requests that wait for a disk. When they are used up the session loop waits, and with it the
 /// client's connection: that is the back-pressure for uploads.
 const BUDGET: usize = 4 << 20;
 
+/// Requests that wait at a time: what a new one must wait for is looked up among them.
+const MOST: usize = 512;
+
+/// Threads of one channel.
+const HANDS: usize = 8;
+
+/// A disk that keeps a request for longer than this keeps only that one.
+const SLOW: Duration = Duration::from_millis(1);
+
+#[derive(Debug)]
+struct Job {
+    packet: Packet,
+    claim: Claim,
+    /// Room in the budget, given back when it is dropped.
+    _room: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+struct Running {
+    number: u64,
+    claim: Claim,
+    /// It is known to take its time.
+    long: bool,
+    since: Instant,
+}
+
 #[derive(Debug, Default)]
 struct Queue {
-    jobs: VecDeque<(Packet, OwnedSemaphorePermit)>,
-    running: bool,
+    /// In the order in which they came, with the number of unfinished ones that each must wait for.
+    waiting: VecDeque<(usize, Job)>,
+    /// These wait for nothing but a hand.
+    ready: VecDeque<Job>,
+    running: Vec<Running>,
+    number: u64,
+    /// Threads at work or on their way to it.
+    hands: usize,
     closing: bool,
+}
+
+impl Queue {
+    /// What is not finished; of those that must keep their order, the earlier ones first.
+    fn unfinished(&self) -> impl Iterator<Item = &Claim> {
+        let running = self.running.iter().map(|one| &one.claim);
+        let ready = self.ready.iter().map(|job| &job.claim);
+        running.chain(ready).chain(self.waiting.iter().map(|(_, job)| &job.claim))
+    }
+
+    /// How many unfinished requests one with `claim` must wait for.
+    fn before(&self, claim: &Claim) -> usize {
+        self.unfinished().filter(|other| claim.conflicts(other)).count()
+    }
+
+    fn add(&mut self, packet: Packet, claim: Claim, room: OwnedSemaphorePermit) {
+        let claim = claim.behind(self.unfinished());
+        let before = self.before(&claim);
+        let job = Job { packet, claim, _room: room };
+        match before {
+            0 => self.ready.push_back(job),
+            _ => self.waiting.push_back((before, job)),
+        }
+    }
+
+    fn take(&mut self) -> Option<(u64, Job)> {
+        let job = self.ready.pop_front()?;
+        self.number += 1;
+        let (claim, long) = (job.claim.clone(), takes_long(&job.packet.request));
+        self.running.push(Running { number: self.number, claim, long, since: Instant::now() });
+        Some((self.number, job))
+    }
+
+    /// `number` was done: what waited only for it is ready.
+    fn done(&mut self, number: u64) {
+        let Some(at) = self.running.iter().position(|one| one.number == number) else { return };
+        let claim = self.running.swap_remove(at).claim;
+        for (before, _) in self.waiting.iter_mut().filter(|(_, job)| job.claim.conflicts(&claim)) {
+            *before -= 1;
+        }
+        let mut at = 0;
+        while let Some((before, _)) = self.waiting.get(at) {
+            if *before > 0 {
+                at += 1;
+            } else if let Some((_, job)) = self.waiting.remove(at) {
+                self.ready.push_back(job);
+            }
+        }
+    }
+
+    /// Counts one more hand, if what is ready wants one: one hand is enough for what is done in no time.
+    fn call(&mut self) -> bool {
+        let held = |one: &Running| one.long || one.since.elapsed() >= SLOW;
+        let called = self.hands < HANDS
+            && self.hands == self.running.len()
+            && !self.ready.is_empty()
+            && self.running.iter().all(held);
+        self.hands += usize::from(called);
+        called
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.ready.is_empty() && self.running.is_empty()
+    }
+}
+
+/// Is it known to wait for a disk, or to read or write a whole file?
+fn takes_long(request: &Request) -> bool {
+    use Extension as E;
+    matches!(
+        request,
+        Request::Close { .. }
+            | Request::Extended(E::Fsync { .. } | E::CopyData { .. } | E::CheckName { .. } | E::CheckHandle { .. })
+    )
 }
 
 /// One channel's queue and the worker behind it.
 #[derive(Debug)]
 pub struct Lane {
     queue: Mutex<Queue>,
-    worker: Mutex<Worker>,
+    worker: Worker,
     budget: Arc<Semaphore>,
     outbox: Arc<Outbox>,
     tasks: Tasks,
@@ -38,7 +147,7 @@ impl Lane {
     pub fn new(context: Context, outbox: Arc<Outbox>, tasks: Tasks) -> Arc<Self> {
         Arc::new(Self {
             queue: Mutex::default(),
-            worker: Mutex::new(Worker::new(context, Arc::clone(&outbox))),
+            worker: Worker::new(context, Arc::clone(&outbox)),
             budget: Arc::new(Semaphore::new(BUDGET)),
             outbox,
             tasks,
@@ -50,28 +159,30 @@ impl Lane {
         if self.read_at_once(&packet) {
             return;
         }
-        let cost = u32::try_from(packet.cost().min(BUDGET)).unwrap_or(u32::MAX);
+        let cost = packet.cost().clamp(BUDGET / MOST, BUDGET);
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
         // Closed only when work was lost; the channel ends then.
-        let Ok(permit) = Arc::clone(&self.budget).acquire_many_owned(cost).await else { return };
-        let mut queue = lock(&self.queue);
-        queue.jobs.push_back((packet, permit));
-        let start = !std::mem::replace(&mut queue.running, true);
-        drop(queue);
-        if start {
+        let Ok(room) = Arc::clone(&self.budget).acquire_many_owned(cost).await else { return };
+        let called = {
+            // What a handle stands for must not change between the two.
+            let mut queue = lock(&self.queue);
+            let claim = Claim::of(&packet.request, self.worker.handles());
+            queue.add(packet, claim, room);
+            queue.call()
+        };
+        if called {
             self.start();
         }
     }
 
-    /// No more requests will come: what is queued is done, then every handle is dropped and unfinished
-    /// uploads vanish.
+    /// No more requests will come: what is queued is done, then every handle is dropped, and of unfinished uploads
+    /// stays what can be gone on with.
     pub fn close(self: &Arc<Self>) {
         let mut queue = lock(&self.queue);
-        if std::mem::replace(&mut queue.closing, true) {
-            return;
-        }
-        let start = !std::mem::replace(&mut queue.running, true);
+        let ends = !std::mem::replace(&mut queue.closing, true) && queue.hands == 0;
+        queue.hands += usize::from(ends);
         drop(queue);
-        if start {
+        if ends {
             self.start();
         }
     }
@@ -82,23 +193,25 @@ impl Lane {
         self.close();
     }
 
-    /// A READ only looks its handle up, so it needs no thread when nothing is before it.
+    /// A READ of a file that does not change only looks its handle up, so it needs no thread when nothing is before it.
     fn read_at_once(&self, packet: &Packet) -> bool {
         let Request::Read { handle, offset, length } = &packet.request else { return false };
-        if lock(&self.queue).running {
+        if lock(&self.queue).before(&Claim::of(&packet.request, self.worker.handles())) > 0 {
             return false;
         }
-        let Ok(worker) = self.worker.try_lock() else { return false };
-        let Some(open) = worker.handle(handle) else { return false };
-        self.outbox.read(packet.id, open, *offset, *length);
+        let Some(open) = self.worker.handles().get(handle).filter(|open| !matches!(**open, Open::Upload(_))) else {
+            return false;
+        };
+        self.outbox.read(packet.id, &open, *offset, *length);
         true
     }
 
+    /// Lends the hand that was counted.
     fn start(self: &Arc<Self>) {
         let lane = Arc::clone(self);
         let (outbox, budget) = (Arc::clone(&self.outbox), Arc::clone(&self.budget));
         self.tasks.spawn("sftp file work", async move {
-            if let Err(lost) = task::blocking(move || lane.drain()).await {
+            if let Err(lost) = task::blocking(move || lane.work()).await {
                 tracing::error!(error = %lost, "sftp file work was lost");
                 // Nobody waits for work that will not be done.
                 outbox.spoil();
@@ -107,24 +220,84 @@ impl Lane {
         });
     }
 
-    fn drain(&self) {
-        let mut worker = lock(&self.worker);
+    /// What one hand does until nothing is ready. The last one to go closes the channel, when it is to be closed.
+    fn work(self: &Arc<Self>) {
+        let mut done = None;
         loop {
-            let (packet, permit) = {
+            let (job, called) = {
                 let mut queue = lock(&self.queue);
-                match queue.jobs.pop_front() {
-                    Some(job) => job,
-                    None if queue.closing => break,
-                    None => {
-                        queue.running = false;
+                if let Some(number) = done.take() {
+                    queue.done(number);
+                }
+                let job = queue.take();
+                if job.is_none() {
+                    queue.hands -= 1;
+                    if !(queue.closing && queue.hands == 0 && queue.is_empty()) {
                         return;
                     }
                 }
+                (job, queue.call())
             };
-            worker.perform(packet);
-            drop(permit);
+            if called {
+                self.start();
+            }
+            let Some((number, job)) = job else { break };
+            self.worker.perform(job.packet);
+            done = Some(number);
         }
-        worker.abandon();
+        self.worker.abandon();
         self.outbox.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::open::Handles;
+    use super::*;
+
+    /// Requests on a few names and handles, finished in any order: what touches the same is done in the order in
+    /// which it came, and everything is done.
+    #[test]
+    fn what_belongs_together_keeps_its_order() {
+        let mut state = 7_u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let (handles, budget) = (Handles::default(), Arc::new(Semaphore::new(MOST)));
+        let mut queue = Queue::default();
+        let (mut came, mut under_way, mut finished, mut together) = (Vec::new(), Vec::new(), 0, 0);
+        while finished < 3000 {
+            if came.len() < 3000 && random(2) == 0 {
+                let name = Bytes::copy_from_slice(&[b'a' + random(4) as u8]);
+                let request = match random(3) {
+                    0 => Request::Lstat { path: name },
+                    1 => Request::Remove { path: name },
+                    _ => Request::Fstat { handle: Bytes::copy_from_slice(&[0, 0, 0, random(3) as u8]) },
+                };
+                let claim = Claim::of(&request, &handles);
+                let id = came.len() as u32;
+                let room = Arc::clone(&budget).try_acquire_owned();
+                let Ok(room) = room else { continue };
+                came.push((claim.clone(), false));
+                queue.add(Packet { id, request }, claim, room);
+            } else if random(2) == 0 {
+                let Some((number, job)) = queue.take() else { continue };
+                let at = job.packet.id as usize;
+                for (earlier, done) in &came[..at] {
+                    assert!(*done || !earlier.conflicts(&came[at].0), "{at} is too early");
+                }
+                under_way.push((number, at));
+                together = together.max(under_way.len());
+            } else if !under_way.is_empty() {
+                let (number, at) = under_way.swap_remove(random(under_way.len() as u64) as usize);
+                came[at].1 = true;
+                queue.done(number);
+                finished += 1;
+            }
+        }
+        assert!(queue.is_empty() && together > 3, "{together}");
     }
 }

@@ -6,9 +6,12 @@
 //!
 //! The one rule that keeps it from ever standing still: *what the session loop waits for never waits for
 //! the session loop*. `submit` waits for room in the queue, which only file work makes; answers go to an
-//! outbox that never makes the worker wait, but ends a channel that asks without reading. READ leaves a
-//! note in the outbox and is done by the sender, when there is room for its bytes.
+//! outbox that never makes the worker wait, but ends a channel that asks without reading. READ of a
+//! file that does not change leaves a note in the outbox and is done by the sender, when there is room for its bytes.
+//!
+//! Requests that have nothing to do with each other are done side by side, the others in order ([`claim`]).
 
+mod claim;
 mod context;
 mod extended;
 mod files;
@@ -16,7 +19,9 @@ mod lane;
 mod names;
 mod open;
 mod outbox;
+mod reach;
 mod sums;
+mod upload;
 mod worker;
 
 pub(super) use context::observation;

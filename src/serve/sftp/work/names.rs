@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::super::{longname, status};
-use super::files::{MASK, change_upload};
-use super::open::{Listing, Open, lock};
+use super::files::MASK;
+use super::open::{Listing, Open, Reading, lock};
 use super::worker::{Worker, parse};
 use crate::audit::Event;
 use crate::model::{Door, RelPath};
@@ -17,32 +17,32 @@ use crate::tree::{Replace, SetAttributes, Stat};
 impl Worker {
     pub(super) fn stat(&self, path: &[u8]) -> io::Result<Reply> {
         let path = parse(path)?;
-        match self.uploading(&path)? {
-            Some(stat) => Ok(Reply::Attributes((&stat).into())),
-            None => Ok(Reply::Attributes((&self.context.view.stat_follow(&path)?).into())),
-        }
+        self.told(&path, self.context.view.stat_follow(&path))
     }
 
     pub(super) fn lstat(&self, path: &[u8]) -> io::Result<Reply> {
         let path = parse(path)?;
-        match self.uploading(&path)? {
-            Some(stat) => Ok(Reply::Attributes((&stat).into())),
-            None => Ok(Reply::Attributes((&self.context.view.stat(&path)?).into())),
-        }
+        self.told(&path, self.context.view.stat(&path))
     }
 
-    /// Whoever uploads sees what has arrived; others do not.
-    fn uploading(&self, path: &RelPath) -> io::Result<Option<Stat>> {
-        match self.handles.upload_of(path).map(lock).as_deref().and_then(|upload| upload.part.as_ref()) {
-            Some(part) => part.stat().map(Some),
-            None => Ok(None),
-        }
+    /// Whoever uploads sees what has arrived, and how far an upload came that was cut off; others do not.
+    fn told(&self, path: &RelPath, there: io::Result<Stat>) -> io::Result<Reply> {
+        let arriving = match self.handles.upload_of(path) {
+            Some(upload) => upload.stat()?,
+            None => None,
+        };
+        let stat = match (arriving, there) {
+            (Some(arriving), _) => arriving,
+            (None, Err(error)) if error.kind() == io::ErrorKind::NotFound => self.kept(path).ok_or(error)?,
+            (None, there) => there?,
+        };
+        Ok(Reply::Attributes((&stat).into()))
     }
 
     pub(super) fn setstat(&self, path: &[u8], attributes: &Attributes, follow: bool) -> io::Result<Reply> {
         let path = parse(path)?;
         if let Some(upload) = self.handles.upload_of(&path) {
-            return change_upload(&mut lock(upload), attributes);
+            return upload.set_attributes(attributes);
         }
         self.change(&path, attributes, follow)
     }
@@ -69,18 +69,18 @@ impl Worker {
         Ok(Reply::ok())
     }
 
-    pub(super) fn opendir(&mut self, path: &[u8]) -> io::Result<Reply> {
+    pub(super) fn opendir(&self, path: &[u8]) -> io::Result<Reply> {
         self.handles.check_room()?;
         let path = parse(path)?;
         let reader = self.context.view.read_dir(&path)?;
-        let listing = Listing { path, reader, ahead: None, begun: false, ended: false };
-        Ok(Reply::Handle { slot: self.handles.insert(Open::Listing(Mutex::new(listing))) })
+        let reading = Mutex::new(Reading { reader, ahead: None, begun: false, ended: false });
+        Ok(Reply::Handle { slot: self.handles.insert(Open::Listing(Listing { path: Arc::new(path), reading }))? })
     }
 
     pub(super) fn readdir(&self, handle: &[u8]) -> io::Result<Reply> {
         let Some(open) = self.handles.get(handle) else { return Ok(status::bad_handle()) };
-        let Open::Listing(listing) = &**open else { return Ok(status::failure("this handle is not a directory")) };
-        let listing = &mut *lock(listing);
+        let Open::Listing(listing) = &*open else { return Ok(status::failure("this handle is not a directory")) };
+        let listing = &mut *lock(&listing.reading);
         let now = self.context.clock.now();
         let mut lines = Vec::new();
         let mut bytes = 0;
@@ -116,11 +116,12 @@ impl Worker {
     pub(super) fn remove(&self, path: &[u8]) -> io::Result<Reply> {
         let path = parse(path)?;
         let own = self.handles.upload_of(&path);
-        if let Some(upload) = own {
-            lock(upload).unlinked = true;
+        if let Some(upload) = &own {
+            upload.unlink();
         }
+        let kept = self.forget_kept(&path);
         match self.context.view.remove_file(&path) {
-            Err(error) if own.is_some() && error.kind() == io::ErrorKind::NotFound => return Ok(Reply::ok()),
+            Err(error) if (own.is_some() || kept) && error.kind() == io::ErrorKind::NotFound => return Ok(Reply::ok()),
             done => done?,
         }
         self.removed(&path);
@@ -152,11 +153,11 @@ impl Worker {
     }
 
     pub(super) fn rename(&self, from: &[u8], to: &[u8], replace: Replace) -> io::Result<Reply> {
-        let (from, to) = (parse(from)?, parse(to)?);
+        let (from, to) = (parse(from)?, Arc::new(parse(to)?));
         let arriving = self.handles.upload_of(&from);
-        if let Some(upload) = arriving
+        if let Some(upload) = &arriving
             && replace == Replace::No
-            && self.handles.upload_of(&to).is_some_and(|other| !std::ptr::eq(other, upload))
+            && self.handles.upload_of(&to).is_some_and(|other| !Arc::ptr_eq(&other, upload))
         {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -166,15 +167,10 @@ impl Worker {
             done => done.map(|()| true)?,
         };
         if let Some(upload) = arriving {
-            let upload = &mut *lock(upload);
             if !moved && replace == Replace::No && self.context.view.stat(&to).is_ok() {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
-            if let Some(part) = &mut upload.part {
-                part.retarget(&self.context.view, &to)?;
-            }
-            upload.path = to.clone();
-            upload.exclusive = !moved && replace == Replace::No;
+            upload.retarget(&self.context.view, &to, !moved && replace == Replace::No)?;
         }
         if moved {
             let account = self.context.account();
@@ -215,6 +211,6 @@ impl Worker {
 
     /// Both ends of a copy.
     pub(super) fn two(&self, from: &[u8], to: &[u8]) -> Option<(Arc<Open>, Arc<Open>)> {
-        Some((Arc::clone(self.handles.get(from)?), Arc::clone(self.handles.get(to)?)))
+        Some((self.handles.get(from)?, self.handles.get(to)?))
     }
 }

@@ -6,45 +6,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::upload::Upload;
 use crate::model::RelPath;
 use crate::net::sftp::MAX_HANDLES;
-use crate::tree::{DirEntry, DirReader, FileReader, PartFile};
+use crate::tree::{DirEntry, DirReader, FileReader};
 
 /// A file that is read.
 #[derive(Debug)]
 pub struct Download {
-    pub path: RelPath,
+    pub path: Arc<RelPath>,
     pub file: FileReader,
     pub sent: AtomicU64,
-    pub since: Instant,
-}
-
-/// A file that arrives. It appears under its name at CLOSE.
-#[derive(Debug)]
-pub struct Upload {
-    pub path: RelPath,
-    /// None once it was published or thrown away.
-    pub part: Option<PartFile>,
-    /// Every write goes to the end, whatever its offset says.
-    pub append: bool,
-    /// The content it began with: what was under the name at OPEN, by its entity tag.
-    pub base: Option<String>,
-    /// The name must still be free at the end.
-    pub exclusive: bool,
-    /// Is there anything to publish?
-    pub dirty: bool,
-    /// The name was removed while the file was open: CLOSE throws it away, as on a local disk.
-    pub unlinked: bool,
-    /// A write failed: what is in the part is not what the client meant.
-    pub broken: Option<String>,
-    pub received: u64,
     pub since: Instant,
 }
 
 /// A directory that is listed.
 #[derive(Debug)]
 pub struct Listing {
-    pub path: RelPath,
+    pub path: Arc<RelPath>,
+    pub reading: Mutex<Reading>,
+}
+
+/// How far a listing is.
+#[derive(Debug)]
+pub struct Reading {
     pub reader: DirReader,
     /// Read, but did not fit into the last answer.
     pub ahead: Option<DirEntry>,
@@ -57,8 +42,17 @@ pub struct Listing {
 #[derive(Debug)]
 pub enum Open {
     Download(Download),
-    Upload(Mutex<Upload>),
-    Listing(Mutex<Listing>),
+    Upload(Arc<Upload>),
+    Listing(Listing),
+}
+
+/// What is open, and under which name.
+#[derive(Debug)]
+pub enum Kind {
+    /// It will be published under this name.
+    Upload(Arc<RelPath>),
+    /// It is read.
+    Other(Arc<RelPath>),
 }
 
 /// A lock that a panic elsewhere does not take away.
@@ -71,10 +65,7 @@ impl Open {
     pub fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         match self {
             Self::Download(download) => download.file.read_at(buf, offset),
-            Self::Upload(upload) => match &lock(upload).part {
-                Some(part) => part.read_at(buf, offset),
-                None => Err(io::Error::other("this handle was closed")),
-            },
+            Self::Upload(upload) => upload.read_at(buf, offset),
             Self::Listing(_) => Err(io::ErrorKind::IsADirectory.into()),
         }
     }
@@ -95,9 +86,13 @@ impl Open {
     }
 }
 
-/// The handles of one channel. A number is never used twice, so a stale handle is nobody's.
+/// The handles of one channel. A number is never used twice, so a stale handle is nobody's. No look at them waits for a
+/// disk.
 #[derive(Debug, Default)]
-pub struct Handles {
+pub struct Handles(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
     open: HashMap<u32, Arc<Open>>,
     next: u32,
 }
@@ -105,46 +100,61 @@ pub struct Handles {
 impl Handles {
     /// Is there room for another?
     pub fn check_room(&self) -> io::Result<()> {
-        if self.open.len() < MAX_HANDLES {
-            return Ok(());
-        }
-        Err(io::Error::other(format!("{MAX_HANDLES} handles are open already: close some first")))
+        room(&lock(&self.0))
     }
 
-    pub fn insert(&mut self, open: Open) -> u32 {
-        let mut slot = self.next;
-        while self.open.contains_key(&slot) {
+    /// Gives `open` a number, if there is room.
+    pub fn insert(&self, open: Open) -> io::Result<u32> {
+        let mut table = lock(&self.0);
+        room(&table)?;
+        let mut slot = table.next;
+        while table.open.contains_key(&slot) {
             slot = slot.wrapping_add(1);
         }
-        self.next = slot.wrapping_add(1);
-        self.open.insert(slot, Arc::new(open));
-        slot
+        table.next = slot.wrapping_add(1);
+        table.open.insert(slot, Arc::new(open));
+        Ok(slot)
     }
 
-    pub fn get(&self, handle: &[u8]) -> Option<&Arc<Open>> {
-        self.open.get(&slot(handle)?)
+    pub fn get(&self, handle: &[u8]) -> Option<Arc<Open>> {
+        lock(&self.0).open.get(&slot(handle)?).map(Arc::clone)
     }
 
-    pub fn remove(&mut self, handle: &[u8]) -> Option<Arc<Open>> {
-        self.open.remove(&slot(handle)?)
+    /// What kind of thing it is, and its name now.
+    pub fn kind(&self, handle: &[u8]) -> Option<Kind> {
+        Some(match &*self.get(handle)? {
+            Open::Upload(upload) => Kind::Upload(upload.path()),
+            Open::Download(Download { path, .. }) | Open::Listing(Listing { path, .. }) => {
+                Kind::Other(Arc::clone(path))
+            }
+        })
     }
 
-    pub fn drain(&mut self) -> Vec<Arc<Open>> {
-        self.open.drain().map(|(_, open)| open).collect()
+    pub fn remove(&self, handle: &[u8]) -> Option<Arc<Open>> {
+        lock(&self.0).open.remove(&slot(handle)?)
+    }
+
+    pub fn drain(&self) -> Vec<Arc<Open>> {
+        lock(&self.0).open.drain().map(|(_, open)| open).collect()
     }
 
     /// The upload of this channel that will be published as `path`.
-    pub fn upload_of(&self, path: &RelPath) -> Option<&Mutex<Upload>> {
-        self.open.values().find_map(|open| match &**open {
-            Open::Upload(upload) => {
-                let found = lock(upload);
-                (found.path == *path && found.part.is_some() && !found.unlinked).then_some(upload)
-            }
+    pub fn upload_of(&self, path: &RelPath) -> Option<Arc<Upload>> {
+        lock(&self.0).open.values().find_map(|open| match &**open {
+            Open::Upload(upload) => upload.arrives_as(path).then(|| Arc::clone(upload)),
             Open::Download(_) | Open::Listing(_) => None,
         })
     }
 }
 
-fn slot(handle: &[u8]) -> Option<u32> {
+fn room(table: &Table) -> io::Result<()> {
+    if table.open.len() < MAX_HANDLES {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{MAX_HANDLES} handles are open already: close some first")))
+}
+
+/// The number of a handle, if it has the form of one.
+pub fn slot(handle: &[u8]) -> Option<u32> {
     handle.try_into().ok().map(u32::from_be_bytes)
 }

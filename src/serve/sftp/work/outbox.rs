@@ -1,6 +1,7 @@
 //! Answers on their way to the client.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -61,6 +62,10 @@ impl Outbox {
     pub fn reply(&self, id: u32, reply: &Reply) {
         let mut packet = BytesMut::with_capacity(64);
         reply.write(id, &mut packet);
+        self.add(packet.freeze());
+    }
+
+    fn add(&self, packet: Bytes) {
         let mut state = lock(&self.state);
         if state.closed {
             return;
@@ -69,7 +74,7 @@ impl Outbox {
         if state.bytes > MAX_BYTES {
             self.overflow.store(true, Ordering::Relaxed);
         } else {
-            state.items.push_back(Item::Ready(packet.freeze()));
+            state.items.push_back(Item::Ready(packet));
         }
         drop(state);
         self.ready.notify_one();
@@ -93,6 +98,19 @@ impl Outbox {
         }
         drop(state);
         self.ready.notify_one();
+    }
+
+    /// Reads now, so that what is asked later about the same handle finds its order, and adds the answer. Blocks. From
+    /// a client that does not read its answers it takes a note, as [`Outbox::read`] does: it must not fill our memory.
+    pub fn read_in_order(&self, id: u32, open: &Arc<Open>, offset: u64, length: u32) {
+        if lock(&self.state).bytes > MAX_BYTES / 2 {
+            return self.read(id, open, offset, length);
+        }
+        let length = length.min(u32::try_from(MAX_DATA).unwrap_or(u32::MAX));
+        let one = Run { open: Arc::clone(open), id, count: 1, offset, length };
+        let (mut out, body) = one.room(BytesMut::new());
+        let got = out.get_mut(body..).map_or(Ok(0), |buf| open.read_at(buf, offset));
+        self.add(one.answer(out, 0, body, got).freeze());
     }
 
     /// Did the client ask for more than it reads, beyond all measure?
@@ -191,42 +209,31 @@ impl Run {
             && self.offset.checked_add(u64::from(length) * u64::from(self.count)) == Some(offset)
     }
 
-    /// Does one READ and appends its answer: from memory at once, from a disk on a blocking thread.
-    async fn perform(self, mut out: BytesMut) -> BytesMut {
+    /// Appends a header and room for the bytes, which begins at the place returned.
+    fn room(&self, mut out: BytesMut) -> (BytesMut, usize) {
         let start = out.len();
-        let (id, offset) = (self.id, self.offset);
         let length = usize::try_from(self.length).unwrap_or(MAX_DATA);
         if out.capacity() - start < length + 13 {
             out.reserve((length + 13).max(if start == 0 { 0 } else { BATCH }));
         }
-        out.extend_from_slice(&data_header(id, 0));
+        out.extend_from_slice(&data_header(self.id, 0));
         let body = out.len();
         out.resize(body + length, 0);
-        let open = Arc::clone(&self.open);
-        let now = out.get_mut(body..).and_then(|buf| self.open.read_now(buf, offset));
-        let (mut out, got) = match now {
-            Some(got) => (out, got),
-            None => {
-                let work = move || {
-                    let got = out.get_mut(body..).map_or(Ok(0), |buf| open.read_at(buf, offset));
-                    (out, got)
-                };
-                match task::blocking(work).await {
-                    Ok(done) => done,
-                    Err(lost) => return failed(BytesMut::new(), 0, id, &std::io::Error::other(lost)),
-                }
-            }
-        };
+        (out, body)
+    }
+
+    /// Makes an answer of the room in which so much was read.
+    fn answer(&self, mut out: BytesMut, start: usize, body: usize, got: io::Result<usize>) -> BytesMut {
         match got {
-            Err(error) => failed(out, start, id, &error),
+            Err(error) => failed(out, start, self.id, &error),
             Ok(0) => {
                 out.truncate(start);
-                status::eof().write(id, &mut out);
+                status::eof().write(self.id, &mut out);
                 out
             }
             Ok(got) => {
                 out.truncate(body + got);
-                let header = data_header(id, u32::try_from(got).unwrap_or(0));
+                let header = data_header(self.id, u32::try_from(got).unwrap_or(0));
                 if let Some(place) = out.get_mut(start..body) {
                     place.copy_from_slice(&header);
                 }
@@ -235,9 +242,28 @@ impl Run {
             }
         }
     }
+
+    /// Does one READ and appends its answer: from memory at once, from a disk on a blocking thread.
+    async fn perform(self, out: BytesMut) -> BytesMut {
+        let (start, offset) = (out.len(), self.offset);
+        let (mut out, body) = self.room(out);
+        let now = out.get_mut(body..).and_then(|buf| self.open.read_now(buf, offset));
+        if let Some(got) = now {
+            return self.answer(out, start, body, got);
+        }
+        let open = Arc::clone(&self.open);
+        let work = move || {
+            let got = out.get_mut(body..).map_or(Ok(0), |buf| open.read_at(buf, offset));
+            (out, got)
+        };
+        match task::blocking(work).await {
+            Ok((out, got)) => self.answer(out, start, body, got),
+            Err(lost) => failed(BytesMut::new(), 0, self.id, &io::Error::other(lost)),
+        }
+    }
 }
 
-fn failed(mut out: BytesMut, start: usize, id: u32, error: &std::io::Error) -> BytesMut {
+fn failed(mut out: BytesMut, start: usize, id: u32, error: &io::Error) -> BytesMut {
     out.truncate(start);
     status::of(error).write(id, &mut out);
     out

@@ -1,4 +1,4 @@
-//! Doing requests, one after the other.
+//! Doing requests.
 
 use std::io;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::super::status;
 use super::open::{Handles, Open, lock};
+use super::upload::Upload;
 use super::{Context, Outbox};
 use crate::model::{FaultKind, Phase, RelPath};
 use crate::net::sftp::{Packet, Reply, Request};
@@ -26,8 +27,8 @@ impl Worker {
         Self { context, handles: Handles::default(), outbox }
     }
 
-    pub fn handle(&self, handle: &[u8]) -> Option<&Arc<Open>> {
-        self.handles.get(handle)
+    pub fn handles(&self) -> &Handles {
+        &self.handles
     }
 
     /// Has the client gone, so that nobody waits for an answer?
@@ -36,11 +37,15 @@ impl Worker {
     }
 
     /// Does one request and leaves its answer in the outbox.
-    pub fn perform(&mut self, packet: Packet) {
+    pub fn perform(&self, packet: Packet) {
         let id = packet.id;
         if let Request::Read { handle, offset, length } = &packet.request {
             match self.handles.get(handle) {
-                Some(open) => self.outbox.read(id, open, *offset, *length),
+                // It changes, and may be closed before the answer is sent.
+                Some(open) if matches!(*open, Open::Upload(_)) => {
+                    self.outbox.read_in_order(id, &open, *offset, *length);
+                }
+                Some(open) => self.outbox.read(id, &open, *offset, *length),
                 None => self.outbox.reply(id, &status::bad_handle()),
             }
             return;
@@ -49,7 +54,7 @@ impl Worker {
         self.outbox.reply(id, &reply);
     }
 
-    fn answer(&mut self, request: Request) -> io::Result<Reply> {
+    fn answer(&self, request: Request) -> io::Result<Reply> {
         match request {
             Request::Init => Ok(Reply::Version),
             Request::Open { path, flags, attributes } => self.open(&path, flags, &attributes),
@@ -76,22 +81,15 @@ impl Worker {
         }
     }
 
-    /// The channel ended: unfinished uploads vanish, and what was moving is counted as broken off.
-    pub fn abandon(&mut self) {
+    /// The channel ended: what was moving is counted as broken off, and of unfinished uploads stays what can be gone
+    /// on with.
+    pub fn abandon(&self) {
         let broken = End::Failed(Phase::Transfer, FaultKind::ClosedEarly);
         for open in self.handles.drain() {
             match &*open {
                 Open::Upload(upload) => {
-                    let mut upload = lock(upload);
-                    self.context.observe(Direction::Upload, upload.received, upload.since, broken);
-                    if upload.part.take().is_some() {
-                        tracing::info!(
-                            account = self.context.grant.name(),
-                            path = %upload.path.display(),
-                            transfer.bytes = upload.received,
-                            "an upload broke off and was discarded"
-                        );
-                    }
+                    self.context.observe(Direction::Upload, lock(&upload.arriving).received, upload.since, broken);
+                    self.cut(upload);
                     self.context.activity.end();
                 }
                 Open::Download(download) => {
@@ -102,6 +100,18 @@ impl Worker {
                 }
                 Open::Listing(_) => {}
             }
+        }
+    }
+
+    fn cut(&self, upload: &Upload) {
+        let path = upload.path();
+        let (account, path) = (self.context.grant.name(), path.display());
+        match upload.cut(&self.context.view, self.context.grant.id()) {
+            Ok(0) => tracing::info!(account, %path, "an upload broke off and was discarded"),
+            Ok(kept) => {
+                tracing::info!(account, %path, transfer.kept = kept, "an upload broke off: it can be gone on with");
+            }
+            Err(error) => tracing::warn!(account, %path, %error, "an upload broke off and could not be kept"),
         }
     }
 }
