@@ -242,6 +242,12 @@ pub struct Via {
     /// Log in to the source with this SSH private key; its passphrase comes from where a password would.
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+    /// Reach an SFTP source through this host, as ssh -J does; it is logged in to with the same keys.
+    #[arg(long, value_name = "USER@HOST:PORT")]
+    pub jump: Option<String>,
+    /// Accept only this host key of the host in between (SHA256:…).
+    #[arg(long, value_name = "FINGERPRINT", requires = "jump")]
+    pub jump_pin: Option<String>,
     /// May an FTP server open the data connections of small files (active mode), where it can?
     #[arg(long, value_enum, value_name = "WHETHER", default_value_t = Active::Auto)]
     pub active: Active,
@@ -294,6 +300,12 @@ pub struct Toward {
     /// Log in to the target with this SSH private key; its passphrase comes from where a password would.
     #[arg(long, value_name = "FILE")]
     pub target_identity: Option<PathBuf>,
+    /// As --jump, for an SFTP target.
+    #[arg(long, value_name = "USER@HOST:PORT")]
+    pub target_jump: Option<String>,
+    /// As --jump-pin, for the target.
+    #[arg(long, value_name = "FINGERPRINT", requires = "target_jump")]
+    pub target_jump_pin: Option<String>,
     /// As --deadlines, for the target.
     #[arg(long, value_name = "CLASS=SECONDS,…")]
     pub target_deadlines: Option<Deadlines>,
@@ -309,6 +321,8 @@ impl From<&Toward> for Via {
             pin: toward.target_pin.clone(),
             insecure: toward.target_insecure,
             identity: toward.target_identity.clone(),
+            jump: toward.target_jump.clone(),
+            jump_pin: toward.target_jump_pin.clone(),
             // Nothing is written to FTP servers.
             active: Active::Auto,
             deadlines: toward.target_deadlines,

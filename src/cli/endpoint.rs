@@ -61,6 +61,8 @@ fn options(via: &Via) -> Result<EndpointOptions, Failure> {
         ca_file: via.ca_file.as_ref().map(|path| path.display().to_string()),
         insecure: via.insecure,
         active: via.active.into(),
+        jump: via.jump.clone(),
+        jump_pin: via.jump_pin.clone(),
         key_file: via.identity.as_deref().map(key_file).transpose()?,
         deadlines: via.deadlines.unwrap_or_default(),
         ..usual

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use crate::job::{JobError, Jobs};
 use crate::model::{Endpoint, Protocol};
-use crate::remote::host_key;
+use crate::remote::{host_key, jump_host};
 
 use super::Failure;
 
@@ -13,7 +13,6 @@ use super::Failure;
 ///
 /// # Errors
 /// When the store or the terminal cannot be read, or the answer is no.
-#[expect(clippy::print_stderr, reason = "a question to a person")]
 pub(super) async fn know(jobs: &Jobs, endpoint: &mut Endpoint) -> Result<(), Failure> {
     let options = &endpoint.options;
     if endpoint.protocol != Protocol::Sftp || options.pin.is_some() || options.insecure {
@@ -34,8 +33,23 @@ pub(super) async fn know(jobs: &Jobs, endpoint: &mut Endpoint) -> Result<(), Fai
     if !asks {
         return Ok(());
     }
-    // A server out of reach is waited for later, with patience.
-    let Ok(key) = host_key(endpoint).await else { return Ok(()) };
+    if let Ok(Some(mut jump)) = jump_host(endpoint)
+        && jump.options.pin.is_none()
+    {
+        jump.options.pin = ask(&jump, &format!("{} is met for the first time.", jump.host)).await?;
+        endpoint.options.jump_pin = jump.options.pin;
+    }
+    if let Some(key) = ask(endpoint, &met).await? {
+        endpoint.options.pin = Some(key);
+    }
+    Ok(())
+}
+
+/// The key that the server shows, if somebody says that it is the right one. A server out of reach is waited for later,
+/// with patience.
+#[expect(clippy::print_stderr, reason = "a question to a person")]
+async fn ask(endpoint: &Endpoint, met: &str) -> Result<Option<String>, Failure> {
+    let Ok(key) = host_key(endpoint).await else { return Ok(None) };
     eprint!(
         "{met} Its host key is {} ({}).\nIs that what 'ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub' says there? [y/N] ",
         key.fingerprint, key.algorithm
@@ -44,9 +58,8 @@ pub(super) async fn know(jobs: &Jobs, endpoint: &mut Endpoint) -> Result<(), Fai
     std::io::stderr().flush().map_err(unread)?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(unread)?;
-    if !matches!(answer.trim(), "y" | "Y" | "yes") {
-        return Err(Failure::new("the host key was not accepted: nothing was sent"));
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(Some(key.fingerprint)),
+        _ => Err(Failure::new("the host key was not accepted: nothing was sent")),
     }
-    endpoint.options.pin = Some(key.fingerprint);
-    Ok(())
 }

@@ -111,6 +111,12 @@ pub struct EndpointOptions {
     pub key_file: Option<String>,
     /// The socket of an SSH agent, whose keys are offered when there is no `key-file`.
     pub agent: Option<String>,
+    /// SFTP: the host that forwards to the server, as `user@host:port`; it is logged in to with the keys of the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jump: Option<String>,
+    /// SHA-256 of that host's key, as `pin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jump_pin: Option<String>,
     /// How long each kind of wait may take.
     pub deadlines: Deadlines,
 }

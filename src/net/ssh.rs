@@ -42,19 +42,19 @@ const BUFFER: usize = 64 << 10;
 /// The most that is read in search of a greeting: RFC 4253, section 4.2, lets a server say other lines before it.
 const MAX_GREETING: usize = 8 << 10;
 
-/// A TCP stream that ends when its token is cancelled, whatever the session above is waiting for.
+/// A stream that ends when its token is cancelled, whatever the session above is waiting for.
 #[derive(Debug)]
-pub struct SshStream {
-    inner: BufReader<TcpStream>,
+pub struct SshStream<S = TcpStream> {
+    inner: BufReader<S>,
     /// Read already, and to be read by the session first.
     early: Bytes,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl SshStream {
+impl<S: AsyncRead + Unpin> SshStream<S> {
     /// Over `socket`, until `cut`.
     #[must_use]
-    pub fn new(socket: TcpStream, cut: CancellationToken) -> Self {
+    pub fn new(socket: S, cut: CancellationToken) -> Self {
         let inner = BufReader::with_capacity(BUFFER, socket);
         Self { inner, early: Bytes::new(), cut: Box::pin(cut.cancelled_owned()) }
     }
@@ -81,7 +81,9 @@ impl SshStream {
             }
         }
     }
+}
 
+impl<S> SshStream<S> {
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match self.cut.as_mut().poll(cx) {
             Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
@@ -99,7 +101,7 @@ fn identification(read: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(line).trim_end().to_owned())
 }
 
-impl AsyncRead for SshStream {
+impl<S: AsyncRead + Unpin> AsyncRead for SshStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check(cx)?;
         if self.early.is_empty() {
@@ -111,7 +113,7 @@ impl AsyncRead for SshStream {
     }
 }
 
-impl AsyncWrite for SshStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SshStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.check(cx)?;
         Pin::new(&mut self.inner).poll_write(cx, buf)

@@ -33,7 +33,7 @@ use crate::model::{
 pub use capabilities::Capabilities;
 pub use listing::{Completeness, Doubt, Reading};
 pub use open::{Context, can_read, can_write, open, open_or_create, open_or_imagine};
-pub use sftp::{HostKey, host_key, same_pin};
+pub use sftp::{HostKey, host_key, jump_host, same_pin};
 pub use traits::{Connections, DotFiles, Encryption, Proven, Sample, Samples, Skill, Traits, micros};
 
 /// The folder at the root of a target that keeps what was replaced or removed, one folder per batch.

@@ -3,6 +3,7 @@
 mod login;
 pub mod mirror;
 mod transfer;
+mod way;
 
 use std::sync::Arc;
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use russh::client::{Handle, Msg, connect_stream};
 use russh::{Channel as SshChannel, ChannelMsg, Disconnect};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -18,12 +19,13 @@ use super::channel::{Channel, unwelcome};
 use super::fault;
 use super::host_key::{Judge, Negotiated, Trust, Witness};
 use super::login::Login;
+use super::road::Road;
 use super::shared::Shared;
 use super::window::SAFE_REQUEST;
 use super::{HostKey, algorithms};
 use crate::model::{Endpoint, Fault, FaultKind, Phase};
+use crate::net::SshStream;
 use crate::net::sftp::{Answer, Extension, MAX_DATA, Request};
-use crate::net::{Dialled, SshStream, dial};
 use crate::reliability::{End, What};
 
 /// The shortest limit of a READ or WRITE that is obeyed; every server takes [`SAFE_REQUEST`].
@@ -129,9 +131,9 @@ impl Connection {
         let cut = CancellationToken::new();
         let guard = cut.clone().drop_guard();
         let (endpoint, deadlines) = (&shared.endpoint, shared.deadlines());
-        let Dialled { stream, phases, .. } = dial(&endpoint.host, endpoint.port, deadlines.connect).await?;
+        let (road, phases) = Road::to(endpoint).await?;
         let mut steps = Steps { phases, last: Instant::now() };
-        let mut stream = SshStream::new(stream, cut.clone());
+        let mut stream = SshStream::new(road, cut.clone());
         let software = greeting(endpoint, &mut stream).await?;
         steps.done(Phase::Banner);
         let witness = Witness::default();
@@ -259,8 +261,8 @@ fn bounded(limit: u64) -> usize {
 pub(super) async fn host_key(endpoint: &Endpoint) -> Result<HostKey, Fault> {
     let cut = CancellationToken::new();
     let _guard = cut.clone().drop_guard();
-    let dialled = dial(&endpoint.host, endpoint.port, endpoint.options.deadlines.connect).await?;
-    let mut stream = SshStream::new(dialled.stream, cut);
+    let (road, _) = Road::to(endpoint).await?;
+    let mut stream = SshStream::new(road, cut);
     greeting(endpoint, &mut stream).await?;
     let witness = Witness::default();
     // It ends with a refusal, whatever the key is.
@@ -270,7 +272,10 @@ pub(super) async fn host_key(endpoint: &Endpoint) -> Result<HostKey, Fault> {
 }
 
 /// What the server calls itself.
-async fn greeting(endpoint: &Endpoint, stream: &mut SshStream) -> Result<String, Fault> {
+pub(super) async fn greeting<S: AsyncRead + Unpin>(
+    endpoint: &Endpoint,
+    stream: &mut SshStream<S>,
+) -> Result<String, Fault> {
     let (host, deadline) = (&endpoint.host, endpoint.options.deadlines.banner);
     let heard = timeout(deadline, stream.greeting()).await.map_err(|_| {
         let why = format!("{host} says nothing within {} s: is it an SSH server?", deadline.as_secs());
@@ -290,10 +295,11 @@ async fn greeting(endpoint: &Endpoint, stream: &mut SshStream) -> Result<String,
     Err(Fault::new(Phase::Banner, kind, format!("{host} does not greet as an SSH server: it says “{said}”")))
 }
 
-async fn handshake(
+/// The key exchange: from then on the server is known to be the right one.
+pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     endpoint: &Endpoint,
     trust: Trust,
-    stream: SshStream,
+    stream: SshStream<S>,
     witness: &Witness,
 ) -> Result<Handle<Judge>, Fault> {
     let (host, deadline) = (&endpoint.host, endpoint.options.deadlines.connect);
@@ -335,7 +341,8 @@ fn known(witness: &Witness, fault: Fault) -> Fault {
     }
 }
 
-async fn within<T>(
+/// Waits for `work`, but not longer than `deadline`.
+pub(super) async fn within<T>(
     deadline: Duration,
     phase: Phase,
     what: &str,

@@ -9,11 +9,12 @@ use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Answe
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
 use russh::keys::{
-    Algorithm, Error as KeyError, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, decode_secret_key,
+    Algorithm, Certificate, Error as KeyError, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, decode_secret_key,
 };
 
 use super::fault;
 use super::host_key::Judge;
+use super::signer::KeySigner;
 use crate::model::{Endpoint, Fault, FaultKind, Phase, Secret};
 use crate::{task, tree};
 
@@ -76,9 +77,10 @@ impl<'a> Login<'a> {
             return Err(Fault::new(Phase::Login, FaultKind::Auth, "SFTP needs a user: write sftp://user@host/…"));
         }
         let mut password = self.endpoint.password.as_ref();
-        let mut key = None;
+        let (mut key, mut certificate) = (None, None);
         if let Some(file) = &self.endpoint.options.key_file {
             let (read, locked) = read_key(file, password).await?;
+            certificate = read_certificate(file, read.public_key()).await?;
             key = Some((file.as_str(), read));
             // What opens the key is no password of the server.
             password = password.filter(|_| !locked);
@@ -86,7 +88,9 @@ impl<'a> Login<'a> {
         for _ in 0..MOST_FACTORS {
             let taken = self.taken.len();
             let welcome = match (&key, &self.endpoint.options.agent) {
-                (Some((file, key)), _) => self.by_key(file, key).await?,
+                (Some((file, key)), _) => {
+                    self.by_certificate(key, certificate.take()).await? || self.by_key(file, key).await?
+                }
                 (None, Some(agent)) => self.by_agent(agent).await?,
                 (None, None) => false,
             };
@@ -149,6 +153,17 @@ impl<'a> Login<'a> {
         Ok(self.note_key(&format!("key of {file}"), key.public_key(), Said::of(said)))
     }
 
+    /// With what a certificate authority says about the key (OpenSSH, PROTOCOL.certkeys).
+    async fn by_certificate(&mut self, key: &PrivateKey, certificate: Option<Certificate>) -> Result<bool, Fault> {
+        let Some(certificate) = certificate.filter(|_| self.may(MethodKind::PublicKey)) else { return Ok(false) };
+        let way = format!("certificate “{}”", fault::plain(certificate.key_id()));
+        let hash = self.hash_for(&key.algorithm()).await?;
+        let user = self.endpoint.user.as_str();
+        let said = self.ssh.authenticate_certificate_with(user, certificate, hash, &mut KeySigner(key)).await;
+        let said = said.map_err(|error| Fault::new(Phase::Login, FaultKind::Auth, format!("the {way}: {error}")))?;
+        Ok(self.note_key(&way, key.public_key(), Said::of(said)))
+    }
+
     fn note_key(&mut self, way: &str, key: &PublicKey, said: Said) -> bool {
         if matches!(said, Said::HalfWay(_)) {
             self.keys.push(key.clone());
@@ -173,21 +188,32 @@ impl<'a> Login<'a> {
                 return Ok(false);
             }
         };
-        let keys = agent.request_identities().await.unwrap_or_default();
-        let keys = keys.into_iter().filter_map(|identity| match identity {
-            AgentIdentity::PublicKey { key, .. } => Some(key),
-            AgentIdentity::Certificate { .. } => None,
-        });
-        for key in keys.take(MOST_KEYS) {
+        let identities = agent.request_identities().await.unwrap_or_default();
+        // What somebody vouches for comes first.
+        let (certified, plain): (Vec<_>, Vec<_>) =
+            identities.into_iter().partition(|identity| matches!(identity, AgentIdentity::Certificate { .. }));
+        for identity in certified.into_iter().chain(plain).take(MOST_KEYS) {
             if !self.may(MethodKind::PublicKey) {
                 break;
             }
+            let key = match &identity {
+                AgentIdentity::PublicKey { key, .. } => key.clone(),
+                AgentIdentity::Certificate { certificate, .. } => PublicKey::from(certificate.public_key().clone()),
+            };
             if self.keys.contains(&key) {
                 continue;
             }
             let hash = self.hash_for(&key.algorithm()).await?;
             let user = self.endpoint.user.as_str();
-            match self.ssh.authenticate_publickey_with(user, key.clone(), hash, &mut agent).await {
+            let said = match identity {
+                AgentIdentity::PublicKey { key, .. } => {
+                    self.ssh.authenticate_publickey_with(user, key, hash, &mut agent).await
+                }
+                AgentIdentity::Certificate { certificate, .. } => {
+                    self.ssh.authenticate_certificate_with(user, certificate, hash, &mut agent).await
+                }
+            };
+            match said {
                 Ok(said) => {
                     if self.note_key("agent's key", &key, Said::of(said)) {
                         return Ok(true);
@@ -282,6 +308,26 @@ async fn read_key(file: &str, password: Option<&Secret>) -> Result<(PrivateKey, 
         Ok(key) => Ok((key, true)),
         Err(_) => Err(bad(format!("the passphrase does not open the key file '{file}'"))),
     }
+}
+
+/// The certificate beside a key file, as OpenSSH looks for it: `id_ed25519-cert.pub`. One of another key is none.
+async fn read_certificate(file: &str, key: &PublicKey) -> Result<Option<Certificate>, Fault> {
+    let beside = format!("{file}-cert.pub");
+    let path = beside.clone();
+    let read = task::blocking(move || tree::file::read_small(Path::new(&path), MAX_FILE)).await;
+    let bytes = match read.map_err(|lost| Fault::new(Phase::Login, FaultKind::Io, lost.to_string()))? {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            let why = format!("cannot read the certificate '{beside}': {error}");
+            return Err(Fault::new(Phase::Login, FaultKind::Auth, why));
+        }
+    };
+    let certificate = std::str::from_utf8(&bytes).ok().and_then(|text| Certificate::from_openssh(text.trim()).ok());
+    let certificate = certificate.ok_or_else(|| {
+        Fault::new(Phase::Login, FaultKind::Auth, format!("'{beside}' is not an OpenSSH certificate"))
+    })?;
+    Ok(Some(certificate).filter(|certificate| certificate.public_key() == key.key_data()))
 }
 
 fn lost(error: &russh::Error) -> Fault {

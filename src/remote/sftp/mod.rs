@@ -1,7 +1,7 @@
 //! SFTP as a client: version 3 (draft-ietf-secsh-filexfer-02) with OpenSSH's extensions, over SSH (RFC 4251–4254).
 //!
 //! SSH itself is russh's, the packets are those of [`crate::net::sftp`], and the requests are ours: many on their way
-//! at once, answered in any order, names as raw bytes. [`connection`] gets in, [`channel`] carries requests and
+//! at once, answered in any order, names as raw bytes. [`road`] finds the way and [`connection`] gets in, [`channel`] carries requests and
 //! answers, [`pool`] keeps as many connections as are of use, [`source`] and [`sink`] move files, [`fault`] translates
 //! every failure once.
 
@@ -17,7 +17,9 @@ mod login;
 mod names;
 mod pool;
 mod remote;
+mod road;
 mod shared;
+mod signer;
 mod sink;
 mod source;
 mod window;
@@ -43,6 +45,14 @@ pub struct HostKey {
 /// What the connection failed of.
 pub async fn host_key(endpoint: &Endpoint) -> Result<HostKey, Fault> {
     connection::host_key(endpoint).await
+}
+
+/// The host that forwards to the server of `endpoint`, as an endpoint of its own, if there is one.
+///
+/// # Errors
+/// That its address is none.
+pub fn jump_host(endpoint: &Endpoint) -> Result<Option<Endpoint>, Fault> {
+    road::jump_host(endpoint)
 }
 
 /// Opens an SFTP endpoint: one login, so that a wrong host, host key, password or folder shows at once. A root that is

@@ -9,7 +9,7 @@ use super::jobs;
 use crate::job::{EndpointRef, Job, JobError, NewEndpoint, NewJob, Schedule, Zone};
 use crate::mirror::{Deletions, Links, Naming, Policy, Proving, ProvingError, Uploads};
 use crate::model::{DeadlinesError, DigestAlgorithm, Endpoint, JobId, Protocol, RelPath, Secret};
-use crate::remote::{can_read, can_write};
+use crate::remote::{can_read, can_write, jump_host};
 use crate::tree::Tree;
 use crate::web::form::{Posted, done};
 use crate::web::frame::Frame;
@@ -28,6 +28,8 @@ pub struct JobForm {
     pub charset: String,
     pub pin: String,
     pub key_file: String,
+    pub jump: String,
+    pub jump_pin: String,
     pub deadlines: String,
     pub active: String,
     #[serde(deserialize_with = "super::ticked")]
@@ -36,6 +38,8 @@ pub struct JobForm {
     pub target_password: String,
     pub target_pin: String,
     pub target_key_file: String,
+    pub target_jump: String,
+    pub target_jump_pin: String,
     #[serde(deserialize_with = "super::ticked")]
     pub target_insecure: bool,
     pub schedule: String,
@@ -72,6 +76,8 @@ impl Default for JobForm {
             charset: String::new(),
             pin: String::new(),
             key_file: String::new(),
+            jump: String::new(),
+            jump_pin: String::new(),
             deadlines: String::new(),
             active: String::new(),
             insecure: false,
@@ -79,6 +85,8 @@ impl Default for JobForm {
             target_password: String::new(),
             target_pin: String::new(),
             target_key_file: String::new(),
+            target_jump: String::new(),
+            target_jump_pin: String::new(),
             target_insecure: false,
             schedule: "manual".to_owned(),
             cron: String::new(),
@@ -340,6 +348,8 @@ fn source(form: &JobForm, old: Option<&Job>) -> Result<Endpoint, Wrong> {
     endpoint.options.charset = text(&form.charset);
     endpoint.options.pin = pin(&form.pin);
     endpoint.options.key_file = text(&form.key_file);
+    (endpoint.options.jump, endpoint.options.jump_pin) = (text(&form.jump), pin(&form.jump_pin));
+    jump_host(&endpoint).map_err(|fault| ("jump", fault.message))?;
     endpoint.options.insecure = form.insecure;
     endpoint.options.active = match form.active.as_str() {
         "on" => Some(true),
@@ -379,6 +389,8 @@ fn target(form: &JobForm, old: Option<&Job>, tree: &Tree) -> Result<Endpoint, Wr
     }
     endpoint.options.pin = pin(&form.target_pin);
     endpoint.options.key_file = text(&form.target_key_file);
+    (endpoint.options.jump, endpoint.options.jump_pin) = (text(&form.target_jump), pin(&form.target_jump_pin));
+    jump_host(&endpoint).map_err(|fault| ("target_jump", fault.message))?;
     endpoint.options.insecure = form.target_insecure;
     Ok(endpoint)
 }
@@ -527,6 +539,8 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         charset: policy.charset.clone().or_else(|| options.charset.clone()).unwrap_or_default(),
         pin: options.pin.clone().unwrap_or_default(),
         key_file: options.key_file.clone().unwrap_or_default(),
+        jump: options.jump.clone().unwrap_or_default(),
+        jump_pin: options.jump_pin.clone().unwrap_or_default(),
         deadlines: options.deadlines.to_string(),
         active: options.active.map_or("", |allowed| if allowed { "on" } else { "off" }).to_owned(),
         insecure: options.insecure,
@@ -534,6 +548,8 @@ fn of_job(job: &Job, tree: &Tree) -> JobForm {
         target_password: String::new(),
         target_pin: toward.pin.clone().unwrap_or_default(),
         target_key_file: toward.key_file.clone().unwrap_or_default(),
+        target_jump: toward.jump.clone().unwrap_or_default(),
+        target_jump_pin: toward.jump_pin.clone().unwrap_or_default(),
         target_insecure: toward.insecure,
         links: policy.links.to_string(),
         names: policy.names.to_string(),
