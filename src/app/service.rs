@@ -189,7 +189,8 @@ impl Service {
                 recorder: recorder.clone(),
                 clock: Arc::clone(&store.clock),
             };
-            sftp::serve(listener, door, &work);
+            let address = listener.address();
+            sftp::serve(listener, door, &work).map_err(|error| sftp::ListenError::Other(address, error))?;
         }
         if let Err(error) = running.announce() {
             tracing::error!(%error, "other commands will not find this process");

@@ -61,6 +61,34 @@ async fn insert(conn: &mut SqliteConnection, entries: Vec<Sealed>) -> Result<(),
     Ok(())
 }
 
+/// Appends one entry by a single statement, if `previous` is still the last one. Returns whether it was.
+///
+/// A statement is a transaction of its own: nobody appends between its look at the head and its insert, not even
+/// another process.
+pub(super) async fn append_behind(
+    conn: &mut SqliteConnection,
+    (seq, hash): (i64, [u8; 32]),
+    entry: Sealed,
+) -> Result<bool, DbError> {
+    let done = sqlx::query(
+        "INSERT INTO audit (seq, at, actor, action, entry, hash) SELECT ?, ?, ?, ?, ?, ? \
+         WHERE ? = coalesce((SELECT max(seq) FROM audit), 0) \
+         AND ? = coalesce((SELECT hash FROM audit ORDER BY seq DESC LIMIT 1), ?)",
+    )
+    .bind(entry.seq)
+    .bind(entry.at.as_microsecond())
+    .bind(entry.actor)
+    .bind(entry.action)
+    .bind(entry.entry)
+    .bind(entry.hash.to_vec())
+    .bind(seq)
+    .bind(hash.to_vec())
+    .bind(GENESIS.to_vec())
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Number and hash of the last entry; 0 and zeros when there is none.
 pub(super) async fn head(conn: &mut SqliteConnection) -> Result<(i64, [u8; 32]), DbError> {
     let row = sqlx::query_as::<_, (i64, Vec<u8>)>("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::Semaphore;
@@ -125,6 +126,8 @@ impl Db {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(60))
+            // A file does not hang up.
+            .test_before_acquire(false)
             .connect_with(options.clone())
             .await?;
         migrations::migrator().run(&writer).await.map_err(|error| match error {
@@ -192,6 +195,15 @@ impl Db {
     /// As [`Db::write`].
     pub async fn write_durably(&self) -> Result<WriteTx, DbError> {
         self.begin(&self.durable).await
+    }
+
+    /// The connection that writes, for one statement that is a transaction of its own: the cheapest way to write.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`] when too many wait or the turn does not come within a minute.
+    pub async fn statement(&self) -> Result<PoolConnection<Sqlite>, DbError> {
+        let _turn = self.queue.try_acquire().map_err(|_| DbError::Busy)?;
+        Ok(self.writer.acquire().await?)
     }
 
     /// For queries that change nothing.

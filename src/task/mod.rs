@@ -2,6 +2,7 @@
 //! waited for.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// A group of tasks that stop together. Clones share the group; children stop with their parent, but
 /// can also be stopped alone.
@@ -41,6 +43,41 @@ impl Tasks {
         self.tracker.spawn(work)
     }
 
+    /// Something that is no task and is waited for as one, until this is dropped: work on a blocking thread that nobody
+    /// awaits.
+    #[must_use]
+    pub fn busy(&self) -> Busy {
+        Busy(self.tracker.token())
+    }
+
+    /// Runs `work`, and what it spawns, on `threads` threads of its own: what holds one of them up holds up nobody else.
+    /// The group waits for `work`; what it spawned it has to wait for itself.
+    ///
+    /// # Errors
+    /// When the system has no more threads.
+    pub fn apart<F>(&self, name: &'static str, threads: usize, work: F) -> io::Result<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .worker_threads(threads)
+            .thread_name(name)
+            .build()?;
+        let busy = self.busy();
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            runtime.block_on(work);
+            drop((runtime, busy));
+        })?;
+        Ok(())
+    }
+
+    /// Waits until nothing of the group is under way. Whoever waits knows that nothing more will be begun.
+    pub async fn ended(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
     /// Resolves when the group was told to stop. Hand it to `tokio::select!`.
     pub async fn stopped(&self) {
         self.stop.cancelled().await;
@@ -70,6 +107,10 @@ impl Tasks {
         tokio::time::timeout(grace, self.tracker.wait()).await.is_ok()
     }
 }
+
+/// Keeps a group of tasks from being over.
+#[derive(Debug)]
+pub struct Busy(#[expect(dead_code, reason = "held, not read")] TaskTrackerToken);
 
 /// What hyper wants to run beside a connection: the streams of HTTP/2.
 impl<F> hyper::rt::Executor<F> for Tasks

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::exec::{Command, Exec};
 use super::listener::Door;
 use super::session::{Ending, SftpChannel};
-use super::work::{Activity, Context};
+use super::work::{Activity, Context, Direct, Spot};
 use crate::account::{Grant, LoginContext, LoginError};
 use crate::model::{Door as Entrance, Secret};
 use crate::net::Place;
@@ -81,6 +81,7 @@ impl Use {
 /// One connection's answers.
 pub(super) struct Connection {
     door: Arc<Door>,
+    spot: Arc<Spot>,
     tasks: Tasks,
     peer: SocketAddr,
     seen: Arc<Seen>,
@@ -90,8 +91,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(door: Arc<Door>, tasks: Tasks, peer: SocketAddr, seen: Arc<Seen>, place: Place) -> Self {
-        Self { door, tasks, peer, seen, place, grant: None, channels: HashMap::new() }
+    pub(super) fn new(
+        (door, spot): (Arc<Door>, Arc<Spot>),
+        tasks: Tasks,
+        peer: SocketAddr,
+        seen: Arc<Seen>,
+        place: Place,
+    ) -> Self {
+        Self { door, spot, tasks, peer, seen, place, grant: None, channels: HashMap::new() }
     }
 
     fn login(&self) -> LoginContext {
@@ -130,6 +137,7 @@ impl Connection {
             clock: Arc::clone(&self.door.clock),
             runtime: tokio::runtime::Handle::current(),
             activity: self.seen.activity.clone(),
+            spot: Arc::clone(&self.spot),
         })
     }
 
@@ -271,11 +279,15 @@ impl Handler for Connection {
     }
 
     async fn data(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), Self::Error> {
+        let mut direct = Direct::new(!session.has_pending_data(channel));
         let fed = match self.channels.get_mut(&channel) {
-            Some(Use::Sftp(sftp)) => sftp.feed(data).await,
+            Some(Use::Sftp(sftp)) => sftp.feed(data, &mut direct).await,
             Some(Use::Exec(exec)) => exec.feed(data).await,
             Some(Use::Fresh(_) | Use::Ended) | None => Ok(()),
         };
+        if let Some(answers) = direct.into_bytes() {
+            session.data(channel, answers)?;
+        }
         match fed {
             Ok(()) => Ok(()),
             Err(ending) => {

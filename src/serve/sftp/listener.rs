@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::handler::{Connection, Seen};
 use super::host_keys::{self, HostKey, HostKeyError};
-use super::work::observation;
+use super::work::{SPOTS, Spot, observation};
 use super::{Settings, algorithms};
 use crate::account::Accounts;
 use crate::audit::AuditLog;
@@ -117,17 +118,31 @@ fn refused(address: SocketAddr, error: io::Error) -> ListenError {
 
 /// Accepts until `tasks` stop, then lets open files end for the grace of the settings. Returns at once;
 /// `tasks` knows the accepting task and every connection.
-pub fn serve(listener: Listener, door: Door, tasks: &Tasks) {
-    let inner = tasks.clone();
-    tasks.spawn("sftp-accept", accept(listener, Arc::new(door), inner));
+///
+/// The door has threads of its own, on which a request may be done on the spot.
+///
+/// # Errors
+/// When the system has no more threads, or does not part with the socket.
+pub fn serve(listener: Listener, door: Door, tasks: &Tasks) -> io::Result<()> {
+    let Listener { socket, config, settings, .. } = listener;
+    let (socket, inner) = (socket.into_std()?, tasks.child());
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get) + SPOTS;
+    tasks.apart("sftp", threads, async move {
+        match TcpListener::from_std(socket) {
+            Ok(socket) => accept(socket, (config, settings), Arc::new(door), inner.clone()).await,
+            Err(error) => tracing::error!(%error, "the SFTP door cannot accept anybody"),
+        }
+        inner.ended().await;
+    })
 }
 
-async fn accept(listener: Listener, door: Arc<Door>, tasks: Tasks) {
-    let entrance = Entrance::new(listener.settings.connections, listener.settings.strangers);
+async fn accept(socket: TcpListener, (config, settings): (Arc<Config>, Settings), door: Arc<Door>, tasks: Tasks) {
+    let entrance = Entrance::new(settings.connections, settings.strangers);
+    let spot = Arc::new(Spot::default());
     loop {
         let accepted = tokio::select! {
             () = tasks.stopped() => return,
-            accepted = listener.socket.accept() => accepted,
+            accepted = socket.accept() => accepted,
         };
         let (socket, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -144,8 +159,9 @@ async fn accept(listener: Listener, door: Arc<Door>, tasks: Tasks) {
         };
         let visit = Visit {
             door: Arc::clone(&door),
-            config: Arc::clone(&listener.config),
-            settings: listener.settings.clone(),
+            config: Arc::clone(&config),
+            settings: settings.clone(),
+            spot: Arc::clone(&spot),
             tasks: tasks.clone(),
             peer,
             seen: Seen::new(),
@@ -159,6 +175,7 @@ struct Visit {
     door: Arc<Door>,
     config: Arc<Config>,
     settings: Settings,
+    spot: Arc<Spot>,
     tasks: Tasks,
     peer: SocketAddr,
     seen: Arc<Seen>,
@@ -182,8 +199,13 @@ impl Visit {
 
     async fn watch(&self, socket: TcpStream, place: Place, cut: CancellationToken) -> End {
         let deadline = self.seen.accepted + Duration::from_secs(self.settings.login_seconds);
-        let handler =
-            Connection::new(Arc::clone(&self.door), self.tasks.clone(), self.peer, Arc::clone(&self.seen), place);
+        let handler = Connection::new(
+            (Arc::clone(&self.door), Arc::clone(&self.spot)),
+            self.tasks.clone(),
+            self.peer,
+            Arc::clone(&self.seen),
+            place,
+        );
         let starting = run_stream(Arc::clone(&self.config), SshStream::new(socket, cut.clone()), handler);
         let mut running = tokio::select! {
             started = tokio::time::timeout_at(deadline.into(), starting) => match started {

@@ -6,7 +6,7 @@ use russh::ChannelId;
 use russh::server::Handle;
 use tokio::task::JoinHandle;
 
-use super::work::{Context, Lane, Outbox, send};
+use super::work::{Context, Direct, Lane, Outbox, send};
 use crate::net::sftp::{Frames, Malformed, Packet, Reply, Request};
 use crate::task::Tasks;
 
@@ -40,8 +40,8 @@ impl SftpChannel {
         Self { frames: Frames::default(), greeted: false, lane, outbox, answers }
     }
 
-    /// Takes what the channel brought. Waits only for file work.
-    pub(super) async fn feed(&mut self, data: &[u8]) -> Result<(), Ending> {
+    /// Takes what the channel brought. Waits only for file work. What is answered at once is left in `direct`.
+    pub(super) async fn feed(&mut self, data: &[u8], direct: &mut Direct) -> Result<(), Ending> {
         self.frames.feed(data);
         while let Some(frame) = self.frames.take()? {
             let packet = Packet::read(frame)?;
@@ -54,7 +54,7 @@ impl SftpChannel {
                     self.outbox.reply(0, &Reply::Version);
                 }
                 (Request::Init, true) | (_, false) => return Err(Malformed::Init.into()),
-                (_, true) => self.lane.submit(packet).await,
+                (_, true) => self.lane.submit(packet, direct).await,
             }
         }
         Ok(())

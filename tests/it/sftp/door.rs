@@ -64,7 +64,7 @@ impl Fixture {
                 recorder,
                 clock,
             };
-            sftp::serve(listener, door, &tasks);
+            sftp::serve(listener, door, &tasks).unwrap();
             (address, accounts, db)
         });
         Self { runtime: Some(runtime), dir, address, tasks, accounts, db, observations }

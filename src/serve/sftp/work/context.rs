@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::spot::Spot;
 use crate::account::Grant;
 use crate::audit::{AuditLog, Event};
 use crate::model::{Clock, Door, FaultKind, Phase, Protocol, RelPath};
@@ -49,13 +50,25 @@ pub struct Context {
     pub runtime: tokio::runtime::Handle,
     /// Open files.
     pub activity: Activity,
+    /// Who may work on the spot.
+    pub spot: Arc<Spot>,
 }
 
 impl Context {
-    /// Writes down a change that was made, before the client hears of it. Blocks.
-    pub fn log(&self, event: &Event) {
-        if let Err(error) = self.runtime.block_on(self.audit.record(&self.grant.actor(), event)) {
-            tracing::error!(error = %error, account = self.grant.name(), "a change could not be written to the audit log");
+    /// Writes down changes that were made, before the client hears of them.
+    pub async fn record(&self, changes: &[Event]) {
+        for change in changes {
+            if let Err(error) = self.audit.record(&self.grant.actor(), change).await {
+                let account = self.grant.name();
+                tracing::error!(error = %error, account, "a change could not be written to the audit log");
+            }
+        }
+    }
+
+    /// As [`Context::record`], for blocking threads.
+    pub fn log(&self, changes: &[Event]) {
+        if !changes.is_empty() {
+            self.runtime.block_on(self.record(changes));
         }
     }
 
@@ -71,10 +84,11 @@ impl Context {
         self.grant.in_tree(path)
     }
 
-    /// Notes a change of attributes.
-    pub fn log_attributes(&self, path: &RelPath) {
+    /// A change of attributes.
+    #[must_use]
+    pub fn attributes(&self, path: &RelPath) -> Event {
         let (account, path) = (self.account(), self.in_tree(path));
-        self.log(&Event::DoorAttributes { door: Door::Sftp, account, path });
+        Event::DoorAttributes { door: Door::Sftp, account, path }
     }
 
     /// Begins to move a file, which a shutdown waits for.

@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes};
 use super::super::{attributes, status};
 use super::open::{Open, lock};
 use super::worker::{Worker, absolute, parse};
+use crate::audit::Event;
 use crate::net::sftp::{Extension, Reply};
 use crate::tree::{Replace, View};
 
@@ -14,10 +15,10 @@ use crate::tree::{Replace, View};
 const STEP: usize = 256 << 10;
 
 impl Worker {
-    pub(super) fn extended(&self, extension: Extension) -> io::Result<Reply> {
+    pub(super) fn extended(&self, extension: Extension, changes: &mut Vec<Event>) -> io::Result<Reply> {
         let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         match extension {
-            Extension::PosixRename { from, to } => self.rename(&from, &to, Replace::Yes),
+            Extension::PosixRename { from, to } => self.rename(&from, &to, Replace::Yes, changes),
             Extension::StatVfs { path } => {
                 self.context.view.stat_follow(&parse(&path)?)?;
                 Ok(Reply::Numbers(attributes::space(&self.context.view.space()?)))
@@ -26,9 +27,9 @@ impl Worker {
                 Some(_) => Ok(Reply::Numbers(attributes::space(&self.context.view.space()?))),
                 None => Ok(status::bad_handle()),
             },
-            Extension::HardLink { from, to } => self.hard_link(&from, &to),
+            Extension::HardLink { from, to } => self.hard_link(&from, &to, changes),
             Extension::Fsync { handle } => self.fsync(&handle),
-            Extension::Lsetstat { path, attributes } => self.setstat(&path, &attributes, false),
+            Extension::Lsetstat { path, attributes } => self.setstat(&path, &attributes, false, changes),
             Extension::Limits => Ok(Reply::limits()),
             Extension::ExpandPath { path } => {
                 let path =

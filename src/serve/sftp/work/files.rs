@@ -136,7 +136,7 @@ impl Worker {
         Ok(Reply::ok())
     }
 
-    pub(super) fn close(&self, handle: &[u8]) -> io::Result<Reply> {
+    pub(super) fn close(&self, handle: &[u8], changes: &mut Vec<Event>) -> io::Result<Reply> {
         let Some(open) = self.handles.remove(handle) else { return Ok(status::bad_handle()) };
         match &*open {
             Open::Listing(_) => Ok(Reply::ok()),
@@ -147,14 +147,14 @@ impl Worker {
                 Ok(Reply::ok())
             }
             Open::Upload(upload) => {
-                let done = self.finish(upload);
+                let done = self.finish(upload, changes);
                 self.context.activity.end();
                 done
             }
         }
     }
 
-    fn finish(&self, upload: &Upload) -> io::Result<Reply> {
+    fn finish(&self, upload: &Upload, changes: &mut Vec<Event>) -> io::Result<Reply> {
         let Some((name, mut part)) = upload.take() else { return Ok(status::bad_handle()) };
         let arriving = lock(&upload.arriving);
         let seen = |end| self.context.observe(Direction::Upload, arriving.received, upload.since, end);
@@ -186,7 +186,7 @@ impl Worker {
         let size = published?.size;
         self.forget_kept(&name.path);
         let (account, path) = (self.context.account(), self.context.in_tree(&name.path));
-        self.context.log(&Event::DoorUploaded { door: Door::Sftp, account, path, size });
+        changes.push(Event::DoorUploaded { door: Door::Sftp, account, path, size });
         Ok(Reply::ok())
     }
 
@@ -214,12 +214,17 @@ impl Worker {
         Ok(Reply::Attributes((&stat).into()))
     }
 
-    pub(super) fn fsetstat(&self, handle: &[u8], attributes: &Attributes) -> io::Result<Reply> {
+    pub(super) fn fsetstat(
+        &self,
+        handle: &[u8],
+        attributes: &Attributes,
+        changes: &mut Vec<Event>,
+    ) -> io::Result<Reply> {
         let Some(open) = self.handles.get(handle) else { return Ok(status::bad_handle()) };
         match &*open {
             Open::Upload(upload) => upload.set_attributes(attributes),
             Open::Download(Download { path, .. }) | Open::Listing(Listing { path, .. }) => {
-                self.change(path, attributes, true)
+                self.change(path, attributes, true, changes)
             }
         }
     }

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::claim::Claim;
-use super::open::{Open, lock};
+use super::open::{self, Open, lock};
+use super::spot;
 use super::worker::Worker;
-use super::{Context, Outbox};
+use super::{Context, Direct, Outbox};
 use crate::net::sftp::{Extension, Packet, Request};
-use crate::task::{self, Tasks};
+use crate::task::{self, Busy, Tasks};
 
 /// Bytes of requests that wait for a disk. When they are used up the session loop waits, and with it the
 /// client's connection: that is the back-pressure for uploads.
@@ -154,11 +155,12 @@ impl Lane {
         })
     }
 
-    /// Queues a request. Waits when too much is queued, for file work only.
-    pub async fn submit(self: &Arc<Self>, packet: Packet) {
-        if self.read_at_once(&packet) {
+    /// Does a request on the spot, or queues it. Waits when too much is queued, for file work only.
+    pub async fn submit(self: &Arc<Self>, packet: Packet, direct: &mut Direct) {
+        if self.read_at_once(&packet, direct) {
             return;
         }
+        let Some(packet) = self.try_at_once(packet, direct).await else { return };
         let cost = packet.cost().clamp(BUDGET / MOST, BUDGET);
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
         // Closed only when work was lost; the channel ends then.
@@ -194,7 +196,7 @@ impl Lane {
     }
 
     /// A READ of a file that does not change only looks its handle up, so it needs no thread when nothing is before it.
-    fn read_at_once(&self, packet: &Packet) -> bool {
+    fn read_at_once(&self, packet: &Packet, direct: &mut Direct) -> bool {
         let Request::Read { handle, offset, length } = &packet.request else { return false };
         if lock(&self.queue).before(&Claim::of(&packet.request, self.worker.handles())) > 0 {
             return false;
@@ -202,22 +204,43 @@ impl Lane {
         let Some(open) = self.worker.handles().get(handle).filter(|open| !matches!(**open, Open::Upload(_))) else {
             return false;
         };
-        self.outbox.read(packet.id, &open, *offset, *length);
+        if !direct.takes(*length) || !self.outbox.read_directly(packet.id, &open, (*offset, *length), direct) {
+            self.outbox.read(packet.id, &open, *offset, *length);
+        }
         true
+    }
+
+    /// Does a request on the spot, when nothing else is under way and it is known to be done in no time; else gives it
+    /// back.
+    async fn try_at_once(&self, packet: Packet, direct: &mut Direct) -> Option<Packet> {
+        let kind = match &packet.request {
+            Request::Close { handle } => match self.worker.handles().kind(handle) {
+                Some(open::Kind::Upload(_)) => spot::Kind::Durable,
+                Some(open::Kind::Other(_)) | None => spot::Kind::Light,
+            },
+            request if takes_long(request) => return Some(packet),
+            _ => spot::Kind::Light,
+        };
+        if lock(&self.queue).hands > 0 {
+            return Some(packet);
+        }
+        let mut asked = Some(packet);
+        let work = self.worker.context.spot.try_do(kind, || asked.take().map(|packet| self.worker.perform(packet)));
+        let Some(Some(done)) = work else { return asked };
+        self.worker.context.record(&done.changes).await;
+        if let Some(answer) = &done.answer
+            && !direct.reply(done.id, answer)
+        {
+            self.outbox.reply(done.id, answer);
+        }
+        None
     }
 
     /// Lends the hand that was counted.
     fn start(self: &Arc<Self>) {
-        let lane = Arc::clone(self);
-        let (outbox, budget) = (Arc::clone(&self.outbox), Arc::clone(&self.budget));
-        self.tasks.spawn("sftp file work", async move {
-            if let Err(lost) = task::blocking(move || lane.work()).await {
-                tracing::error!(error = %lost, "sftp file work was lost");
-                // Nobody waits for work that will not be done.
-                outbox.spoil();
-                budget.close();
-            }
-        });
+        let watch = Watch { lane: Arc::clone(self), _busy: self.tasks.busy() };
+        // Nobody waits for it but the group of tasks.
+        drop(task::blocking(move || watch.lane.work()));
     }
 
     /// What one hand does until nothing is ready. The last one to go closes the channel, when it is to be closed.
@@ -242,11 +265,31 @@ impl Lane {
                 self.start();
             }
             let Some((number, job)) = job else { break };
-            self.worker.perform(job.packet);
+            let work = self.worker.perform(job.packet);
+            self.worker.context.log(&work.changes);
+            if let Some(answer) = &work.answer {
+                self.outbox.reply(work.id, answer);
+            }
             done = Some(number);
         }
         self.worker.abandon();
         self.outbox.finish();
+    }
+}
+
+/// Sees to it that a hand that panics does not leave anybody waiting for what will not be done.
+struct Watch {
+    lane: Arc<Lane>,
+    _busy: Busy,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("sftp file work was lost");
+            self.lane.outbox.spoil();
+            self.lane.budget.close();
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What one channel does: requests in, file work on blocking threads, answers out.
 //!
 //! ```text
-//! session loop ── Lane::submit ──▶ queue ──▶ Worker (blocking threads) ──▶ Outbox ──▶ sender task ──▶ session
+//! session loop ── Lane::submit ─┬─▶ Worker, on the spot ──▶ Direct ──▶ session
+//!                               └─▶ queue ──▶ Worker (blocking threads) ──▶ Outbox ──▶ sender task ──▶ session
 //! ```
 //!
 //! The one rule that keeps it from ever standing still: *what the session loop waits for never waits for
@@ -13,6 +14,7 @@
 
 mod claim;
 mod context;
+mod direct;
 mod extended;
 mod files;
 mod lane;
@@ -20,12 +22,15 @@ mod names;
 mod open;
 mod outbox;
 mod reach;
+mod spot;
 mod sums;
 mod upload;
 mod worker;
 
 pub(super) use context::observation;
 pub use context::{Activity, Context, Moving};
+pub use direct::Direct;
 pub(super) use files::{MASK, fresh_part};
 pub use lane::Lane;
 pub use outbox::{Outbox, send};
+pub use spot::{SPOTS, Spot};

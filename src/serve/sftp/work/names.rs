@@ -39,15 +39,27 @@ impl Worker {
         Ok(Reply::Attributes((&stat).into()))
     }
 
-    pub(super) fn setstat(&self, path: &[u8], attributes: &Attributes, follow: bool) -> io::Result<Reply> {
+    pub(super) fn setstat(
+        &self,
+        path: &[u8],
+        attributes: &Attributes,
+        follow: bool,
+        changes: &mut Vec<Event>,
+    ) -> io::Result<Reply> {
         let path = parse(path)?;
         if let Some(upload) = self.handles.upload_of(&path) {
             return upload.set_attributes(attributes);
         }
-        self.change(&path, attributes, follow)
+        self.change(&path, attributes, follow, changes)
     }
 
-    pub(super) fn change(&self, path: &RelPath, attributes: &Attributes, follow: bool) -> io::Result<Reply> {
+    pub(super) fn change(
+        &self,
+        path: &RelPath,
+        attributes: &Attributes,
+        follow: bool,
+        changes: &mut Vec<Event>,
+    ) -> io::Result<Reply> {
         let view = &self.context.view;
         let change = attributes.change();
         if change.is_empty() {
@@ -65,7 +77,7 @@ impl Worker {
         } else {
             view.set_link_attributes(path, change)?;
         }
-        self.context.log_attributes(path);
+        changes.push(self.context.attributes(path));
         Ok(Reply::ok())
     }
 
@@ -113,7 +125,7 @@ impl Worker {
         Ok(if lines.is_empty() { status::eof() } else { Reply::Names(lines) })
     }
 
-    pub(super) fn remove(&self, path: &[u8]) -> io::Result<Reply> {
+    pub(super) fn remove(&self, path: &[u8], changes: &mut Vec<Event>) -> io::Result<Reply> {
         let path = parse(path)?;
         let own = self.handles.upload_of(&path);
         if let Some(upload) = &own {
@@ -124,23 +136,23 @@ impl Worker {
             Err(error) if (own.is_some() || kept) && error.kind() == io::ErrorKind::NotFound => return Ok(Reply::ok()),
             done => done?,
         }
-        self.removed(&path);
+        changes.push(self.removed(&path));
         Ok(Reply::ok())
     }
 
-    pub(super) fn rmdir(&self, path: &[u8]) -> io::Result<Reply> {
+    pub(super) fn rmdir(&self, path: &[u8], changes: &mut Vec<Event>) -> io::Result<Reply> {
         let path = parse(path)?;
         self.context.view.remove_dir(&path)?;
-        self.removed(&path);
+        changes.push(self.removed(&path));
         Ok(Reply::ok())
     }
 
-    fn removed(&self, path: &RelPath) {
+    fn removed(&self, path: &RelPath) -> Event {
         let (account, path) = (self.context.account(), self.context.in_tree(path));
-        self.context.log(&Event::DoorRemoved { door: Door::Sftp, account, path });
+        Event::DoorRemoved { door: Door::Sftp, account, path }
     }
 
-    pub(super) fn mkdir(&self, path: &[u8], attributes: &Attributes) -> io::Result<Reply> {
+    pub(super) fn mkdir(&self, path: &[u8], attributes: &Attributes, changes: &mut Vec<Event>) -> io::Result<Reply> {
         let path = parse(path)?;
         self.context.view.make_dir(&path)?;
         let mode = attributes.permissions.map(|mode| mode & MASK).filter(|mode| *mode != MASK);
@@ -148,11 +160,17 @@ impl Worker {
             self.context.view.set_attributes(&path, SetAttributes { mode: Some(mode), ..SetAttributes::default() })?;
         }
         let (account, path) = (self.context.account(), self.context.in_tree(&path));
-        self.context.log(&Event::DoorDirMade { door: Door::Sftp, account, path });
+        changes.push(Event::DoorDirMade { door: Door::Sftp, account, path });
         Ok(Reply::ok())
     }
 
-    pub(super) fn rename(&self, from: &[u8], to: &[u8], replace: Replace) -> io::Result<Reply> {
+    pub(super) fn rename(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        replace: Replace,
+        changes: &mut Vec<Event>,
+    ) -> io::Result<Reply> {
         let (from, to) = (parse(from)?, Arc::new(parse(to)?));
         let arriving = self.handles.upload_of(&from);
         if let Some(upload) = &arriving
@@ -175,14 +193,14 @@ impl Worker {
         if moved {
             let account = self.context.account();
             let (from, to) = (self.context.in_tree(&from), self.context.in_tree(&to));
-            self.context.log(&Event::DoorRenamed { door: Door::Sftp, account, from, to });
+            changes.push(Event::DoorRenamed { door: Door::Sftp, account, from, to });
         }
         Ok(Reply::ok())
     }
 
     /// An absolute target names a place in the view; it is stored relative to the link, so that it leads
     /// to the same place for everybody.
-    pub(super) fn symlink(&self, target: &[u8], path: &[u8]) -> io::Result<Reply> {
+    pub(super) fn symlink(&self, target: &[u8], path: &[u8], changes: &mut Vec<Event>) -> io::Result<Reply> {
         let path = parse(path)?;
         let target = match target.first() {
             Some(b'/') => {
@@ -193,20 +211,20 @@ impl Worker {
             _ => target.to_vec(),
         };
         self.context.view.symlink(&target, &path)?;
-        self.linked(&path);
+        changes.push(self.linked(&path));
         Ok(Reply::ok())
     }
 
-    pub(super) fn hard_link(&self, from: &[u8], to: &[u8]) -> io::Result<Reply> {
+    pub(super) fn hard_link(&self, from: &[u8], to: &[u8], changes: &mut Vec<Event>) -> io::Result<Reply> {
         let (from, to) = (parse(from)?, parse(to)?);
         self.context.view.hard_link(&from, &to)?;
-        self.linked(&to);
+        changes.push(self.linked(&to));
         Ok(Reply::ok())
     }
 
-    fn linked(&self, path: &RelPath) {
+    fn linked(&self, path: &RelPath) -> Event {
         let (account, path) = (self.context.account(), self.context.in_tree(path));
-        self.context.log(&Event::DoorLinked { door: Door::Sftp, account, path });
+        Event::DoorLinked { door: Door::Sftp, account, path }
     }
 
     /// Both ends of a copy.

@@ -11,6 +11,7 @@ use russh::server::Handle;
 use tokio::sync::Notify;
 
 use super::super::status;
+use super::Direct;
 use super::open::{Open, lock};
 use crate::net::sftp::{MAX_DATA, Reply, data_header};
 use crate::task;
@@ -46,6 +47,8 @@ struct State {
     /// Nothing will be added; what is there still goes out.
     finished: bool,
     closed: bool,
+    /// The sender has answers in its hands.
+    sending: bool,
 }
 
 /// The answers of one channel.
@@ -98,6 +101,28 @@ impl Outbox {
         }
         drop(state);
         self.ready.notify_one();
+    }
+
+    /// Reads what is in memory into an answer that is given at once, when nobody waits for the sender. Returns whether
+    /// it did. Never waits.
+    pub fn read_directly(&self, id: u32, open: &Arc<Open>, (offset, length): (u64, u32), direct: &mut Direct) -> bool {
+        {
+            let state = lock(&self.state);
+            if state.sending || !state.items.is_empty() {
+                return false;
+            }
+        }
+        let one = Run { open: Arc::clone(open), id, count: 1, offset, length };
+        let start = direct.out.len();
+        let (mut out, body) = one.room(std::mem::take(&mut direct.out));
+        let now = out.get_mut(body..).and_then(|buf| open.read_now(buf, offset));
+        let read = now.is_some();
+        match now {
+            Some(got) => out = one.answer(out, start, body, got),
+            None => out.truncate(start),
+        }
+        direct.out = out;
+        read
     }
 
     /// Reads now, so that what is asked later about the same handle finds its order, and adds the answer. Blocks. From
@@ -159,7 +184,9 @@ impl Outbox {
                 if state.closed {
                     return None;
                 }
-                (state.next(), state.finished)
+                let next = state.next();
+                state.sending = next.is_some() || !out.is_empty();
+                (next, state.finished)
             };
             match next {
                 Some(Item::Ready(packet)) if out.is_empty() && packet.len() >= BATCH => return Some(packet),

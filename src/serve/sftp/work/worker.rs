@@ -10,14 +10,26 @@ use super::super::status;
 use super::open::{Handles, Open, lock};
 use super::upload::Upload;
 use super::{Context, Outbox};
+use crate::audit::Event;
 use crate::model::{FaultKind, Phase, RelPath};
 use crate::net::sftp::{Packet, Reply, Request};
 use crate::reliability::{Direction, End};
+use crate::tree::Replace;
+
+/// A request that was done.
+#[derive(Debug)]
+pub struct Done {
+    pub id: u32,
+    /// None when it is on its way already.
+    pub answer: Option<Reply>,
+    /// To be written down before anybody hears of them.
+    pub changes: Vec<Event>,
+}
 
 /// One channel's state.
 #[derive(Debug)]
 pub struct Worker {
-    pub(super) context: Context,
+    pub context: Context,
     pub(super) handles: Handles,
     outbox: Arc<Outbox>,
 }
@@ -36,47 +48,50 @@ impl Worker {
         self.outbox.is_left()
     }
 
-    /// Does one request and leaves its answer in the outbox.
-    pub fn perform(&self, packet: Packet) {
-        let id = packet.id;
-        if let Request::Read { handle, offset, length } = &packet.request {
-            match self.handles.get(handle) {
-                // It changes, and may be closed before the answer is sent.
-                Some(open) if matches!(*open, Open::Upload(_)) => {
-                    self.outbox.read_in_order(id, &open, *offset, *length);
-                }
-                Some(open) => self.outbox.read(id, &open, *offset, *length),
-                None => self.outbox.reply(id, &status::bad_handle()),
-            }
-            return;
-        }
-        let reply = self.answer(packet.request).unwrap_or_else(|error| status::of(&error));
-        self.outbox.reply(id, &reply);
+    /// Does one request. Its answer may be sent when the changes are written down.
+    pub fn perform(&self, packet: Packet) -> Done {
+        let mut changes = Vec::new();
+        let answer = match packet.request {
+            Request::Read { handle, offset, length } => self.read(packet.id, &handle, offset, length),
+            request => Some(self.answer(request, &mut changes).unwrap_or_else(|error| status::of(&error))),
+        };
+        Done { id: packet.id, answer, changes }
     }
 
-    fn answer(&self, request: Request) -> io::Result<Reply> {
+    /// A READ finds its own way into the outbox.
+    fn read(&self, id: u32, handle: &[u8], offset: u64, length: u32) -> Option<Reply> {
+        match self.handles.get(handle) {
+            // It changes, and may be closed before the answer is sent.
+            Some(open) if matches!(*open, Open::Upload(_)) => self.outbox.read_in_order(id, &open, offset, length),
+            Some(open) => self.outbox.read(id, &open, offset, length),
+            None => return Some(status::bad_handle()),
+        }
+        None
+    }
+
+    fn answer(&self, request: Request, changes: &mut Vec<Event>) -> io::Result<Reply> {
         match request {
             Request::Init => Ok(Reply::Version),
             Request::Open { path, flags, attributes } => self.open(&path, flags, &attributes),
-            Request::Close { handle } => self.close(&handle),
+            Request::Close { handle } => self.close(&handle, changes),
             Request::Write { handle, offset, data } => self.write(&handle, offset, &data),
             Request::Lstat { path } => self.lstat(&path),
             Request::Stat { path } => self.stat(&path),
             Request::Fstat { handle } => self.fstat(&handle),
-            Request::Setstat { path, attributes } => self.setstat(&path, &attributes, true),
-            Request::Fsetstat { handle, attributes } => self.fsetstat(&handle, &attributes),
+            Request::Setstat { path, attributes } => self.setstat(&path, &attributes, true, changes),
+            Request::Fsetstat { handle, attributes } => self.fsetstat(&handle, &attributes, changes),
             Request::Opendir { path } => self.opendir(&path),
             Request::Readdir { handle } => self.readdir(&handle),
-            Request::Remove { path } => self.remove(&path),
-            Request::Mkdir { path, attributes } => self.mkdir(&path, &attributes),
-            Request::Rmdir { path } => self.rmdir(&path),
+            Request::Remove { path } => self.remove(&path, changes),
+            Request::Mkdir { path, attributes } => self.mkdir(&path, &attributes, changes),
+            Request::Rmdir { path } => self.rmdir(&path, changes),
             Request::Realpath { path } => Ok(Reply::path(absolute(&parse(&path)?))),
-            Request::Rename { from, to } => self.rename(&from, &to, crate::tree::Replace::No),
+            Request::Rename { from, to } => self.rename(&from, &to, Replace::No, changes),
             Request::Readlink { path } => Ok(Reply::path(Bytes::from(self.context.view.read_link(&parse(&path)?)?))),
-            Request::Symlink { target, path } => self.symlink(&target, &path),
-            Request::Extended(extension) => self.extended(extension),
+            Request::Symlink { target, path } => self.symlink(&target, &path, changes),
+            Request::Extended(extension) => self.extended(extension, changes),
             Request::Unknown(kind) => Ok(status::unsupported(&format!("request type {kind}"))),
-            // Done before, by a note in the outbox.
+            // Done before.
             Request::Read { .. } => Ok(status::bad_handle()),
         }
     }

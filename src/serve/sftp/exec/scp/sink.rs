@@ -136,7 +136,7 @@ impl Sink<'_> {
             // Whoever fills it must be able to.
             view.set_attributes(&at, SetAttributes { mode: Some(mode | 0o700), ..SetAttributes::default() })?;
             let (account, path) = (context.account(), context.in_tree(&at));
-            context.log(&Event::DoorDirMade { door: Door::Sftp, account, path });
+            context.log(&[Event::DoorDirMade { door: Door::Sftp, account, path }]);
             Ok(())
         });
         match made.await {
@@ -157,7 +157,7 @@ impl Sink<'_> {
             let change = SetAttributes { mtime: Some(mtime), atime: Some(atime), ..SetAttributes::default() };
             let set = work(move || {
                 context.view.set_attributes(&at, change)?;
-                context.log_attributes(&at);
+                context.log(&[context.attributes(&at)]);
                 Ok(())
             });
             if let Err(why) = set.await {
@@ -254,7 +254,7 @@ impl Sink<'_> {
             let (mtime, atime) = times.unzip();
             part.set_attributes(SetAttributes { mode, mtime, atime, size: None })?;
             part.publish(Replace::Yes)?;
-            context.log(&Event::DoorUploaded { door: Door::Sftp, account, path, size });
+            context.log(&[Event::DoorUploaded { door: Door::Sftp, account, path, size }]);
             Ok(())
         })
         .await
