@@ -9,9 +9,11 @@ use super::guess::{Limits, peer_subject};
 use super::password::{self, Hasher};
 use super::request::Remembered;
 use super::store::{self, AccountRow, Subject};
-use super::{AccountNameError, HashCost, KeyError, PasswordError, PublicKey, StoredKey, check_name, readable_password};
+use super::{
+    AccountNameError, HashCost, KeyError, PasswordError, PublicKey, Required, StoredKey, check_name, readable_password,
+};
 use crate::audit::{self, Actor, Event};
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Vault, VaultError};
 use crate::model::{Access, AccountId, Clock, RelPath, Scope, Secret};
 
 /// How dear hashing is and how much guessing is borne.
@@ -33,6 +35,7 @@ impl Default for Settings {
 #[derive(Debug, Clone)]
 pub struct Accounts {
     pub(super) db: Db,
+    pub(super) vault: Arc<Vault>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hasher: Hasher,
     pub(super) settings: Settings,
@@ -54,6 +57,10 @@ pub struct Account {
     pub disabled: bool,
     /// Has it a password (else keys only)?
     pub has_password: bool,
+    /// Has it a second factor?
+    pub second_factor: bool,
+    /// What a login must show.
+    pub required: Required,
     /// Its SSH keys.
     pub keys: Vec<StoredKey>,
     /// When it was made.
@@ -78,7 +85,7 @@ pub struct NewAccount {
 }
 
 /// What to change; none = stays as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
     /// A new password.
     pub password: Option<Secret>,
@@ -90,6 +97,8 @@ pub struct Change {
     pub admin: Option<bool>,
     /// Switch off or on.
     pub disabled: Option<bool>,
+    /// What a login must show.
+    pub required: Option<Required>,
 }
 
 /// Why an account was not made or changed.
@@ -119,6 +128,21 @@ pub enum AccountError {
     /// Nobody could administer Causeway any more.
     #[error("this is the last admin who can log in: make another one first")]
     LastAdmin,
+    /// It would have a second one.
+    #[error("'{0}' has a second factor already: remove it first")]
+    SecondFactorOn(String),
+    /// There is nothing to confirm, to remove or to require.
+    #[error("'{0}' has no second factor")]
+    SecondFactorOff(String),
+    /// The second factor cannot go while it is required.
+    #[error("every login of '{0}' must show a code: require something else first")]
+    CodeRequired(String),
+    /// The first code of a new second factor.
+    #[error("the code is not right: type the one that the app shows now, and see that its clock is right")]
+    WrongCode,
+    /// A secret could not be sealed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// A home folder that Causeway keeps for itself.
     #[error("the home folder must not be inside a folder whose name begins with '.causeway-'")]
     Home,
@@ -137,16 +161,16 @@ impl From<sqlx::Error> for AccountError {
 }
 
 impl Accounts {
-    /// The accounts in `db`, with the usual [`Settings`].
+    /// The accounts in `db`, with the usual [`Settings`]; `vault` seals the secrets of second factors.
     #[must_use]
-    pub fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
-        Self::with(db, clock, Settings::default())
+    pub fn new(db: Db, vault: Arc<Vault>, clock: Arc<dyn Clock>) -> Self {
+        Self::with(db, vault, clock, Settings::default())
     }
 
     /// The accounts in `db`, with other settings.
     #[must_use]
-    pub fn with(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        Self { db, clock, hasher: Hasher::new(settings.hash), settings, remembered: Arc::default() }
+    pub fn with(db: Db, vault: Arc<Vault>, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        Self { db, vault, clock, hasher: Hasher::new(settings.hash), settings, remembered: Arc::default() }
     }
 
     /// Does once what the first login would have to wait for. Call it at start.
@@ -221,6 +245,7 @@ impl Accounts {
             scope: new.scope.clone(),
             admin: new.admin,
             disabled: false,
+            required: Required::default(),
             created: now,
             changed: now,
             last_login: None,
@@ -265,11 +290,14 @@ impl Accounts {
         if changed.is_empty() && hash.is_none() {
             return Ok(());
         }
+        if row.required.code() && !self.has_second_factor(&mut tx, row.id).await? {
+            return Err(AccountError::SecondFactorOff(row.name));
+        }
         let new_password = hash.is_some();
         row.password = hash.or(row.password);
         row.changed = after(row.changed, now);
         store::update(&mut tx, &row).await?;
-        if new_password || changed.iter().any(|what| matches!(what.as_str(), "admin" | "disabled")) {
+        if new_password || changed.iter().any(|what| matches!(what.as_str(), "admin" | "disabled" | "required")) {
             store::remove_sessions(&mut tx, row.id).await?;
         }
         if new_password {
@@ -430,6 +458,8 @@ impl Accounts {
         let locked_until = store::locked_until(conn, &row.name).await?;
         Ok(Account {
             keys: store::keys(conn, row.id).await?,
+            second_factor: self.has_second_factor(conn, row.id).await?,
+            required: row.required,
             id: row.id,
             name: row.name,
             scope: row.scope,
@@ -445,7 +475,7 @@ impl Accounts {
 
 /// Can its owner sign in and administer?
 fn administers(row: &AccountRow) -> bool {
-    row.admin && !row.disabled && row.password.is_some()
+    row.admin && !row.disabled && row.password.is_some() && row.required.spares_key()
 }
 
 fn check_home(home: &RelPath) -> Result<(), AccountError> {
@@ -467,11 +497,12 @@ fn apply(row: &mut AccountRow, change: &Change) -> Vec<String> {
     set(&mut row.scope.access, change.access.as_ref(), "access", &mut changed);
     set(&mut row.admin, change.admin.as_ref(), "admin", &mut changed);
     set(&mut row.disabled, change.disabled.as_ref(), "disabled", &mut changed);
+    set(&mut row.required, change.required.as_ref(), "required", &mut changed);
     changed
 }
 
 /// The time of a change, always later than the last one: grants are compared by it.
-fn after(last: Timestamp, now: Timestamp) -> Timestamp {
+pub(super) fn after(last: Timestamp, now: Timestamp) -> Timestamp {
     let next = Timestamp::from_microsecond(last.as_microsecond().saturating_add(1)).unwrap_or(last);
     now.max(next)
 }

@@ -58,6 +58,8 @@ pub enum LoginMethod {
     Password,
     /// An SSH public key.
     Key,
+    /// A one-time code of the second factor.
+    Code,
 }
 
 /// Why a login did not pass. Told to the log, never to the one who tried.
@@ -74,6 +76,12 @@ pub enum LoginRefusal {
     Locked,
     /// The account has no password (keys only).
     NoPassword,
+    /// The password was right, the one-time code was not (or was used before).
+    WrongCode,
+    /// It was right, but the account does not come in by this.
+    Method,
+    /// It was right, but the account requires more than can be shown at this door.
+    Incomplete,
 }
 
 /// How a run ended.
@@ -105,7 +113,17 @@ pub enum Event {
     /// The service went down in good order.
     ServiceStopped { drained: bool },
     /// Somebody came in.
-    LoginSucceeded { account: String, door: Door, peer: String, method: LoginMethod },
+    LoginSucceeded {
+        account: String,
+        door: Door,
+        peer: String,
+        method: LoginMethod,
+        /// What was shown beside it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<LoginMethod>,
+    },
+    /// Somebody showed a part of what the account requires; the rest is asked for.
+    LoginPartial { account: String, door: Door, peer: String, method: LoginMethod },
     /// Somebody was turned away.
     LoginFailed { account: String, door: Door, peer: String, method: LoginMethod, reason: LoginRefusal },
     /// Somebody signed out of the dashboard.
@@ -133,6 +151,10 @@ pub enum Event {
     KeyAdded { account: String, fingerprint: String },
     /// An SSH key is gone.
     KeyRemoved { account: String, fingerprint: String },
+    /// A second factor holds from now on.
+    SecondFactorAdded { account: String },
+    /// A second factor is gone.
+    SecondFactorRemoved { account: String },
     /// A new endpoint; the URL holds no password.
     EndpointCreated { endpoint: EndpointId, url: String },
     /// An endpoint was changed; the names of the changed settings.

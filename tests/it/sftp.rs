@@ -5,6 +5,7 @@ mod clients;
 mod commands;
 pub mod door;
 mod hostile;
+mod login;
 mod order;
 mod raw;
 mod resume;

@@ -10,6 +10,7 @@
 
 mod algorithms;
 mod attributes;
+mod auth;
 mod exec;
 mod handler;
 mod host_keys;

@@ -27,6 +27,7 @@ const DAMAGES: usize = 5;
 /// The words to filter by: every kind of event. A test holds the list to the events.
 pub(super) const ACTIONS: &[&str] = &[
     "login-succeeded",
+    "login-partial",
     "login-failed",
     "signed-out",
     "account-locked",
@@ -38,6 +39,8 @@ pub(super) const ACTIONS: &[&str] = &[
     "account-removed",
     "key-added",
     "key-removed",
+    "second-factor-added",
+    "second-factor-removed",
     "endpoint-created",
     "endpoint-changed",
     "endpoint-removed",

@@ -24,8 +24,12 @@ fn of_the_house(event: &Event) -> Option<String> {
         Event::CheckpointWritten { seq, .. } => format!("The log up to entry {seq} was sealed outside of it"),
         Event::PeerLocked { peer, until } => format!("{peer} is locked out until {until:.0}, after too many failures"),
         Event::Unlocked { subject } => format!("“{subject}” may try again"),
-        Event::LoginSucceeded { account, door, peer, method } => {
-            format!("“{account}” came in {} by {}, from {peer}", at(*door), by(*method))
+        Event::LoginSucceeded { account, door, peer, method, with } => {
+            let shown: Vec<_> = std::iter::once(method).chain(with).map(|method| by(*method)).collect();
+            format!("“{account}” came in {} by {}, from {peer}", at(*door), shown.join(" and "))
+        }
+        Event::LoginPartial { account, door, peer, method } => {
+            format!("The {} of “{account}” was right {}, from {peer}: more is asked for", by(*method), at(*door))
         }
         Event::LoginFailed { account, door, peer, method, reason } => {
             format!("“{account}” was turned away {} from {peer}: {}", at(*door), why(*reason, *method))
@@ -52,6 +56,8 @@ fn of_an_account(event: &Event) -> Option<String> {
         Event::AccountChanged { account, changed } => format!("“{account}”: changed {}", changed.join(", ")),
         Event::PasswordChanged { account } => format!("“{account}” has a new password"),
         Event::AccountRemoved { account } => format!("“{account}” is gone"),
+        Event::SecondFactorAdded { account } => format!("“{account}” has a second factor"),
+        Event::SecondFactorRemoved { account } => format!("“{account}” has no second factor any more"),
         Event::KeyAdded { account, fingerprint } => format!("“{account}” may come in with the key {fingerprint}"),
         Event::KeyRemoved { account, fingerprint } => {
             format!("“{account}” may no longer come in with the key {fingerprint}")
@@ -165,6 +171,7 @@ const fn by(method: LoginMethod) -> &'static str {
     match method {
         LoginMethod::Password => "password",
         LoginMethod::Key => "key",
+        LoginMethod::Code => "one-time code",
     }
 }
 
@@ -173,9 +180,12 @@ const fn why(reason: LoginRefusal, method: LoginMethod) -> &'static str {
         (LoginRefusal::Unknown, _) => "there is no such account",
         (LoginRefusal::Wrong, LoginMethod::Password) => "the password was wrong",
         (LoginRefusal::Wrong, LoginMethod::Key) => "the account has no such key",
+        (LoginRefusal::Wrong, LoginMethod::Code) | (LoginRefusal::WrongCode, _) => "the one-time code was wrong",
         (LoginRefusal::Disabled, _) => "the account is switched off",
         (LoginRefusal::Locked, _) => "the account was locked",
         (LoginRefusal::NoPassword, _) => "the account has no password",
+        (LoginRefusal::Method, _) => "the account requires something else",
+        (LoginRefusal::Incomplete, _) => "the account requires more than can be shown there",
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use causeway::account::{Accounts, HashCost, NewAccount, Settings as AccountSettings};
 use causeway::audit::{Actor, AuditLog};
-use causeway::db::Db;
+use causeway::db::{Db, Vault};
 use causeway::model::{Access, RelPath, Scope, Secret, SystemClock};
 use causeway::reliability::{Observation, Recorder};
 use causeway::serve::http::{BasicAuth, Books, Settings, bind, serve};
@@ -66,8 +66,9 @@ impl Https {
         let clock = Arc::new(SystemClock);
         let db = Db::open(&data.path().join("causeway.db")).await.unwrap();
         let hash = HashCost { memory_kib: 64, passes: 1, ..HashCost::DEFAULT };
+        let vault = Arc::new(Vault::new(&[7; 32]).unwrap());
         let accounts =
-            Accounts::with(db.clone(), clock.clone(), AccountSettings { hash, ..AccountSettings::default() });
+            Accounts::with(db.clone(), vault, clock.clone(), AccountSettings { hash, ..AccountSettings::default() });
         for (name, home, access) in
             [("anna", "", Access::ReadWrite), ("reader", "", Access::ReadOnly), ("bob", "bob", Access::ReadWrite)]
         {
