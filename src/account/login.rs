@@ -1,11 +1,14 @@
 //! Coming in.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use russh::keys::Certificate;
 use sqlx::SqliteConnection;
 
+use super::certificate::{self, Seen};
 use super::guess::{Guesses, peer_subject};
 use super::settle::Attempt;
 use super::store::{self, AccountRow, Subject};
@@ -81,8 +84,17 @@ pub struct Proofs<'a> {
     pub password: Option<&'a Secret>,
     /// A one-time code. One that the account does not need is not looked at.
     pub code: Option<&'a Secret>,
-    /// An SSH key as SSH sends it; that its owner signed must have been checked before.
-    pub key: Option<&'a [u8]>,
+    /// An SSH key; that its owner signed must have been checked before.
+    pub key: Option<ShownKey<'a>>,
+}
+
+/// An SSH key that somebody shows.
+#[derive(Debug, Clone, Copy)]
+pub enum ShownKey<'a> {
+    /// One that the account must have, as SSH sends it.
+    Plain(&'a [u8]),
+    /// One that an authority has certified.
+    Certified(&'a Certificate),
 }
 
 impl<'a> Proofs<'a> {
@@ -98,7 +110,10 @@ impl<'a> Proofs<'a> {
 
     /// What the log calls it by.
     pub(super) fn method(&self) -> LoginMethod {
-        self.factors().methods().next().unwrap_or(LoginMethod::Password)
+        match self.key {
+            Some(ShownKey::Certified(_)) => LoginMethod::Certificate,
+            _ => self.factors().methods().next().unwrap_or(LoginMethod::Password),
+        }
     }
 }
 
@@ -118,7 +133,16 @@ pub struct Passed {
     changed: Timestamp,
     factors: Factors,
     missing: Factors,
-    fingerprint: Option<String>,
+    key: Key,
+}
+
+/// The key that was shown, if any.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Key {
+    /// Of one that the account has.
+    pub(super) fingerprint: Option<String>,
+    /// Of one that is certified.
+    pub(super) certificate: Option<Arc<Seen>>,
 }
 
 impl Passed {
@@ -133,13 +157,12 @@ impl Passed {
         self.factors
     }
 
-    /// Of the key that was shown.
-    pub(super) fn fingerprint(&self) -> Option<&str> {
-        self.fingerprint.as_deref()
+    pub(super) fn key(&self) -> &Key {
+        &self.key
     }
 
-    pub(super) fn new(row: &AccountRow, factors: Factors, missing: Factors, fingerprint: Option<String>) -> Self {
-        Self { account: row.id, changed: row.changed, factors, missing, fingerprint }
+    pub(super) fn new(row: &AccountRow, factors: Factors, missing: Factors, key: Key) -> Self {
+        Self { account: row.id, changed: row.changed, factors, missing, key }
     }
 
     fn is_of(&self, row: &AccountRow) -> bool {
@@ -194,7 +217,7 @@ impl Accounts {
     /// # Errors
     /// [`LoginError`]; logged, but not counted as a guess: clients offer one key after the other.
     pub async fn login_key(&self, name: &str, blob: &[u8], context: &LoginContext) -> Result<Grant, LoginError> {
-        self.login(name, Proofs { key: Some(blob), ..Proofs::default() }, context).await
+        self.login(name, Proofs { key: Some(ShownKey::Plain(blob)), ..Proofs::default() }, context).await
     }
 
     /// What to ask somebody for who may type (RFC 4256): the password and the code, as far as they are missing. Of a
@@ -238,22 +261,20 @@ impl Accounts {
             return Err(LoginError::PeerLocked(until));
         }
         let before = before.filter(|before| row.as_ref().is_some_and(|row| before.is_of(row)));
-        let fingerprint = proofs.key.map(key::fingerprint);
-        let mut attempt = Attempt {
-            refusal: match (proofs.key, &fingerprint) {
-                (Some(blob), Some(fingerprint)) => check_key(&mut conn, row.as_ref(), fingerprint, blob).await?,
-                _ => None,
-            },
-            fingerprint: fingerprint.or_else(|| before.and_then(|before| before.fingerprint.clone())),
-            rehash: None,
-            name,
-            peer: peer.clone(),
-            proofs,
-            before,
-            in_steps,
-            context,
-            row,
+        let (key, refusal) = match proofs.key {
+            None => (before.map(|before| before.key.clone()).unwrap_or_default(), None),
+            Some(ShownKey::Plain(blob)) => {
+                let fingerprint = key::fingerprint(blob);
+                let refusal = check_key(&mut conn, row.as_ref(), &fingerprint, blob).await?;
+                (Key { fingerprint: Some(fingerprint), certificate: None }, refusal)
+            }
+            Some(ShownKey::Certified(shown)) => {
+                let refusal = certificate::check(&mut conn, row.as_ref(), shown, (context, now.as_second())).await?;
+                (Key { fingerprint: None, certificate: Some(Arc::new(Seen::of(shown))) }, refusal)
+            }
         };
+        let mut attempt =
+            Attempt { refusal, key, rehash: None, name, peer: peer.clone(), proofs, before, in_steps, context, row };
         drop(conn);
         if proofs.factors().is_guessable() {
             if on_account.lock(now).is_some() {
@@ -284,12 +305,18 @@ impl Accounts {
     }
 
     /// Is what a grant was given for still so? Doors with long connections ask now and then: false after
-    /// the account was removed, switched off, or changed in password, scope or rights.
+    /// the account was removed, switched off, or changed in password, scope or rights, or the certificate it came in
+    /// with was revoked.
     ///
     /// # Errors
     /// What the store says.
     pub async fn is_current(&self, grant: &Grant) -> Result<bool, DbError> {
         let mut conn = self.db.read().acquire().await?;
+        if let Some(seen) = grant.certificate()
+            && !seen.stands(&mut conn).await?
+        {
+            return Ok(false);
+        }
         let row = store::by_id(&mut conn, grant.id()).await?;
         Ok(row.is_some_and(|row| !row.disabled && row.changed == grant.changed()))
     }

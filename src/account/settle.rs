@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::guess::Guesses;
-use super::login::{LoginContext, LoginError, Passed, Progress, Proofs};
+use super::login::{Key, LoginContext, LoginError, Passed, Progress, Proofs};
 use super::store::{self, AccountRow, Subject};
 use super::{Accounts, Factors, Grant};
 use crate::audit::{self, Actor, Event, LoginMethod, LoginRefusal};
@@ -24,7 +24,7 @@ pub(super) struct Attempt<'a> {
     pub(super) row: Option<AccountRow>,
     pub(super) refusal: Option<LoginRefusal>,
     pub(super) rehash: Option<String>,
-    pub(super) fingerprint: Option<String>,
+    pub(super) key: Key,
 }
 
 /// What was counted when a login is settled.
@@ -93,7 +93,7 @@ impl Accounts {
         if !missing.is_empty() && !attempt.in_steps {
             return Ok(Err(LoginRefusal::Incomplete));
         }
-        Ok(Ok(Passed::new(row, needed.without(missing), missing, attempt.fingerprint.clone())))
+        Ok(Ok(Passed::new(row, needed.without(missing), missing, attempt.key.clone())))
     }
 
     async fn note_passed(
@@ -117,12 +117,17 @@ impl Accounts {
         if passed.factors().is_guessable() {
             store::forget_guesses(tx, counted).await?;
         }
-        store::note_login(tx, row.id, passed.fingerprint(), now).await?;
+        store::note_login(tx, row.id, passed.key().fingerprint.as_deref(), now).await?;
         store::note_address(tx, row.id, &attempt.peer, (self.lately(now), now)).await?;
-        let grant = Grant::of(&row);
-        let mut methods = passed.factors().methods();
+        let seen = passed.key().certificate.clone();
+        let certificate = seen.as_ref().map(|seen| seen.shown());
+        let certified = |method| if certificate.is_some() { LoginMethod::Certificate } else { method };
+        let methods = passed.factors().methods();
+        let mut methods = methods.map(|method| if method == LoginMethod::Key { certified(method) } else { method });
         let method = methods.next().unwrap_or(LoginMethod::Password);
-        let event = Event::LoginSucceeded { account, door, peer, method, with: methods.collect() };
+        let with = methods.collect();
+        let event = Event::LoginSucceeded { account, door, peer, method, with, certificate };
+        let grant = Grant::of(&row).certified(seen);
         audit::append(tx, now, &grant.actor(), &event).await?;
         Ok(Progress::In(grant))
     }
@@ -140,6 +145,7 @@ impl Accounts {
             peer: attempt.context.peer.to_string(),
             method: attempt.proofs.method(),
             reason,
+            certificate: attempt.key.certificate.as_ref().map(|seen| seen.shown()),
         };
         audit::append(tx, now, &Actor::System, &event).await?;
         if reason == LoginRefusal::Incomplete {

@@ -1,5 +1,7 @@
 //! `causeway account …`.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use crate::account::{Account, AccountError, Change, NewAccount};
@@ -183,6 +185,20 @@ async fn add(args: AccountAdd, store: &Store, environment: &Environment) -> Resu
     Ok(())
 }
 
+/// The public keys of a file, at least one.
+pub(super) fn public_keys(path: &Path) -> Result<Vec<String>, Failure> {
+    let bytes = file::read_small(path, MAX_KEYS)
+        .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Failure::new(format!("{} is no file of public keys", path.display())))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let keys: Vec<_> = lines.map(str::to_owned).collect();
+    if keys.is_empty() {
+        return Err(Failure::new(format!("{} holds no public key", path.display())));
+    }
+    Ok(keys)
+}
+
 async fn key(verb: KeyVerb, store: &Store) -> Result<(), Failure> {
     match verb {
         KeyVerb::List { name, format } => {
@@ -202,18 +218,9 @@ async fn key(verb: KeyVerb, store: &Store) -> Result<(), Failure> {
             out.table(&["fingerprint", "kind", "comment"], &rows)
         }
         KeyVerb::Add { name, file: path } => {
-            let bytes = file::read_small(&path, MAX_KEYS)
-                .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| Failure::new(format!("{} is no file of public keys", path.display())))?;
-            let mut added = 0;
-            for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-                let fingerprint = store.accounts.add_key(&operator(), &name, line).await?;
+            for line in public_keys(&path)? {
+                let fingerprint = store.accounts.add_key(&operator(), &name, &line).await?;
                 Out::new(false).line(format!("'{name}' may come in with {fingerprint}"))?;
-                added += 1;
-            }
-            if added == 0 {
-                return Err(Failure::new(format!("{} holds no public key", path.display())));
             }
             Ok(())
         }

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod ca;
 mod ls;
 mod manifest;
 mod survey;
@@ -12,6 +13,7 @@ use crate::account::Required;
 use crate::mirror::{Links, Naming, Proving, Uploads};
 use crate::model::{Deadlines, DigestAlgorithm, ServerZone};
 
+pub use ca::{CaRevoke, CaVerb};
 pub use ls::LsArgs;
 pub use manifest::{KeptVerb, ManifestDiff, ManifestStore, ManifestVerb, ManifestVerify};
 pub use survey::SurveyArgs;
@@ -69,6 +71,9 @@ pub enum Verb {
     /// Who may come in.
     #[command(subcommand)]
     Account(AccountVerb),
+    /// Who may sign SSH certificates that open accounts.
+    #[command(subcommand)]
+    Ca(CaVerb),
     /// The tamper-evident record of what was done.
     #[command(subcommand)]
     Audit(AuditVerb),

@@ -27,7 +27,8 @@ impl House {
     ) -> Result<Progress, LoginError> {
         let password = shown.0.map(Secret::new);
         let blob = PublicKey::parse(KEY).unwrap().blob;
-        let proofs = Proofs { password: password.as_ref(), code: shown.1, key: shown.2.then_some(blob.as_slice()) };
+        let proofs =
+            Proofs { password: password.as_ref(), code: shown.1, key: shown.2.then_some(ShownKey::Plain(&blob)) };
         self.accounts.step("anna", proofs, before, &from(ELSEWHERE)).await
     }
 

@@ -4,11 +4,11 @@
 
 use std::borrow::Cow;
 
-use russh::keys::PublicKey;
+use russh::keys::{Certificate, PublicKey};
 use russh::server::{Auth, Response};
 use russh::{MethodKind, MethodSet};
 
-use crate::account::{Accounts, Factors, Grant, LoginContext, LoginError, Passed, Progress, Proofs};
+use crate::account::{Accounts, Factors, Grant, LoginContext, LoginError, Passed, Progress, Proofs, ShownKey};
 use crate::model::Secret;
 
 /// How a login may begin.
@@ -44,26 +44,38 @@ impl Login {
 
     /// Would the client's key be of use? Asked before it signs.
     pub(super) async fn offered(&mut self, user: &str, key: &PublicKey) -> Auth {
-        let known = match key.to_bytes() {
-            Ok(blob) => self.accounts.knows_key(user, &blob).await,
-            Err(_) => Ok(false),
-        };
-        match known {
+        // Nobody says here whether it comes with a certificate.
+        match self.accounts.takes_certificates().await {
             Ok(true) => Auth::Accept,
+            Ok(false) if self.is_known(user, key).await => Auth::Accept,
             Ok(false) => self.refused(user),
             Err(error) => {
-                tracing::error!(error = %error, "an SSH key could not be looked up");
+                tracing::error!(error = %error, "the certificate authorities could not be looked up");
                 self.refused(user)
             }
         }
     }
 
+    async fn is_known(&self, user: &str, key: &PublicKey) -> bool {
+        let Ok(blob) = key.to_bytes() else { return false };
+        self.accounts.knows_key(user, &blob).await.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "an SSH key could not be looked up");
+            false
+        })
+    }
+
     /// By the method "publickey", when the signature has been checked.
     pub(super) async fn key(&mut self, user: &str, key: &PublicKey) -> Auth {
         match key.to_bytes() {
-            Ok(blob) => self.step(user, Proofs { key: Some(&blob), ..Proofs::default() }).await,
-            Err(_) => self.refused(user),
+            // One of many that a client has is no failed login.
+            Ok(blob) if self.is_known(user, key).await => self.step(user, by_key(ShownKey::Plain(&blob))).await,
+            Ok(_) | Err(_) => self.refused(user),
         }
+    }
+
+    /// By the method "publickey" with a certificate, when the signature has been checked.
+    pub(super) async fn certificate(&mut self, user: &str, certificate: &Certificate) -> Auth {
+        self.step(user, by_key(ShownKey::Certified(certificate))).await
     }
 
     /// By the method "keyboard-interactive": the first call asks, the next brings the answers.
@@ -136,4 +148,8 @@ impl Login {
         };
         MethodSet::from(METHODS.iter().filter(useful).copied().collect::<Vec<_>>().as_slice())
     }
+}
+
+fn by_key(key: ShownKey<'_>) -> Proofs<'_> {
+    Proofs { key: Some(key), ..Proofs::default() }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use russh::keys::Certificate;
 use russh::server::{
     Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
 };
@@ -165,6 +166,10 @@ impl Handler for Connection {
         Ok(self.login.key(user, key.public_key).await)
     }
 
+    async fn auth_openssh_certificate(&mut self, user: &str, certificate: &Certificate) -> Result<Auth, Self::Error> {
+        Ok(self.login.certificate(user, certificate).await)
+    }
+
     async fn auth_keyboard_interactive<'a>(
         &'a mut self,
         user: &str,
@@ -227,6 +232,10 @@ impl Handler for Connection {
     ) -> Result<(), Self::Error> {
         if !self.is_fresh(channel) {
             return session.channel_failure(channel);
+        }
+        if self.login.grant().is_some_and(Grant::is_sftp_only) {
+            session.channel_success(channel)?;
+            return self.end(channel, "your certificate is for SFTP only", session);
         }
         match Command::read(line) {
             Ok(command) => {

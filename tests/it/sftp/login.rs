@@ -12,6 +12,7 @@ use causeway::serve::sftp::Settings;
 use jiff::SignedDuration;
 
 use super::door::{Fixture, PASSWORD, bad, good, run};
+use crate::support::totp;
 
 /// A door whose accounts live at a time that moves on demand.
 struct House {
@@ -34,19 +35,10 @@ impl House {
         house
     }
 
-    /// What an app shows: Python's own HMAC over the next step, which nobody has used yet.
+    /// What an app shows in the next step, whose code nobody has used yet.
     fn code(&self) -> String {
         self.clock.advance(SignedDuration::from_secs(30));
-        let program = format!(
-            "import base64, hmac, struct\n\
-             t = hmac.digest(base64.b32decode('{}'), struct.pack('>q', {} // 30), 'sha1')\n\
-             o = t[-1] & 15\n\
-             print('%06d' % ((struct.unpack('>I', t[o:o+4])[0] & 0x7fffffff) % 1000000))",
-            self.secret,
-            self.clock.now().as_second()
-        );
-        let output = Command::new("python3").args(["-c", &program]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        totp::code_at(&self.secret, self.clock.now().as_second())
     }
 
     /// OpenSSH's `sftp`, which asks a program for what is to be typed.

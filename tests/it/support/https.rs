@@ -31,6 +31,7 @@ pub struct Https {
     pub root: PathBuf,
     pub port: u16,
     pub fingerprint: String,
+    pub accounts: Accounts,
     pub db: Db,
     pub observations: Receiver<Observation>,
     tasks: Tasks,
@@ -80,14 +81,14 @@ impl Https {
         let tasks = Tasks::new();
         let audit = AuditLog::new(db.clone(), clock.clone());
         let books = Books { audit, recorder, clock: clock.clone(), max_upload: MAX_UPLOAD, tasks: tasks.clone() };
-        let doorman = Arc::new(BasicAuth { accounts, tree: Tree::open(&root).unwrap(), books });
+        let doorman = Arc::new(BasicAuth { accounts: accounts.clone(), tree: Tree::open(&root).unwrap(), books });
         let listener = bind(&settings, data.path(), clock.clone()).await.unwrap();
         let (port, fingerprint) = (listener.address().port(), listener.certificate().borrow().fingerprint.clone());
         let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap();
         let files = files::Files { doorman, render: None, claims: dav.claims() };
         let router = dav::router(dav).merge(files::router(files));
         serve(listener, router, &tasks);
-        Self { root, port, fingerprint, db, observations, tasks, data, settings }
+        Self { root, port, fingerprint, accounts, db, observations, tasks, data, settings }
     }
 
     pub fn url(&self, path: &str) -> String {
