@@ -1,7 +1,7 @@
 //! OpenSSH's user certificates, made by its `ssh-keygen` and shown by its `sftp`.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use causeway::account::{Change, Revocation};
@@ -55,6 +55,15 @@ impl House {
         command.arg(format!("-oIdentityFile={}", self.path(name)));
         command.args(["-b", "-", &format!("-oPort={}", self.door.address.port()), &format!("{user}@127.0.0.1")]);
         run(command, Some("ls\n"), Duration::from_secs(60))
+    }
+
+    /// `ssh anna@…` with the key `user` and its certificate.
+    fn ssh(&self) -> Command {
+        let mut command = Command::new("ssh");
+        command.args(["-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oBatchMode=yes", "-F", "none"]);
+        command.args(["-oIdentityAgent=none", "-oIdentitiesOnly=yes", "-i", &self.path("user")]);
+        command.args(["-p", &self.door.address.port().to_string(), "anna@127.0.0.1"]);
+        command
     }
 
     fn last(&self) -> Event {
@@ -135,10 +144,8 @@ fn a_certificate_for_sftp_only_runs_no_command() {
     house.key("user", "ed25519", "");
     house.sign("ca", "user", &["-n", "anna", "-O", "force-command=internal-sftp"]);
     good(&house.sftp("anna", "user"));
-    let mut command = Command::new("ssh");
-    command.args(["-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oBatchMode=yes", "-F", "none"]);
-    command.args(["-i", &house.path("user"), "-p", &house.door.address.port().to_string()]);
-    command.args(["anna@127.0.0.1", "md5sum", "x"]);
+    let mut command = house.ssh();
+    command.args(["md5sum", "x"]);
     let said = bad(&run(command, None, Duration::from_secs(60)));
     assert!(said.contains("your certificate is for SFTP only"), "{said}");
 }
@@ -156,15 +163,11 @@ fn what_is_revoked_opens_nothing_and_ends() {
     house.sign("ca", "user", &["-n", "anna", "-z", "18"]);
 
     // One that is open ends with its authority.
-    let mut command = Command::new("sftp");
-    command.args(["-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oBatchMode=yes", "-F", "none"]);
-    command.arg(format!("-oIdentityFile={}", house.path("user")));
-    command.args([&format!("-oPort={}", house.door.address.port()), "anna@127.0.0.1"]);
-    let (stdin, kept) = (std::process::Stdio::piped(), std::process::Stdio::null());
-    let mut open = command.stdin(stdin).stdout(kept).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let came_in =
+    let mut open = house.ssh().arg("-N").stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let eighteen =
         |event: &Event| matches!(event, Event::LoginSucceeded { certificate: Some(shown), .. } if shown.serial == "18");
-    house.door.eventually("it is in", || came_in(&house.last()));
+    house.door.eventually("it is in", || eighteen(&house.last()));
+    assert!(open.try_wait().unwrap().is_none());
     house.door.runtime().block_on(accounts.remove_authority(&Actor::System, &house.authority)).unwrap();
     house.door.eventually("it has ended", || open.try_wait().unwrap().is_some());
     bad(&house.sftp("anna", "user"));
