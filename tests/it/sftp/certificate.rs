@@ -2,17 +2,21 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use causeway::account::{Change, Revocation};
 use causeway::audit::{Actor, AuditLog, Event, Filter, LoginMethod, LoginRefusal};
-use causeway::model::SystemClock;
+use causeway::model::{Clock as _, ManualClock, SystemClock};
+use causeway::serve::sftp::Settings;
+use jiff::SignedDuration;
 
 use super::door::{Fixture, bad, good, run};
 
 /// A door that believes one authority, and that authority.
 struct House {
     door: Fixture,
+    clock: Arc<ManualClock>,
     authority: String,
 }
 
@@ -23,7 +27,9 @@ fn keygen(arguments: &[&str]) {
 
 impl House {
     fn new() -> Self {
-        let mut house = Self { door: Fixture::new(), authority: String::new() };
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let door = Fixture::at(&Settings::default(), clock.clone());
+        let mut house = Self { door, clock, authority: String::new() };
         let line = house.key("ca", "ed25519", "");
         let accounts = house.door.accounts.clone();
         house.authority = house.door.runtime().block_on(accounts.add_authority(&Actor::System, &line)).unwrap();
@@ -67,7 +73,7 @@ impl House {
     }
 
     fn last(&self) -> Event {
-        let log = AuditLog::new(self.door.db.clone(), std::sync::Arc::new(SystemClock));
+        let log = AuditLog::new(self.door.db.clone(), self.clock.clone());
         let page = self.door.runtime().block_on(log.page(&Filter::default())).unwrap();
         page.into_iter().find_map(|record| record.event).unwrap()
     }
@@ -128,14 +134,46 @@ fn a_certificate_is_looked_at_from_every_side() {
     house.is_refused(LoginRefusal::CertificateOption);
     house.sign("ca", "user", &["-n", "anna", "-O", "extension:unheard@example.org=1"]);
     good(&house.sftp("anna", "user"));
-    // One for hosts is not even shown by OpenSSH; one that has run out is, and russh refuses it.
+    // One that has run out by the machine's clock is refused before we are asked; this one has by ours.
     house.sign("ca", "user", &["-n", "anna", "-V", "-2d:-1d"]);
     bad(&house.sftp("anna", "user"));
     house.sign("ca", "user", &["-n", "anna", "-V", "-1d:+1d"]);
     good(&house.sftp("anna", "user"));
+    house.clock.advance(SignedDuration::from_hours(25));
+    house.is_refused(LoginRefusal::CertificateExpired);
+    house.sign("ca", "user", &["-n", "anna"]);
     let off = Change { disabled: Some(true), ..Change::default() };
     house.door.runtime().block_on(house.door.accounts.change(&Actor::System, "anna", &off)).unwrap();
     house.is_refused(LoginRefusal::Disabled);
+}
+
+#[test]
+fn a_certificate_for_hosts_or_with_a_weak_signature_opens_nothing() {
+    let house = House::new();
+    let line = house.key("ca-rsa", "rsa", "3072");
+    house.door.runtime().block_on(house.door.accounts.add_authority(&Actor::System, &line)).unwrap();
+    house.key("user", "ed25519", "");
+    house.sign("ca-rsa", "user", &["-n", "anna", "-t", "ssh-rsa"]);
+    bad(&house.sftp("anna", "user"));
+    house.sign("ca-rsa", "user", &["-n", "anna", "-t", "rsa-sha2-256"]);
+    good(&house.sftp("anna", "user"));
+    // OpenSSH's client keeps one for hosts to itself; paramiko shows it.
+    house.sign("ca", "user", &["-h", "-n", "anna"]);
+    let program = format!(
+        "import paramiko\n\
+         t = paramiko.Transport(('127.0.0.1', {}))\n\
+         k = paramiko.Ed25519Key.from_private_key_file('{path}')\n\
+         k.load_certificate('{path}-cert.pub')\n\
+         t.connect(username='anna', pkey=k)\n",
+        house.door.address.port(),
+        path = house.path("user")
+    );
+    let mut command = Command::new("python3");
+    command.args(["-c", &program]);
+    let said = bad(&run(command, None, Duration::from_secs(60)));
+    assert!(said.contains("AuthenticationException"), "{said}");
+    let last = house.last();
+    assert!(matches!(last, Event::LoginFailed { reason: LoginRefusal::CertificateKind, .. }), "{last:?}");
 }
 
 #[test]
