@@ -9,9 +9,9 @@ use super::guess::{Limits, peer_subject};
 use super::password::{self, Hasher};
 use super::request::Remembered;
 use super::store::{self, AccountRow, Subject};
-use super::{AccountNameError, HashCost, KeyError, PasswordError, PublicKey, StoredKey, check_name, readable_password};
+use super::{AccountError, HashCost, PasswordError, PublicKey, Required, StoredKey, check_name, readable_password};
 use crate::audit::{self, Actor, Event};
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Vault};
 use crate::model::{Access, AccountId, Clock, RelPath, Scope, Secret};
 
 /// How dear hashing is and how much guessing is borne.
@@ -33,6 +33,7 @@ impl Default for Settings {
 #[derive(Debug, Clone)]
 pub struct Accounts {
     pub(super) db: Db,
+    pub(super) vault: Arc<Vault>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hasher: Hasher,
     pub(super) settings: Settings,
@@ -54,6 +55,10 @@ pub struct Account {
     pub disabled: bool,
     /// Has it a password (else keys only)?
     pub has_password: bool,
+    /// Has it a second factor?
+    pub second_factor: bool,
+    /// What a login must show.
+    pub required: Required,
     /// Its SSH keys.
     pub keys: Vec<StoredKey>,
     /// When it was made.
@@ -78,7 +83,7 @@ pub struct NewAccount {
 }
 
 /// What to change; none = stays as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
     /// A new password.
     pub password: Option<Secret>,
@@ -90,63 +95,21 @@ pub struct Change {
     pub admin: Option<bool>,
     /// Switch off or on.
     pub disabled: Option<bool>,
-}
-
-/// Why an account was not made or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum AccountError {
-    /// The name.
-    #[error(transparent)]
-    Name(#[from] AccountNameError),
-    /// The password.
-    #[error(transparent)]
-    Password(#[from] PasswordError),
-    /// The SSH key.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The name is taken.
-    #[error("there is an account '{0}' already")]
-    Exists(String),
-    /// The account has that key.
-    #[error("the account has this key already")]
-    KeyExists,
-    /// No such account.
-    #[error("there is no account '{0}'")]
-    Missing(String),
-    /// No such key.
-    #[error("the account has no key {0}")]
-    KeyMissing(String),
-    /// Nobody could administer Causeway any more.
-    #[error("this is the last admin who can log in: make another one first")]
-    LastAdmin,
-    /// A home folder that Causeway keeps for itself.
-    #[error("the home folder must not be inside a folder whose name begins with '.causeway-'")]
-    Home,
-    /// The random generator failed.
-    #[error(transparent)]
-    Random(#[from] super::random::NoRandom),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] DbError),
-}
-
-impl From<sqlx::Error> for AccountError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
+    /// What a login must show.
+    pub required: Option<Required>,
 }
 
 impl Accounts {
-    /// The accounts in `db`, with the usual [`Settings`].
+    /// The accounts in `db`, with the usual [`Settings`]; `vault` seals the secrets of second factors.
     #[must_use]
-    pub fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
-        Self::with(db, clock, Settings::default())
+    pub fn new(db: Db, vault: Arc<Vault>, clock: Arc<dyn Clock>) -> Self {
+        Self::with(db, vault, clock, Settings::default())
     }
 
     /// The accounts in `db`, with other settings.
     #[must_use]
-    pub fn with(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        Self { db, clock, hasher: Hasher::new(settings.hash), settings, remembered: Arc::default() }
+    pub fn with(db: Db, vault: Arc<Vault>, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        Self { db, vault, clock, hasher: Hasher::new(settings.hash), settings, remembered: Arc::default() }
     }
 
     /// Does once what the first login would have to wait for. Call it at start.
@@ -221,6 +184,7 @@ impl Accounts {
             scope: new.scope.clone(),
             admin: new.admin,
             disabled: false,
+            required: Required::default(),
             created: now,
             changed: now,
             last_login: None,
@@ -265,11 +229,14 @@ impl Accounts {
         if changed.is_empty() && hash.is_none() {
             return Ok(());
         }
+        if row.required.code() && !self.has_second_factor(&mut tx, row.id).await? {
+            return Err(AccountError::SecondFactorOff(row.name));
+        }
         let new_password = hash.is_some();
         row.password = hash.or(row.password);
         row.changed = after(row.changed, now);
         store::update(&mut tx, &row).await?;
-        if new_password || changed.iter().any(|what| matches!(what.as_str(), "admin" | "disabled")) {
+        if new_password || changed.iter().any(|what| matches!(what.as_str(), "admin" | "disabled" | "required")) {
             store::remove_sessions(&mut tx, row.id).await?;
         }
         if new_password {
@@ -430,6 +397,8 @@ impl Accounts {
         let locked_until = store::locked_until(conn, &row.name).await?;
         Ok(Account {
             keys: store::keys(conn, row.id).await?,
+            second_factor: self.has_second_factor(conn, row.id).await?,
+            required: row.required,
             id: row.id,
             name: row.name,
             scope: row.scope,
@@ -445,7 +414,7 @@ impl Accounts {
 
 /// Can its owner sign in and administer?
 fn administers(row: &AccountRow) -> bool {
-    row.admin && !row.disabled && row.password.is_some()
+    row.admin && !row.disabled && row.password.is_some() && row.required.spares_key()
 }
 
 fn check_home(home: &RelPath) -> Result<(), AccountError> {
@@ -467,11 +436,12 @@ fn apply(row: &mut AccountRow, change: &Change) -> Vec<String> {
     set(&mut row.scope.access, change.access.as_ref(), "access", &mut changed);
     set(&mut row.admin, change.admin.as_ref(), "admin", &mut changed);
     set(&mut row.disabled, change.disabled.as_ref(), "disabled", &mut changed);
+    set(&mut row.required, change.required.as_ref(), "required", &mut changed);
     changed
 }
 
 /// The time of a change, always later than the last one: grants are compared by it.
-fn after(last: Timestamp, now: Timestamp) -> Timestamp {
+pub(super) fn after(last: Timestamp, now: Timestamp) -> Timestamp {
     let next = Timestamp::from_microsecond(last.as_microsecond().saturating_add(1)).unwrap_or(last);
     now.max(next)
 }

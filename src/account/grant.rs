@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::certificate::Seen;
 use super::store::AccountRow;
 use crate::audit::Actor;
 use crate::model::{AccountId, RelPath, Scope};
@@ -19,6 +20,7 @@ pub struct Grant {
     scope: Arc<Scope>,
     admin: bool,
     changed: Timestamp,
+    certificate: Option<Arc<Seen>>,
 }
 
 impl Grant {
@@ -29,7 +31,23 @@ impl Grant {
             scope: Arc::new(row.scope.clone()),
             admin: row.admin,
             changed: row.changed,
+            certificate: None,
         }
+    }
+
+    /// It was given for this certificate.
+    pub(super) fn certified(self, certificate: Option<Arc<Seen>>) -> Self {
+        Self { certificate, ..self }
+    }
+
+    pub(super) fn certificate(&self) -> Option<&Seen> {
+        self.certificate.as_deref()
+    }
+
+    /// Is it good for nothing but the SFTP subsystem, as its certificate says?
+    #[must_use]
+    pub fn is_sftp_only(&self) -> bool {
+        self.certificate.as_ref().is_some_and(|seen| seen.sftp_only)
     }
 
     pub(super) fn changed(&self) -> Timestamp {

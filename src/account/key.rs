@@ -70,7 +70,7 @@ impl PublicKey {
         Self::of(&key)
     }
 
-    fn of(key: &SshKey) -> Result<Self, KeyError> {
+    pub(super) fn of(key: &SshKey) -> Result<Self, KeyError> {
         match key.algorithm() {
             Algorithm::Dsa => return Err(KeyError::Weak("DSA".to_owned())),
             Algorithm::Rsa { .. } => {

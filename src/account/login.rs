@@ -1,17 +1,21 @@
 //! Coming in.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use russh::keys::Certificate;
 use sqlx::SqliteConnection;
 
+use super::certificate::{self, Seen};
 use super::guess::{Guesses, peer_subject};
+use super::settle::Attempt;
 use super::store::{self, AccountRow, Subject};
-use super::{Accounts, Grant, MAX_NAME, PasswordError, key};
-use crate::audit::{self, Actor, Event, LoginMethod, LoginRefusal};
+use super::{Accounts, Factors, Grant, MAX_NAME, PasswordError, key};
+use crate::audit::{LoginMethod, LoginRefusal};
 use crate::db::DbError;
-use crate::model::{Door, Secret};
+use crate::model::{AccountId, Door, Secret};
 
 /// Where somebody knocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +30,12 @@ pub struct LoginContext {
 /// that do not.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// Unknown name, wrong password or key, or switched off. The audit log knows which.
+    /// Unknown name, wrong password, code or key, or switched off. The audit log knows which.
     #[error("wrong name, password or key")]
     Refused,
+    /// All that was shown is right, but the account requires more than fits through this door.
+    #[error("this account requires more than a name and a password, which is all that can be shown here")]
+    Incomplete,
     /// Too many failures on this account; try again at the time given.
     #[error("too many failed logins: try again after {0:.0}, or lift it with 'causeway account unlock NAME'")]
     Locked(Timestamp),
@@ -70,51 +77,138 @@ impl From<PasswordError> for LoginError {
     }
 }
 
-/// What the look at the store and the password gave.
-struct Attempt<'a> {
-    name: &'a str,
-    peer: String,
-    method: LoginMethod,
-    context: &'a LoginContext,
-    /// The row as it was when the proof was checked.
-    row: Option<AccountRow>,
-    refusal: Option<LoginRefusal>,
-    rehash: Option<String>,
-    fingerprint: Option<&'a str>,
+/// What somebody shows to be let in.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Proofs<'a> {
+    /// A password.
+    pub password: Option<&'a Secret>,
+    /// A one-time code. One that the account does not need is not looked at.
+    pub code: Option<&'a Secret>,
+    /// An SSH key; that its owner signed must have been checked before.
+    pub key: Option<ShownKey<'a>>,
+}
+
+/// An SSH key that somebody shows.
+#[derive(Debug, Clone, Copy)]
+pub enum ShownKey<'a> {
+    /// One that the account must have, as SSH sends it.
+    Plain(&'a [u8]),
+    /// One that an authority has certified.
+    Certified(&'a Certificate),
+}
+
+impl<'a> Proofs<'a> {
+    /// A password alone.
+    #[must_use]
+    pub fn password(password: &'a Secret) -> Self {
+        Self { password: Some(password), ..Self::default() }
+    }
+
+    pub(super) fn factors(&self) -> Factors {
+        Factors { key: self.key.is_some(), password: self.password.is_some(), code: self.code.is_some() }
+    }
+
+    /// What the log calls it by.
+    pub(super) fn method(&self) -> LoginMethod {
+        match self.key {
+            Some(ShownKey::Certified(_)) => LoginMethod::Certificate,
+            _ => self.factors().methods().next().unwrap_or(LoginMethod::Password),
+        }
+    }
+}
+
+/// How far a login came.
+#[derive(Debug)]
+pub enum Progress {
+    /// To its end.
+    In(Grant),
+    /// All that was shown is right, and more is required.
+    Partly(Passed),
+}
+
+/// The proof of a part of a login; the rest may follow in another step.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    account: AccountId,
+    changed: Timestamp,
+    factors: Factors,
+    missing: Factors,
+    key: Key,
+}
+
+/// The key that was shown, if any.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Key {
+    /// Of one that the account has.
+    pub(super) fingerprint: Option<String>,
+    /// Of one that is certified.
+    pub(super) certificate: Option<Arc<Seen>>,
+}
+
+impl Passed {
+    /// What has still to be shown.
+    #[must_use]
+    pub fn missing(&self) -> Factors {
+        self.missing
+    }
+
+    /// What was shown, as far as it counts.
+    pub(super) fn factors(&self) -> Factors {
+        self.factors
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    pub(super) fn new(row: &AccountRow, factors: Factors, missing: Factors, key: Key) -> Self {
+        Self { account: row.id, changed: row.changed, factors, missing, key }
+    }
+
+    fn is_of(&self, row: &AccountRow) -> bool {
+        self.account == row.id && self.changed == row.changed
+    }
 }
 
 impl Accounts {
-    /// Lets somebody in by name and password. Takes the time of one argon2id hash, whether the name
+    /// Lets somebody in who shows everything at once. A password takes the time of one argon2id hash, whether the name
     /// exists or not, and longer after failures.
     ///
     /// # Errors
-    /// [`LoginError`]; the failure is counted and logged.
+    /// [`LoginError`]; the failure is logged, and counted where it can be a guess.
+    pub async fn login(&self, name: &str, proofs: Proofs<'_>, context: &LoginContext) -> Result<Grant, LoginError> {
+        match self.attempt(name, &proofs, None, false, context).await? {
+            Progress::In(grant) => Ok(grant),
+            Progress::Partly(_) => Err(LoginError::Incomplete),
+        }
+    }
+
+    /// One step of a login in which the account's owner may show one thing after the other; `before` is what the step
+    /// before gave.
+    ///
+    /// # Errors
+    /// As [`Accounts::login`].
+    pub async fn step(
+        &self,
+        name: &str,
+        proofs: Proofs<'_>,
+        before: Option<&Passed>,
+        context: &LoginContext,
+    ) -> Result<Progress, LoginError> {
+        self.attempt(name, &proofs, before, true, context).await
+    }
+
+    /// Lets somebody in by name and password alone.
+    ///
+    /// # Errors
+    /// As [`Accounts::login`].
     pub async fn login_password(
         &self,
         name: &str,
         password: &Secret,
         context: &LoginContext,
     ) -> Result<Grant, LoginError> {
-        let peer = peer_subject(context.peer.ip());
-        let name = short(name);
-        let now = self.clock.now();
-        let mut conn = self.db.read().acquire().await?;
-        let row = store::by_name(&mut conn, name).await?;
-        let counted = self.counted(&mut conn, row.as_ref(), (name, &peer), now).await?;
-        let on_account = store::guesses(&mut conn, counted, now).await?;
-        let on_peer = store::guesses(&mut conn, Subject::Peer(&peer), now).await?;
-        drop(conn);
-        if let Some(until) = on_peer.lock(now) {
-            return Err(LoginError::PeerLocked(until));
-        }
-        let (refusal, rehash) = if on_account.lock(now).is_some() {
-            (Some(LoginRefusal::Locked), None)
-        } else {
-            self.wait(&on_account, &on_peer, now).await;
-            self.check_password(row.as_ref(), password).await?
-        };
-        let method = LoginMethod::Password;
-        self.settle(Attempt { name, peer, method, context, row, refusal, rehash, fingerprint: None }).await
+        self.login(name, Proofs::password(password), context).await
     }
 
     /// Lets the owner of an SSH key in. `blob` is the key as SSH sends it; that its owner signed must
@@ -123,33 +217,79 @@ impl Accounts {
     /// # Errors
     /// [`LoginError`]; logged, but not counted as a guess: clients offer one key after the other.
     pub async fn login_key(&self, name: &str, blob: &[u8], context: &LoginContext) -> Result<Grant, LoginError> {
-        let name = short(name);
+        self.login(name, Proofs { key: Some(ShownKey::Plain(blob)), ..Proofs::default() }, context).await
+    }
+
+    /// What to ask somebody for who may type (RFC 4256): the password and the code, as far as they are missing. Of a
+    /// name that cannot come in by them the password is asked for all the same.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn to_type(&self, name: &str, before: Option<&Passed>) -> Result<Factors, DbError> {
+        let mut conn = self.db.read().acquire().await?;
+        let Some(row) = store::by_name(&mut conn, short(name)).await?.filter(|row| !row.disabled) else {
+            return Ok(Factors::PASSWORD);
+        };
+        let second = self.has_second_factor(&mut conn, row.id).await?;
+        let shown = before.filter(|before| before.is_of(&row)).map(|before| before.factors).unwrap_or_default();
+        let missing = row.required.needed(shown, second).without(shown);
+        // A code is asked for beside or behind something that is no guess among a million.
+        let code = missing.code && (missing.password || !shown.is_empty());
+        Ok(match (Factors { key: false, code, ..missing }) {
+            nothing if nothing.is_empty() => Factors::PASSWORD,
+            some => some,
+        })
+    }
+
+    async fn attempt(
+        &self,
+        name: &str,
+        proofs: &Proofs<'_>,
+        before: Option<&Passed>,
+        in_steps: bool,
+        context: &LoginContext,
+    ) -> Result<Progress, LoginError> {
         let peer = peer_subject(context.peer.ip());
+        let name = short(name);
         let now = self.clock.now();
         let mut conn = self.db.read().acquire().await?;
+        let row = store::by_name(&mut conn, name).await?;
+        let counted = self.counted(&mut conn, row.as_ref(), (name, &peer), now).await?;
+        let on_account = store::guesses(&mut conn, counted, now).await?;
         let on_peer = store::guesses(&mut conn, Subject::Peer(&peer), now).await?;
         if let Some(until) = on_peer.lock(now) {
             return Err(LoginError::PeerLocked(until));
         }
-        let row = store::by_name(&mut conn, name).await?;
-        let fingerprint = key::fingerprint(blob);
-        let known = match &row {
-            None => false,
-            Some(row) => store::has_key(&mut conn, row.id, &fingerprint, blob).await?,
+        let before = before.filter(|before| row.as_ref().is_some_and(|row| before.is_of(row)));
+        let (key, refusal) = match proofs.key {
+            None => (before.map(|before| before.key.clone()).unwrap_or_default(), None),
+            Some(ShownKey::Plain(blob)) => {
+                let fingerprint = key::fingerprint(blob);
+                let refusal = check_key(&mut conn, row.as_ref(), &fingerprint, blob).await?;
+                (Key { fingerprint: Some(fingerprint), certificate: None }, refusal)
+            }
+            Some(ShownKey::Certified(shown)) => {
+                let refusal = certificate::check(&mut conn, row.as_ref(), shown, (context, now.as_second())).await?;
+                (Key { fingerprint: None, certificate: Some(Arc::new(Seen::of(shown))) }, refusal)
+            }
         };
+        let mut attempt =
+            Attempt { refusal, key, rehash: None, name, peer: peer.clone(), proofs, before, in_steps, context, row };
         drop(conn);
-        let refusal = match &row {
-            None => Some(LoginRefusal::Unknown),
-            Some(_) if !known => Some(LoginRefusal::Wrong),
-            Some(row) if row.disabled => Some(LoginRefusal::Disabled),
-            Some(_) => None,
-        };
-        let method = LoginMethod::Key;
-        let fingerprint = Some(fingerprint.as_str());
-        self.settle(Attempt { name, peer, method, context, row, refusal, rehash: None, fingerprint }).await
+        if proofs.factors().is_guessable() {
+            if on_account.lock(now).is_some() {
+                attempt.refusal = Some(LoginRefusal::Locked);
+            } else {
+                self.wait(&on_account, &on_peer, now).await;
+            }
+        }
+        if let (Some(password), None) = (proofs.password, attempt.refusal) {
+            (attempt.refusal, attempt.rehash) = self.check_password(attempt.row.as_ref(), password).await?;
+        }
+        self.settle(attempt).await
     }
 
-    /// Would this key be let in? For the question that SSH clients ask before they sign; logs and counts
+    /// Would this key help to come in? For the question that SSH clients ask before they sign; logs and counts
     /// nothing.
     ///
     /// # Errors
@@ -157,24 +297,32 @@ impl Accounts {
     pub async fn knows_key(&self, name: &str, blob: &[u8]) -> Result<bool, DbError> {
         let mut conn = self.db.read().acquire().await?;
         match store::by_name(&mut conn, short(name)).await? {
-            Some(row) if !row.disabled => store::has_key(&mut conn, row.id, &key::fingerprint(blob), blob).await,
+            Some(row) if !row.disabled && row.required.takes_key() => {
+                store::has_key(&mut conn, row.id, &key::fingerprint(blob), blob).await
+            }
             _ => Ok(false),
         }
     }
 
     /// Is what a grant was given for still so? Doors with long connections ask now and then: false after
-    /// the account was removed, switched off, or changed in password, scope or rights.
+    /// the account was removed, switched off, or changed in password, scope or rights, or the certificate it came in
+    /// with was revoked.
     ///
     /// # Errors
     /// What the store says.
     pub async fn is_current(&self, grant: &Grant) -> Result<bool, DbError> {
         let mut conn = self.db.read().acquire().await?;
+        if let Some(seen) = grant.certificate()
+            && !seen.stands(&mut conn).await?
+        {
+            return Ok(false);
+        }
         let row = store::by_id(&mut conn, grant.id()).await?;
         Ok(row.is_some_and(|row| !row.disabled && row.changed == grant.changed()))
     }
 
     /// Whose count a failure of `name` from `peer` goes to.
-    async fn counted<'a>(
+    pub(super) async fn counted<'a>(
         &self,
         conn: &mut SqliteConnection,
         row: Option<&AccountRow>,
@@ -187,7 +335,7 @@ impl Accounts {
     }
 
     /// Since when an address is known.
-    fn lately(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn lately(&self, now: Timestamp) -> Timestamp {
         now.saturating_sub(self.settings.limits.known).unwrap_or(Timestamp::MIN)
     }
 
@@ -222,118 +370,20 @@ impl Accounts {
         };
         Ok((refusal, rehash))
     }
-
-    /// Writes down how it went, in one transaction, and looks once more: between the check and now the
-    /// account or the address may have been locked by others, or the account changed.
-    async fn settle(&self, mut attempt: Attempt<'_>) -> Result<Grant, LoginError> {
-        let now = self.clock.now();
-        let mut tx = self.db.write().await?;
-        let on_peer = store::guesses(&mut tx, Subject::Peer(&attempt.peer), now).await?;
-        if let Some(until) = on_peer.lock(now) {
-            return Err(LoginError::PeerLocked(until));
-        }
-        let peer = attempt.peer.clone();
-        let row = store::by_name(&mut tx, attempt.name).await?;
-        let counted = self.counted(&mut tx, row.as_ref(), (attempt.name, &peer), now).await?;
-        let on_account = store::guesses(&mut tx, counted, now).await?;
-        if attempt.method == LoginMethod::Password && on_account.lock(now).is_some() {
-            attempt.refusal = Some(LoginRefusal::Locked);
-        }
-        let same = |then: &AccountRow, row: &AccountRow| then.id == row.id && then.changed == row.changed;
-        let granted = match (attempt.refusal, &attempt.row, row) {
-            (None, Some(then), Some(row)) if same(then, &row) => Some(Grant::of(&row)),
-            (None, _, _) => {
-                attempt.refusal = Some(LoginRefusal::Wrong);
-                None
-            }
-            (Some(_), _, _) => None,
-        };
-        let result = match granted {
-            Some(grant) => {
-                self.note_success(&mut tx, &attempt, (&grant, counted), now).await?;
-                Ok(grant)
-            }
-            None => {
-                let seen = Seen { counted, on_account, on_peer };
-                Err(self.note_failure(&mut tx, &attempt, &seen, now).await?)
-            }
-        };
-        tx.commit().await?;
-        result
-    }
-
-    async fn note_success(
-        &self,
-        tx: &mut SqliteConnection,
-        attempt: &Attempt<'_>,
-        (grant, counted): (&Grant, Subject<'_>),
-        now: Timestamp,
-    ) -> Result<(), DbError> {
-        if attempt.method == LoginMethod::Password {
-            store::forget_guesses(tx, counted).await?;
-        }
-        store::note_login(tx, grant.id(), attempt.fingerprint, attempt.rehash.as_deref(), now).await?;
-        store::note_address(tx, grant.id(), &attempt.peer, (self.lately(now), now)).await?;
-        let event = Event::LoginSucceeded {
-            account: grant.name().to_owned(),
-            door: attempt.context.door,
-            peer: attempt.context.peer.to_string(),
-            method: attempt.method,
-        };
-        audit::append(tx, now, &grant.actor(), &event).await?;
-        Ok(())
-    }
-
-    async fn note_failure(
-        &self,
-        tx: &mut SqliteConnection,
-        attempt: &Attempt<'_>,
-        seen: &Seen<'_>,
-        now: Timestamp,
-    ) -> Result<LoginError, DbError> {
-        let reason = attempt.refusal.unwrap_or(LoginRefusal::Wrong);
-        let event = Event::LoginFailed {
-            account: attempt.name.to_owned(),
-            door: attempt.context.door,
-            peer: attempt.context.peer.to_string(),
-            method: attempt.method,
-            reason,
-        };
-        audit::append(tx, now, &Actor::System, &event).await?;
-        if attempt.method == LoginMethod::Key {
-            return Ok(LoginError::Refused);
-        }
-        let limits = &self.settings.limits;
-        let peer_after = seen.on_peer.after_failure(now, limits.peer_failures, limits);
-        store::put_guesses(tx, Subject::Peer(&attempt.peer), &peer_after).await?;
-        if let Some(until) = peer_after.lock(now) {
-            let event = Event::PeerLocked { peer: attempt.peer.clone(), until };
-            audit::append(tx, now, &Actor::System, &event).await?;
-        }
-        if let Some(until) = seen.on_account.lock(now) {
-            return Ok(LoginError::Locked(until));
-        }
-        let after = seen.on_account.after_failure(now, limits.account_failures, limits);
-        store::put_guesses(tx, seen.counted, &after).await?;
-        store::bound_guesses(tx, now).await?;
-        if let Some(until) = after.lock(now) {
-            let peer = match seen.counted {
-                Subject::Known(_, peer) => Some(peer.to_owned()),
-                Subject::Account(_) | Subject::Peer(_) => None,
-            };
-            let event = Event::AccountLocked { account: attempt.name.to_owned(), peer, until };
-            audit::append(tx, now, &Actor::System, &event).await?;
-        }
-        Ok(LoginError::Refused)
-    }
 }
 
-/// What was counted when a failure is written down.
-struct Seen<'a> {
-    /// Whose count it goes to.
-    counted: Subject<'a>,
-    on_account: Guesses,
-    on_peer: Guesses,
+/// Why a key does not open the account; none when it does.
+async fn check_key(
+    conn: &mut SqliteConnection,
+    row: Option<&AccountRow>,
+    fingerprint: &str,
+    blob: &[u8],
+) -> Result<Option<LoginRefusal>, DbError> {
+    let Some(row) = row else { return Ok(Some(LoginRefusal::Unknown)) };
+    Ok(match store::has_key(conn, row.id, fingerprint, blob).await? {
+        false => Some(LoginRefusal::Wrong),
+        true => row.disabled.then_some(LoginRefusal::Disabled),
+    })
 }
 
 /// A name as it is looked up and logged: whatever was sent, but not more than a name can be long.

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
 use super::guess::Guesses;
-use super::{PublicKey, StoredKey};
+use super::{PublicKey, Required, StoredKey};
 use crate::db::DbError;
 use crate::model::{Access, AccountId, RelPath, Scope};
 
@@ -25,12 +25,13 @@ pub(super) struct AccountRow {
     pub(super) scope: Scope,
     pub(super) admin: bool,
     pub(super) disabled: bool,
+    pub(super) required: Required,
     pub(super) created: Timestamp,
     pub(super) changed: Timestamp,
     pub(super) last_login: Option<Timestamp>,
 }
 
-type AccountColumns = (i64, String, Option<String>, Vec<u8>, String, bool, bool, i64, i64, Option<i64>);
+type AccountColumns = (i64, String, Option<String>, Vec<u8>, String, bool, bool, String, i64, i64, Option<i64>);
 
 pub(super) fn time(micros: i64) -> Result<Timestamp, DbError> {
     Timestamp::from_microsecond(micros).map_err(|error| DbError::Value(error.to_string()))
@@ -44,13 +45,15 @@ fn access_word(access: Access) -> &'static str {
 }
 
 fn account(columns: AccountColumns) -> Result<AccountRow, DbError> {
-    let (id, name, password, home, access, admin, disabled, created, changed, last_login) = columns;
+    let (id, name, password, home, access, admin, disabled, required, created, changed, last_login) = columns;
     let home = RelPath::new(home).map_err(|error| DbError::Value(format!("home of account '{name}': {error}")))?;
     let access = match access.as_str() {
         "read-only" => Access::ReadOnly,
         "read-write" => Access::ReadWrite,
         other => return Err(DbError::Value(format!("access of account '{name}': {other}"))),
     };
+    let required =
+        required.parse().map_err(|_| DbError::Value(format!("what account '{name}' requires: {required}")))?;
     Ok(AccountRow {
         id: AccountId(id),
         name,
@@ -58,6 +61,7 @@ fn account(columns: AccountColumns) -> Result<AccountRow, DbError> {
         scope: Scope { home, access },
         admin,
         disabled,
+        required,
         created: time(created)?,
         changed: time(changed)?,
         last_login: last_login.map(time).transpose()?,
@@ -65,21 +69,21 @@ fn account(columns: AccountColumns) -> Result<AccountRow, DbError> {
 }
 
 pub(super) async fn by_name(conn: &mut SqliteConnection, name: &str) -> Result<Option<AccountRow>, DbError> {
-    let sql = "SELECT id, name, password, home, access, admin, disabled, created, changed, last_login \
+    let sql = "SELECT id, name, password, home, access, admin, disabled, required, created, changed, last_login \
                FROM accounts WHERE name = ?";
     let row = sqlx::query_as::<_, AccountColumns>(sql).bind(name.to_owned()).fetch_optional(conn).await?;
     row.map(account).transpose()
 }
 
 pub(super) async fn by_id(conn: &mut SqliteConnection, id: AccountId) -> Result<Option<AccountRow>, DbError> {
-    let sql = "SELECT id, name, password, home, access, admin, disabled, created, changed, last_login \
+    let sql = "SELECT id, name, password, home, access, admin, disabled, required, created, changed, last_login \
                FROM accounts WHERE id = ?";
     let row = sqlx::query_as::<_, AccountColumns>(sql).bind(id.0).fetch_optional(conn).await?;
     row.map(account).transpose()
 }
 
 pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<AccountRow>, DbError> {
-    let sql = "SELECT id, name, password, home, access, admin, disabled, created, changed, last_login \
+    let sql = "SELECT id, name, password, home, access, admin, disabled, required, created, changed, last_login \
                FROM accounts ORDER BY name";
     let rows = sqlx::query_as::<_, AccountColumns>(sql).fetch_all(conn).await?;
     rows.into_iter().map(account).collect()
@@ -87,12 +91,12 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<AccountRow>, 
 
 /// How many accounts can sign in and administer. The dashboard asks for a password; a key does not open it.
 pub(super) async fn admins(conn: &mut SqliteConnection) -> Result<i64, DbError> {
-    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0 AND password IS NOT NULL";
-    Ok(sqlx::query_scalar(sql).fetch_one(conn).await?)
+    other_admins(conn, AccountId(0)).await
 }
 
 pub(super) async fn other_admins(conn: &mut SqliteConnection, id: AccountId) -> Result<i64, DbError> {
-    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0 AND password IS NOT NULL AND id <> ?";
+    let sql = "SELECT count(*) FROM accounts WHERE admin = 1 AND disabled = 0 AND password IS NOT NULL \
+               AND instr(required, 'key') = 0 AND id <> ?";
     Ok(sqlx::query_scalar(sql).bind(id.0).fetch_one(conn).await?)
 }
 
@@ -168,13 +172,15 @@ pub(super) async fn insert(conn: &mut SqliteConnection, row: &AccountRow) -> Res
 
 pub(super) async fn update(conn: &mut SqliteConnection, row: &AccountRow) -> Result<(), DbError> {
     sqlx::query(
-        "UPDATE accounts SET password = ?, home = ?, access = ?, admin = ?, disabled = ?, changed = ? WHERE id = ?",
+        "UPDATE accounts SET password = ?, home = ?, access = ?, admin = ?, disabled = ?, required = ?, changed = ? \
+         WHERE id = ?",
     )
     .bind(row.password.clone())
     .bind(row.scope.home.as_bytes().to_vec())
     .bind(access_word(row.scope.access))
     .bind(row.admin)
     .bind(row.disabled)
+    .bind(row.required.to_string())
     .bind(row.changed.as_microsecond())
     .bind(row.id.0)
     .execute(conn)
@@ -187,21 +193,21 @@ pub(super) async fn delete(conn: &mut SqliteConnection, id: AccountId) -> Result
     Ok(())
 }
 
-/// After a login: when, by which key, and the password's hash at today's cost.
+/// The password's hash at today's cost.
+pub(super) async fn rehash(conn: &mut SqliteConnection, id: AccountId, hash: &str) -> Result<(), DbError> {
+    sqlx::query("UPDATE accounts SET password = ? WHERE id = ?").bind(hash.to_owned()).bind(id.0).execute(conn).await?;
+    Ok(())
+}
+
+/// After a login: when, and by which key.
 pub(super) async fn note_login(
     conn: &mut SqliteConnection,
     id: AccountId,
     fingerprint: Option<&str>,
-    rehash: Option<&str>,
     now: Timestamp,
 ) -> Result<(), DbError> {
     let now = now.as_microsecond();
-    sqlx::query("UPDATE accounts SET last_login = ?, password = coalesce(?, password) WHERE id = ?")
-        .bind(now)
-        .bind(rehash.map(str::to_owned))
-        .bind(id.0)
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query("UPDATE accounts SET last_login = ? WHERE id = ?").bind(now).bind(id.0).execute(&mut *conn).await?;
     if let Some(fingerprint) = fingerprint {
         sqlx::query("UPDATE account_keys SET last_used = ? WHERE account = ? AND fingerprint = ?")
             .bind(now)

@@ -1,5 +1,7 @@
 //! Logins, lock-outs, sessions and changes over a real database.
 
+mod factors;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +9,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::audit::{Actor, AuditLog, Filter};
-use crate::db::Db;
+use crate::audit::{Actor, AuditLog, Event, Filter};
+use crate::db::{Db, Vault};
 use crate::model::{Access, Clock, Door, ManualClock, RelPath, Scope, Secret};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMGehDU+r7CITpshUtSc5bczaYKr5h3AdCe8b4cIOEh3 anna@laptop";
@@ -27,12 +29,16 @@ fn quick() -> Settings {
     Settings { hash: HashCost::CHEAP, limits }
 }
 
+fn vault() -> Arc<Vault> {
+    Arc::new(Vault::new(&[9; 32]).unwrap())
+}
+
 async fn house() -> House {
     let folder = tempfile::tempdir().unwrap();
     let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
     let clock = Arc::new(ManualClock::new("2026-01-02T03:04:05Z".parse().unwrap()));
     let shared: Arc<dyn Clock> = clock.clone();
-    let accounts = Accounts::with(db.clone(), shared.clone(), quick());
+    let accounts = Accounts::with(db.clone(), vault(), shared.clone(), quick());
     let anna = NewAccount {
         name: "anna".to_owned(),
         password: Some(Secret::new("correct horse")),
@@ -99,7 +105,7 @@ async fn guessing_locks_the_account_for_a_while_and_for_passwords_only() {
     assert!(house.actions().await.contains(&"account-locked".to_owned()));
     // The owner's key still opens it, and a restart does not lift the lock.
     house.accounts.login_key("anna", &blob, &from("198.51.100.7:22")).await.unwrap();
-    let restarted = Accounts::with(house.db.clone(), house.clock.clone(), quick());
+    let restarted = Accounts::with(house.db.clone(), vault(), house.clock.clone(), quick());
     let again = restarted.login_password("anna", &Secret::new("correct horse"), &from("198.51.100.1:22")).await;
     assert!(matches!(again, Err(LoginError::Locked(_))));
     house.clock.advance(SignedDuration::from_mins(14));
@@ -343,7 +349,7 @@ async fn the_first_admin_is_made_once_and_the_last_one_stays() {
     let folder = tempfile::tempdir().unwrap();
     let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
     let clock = Arc::new(ManualClock::new("2026-01-02T03:04:05Z".parse().unwrap()));
-    let accounts = Accounts::with(db, clock, quick());
+    let accounts = Accounts::with(db, vault(), clock, quick());
     let (name, password) = accounts.ensure_first_admin().await.unwrap().unwrap();
     assert!(accounts.ensure_first_admin().await.unwrap().is_none());
     let grant = accounts.login_password(&name, &password, &from("127.0.0.1:1")).await.unwrap();
@@ -405,7 +411,7 @@ async fn bad_input_is_refused_with_a_reason() {
 async fn an_older_hash_is_renewed_at_login() {
     let house = house().await;
     let dearer = Settings { hash: HashCost { memory_kib: 128, ..HashCost::CHEAP }, ..quick() };
-    let accounts = Accounts::with(house.db.clone(), house.clock.clone(), dearer);
+    let accounts = Accounts::with(house.db.clone(), vault(), house.clock.clone(), dearer);
     let stored = || async {
         let mut conn = house.db.read().acquire().await.unwrap();
         store::by_name(&mut conn, "anna").await.unwrap().unwrap().password.unwrap()

@@ -114,7 +114,7 @@ impl Store {
         Ok(Self {
             folder: folder.to_path_buf(),
             audit: AuditLog::new(db.clone(), Arc::clone(&clock)),
-            accounts: Accounts::new(db.clone(), Arc::clone(&clock)),
+            accounts: Accounts::new(db.clone(), Arc::clone(&vault), Arc::clone(&clock)),
             db,
             vault,
             clock,

@@ -58,6 +58,10 @@ pub enum LoginMethod {
     Password,
     /// An SSH public key.
     Key,
+    /// An OpenSSH certificate for a key.
+    Certificate,
+    /// A one-time code of the second factor.
+    Code,
 }
 
 /// Why a login did not pass. Told to the log, never to the one who tried.
@@ -74,6 +78,38 @@ pub enum LoginRefusal {
     Locked,
     /// The account has no password (keys only).
     NoPassword,
+    /// The password was right, the one-time code was not (or was used before).
+    WrongCode,
+    /// It was right, but the account does not come in by this.
+    Method,
+    /// It was right, but the account requires more than can be shown at this door.
+    Incomplete,
+    /// Who signed the certificate is no authority here.
+    CertificateAuthority,
+    /// The certificate was revoked.
+    CertificateRevoked,
+    /// The certificate is not valid yet, or no more.
+    CertificateExpired,
+    /// The certificate is for hosts, or its key or signature is too weak.
+    CertificateKind,
+    /// The certificate does not name the account.
+    CertificatePrincipal,
+    /// The certificate does not hold from this address.
+    CertificateAddress,
+    /// The certificate has a critical option that is not known here, or is for another command.
+    CertificateOption,
+}
+
+/// A certificate that was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CertificateShown {
+    /// What its authority called it.
+    pub key_id: String,
+    /// Its number in decimal. No JSON number: above 2^53 those are not the same everywhere.
+    pub serial: String,
+    /// Fingerprint of who signed it.
+    pub authority: String,
 }
 
 /// How a run ended.
@@ -105,9 +141,29 @@ pub enum Event {
     /// The service went down in good order.
     ServiceStopped { drained: bool },
     /// Somebody came in.
-    LoginSucceeded { account: String, door: Door, peer: String, method: LoginMethod },
+    LoginSucceeded {
+        account: String,
+        door: Door,
+        peer: String,
+        method: LoginMethod,
+        /// What was shown beside it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<LoginMethod>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        certificate: Option<CertificateShown>,
+    },
+    /// Somebody showed a part of what the account requires; the rest is asked for.
+    LoginPartial { account: String, door: Door, peer: String, method: LoginMethod },
     /// Somebody was turned away.
-    LoginFailed { account: String, door: Door, peer: String, method: LoginMethod, reason: LoginRefusal },
+    LoginFailed {
+        account: String,
+        door: Door,
+        peer: String,
+        method: LoginMethod,
+        reason: LoginRefusal,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        certificate: Option<CertificateShown>,
+    },
     /// Somebody signed out of the dashboard.
     SignedOut { account: String },
     /// Too many failures on one account; from one address that it knows (`peer`), or from all others.
@@ -133,6 +189,16 @@ pub enum Event {
     KeyAdded { account: String, fingerprint: String },
     /// An SSH key is gone.
     KeyRemoved { account: String, fingerprint: String },
+    /// A second factor holds from now on.
+    SecondFactorAdded { account: String },
+    /// A second factor is gone.
+    SecondFactorRemoved { account: String },
+    /// Certificates that this key signed are believed from now on.
+    AuthorityAdded { fingerprint: String, name: String },
+    /// Certificates that this key signed are believed no more.
+    AuthorityRemoved { fingerprint: String },
+    /// Certificates of an authority open nothing any more: which.
+    CertificateRevoked { authority: String, subject: String },
     /// A new endpoint; the URL holds no password.
     EndpointCreated { endpoint: EndpointId, url: String },
     /// An endpoint was changed; the names of the changed settings.

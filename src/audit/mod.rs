@@ -21,7 +21,7 @@ mod store;
 mod verify;
 
 pub use checkpoint::{Checkpoint, CheckpointError, CheckpointParseError};
-pub use event::{Actor, ActorParseError, Event, LoginMethod, LoginRefusal, RunOutcome};
+pub use event::{Actor, ActorParseError, CertificateShown, Event, LoginMethod, LoginRefusal, RunOutcome};
 pub use log::AuditLog;
 pub use store::{Filter, Record, append, append_many};
 pub use verify::{Damage, DamageKind, Verification};

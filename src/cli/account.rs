@@ -1,18 +1,23 @@
 //! `causeway account …`.
 
+use std::path::Path;
+
 use serde_json::json;
 
-use crate::account::{Account, Change, NewAccount};
+use crate::account::{Account, AccountError, Change, NewAccount};
 use crate::app::{Store, operator};
 use crate::config::Environment;
 use crate::model::{Access, RelPath, Scope};
 use crate::tree::file;
 
-use super::args::{AccountAdd, AccountChange, AccountVerb, Format, KeyVerb};
+use super::args::{AccountAdd, AccountChange, AccountVerb, Format, KeyVerb, TotpVerb};
 use super::{Failure, Out, password};
 
 /// A file of public keys is small.
 const MAX_KEYS: usize = 1 << 20;
+
+/// How often the first code of a second factor is asked for.
+const TRIES: usize = 3;
 
 /// Does what was asked.
 pub(super) async fn run(verb: AccountVerb, store: &Store, environment: &Environment) -> Result<(), Failure> {
@@ -23,7 +28,7 @@ pub(super) async fn run(verb: AccountVerb, store: &Store, environment: &Environm
         AccountVerb::Add(args) => add(args, store, environment).await,
         AccountVerb::Change(args) => {
             let change = change(&args)?;
-            if matches!(change, Change { password: None, home: None, access: None, admin: None, disabled: None }) {
+            if change == Change::default() {
                 return Err(Failure::new("nothing to change: see 'causeway account change --help'"));
             }
             accounts.change(&operator(), &args.name, &change).await?;
@@ -47,7 +52,33 @@ pub(super) async fn run(verb: AccountVerb, store: &Store, environment: &Environm
             out.line(format!("'{}' is gone; its files are where they were", args.name))
         }
         AccountVerb::Key(verb) => key(verb, store).await,
+        AccountVerb::Totp(TotpVerb::On { name }) => second_factor(&name, store).await,
+        AccountVerb::Totp(TotpVerb::Off { name }) => {
+            store.accounts.remove_second_factor(&operator(), &name).await?;
+            out.line(format!("'{name}' has no second factor any more"))
+        }
     }
+}
+
+/// Shows the secret, and asks for the first code that the app makes of it.
+async fn second_factor(name: &str, store: &Store) -> Result<(), Failure> {
+    let out = Out::new(false);
+    let shared = store.accounts.begin_second_factor(name).await?;
+    out.line(format!(
+        "'{name}' gets a second factor. Give one of these to an authenticator app; they are not shown again:"
+    ))?;
+    out.line(format!("  secret  {}", shared.base32.expose()))?;
+    out.line(format!("  link    {}", shared.uri.expose()))?;
+    for _ in 0..TRIES {
+        out.line("The code that the app shows now:")?;
+        let Some(code) = password::line()? else { break };
+        match store.accounts.confirm_second_factor(&operator(), name, &code).await {
+            Ok(()) => return out.line(format!("the second factor of '{name}' holds; its sessions have ended")),
+            Err(error @ AccountError::WrongCode) => out.line(error.to_string())?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Failure::new(format!("no right code came: '{name}' has no second factor, begin again")))
 }
 
 async fn known(store: &Store, name: &str) -> Result<Account, Failure> {
@@ -63,6 +94,8 @@ fn as_json(account: &Account) -> serde_json::Value {
         "admin": account.admin,
         "disabled": account.disabled,
         "password": account.has_password,
+        "second-factor": account.second_factor,
+        "requires": account.required.to_string(),
         "keys": account.keys.iter().map(|key| &key.fingerprint).collect::<Vec<_>>(),
         "created": account.created,
         "last-login": account.last_login,
@@ -80,7 +113,7 @@ async fn list(store: &Store, format: Format) -> Result<(), Failure> {
         return out.line("no accounts yet: make one with 'causeway account add NAME'");
     }
     let rows: Vec<Vec<String>> = accounts.iter().map(row).collect();
-    out.table(&["name", "home", "may", "by", "last login", "state"], &rows)
+    out.table(&["name", "home", "may", "by", "requires", "last login", "state"], &rows)
 }
 
 fn row(account: &Account) -> Vec<String> {
@@ -88,11 +121,10 @@ fn row(account: &Account) -> Vec<String> {
         Access::ReadOnly => "read",
         Access::ReadWrite => "read, write",
     };
-    let by = match (account.has_password, account.keys.len()) {
-        (true, 0) => "password".to_owned(),
-        (true, keys) => format!("password, {keys} key(s)"),
-        (false, keys) => format!("{keys} key(s)"),
-    };
+    let mut by = Vec::new();
+    by.extend(account.has_password.then(|| "password".to_owned()));
+    by.extend(account.second_factor.then(|| "code".to_owned()));
+    by.extend((!account.keys.is_empty() || by.is_empty()).then(|| format!("{} key(s)", account.keys.len())));
     let state = match (account.disabled, account.locked_until) {
         (true, _) => "off".to_owned(),
         (false, Some(until)) => format!("locked until {until:.0}"),
@@ -102,7 +134,8 @@ fn row(account: &Account) -> Vec<String> {
         account.name.clone(),
         format!("/{}", account.scope.home.display()),
         format!("{access}{}", if account.admin { ", administer" } else { "" }),
-        by,
+        by.join(", "),
+        account.required.to_string(),
         account.last_login.map_or_else(|| "never".to_owned(), |at| format!("{at:.0}")),
         state,
     ]
@@ -126,6 +159,7 @@ fn change(args: &AccountChange) -> Result<Change, Failure> {
         access,
         admin: either(args.admin, args.no_admin),
         disabled: either(args.disable, args.enable),
+        required: args.require,
     })
 }
 
@@ -151,6 +185,20 @@ async fn add(args: AccountAdd, store: &Store, environment: &Environment) -> Resu
     Ok(())
 }
 
+/// The public keys of a file, at least one.
+pub(super) fn public_keys(path: &Path) -> Result<Vec<String>, Failure> {
+    let bytes = file::read_small(path, MAX_KEYS)
+        .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Failure::new(format!("{} is no file of public keys", path.display())))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let keys: Vec<_> = lines.map(str::to_owned).collect();
+    if keys.is_empty() {
+        return Err(Failure::new(format!("{} holds no public key", path.display())));
+    }
+    Ok(keys)
+}
+
 async fn key(verb: KeyVerb, store: &Store) -> Result<(), Failure> {
     match verb {
         KeyVerb::List { name, format } => {
@@ -170,18 +218,9 @@ async fn key(verb: KeyVerb, store: &Store) -> Result<(), Failure> {
             out.table(&["fingerprint", "kind", "comment"], &rows)
         }
         KeyVerb::Add { name, file: path } => {
-            let bytes = file::read_small(&path, MAX_KEYS)
-                .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| Failure::new(format!("{} is no file of public keys", path.display())))?;
-            let mut added = 0;
-            for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-                let fingerprint = store.accounts.add_key(&operator(), &name, line).await?;
+            for line in public_keys(&path)? {
+                let fingerprint = store.accounts.add_key(&operator(), &name, &line).await?;
                 Out::new(false).line(format!("'{name}' may come in with {fingerprint}"))?;
-                added += 1;
-            }
-            if added == 0 {
-                return Err(Failure::new(format!("{} holds no public key", path.display())));
             }
             Ok(())
         }

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod ca;
 mod ls;
 mod manifest;
 mod survey;
@@ -8,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::account::Required;
 use crate::mirror::{Links, Naming, Proving, Uploads};
 use crate::model::{Deadlines, DigestAlgorithm, ServerZone};
 
+pub use ca::{CaRevoke, CaVerb};
 pub use ls::LsArgs;
 pub use manifest::{KeptVerb, ManifestDiff, ManifestStore, ManifestVerb, ManifestVerify};
 pub use survey::SurveyArgs;
@@ -68,6 +71,9 @@ pub enum Verb {
     /// Who may come in.
     #[command(subcommand)]
     Account(AccountVerb),
+    /// Who may sign SSH certificates that open accounts.
+    #[command(subcommand)]
+    Ca(CaVerb),
     /// The tamper-evident record of what was done.
     #[command(subcommand)]
     Audit(AuditVerb),
@@ -549,6 +555,9 @@ pub enum AccountVerb {
     /// SSH keys.
     #[command(subcommand)]
     Key(KeyVerb),
+    /// The second factor: a code from an authenticator app beside the password.
+    #[command(subcommand)]
+    Totp(TotpVerb),
 }
 
 /// Which account.
@@ -585,6 +594,7 @@ pub struct AccountAdd {
 /// Options of `account change`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  causeway account change anna --admin\n  \
+                        causeway account change anna --require key+code\n  \
                         causeway account change anna --disable")]
 pub struct AccountChange {
     /// Its name.
@@ -610,6 +620,10 @@ pub struct AccountChange {
     /// It may come in again.
     #[arg(long)]
     pub enable: bool,
+    /// What every login must show: any (a key, or the password with its code), or several of key, password and code
+    /// joined by '+', for example key+password. What requires a key comes in over SFTP only.
+    #[arg(long, value_name = "FACTORS")]
+    pub require: Option<Required>,
 }
 
 /// Options of `account passwd`.
@@ -646,6 +660,21 @@ pub enum KeyVerb {
         name: String,
         /// SHA256:… as `key list` shows it.
         fingerprint: String,
+    },
+}
+
+/// Commands of `account totp`.
+#[derive(Debug, Subcommand)]
+pub enum TotpVerb {
+    /// Show a new secret for an authenticator app, and ask for its first code. From then on the password needs a code.
+    On {
+        /// Name of the account.
+        name: String,
+    },
+    /// The password is enough again.
+    Off {
+        /// Name of the account.
+        name: String,
     },
 }
 

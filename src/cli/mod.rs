@@ -4,6 +4,7 @@
 mod account;
 mod args;
 mod audit;
+mod ca;
 mod check;
 mod endpoint;
 mod host_key;
@@ -189,6 +190,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Check(args) => check::run(&args, &config::inspect(named, &environment)).await,
         Verb::Account(verb) => {
             account::run(verb, &store(&load(named, &environment)?.config).await?, &environment).await
+        }
+        Verb::Ca(verb) => {
+            let store = store(&load(named, &environment)?.config).await?;
+            closed(&store, ca::run(verb, &store).await).await
         }
         Verb::Audit(verb) => {
             let store = Store::open_existing(&load(named, &environment)?.config.data).await?;

@@ -36,6 +36,19 @@ pub fn ask(question: &str) -> Result<Option<Secret>, Failure> {
     Ok(Some(Secret::new(answer)).filter(|secret| !secret.expose().is_empty()))
 }
 
+/// A line that somebody types, or a script sends; none when there is no more.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn line() -> Result<Option<Secret>, Failure> {
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    let count = read.map_err(|error| Failure::new(format!("the input cannot be read: {error}")))?;
+    let answer = Secret::new(line.trim());
+    zeroize::Zeroize::zeroize(&mut line);
+    Ok((count > 0).then_some(answer))
+}
+
 /// A password that is being set: asked for twice.
 ///
 /// # Errors

@@ -29,7 +29,10 @@ const FILES: &[(&str, &str)] = migrations![
     "0018_manners.sql",
     "0019_uploads.sql",
     "0020_digests.sql",
-    "0021_clocks.sql"
+    "0021_clocks.sql",
+    "0022_second_factors.sql",
+    "0023_required_factors.sql",
+    "0024_certificate_authorities.sql"
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.

@@ -562,6 +562,8 @@ fn account() -> AccountPage {
             fingerprint: "SHA256:q0yBvW7cFm1mB3n0vJx7nq7H1b9C3sQ8t1Zz2r9JYpE".into(),
             added: ago(90),
         }],
+        second_factor: true,
+        required: Some("key, code".into()),
     }
 }
 

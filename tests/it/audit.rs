@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use causeway::account::{Accounts, HashCost, Limits, LoginContext, LoginError, NewAccount, Sessions, Settings};
 use causeway::audit::{Actor, AuditLog, Checkpoint, DamageKind, Event, Filter, Verification};
-use causeway::db::{Db, DbError};
+use causeway::db::{Db, DbError, Vault};
 use causeway::model::{Clock, Door, JobId, ManualClock, RelPath, RunId, Scope, Secret, SystemClock};
 use jiff::SignedDuration;
 use sqlx::Connection as _;
@@ -329,6 +329,10 @@ async fn two_processes_write_one_chain() {
     assert!(count > 300, "300 of ours, and some of the killed process: {count}");
 }
 
+fn vault() -> Arc<Vault> {
+    Arc::new(Vault::new(&[7; 32]).unwrap())
+}
+
 #[tokio::test]
 async fn lock_out_holds_over_a_restart_and_is_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
@@ -338,7 +342,7 @@ async fn lock_out_holds_over_a_restart_and_is_in_the_log() {
     let settings = Settings { hash: HashCost::CHEAP, limits };
     let context = LoginContext { door: Door::Dav, peer: "192.0.2.1:40000".parse().unwrap() };
     let right = {
-        let accounts = Accounts::with(Db::open(&path).await.unwrap(), clock.clone(), settings);
+        let accounts = Accounts::with(Db::open(&path).await.unwrap(), vault(), clock.clone(), settings);
         let (name, password) = accounts.ensure_first_admin().await.unwrap().unwrap();
         for _ in 0..10 {
             let wrong = accounts.login_password(&name, &Secret::new("wrong one"), &context).await;
@@ -347,7 +351,7 @@ async fn lock_out_holds_over_a_restart_and_is_in_the_log() {
         password
     };
     let db = Db::open(&path).await.unwrap();
-    let accounts = Accounts::with(db.clone(), clock.clone(), settings);
+    let accounts = Accounts::with(db.clone(), vault(), clock.clone(), settings);
     let locked = accounts.login_password("admin", &right, &context).await;
     assert!(matches!(locked, Err(LoginError::Locked(_))));
     let log = AuditLog::new(db, clock.clone());
@@ -365,7 +369,7 @@ async fn no_secret_lies_in_the_file() {
     let db = Db::open(&folder.path().join("causeway.db")).await.unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let settings = Settings { hash: HashCost::CHEAP, ..Settings::default() };
-    let accounts = Accounts::with(db.clone(), clock.clone(), settings);
+    let accounts = Accounts::with(db.clone(), vault(), clock.clone(), settings);
     let sessions = Sessions::new(db.clone(), clock);
     let password = Secret::new("a-very-secret-password-4711");
     let wrong = Secret::new("a-mistyped-password-4712");

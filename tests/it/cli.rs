@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::support::causeway::{Causeway, binary, command, run};
 use crate::support::ftpd::{self, Ftpd, Server};
 
+mod account;
 mod ls;
 mod manifest;
 mod manners;
@@ -50,6 +51,9 @@ fn every_command_has_help_with_its_options() {
         &["run"],
         &["account"],
         &["account", "key"],
+        &["account", "totp"],
+        &["ca"],
+        &["ca", "revoke"],
         &["audit"],
         &["manifest"],
         &["manifest", "verify"],

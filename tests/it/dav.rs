@@ -4,8 +4,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use causeway::audit::{Actor, AuditLog, Filter};
+use causeway::model::{Secret, SystemClock};
+
 use crate::support::https::{Https, PASSWORD, head};
 use crate::support::skip::not_run;
+use crate::support::totp;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn litmus_passes_in_all_suites() {
@@ -14,6 +18,30 @@ async fn litmus_passes_in_all_suites() {
     litmus(&door.url("/dav/"), &[("basic", 16), ("copymove", 13), ("props", 30), ("locks", 41), ("http", 3)]);
     let tunnel = tunnel(&door).await;
     litmus(&format!("http://localhost:{tunnel}/dav/"), &[("http", 4)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_not_enough_where_a_second_factor_is_required() {
+    let door = Https::start().await;
+    let shared = door.accounts.begin_second_factor("anna").await.unwrap();
+    assert_eq!(door.status(&[], "/files/"), 200, "it does not hold yet");
+    let code = Secret::new(totp::code_after(shared.base32.expose(), 0));
+    door.accounts.confirm_second_factor(&Actor::System, "anna", &code).await.unwrap();
+    for path in ["/dav/", "/files/"] {
+        let (head, body) = door.exchange(&[], path);
+        assert!(head.starts_with("http/2 403") && !head.contains("www-authenticate"), "{head}");
+        let said = String::from_utf8(body).unwrap();
+        assert!(said.contains("requires more than a name and a password"), "{said}");
+    }
+    let wrong = door.status(&["-u", "anna:wrong"], "/dav/");
+    assert_eq!((wrong, door.status_as("reader", &[], "/files/")), (401, 200));
+    let log = AuditLog::new(door.db.clone(), Arc::new(SystemClock));
+    let failed = Filter { action: Some("login-failed".to_owned()), ..Filter::default() };
+    let reasons: Vec<_> = log.page(&failed).await.unwrap().into_iter().map(|record| record.entry).collect();
+    assert!(
+        reasons[0].contains("\"reason\":\"wrong\"") && reasons[1].contains("\"reason\":\"incomplete\""),
+        "{reasons:?}"
+    );
 }
 
 fn litmus(url: &str, suites: &[(&str, u32)]) {

@@ -1,10 +1,12 @@
 //! The SFTP door, used by clients that nobody here wrote: OpenSSH's `sftp`, lftp, rclone, curl and
 //! paramiko; and by a raw client of ours for what a well-behaved one never sends.
 
+mod certificate;
 mod clients;
 mod commands;
 pub mod door;
 mod hostile;
+mod login;
 mod order;
 mod raw;
 mod resume;

@@ -7,6 +7,7 @@ mod live;
 mod look;
 mod proof;
 mod reliability;
+mod second_factor;
 pub mod site;
 mod surveys;
 

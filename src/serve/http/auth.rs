@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
-use super::{Books, Doorman, Guest, peer_of, problem, status};
+use super::{Books, Doorman, Guest, peer_of, plain, problem, status};
 use crate::account::{Accounts, Grant, LoginContext, LoginError};
 use crate::model::{Door, Secret};
 use crate::task;
@@ -71,6 +71,8 @@ impl Doorman for BasicAuth {
 fn refusal(error: &LoginError) -> Response {
     match error {
         LoginError::Refused => challenge(),
+        // RFC 9110, section 15.5.4: the credentials are right and not enough, so asking again would not help.
+        LoginError::Incomplete => plain(StatusCode::FORBIDDEN, &error.to_string()),
         LoginError::Locked(_) | LoginError::PeerLocked(_) => {
             let mut answer = problem(StatusCode::TOO_MANY_REQUESTS);
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));

@@ -31,7 +31,11 @@ pub use settings::Settings;
 /// A short plain answer that says what to do.
 #[must_use]
 pub fn problem(status: http::StatusCode) -> axum::response::Response {
+    plain(status, status::sentence(status))
+}
+
+/// As [`problem`], in other words than those that the status stands for.
+fn plain(status: http::StatusCode, sentence: &str) -> axum::response::Response {
     use axum::response::IntoResponse as _;
-    (status, [(http::header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{}\n", status::sentence(status)))
-        .into_response()
+    (status, [(http::header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{sentence}\n")).into_response()
 }

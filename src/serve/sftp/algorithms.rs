@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use russh::keys::PrivateKey;
 use russh::server::Config;
-use russh::{MethodKind, MethodSet, kex};
+use russh::{MethodSet, kex};
 
-use super::Settings;
+use super::{Settings, auth};
 use crate::net::ssh;
 
 /// Post-quantum hybrid first; group 16 for clients without elliptic curves. Group exchange and the
@@ -29,7 +29,7 @@ pub(super) fn config(settings: &Settings, keys: Vec<PrivateKey>) -> Config {
     let rekey = settings.rekey_bytes.clamp(1 << 16, MAX_REKEY);
     Config {
         server_id: ssh::greeting(),
-        methods: MethodSet::from(&[MethodKind::PublicKey, MethodKind::Password][..]),
+        methods: MethodSet::from(auth::METHODS),
         auth_rejection_time: Duration::from_secs(1),
         // OpenSSH's first question ("none") is not a guess.
         auth_rejection_time_initial: Some(Duration::ZERO),

@@ -6,18 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use russh::keys::HashAlg;
-use russh::keys::ssh_key::PublicKey;
-use russh::server::{Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
+use russh::keys::Certificate;
+use russh::server::{
+    Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
+};
 use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::sync::Notify;
 
+use super::auth::Login;
 use super::exec::{Command, Exec};
 use super::listener::Door;
 use super::session::{Ending, SftpChannel};
 use super::work::{Activity, Context, Direct, Spot};
-use crate::account::{Grant, LoginContext, LoginError};
-use crate::model::{Door as Entrance, Secret};
+use crate::account::{Grant, LoginContext};
+use crate::model::Door as Entrance;
 use crate::net::Place;
 use crate::task::{self, Tasks};
 
@@ -86,7 +88,7 @@ pub(super) struct Connection {
     peer: SocketAddr,
     seen: Arc<Seen>,
     place: Place,
-    grant: Option<Grant>,
+    login: Login,
     channels: HashMap<ChannelId, Use>,
 }
 
@@ -98,33 +100,14 @@ impl Connection {
         seen: Arc<Seen>,
         place: Place,
     ) -> Self {
-        Self { door, spot, tasks, peer, seen, place, grant: None, channels: HashMap::new() }
-    }
-
-    fn login(&self) -> LoginContext {
-        LoginContext { door: Entrance::Sftp, peer: self.peer }
-    }
-
-    fn enter(&mut self, result: Result<Grant, LoginError>) -> Auth {
-        match result {
-            Ok(grant) => {
-                self.grant = Some(grant);
-                Auth::Accept
-            }
-            Err(error) => {
-                if let LoginError::Store(cause) = &error {
-                    tracing::error!(error = %cause, net.peer = %self.peer, "an SFTP login could not be checked");
-                }
-                self.grant = None;
-                Auth::reject()
-            }
-        }
+        let login = Login::new(door.accounts.clone(), LoginContext { door: Entrance::Sftp, peer });
+        Self { door, spot, tasks, peer, seen, place, login, channels: HashMap::new() }
     }
 
     /// Opens the account's view.
     async fn context(&self) -> Result<Context, std::io::Error> {
         let refused = || std::io::Error::other("nobody has logged in");
-        let grant = self.grant.clone().ok_or_else(refused)?;
+        let grant = self.login.grant().cloned().ok_or_else(refused)?;
         let tree = Arc::clone(&self.door.tree);
         let (grant, view) = task::blocking(move || grant.view(&tree).map(|view| (grant, view)))
             .await
@@ -180,38 +163,37 @@ impl Handler for Connection {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        let result = self.door.accounts.login_password(user, &Secret::new(password), &self.login()).await;
-        Ok(self.enter(result))
+        Ok(self.login.password(user, password).await)
     }
 
     async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
-        let known = match blob(offer.public_key) {
-            Some(blob) => self.door.accounts.knows_key(user, &blob).await,
-            None => Ok(false),
-        };
-        Ok(match known {
-            Ok(true) => Auth::Accept,
-            Ok(false) => Auth::reject(),
-            Err(error) => {
-                tracing::error!(error = %error, "an SSH key could not be looked up");
-                Auth::reject()
-            }
-        })
+        Ok(self.login.offered(user, offer.public_key).await)
     }
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        let Some(blob) = blob(key.public_key) else { return Ok(Auth::reject()) };
-        let result = self.door.accounts.login_key(user, &blob, &self.login()).await;
-        Ok(self.enter(result))
+        Ok(self.login.key(user, key.public_key).await)
+    }
+
+    async fn auth_openssh_certificate(&mut self, user: &str, certificate: &Certificate) -> Result<Auth, Self::Error> {
+        Ok(self.login.certificate(user, certificate).await)
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _submethods: &str,
+        answers: Option<Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        Ok(self.login.interactive(user, answers).await)
     }
 
     async fn auth_succeeded(&mut self, session: &mut Session) -> Result<(), Self::Error> {
         *self.seen.setup.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.seen.accepted.elapsed());
-        self.seen.grant.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.grant);
+        self.seen.grant.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.login.grant().cloned());
         self.place.welcome();
         self.seen.entered.notify_one();
         tracing::info!(
-            account = self.grant.as_ref().map(Grant::name),
+            account = self.login.grant().map(Grant::name),
             net.peer = %self.peer,
             ssh.client = %String::from_utf8_lossy(session.remote_sshid()),
             "an SFTP client logged in"
@@ -258,6 +240,10 @@ impl Handler for Connection {
     ) -> Result<(), Self::Error> {
         if !self.is_fresh(channel) {
             return session.channel_failure(channel);
+        }
+        if self.login.grant().is_some_and(Grant::is_sftp_only) {
+            session.channel_success(channel)?;
+            return self.end(channel, "your certificate is for SFTP only", session);
         }
         match Command::read(line) {
             Ok(command) => {
@@ -318,10 +304,4 @@ impl Handler for Connection {
         self.channels.remove(&channel);
         Ok(())
     }
-}
-
-/// The key as SSH sends it.
-fn blob(key: &PublicKey) -> Option<Vec<u8>> {
-    tracing::trace!(ssh.key = %key.fingerprint(HashAlg::Sha256), "an SSH key was offered");
-    key.to_bytes().ok()
 }

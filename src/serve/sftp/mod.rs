@@ -5,11 +5,14 @@
 //! stand still. Uploads appear under their name at CLOSE, complete, or not at all. Beside SFTP a few commands are
 //! answered ([`exec`]): `scp` as it was before it spoke SFTP, and the digests that rclone asks for.
 //!
+//! Who comes in, and in how many steps, is decided in [`auth`].
+//!
 //! [`bind`] reads or makes the host keys and takes the port; [`serve`] accepts. Between the two a caller
 //! can print the address and the keys' fingerprints.
 
 mod algorithms;
 mod attributes;
+mod auth;
 mod exec;
 mod handler;
 mod host_keys;

@@ -16,7 +16,7 @@ pub struct Settings {
     pub connections: AdmissionLimits,
     /// Of these, how many may be on their way to a login: strangers get a budget of their own.
     pub strangers: AdmissionLimits,
-    /// Seconds that a login may take, key exchange included.
+    /// Seconds that a login may take, key exchange included. As many as OpenSSH gives: people look for their code.
     pub login_seconds: u64,
     /// Seconds that open files may go on after the stop.
     pub grace_seconds: u64,
@@ -30,7 +30,7 @@ impl Default for Settings {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2022),
             connections: AdmissionLimits::default(),
             strangers: AdmissionLimits { total: 256, per_address: 64 },
-            login_seconds: 30,
+            login_seconds: 120,
             grace_seconds: 20,
             rekey_bytes: 1 << 30,
         }

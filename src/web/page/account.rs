@@ -40,6 +40,8 @@ pub(in crate::web) struct AccountPage {
     pub admin: bool,
     pub disabled: bool,
     pub keys: Vec<KeyRow>,
+    pub second_factor: bool,
+    pub required: Option<String>,
 }
 
 /// `GET /accounts/{name}`.
@@ -61,6 +63,8 @@ pub(in crate::web) async fn show(
         admin: account.admin,
         disabled: account.disabled,
         keys: key_rows(&account, now),
+        second_factor: account.second_factor,
+        required: own::required(&account),
         name: account.name,
     })
 }
@@ -168,6 +172,20 @@ pub(in crate::web) async fn remove_key(
     }
     let result = state.accounts.remove_key(&visitor.grant()?.actor(), &name, &form.key).await;
     answer(&name, result, "The key is removed.")
+}
+
+/// `POST /accounts/{name}/second-factor/remove`: for an owner who has lost the app.
+pub(in crate::web) async fn remove_second_factor(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(name): Path<String>,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Result<Response, Problem> {
+    if let Some(refusal) = own::elsewhere(&visitor, &name)? {
+        return Ok(refusal);
+    }
+    let result = state.accounts.remove_second_factor(&visitor.grant()?.actor(), &name).await;
+    answer(&name, result, "The second factor is removed.")
 }
 
 /// `POST /accounts/{name}/unlock`.

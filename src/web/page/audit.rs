@@ -27,6 +27,7 @@ const DAMAGES: usize = 5;
 /// The words to filter by: every kind of event. A test holds the list to the events.
 pub(super) const ACTIONS: &[&str] = &[
     "login-succeeded",
+    "login-partial",
     "login-failed",
     "signed-out",
     "account-locked",
@@ -38,6 +39,11 @@ pub(super) const ACTIONS: &[&str] = &[
     "account-removed",
     "key-added",
     "key-removed",
+    "second-factor-added",
+    "second-factor-removed",
+    "authority-added",
+    "authority-removed",
+    "certificate-revoked",
     "endpoint-created",
     "endpoint-changed",
     "endpoint-removed",

@@ -1,6 +1,6 @@
 //! What the events of the audit log are called on its page: the kind in a few words, what happened in a sentence.
 
-use crate::audit::{Event, LoginMethod, LoginRefusal, RunOutcome};
+use crate::audit::{CertificateShown, Event, LoginMethod, LoginRefusal, RunOutcome};
 use crate::model::{Access, Door, RelPath};
 use crate::web::problem::sentence;
 use crate::web::show;
@@ -24,12 +24,21 @@ fn of_the_house(event: &Event) -> Option<String> {
         Event::CheckpointWritten { seq, .. } => format!("The log up to entry {seq} was sealed outside of it"),
         Event::PeerLocked { peer, until } => format!("{peer} is locked out until {until:.0}, after too many failures"),
         Event::Unlocked { subject } => format!("“{subject}” may try again"),
-        Event::LoginSucceeded { account, door, peer, method } => {
-            format!("“{account}” came in {} by {}, from {peer}", at(*door), by(*method))
+        Event::LoginSucceeded { account, door, peer, method, with, certificate } => {
+            let shown: Vec<_> = std::iter::once(method).chain(with).map(|method| by(*method)).collect();
+            let which = certificate.as_ref().map(certified).unwrap_or_default();
+            format!("“{account}” came in {} by {}{which}, from {peer}", at(*door), shown.join(" and "))
         }
-        Event::LoginFailed { account, door, peer, method, reason } => {
-            format!("“{account}” was turned away {} from {peer}: {}", at(*door), why(*reason, *method))
+        Event::LoginPartial { account, door, peer, method } => {
+            format!("The {} of “{account}” was right {}, from {peer}: more is asked for", by(*method), at(*door))
         }
+        Event::LoginFailed { account, door, peer, method, reason, certificate } => {
+            let which = certificate.as_ref().map(certified).unwrap_or_default();
+            format!("“{account}” was turned away {} from {peer}: {}{which}", at(*door), why(*reason, *method))
+        }
+        Event::AuthorityAdded { fingerprint, name } => format!("Certificates of {name} ({fingerprint}) are accepted"),
+        Event::AuthorityRemoved { fingerprint } => format!("Certificates of {fingerprint} are accepted no more"),
+        Event::CertificateRevoked { authority, subject } => format!("Revoked {subject} of {authority}"),
         Event::SignedOut { account } => format!("“{account}” signed out"),
         _ => return None,
     })
@@ -52,6 +61,8 @@ fn of_an_account(event: &Event) -> Option<String> {
         Event::AccountChanged { account, changed } => format!("“{account}”: changed {}", changed.join(", ")),
         Event::PasswordChanged { account } => format!("“{account}” has a new password"),
         Event::AccountRemoved { account } => format!("“{account}” is gone"),
+        Event::SecondFactorAdded { account } => format!("“{account}” has a second factor"),
+        Event::SecondFactorRemoved { account } => format!("“{account}” has no second factor any more"),
         Event::KeyAdded { account, fingerprint } => format!("“{account}” may come in with the key {fingerprint}"),
         Event::KeyRemoved { account, fingerprint } => {
             format!("“{account}” may no longer come in with the key {fingerprint}")
@@ -161,10 +172,17 @@ const fn at(door: Door) -> &'static str {
     }
 }
 
+/// Which certificate it was.
+fn certified(shown: &CertificateShown) -> String {
+    format!(" (“{}”, serial {}, of {})", shown.key_id, shown.serial, shown.authority)
+}
+
 const fn by(method: LoginMethod) -> &'static str {
     match method {
         LoginMethod::Password => "password",
         LoginMethod::Key => "key",
+        LoginMethod::Certificate => "certificate",
+        LoginMethod::Code => "one-time code",
     }
 }
 
@@ -173,9 +191,20 @@ const fn why(reason: LoginRefusal, method: LoginMethod) -> &'static str {
         (LoginRefusal::Unknown, _) => "there is no such account",
         (LoginRefusal::Wrong, LoginMethod::Password) => "the password was wrong",
         (LoginRefusal::Wrong, LoginMethod::Key) => "the account has no such key",
+        (LoginRefusal::Wrong, LoginMethod::Certificate) => "the account was changed meanwhile",
+        (LoginRefusal::Wrong, LoginMethod::Code) | (LoginRefusal::WrongCode, _) => "the one-time code was wrong",
         (LoginRefusal::Disabled, _) => "the account is switched off",
         (LoginRefusal::Locked, _) => "the account was locked",
         (LoginRefusal::NoPassword, _) => "the account has no password",
+        (LoginRefusal::Method, _) => "the account requires something else",
+        (LoginRefusal::Incomplete, _) => "the account requires more than can be shown there",
+        (LoginRefusal::CertificateAuthority, _) => "who signed the certificate is no authority here",
+        (LoginRefusal::CertificateRevoked, _) => "the certificate is revoked",
+        (LoginRefusal::CertificateExpired, _) => "the certificate is not valid now",
+        (LoginRefusal::CertificateKind, _) => "the certificate is for hosts, or its key or signature is too weak",
+        (LoginRefusal::CertificatePrincipal, _) => "the certificate does not name the account",
+        (LoginRefusal::CertificateAddress, _) => "the certificate does not hold from this address",
+        (LoginRefusal::CertificateOption, _) => "the certificate has a critical option that is not known here",
     }
 }
 
@@ -202,7 +231,7 @@ mod tests {
             "action": action, "version": "1.2.3", "drained": true, "account": "anna", "door": "dav",
             "peer": "192.0.2.1:5000", "method": "password", "reason": "wrong", "until": "2026-01-02T03:04:05Z",
             "subject": "anna", "home": "a", "access": "read-only", "admin": false, "changed": ["home", "access"],
-            "fingerprint": "SHA256:abc", "endpoint": 3, "url": "ftp://host/in", "job": 4, "name": "Nightly",
+            "fingerprint": "SHA256:abc", "authority": "SHA256:def", "endpoint": 3, "url": "ftp://host/in", "job": 4, "name": "Nightly",
             "run": 5, "attempt": 1, "outcome": "complete", "files": 1234, "bytes": 5_000_000, "failed": 0,
             "cause": "schedule", "active": 6, "survey": 8, "path": "a/b c", "size": 1500, "sha256": "ab".repeat(32),
             "parts": 3, "runs": 12, "key": "ed25519:ab", "batch": "x", "from": "a/b", "to": "a/c", "seq": 7, "hash": "ef",

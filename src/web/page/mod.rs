@@ -15,6 +15,7 @@ pub(super) mod overview;
 pub(super) mod own;
 pub(super) mod reliability;
 pub(super) mod run;
+pub(super) mod second_factor;
 pub(super) mod sign_in;
 pub(super) mod survey;
 pub(super) mod surveys;
@@ -115,6 +116,10 @@ pub const PAGES: &[Page] = &[
     page("/account/password", Account, || post(own::password)),
     page("/account/keys", Account, || post(own::add_key)),
     page("/account/keys/remove", Account, || post(own::remove_key)),
+    page("/account/second-factor", Account, || post(second_factor::begin)),
+    page("/account/second-factor/confirm", Account, || post(second_factor::confirm)),
+    page("/account/second-factor/remove", Account, || post(second_factor::remove)),
+    page("/accounts/{name}/second-factor/remove", Admin, || post(account::remove_second_factor)),
     page("/accounts/{name}/unlock", Admin, || post(account::unlock)),
     page("/accounts/{name}/delete", Admin, || post(account::delete)),
 ];

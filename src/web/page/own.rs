@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::account::{KeyRow, key_rows};
-use crate::account::{ABSOLUTE_HOURS, Account, AccountError, LoginContext, LoginError};
+use crate::account::{ABSOLUTE_HOURS, Account, AccountError, LoginContext, LoginError, Proofs, Required};
 use crate::model::{Access, Door, Secret};
 use crate::web::cookie;
 use crate::web::form::{Posted, done, refused};
@@ -16,7 +16,7 @@ use crate::web::problem::Problem;
 use crate::web::state::WebState;
 use crate::web::visitor::{Asks, Visitor};
 
-const HERE: &str = "/account";
+pub(super) const HERE: &str = "/account";
 
 #[derive(Template)]
 #[template(path = "own.html")]
@@ -26,6 +26,8 @@ pub(in crate::web) struct OwnPage {
     pub home: String,
     pub read_only: bool,
     pub keys: Vec<KeyRow>,
+    pub second_factor: bool,
+    pub required: Option<String>,
 }
 
 /// `GET /account`.
@@ -36,6 +38,8 @@ pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): A
         home: format!("/{}", account.scope.home.display()),
         read_only: account.scope.access == Access::ReadOnly,
         keys: key_rows(&account, state.clock.now()),
+        second_factor: account.second_factor,
+        required: required(&account),
         name: account.name,
     })
 }
@@ -103,14 +107,25 @@ pub(in crate::web) async fn remove_key(
 
 /// Asks for the present password, and counts guesses at it like those of a sign-in: a browser that was left
 /// open is not enough to take an account over. The inner error is the answer to send.
-async fn confirm(state: &WebState, visitor: &Visitor, present: String) -> Result<Result<(), Response>, Problem> {
+pub(super) async fn confirm(
+    state: &WebState,
+    visitor: &Visitor,
+    present: String,
+) -> Result<Result<(), Response>, Problem> {
     let context = LoginContext { door: Door::Web, peer: visitor.peer };
-    match state.accounts.login_password(visitor.grant()?.name(), &Secret::new(present), &context).await {
+    let present = Secret::new(present);
+    // A step is enough: whatever else is required was shown when the session began.
+    match state.accounts.step(visitor.grant()?.name(), Proofs::password(&present), None, &context).await {
         Ok(_) => Ok(Ok(())),
         Err(LoginError::Refused) => Ok(Err(refused(HERE, "the present password is not right: nothing was changed"))),
         Err(LoginError::Store(error)) => Err(Problem::Failed(error.to_string())),
         Err(error) => Ok(Err(refused(HERE, &error.to_string()))),
     }
+}
+
+/// What every login must show, when that is more than usual.
+pub(super) fn required(account: &Account) -> Option<String> {
+    (account.required != Required::default()).then(|| account.required.to_string().replace('+', ", "))
 }
 
 /// What a new password does not close.
@@ -130,7 +145,7 @@ pub(super) fn elsewhere(visitor: &Visitor, name: &str) -> Result<Option<Response
 }
 
 /// Back to the page; true when it was done.
-fn answer(result: Result<(), AccountError>, good: &str) -> Result<(Response, bool), Problem> {
+pub(super) fn answer(result: Result<(), AccountError>, good: &str) -> Result<(Response, bool), Problem> {
     match result {
         Ok(()) => Ok((done(HERE, good), true)),
         Err(AccountError::Store(error)) => Err(error.into()),
@@ -138,8 +153,8 @@ fn answer(result: Result<(), AccountError>, good: &str) -> Result<(Response, boo
     }
 }
 
-/// A new password ends every session of the account; the one who set it begins another.
-async fn stay(state: &WebState, visitor: &Visitor, mut response: Response) -> Result<Response, Problem> {
+/// A new password or second factor ends every session of the account; the one who set it begins another.
+pub(super) async fn stay(state: &WebState, visitor: &Visitor, mut response: Response) -> Result<Response, Problem> {
     let token = state.sessions.create(visitor.grant()?, visitor.peer).await?;
     let session = cookie::keep(cookie::SESSION, token.expose(), Some(ABSOLUTE_HOURS * 3600));
     if let Ok(value) = HeaderValue::from_str(&session) {

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
-use crate::account::{ABSOLUTE_HOURS, LoginContext, LoginError};
+use crate::account::{ABSOLUTE_HOURS, LoginContext, LoginError, Proofs};
 use crate::model::{Door, Secret};
 use crate::web::cookie;
 use crate::web::form::{Nothing, Posted, go, local};
@@ -14,6 +14,11 @@ use crate::web::frame::{Frame, Theme};
 use crate::web::problem::{Problem, sentence};
 use crate::web::state::WebState;
 use crate::web::visitor::{Asks, Visitor};
+
+/// The same whatever of it is wrong, or missing.
+const WRONG: &str = "That name and password do not belong together, or the verification code is not the present one.";
+
+const KEY_REQUIRED: &str = "This account requires an SSH key: it comes in over SFTP only.";
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -46,11 +51,13 @@ pub(in crate::web) async fn show(
     render(&visitor, None, (String::new(), &to.back), fresh)
 }
 
-/// Name and password.
+/// Name and password, and the code of an account with a second factor.
 #[derive(Deserialize)]
 pub(in crate::web) struct Login {
     name: String,
     password: String,
+    #[serde(default)]
+    code: String,
     #[serde(default)]
     back: String,
 }
@@ -62,14 +69,14 @@ pub(in crate::web) async fn sign_in(
     Posted(login): Posted<Login>,
 ) -> Result<Response, Problem> {
     let context = LoginContext { door: Door::Web, peer: visitor.peer };
-    let password = Secret::new(login.password);
-    let grant = match state.accounts.login_password(login.name.trim(), &password, &context).await {
+    let (password, code) = (Secret::new(login.password), Secret::new(login.code));
+    let proofs = Proofs { password: Some(&password), code: Some(&code), key: None };
+    let grant = match state.accounts.login(login.name.trim(), proofs, &context).await {
         Ok(grant) => grant,
         Err(error) => {
             let (status, said) = match &error {
-                LoginError::Refused => {
-                    (StatusCode::UNAUTHORIZED, "That name and password do not belong together.".to_owned())
-                }
+                LoginError::Refused => (StatusCode::UNAUTHORIZED, WRONG.to_owned()),
+                LoginError::Incomplete => (StatusCode::FORBIDDEN, KEY_REQUIRED.to_owned()),
                 LoginError::Locked(_) | LoginError::PeerLocked(_) | LoginError::Busy => {
                     (StatusCode::TOO_MANY_REQUESTS, sentence(&error.to_string()))
                 }

@@ -429,6 +429,7 @@ fn a_wrong_password_and_other_services_are_refused() {
     ];
     let mut command = Command::new("sshpass");
     command.args(["-p", "wrong", "sftp", "-q"]).args(options).args([
+        "-oPreferredAuthentications=password",
         "-oBatchMode=no",
         "-b",
         "-",

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use causeway::account::{Accounts, HashCost, NewAccount, Settings as AccountSettings};
 use causeway::audit::{Actor, AuditLog};
-use causeway::db::Db;
-use causeway::model::{Access, RelPath, Scope, Secret, SystemClock};
+use causeway::db::{Db, Vault};
+use causeway::model::{Access, Clock, RelPath, Scope, Secret, SystemClock};
 use causeway::reliability::{Observation, Recorder};
 use causeway::serve::sftp::{self, Settings};
 use causeway::task::Tasks;
@@ -34,6 +34,11 @@ impl Fixture {
     }
 
     pub fn with(settings: &Settings) -> Self {
+        Self::at(settings, Arc::new(SystemClock))
+    }
+
+    /// Its accounts and its log go by `clock`.
+    pub fn at(settings: &Settings, clock: Arc<dyn Clock>) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("tree")).unwrap();
@@ -42,9 +47,9 @@ impl Fixture {
         let (recorder, observations) = Recorder::channel(100_000);
         let (address, accounts, db) = runtime.block_on(async {
             let db = Db::open(&dir.path().join("store.db")).await.unwrap();
-            let clock = Arc::new(SystemClock);
+            let vault = Arc::new(Vault::new(&[7; 32]).unwrap());
             let settings_of_accounts = AccountSettings { hash: HashCost::CHEAP, ..AccountSettings::default() };
-            let accounts = Accounts::with(db.clone(), clock.clone(), settings_of_accounts);
+            let accounts = Accounts::with(db.clone(), vault, clock.clone(), settings_of_accounts);
             for (name, home, access) in [
                 ("anna", "", Access::ReadWrite),
                 ("reader", "", Access::ReadOnly),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use causeway::account::{Accounts, HashCost, NewAccount, Settings as AccountSettings};
 use causeway::audit::{Actor, AuditLog};
-use causeway::db::Db;
+use causeway::db::{Db, Vault};
 use causeway::model::{Access, RelPath, Scope, Secret, SystemClock};
 use causeway::reliability::{Observation, Recorder};
 use causeway::serve::http::{BasicAuth, Books, Settings, bind, serve};
@@ -31,6 +31,7 @@ pub struct Https {
     pub root: PathBuf,
     pub port: u16,
     pub fingerprint: String,
+    pub accounts: Accounts,
     pub db: Db,
     pub observations: Receiver<Observation>,
     tasks: Tasks,
@@ -66,8 +67,9 @@ impl Https {
         let clock = Arc::new(SystemClock);
         let db = Db::open(&data.path().join("causeway.db")).await.unwrap();
         let hash = HashCost { memory_kib: 64, passes: 1, ..HashCost::DEFAULT };
+        let vault = Arc::new(Vault::new(&[7; 32]).unwrap());
         let accounts =
-            Accounts::with(db.clone(), clock.clone(), AccountSettings { hash, ..AccountSettings::default() });
+            Accounts::with(db.clone(), vault, clock.clone(), AccountSettings { hash, ..AccountSettings::default() });
         for (name, home, access) in
             [("anna", "", Access::ReadWrite), ("reader", "", Access::ReadOnly), ("bob", "bob", Access::ReadWrite)]
         {
@@ -79,14 +81,14 @@ impl Https {
         let tasks = Tasks::new();
         let audit = AuditLog::new(db.clone(), clock.clone());
         let books = Books { audit, recorder, clock: clock.clone(), max_upload: MAX_UPLOAD, tasks: tasks.clone() };
-        let doorman = Arc::new(BasicAuth { accounts, tree: Tree::open(&root).unwrap(), books });
+        let doorman = Arc::new(BasicAuth { accounts: accounts.clone(), tree: Tree::open(&root).unwrap(), books });
         let listener = bind(&settings, data.path(), clock.clone()).await.unwrap();
         let (port, fingerprint) = (listener.address().port(), listener.certificate().borrow().fingerprint.clone());
         let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap();
         let files = files::Files { doorman, render: None, claims: dav.claims() };
         let router = dav::router(dav).merge(files::router(files));
         serve(listener, router, &tasks);
-        Self { root, port, fingerprint, db, observations, tasks, data, settings }
+        Self { root, port, fingerprint, accounts, db, observations, tasks, data, settings }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -16,3 +16,4 @@ pub mod scripted;
 pub mod scripted_http;
 pub mod skip;
 pub mod sshd;
+pub mod totp;

@@ -64,7 +64,8 @@ async fn site(folder: &Path, tasks: &Tasks) -> String {
     std::fs::write(folder.join("tree/partners/a/<b>&.txt"), "hello").unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let db = Db::open(&folder.join("data/causeway.db")).await.unwrap();
-    let accounts = Accounts::new(db.clone(), clock.clone());
+    let vault = Arc::new(Vault::new(&[7; 32]).unwrap());
+    let accounts = Accounts::new(db.clone(), vault.clone(), clock.clone());
     for (name, home, access, admin) in [
         ("admin", "", Access::ReadWrite, true),
         ("partner", "partners/a", Access::ReadWrite, false),
@@ -74,8 +75,7 @@ async fn site(folder: &Path, tasks: &Tasks) -> String {
         let new = NewAccount { name: name.into(), password: Some(Secret::new(PASSWORD)), scope, admin };
         accounts.create(&Actor::System, &new).await.unwrap();
     }
-    let jobs = Jobs::new(db.clone(), Arc::new(Vault::new(&[7; 32]).unwrap()), clock.clone())
-        .with_manifests(&folder.join("data"));
+    let jobs = Jobs::new(db.clone(), vault, clock.clone()).with_manifests(&folder.join("data"));
     let recorder = Recorder::discard();
     let manners = causeway::manners::Manners::new(db.clone(), tasks);
     let context = causeway::remote::Context { recorder, manners, clock: clock.clone(), tasks: tasks.clone() };
