@@ -136,7 +136,7 @@ class Causeway(Door):
 
     def start(self):
         super().start()
-        asking = ["ssh-keyscan", "-t", "ed25519", "-p", str(PORT), self.net.host]
+        asking = ["ssh-keyscan", "-p", str(PORT), self.net.host]
         done = subprocess.run(self.net.command("s", asking), check=True, capture_output=True, text=True)
         self.known_hosts.write_text(done.stdout)
 
