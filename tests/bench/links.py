@@ -15,6 +15,8 @@ import time
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 TOP = TESTS.parent
+# The Python that has the SFTP peers, which tests/interop/peers.py installs.
+SFTP_PYTHON = TESTS / ".cache" / "sftp" / "bin" / "python"
 NETLAB = TOP / "target" / "netlab" / "release" / "netlab"
 # Payload of a packet of 1,500 bytes with timestamps.
 PAYLOAD = 1448 / 1500
