@@ -55,6 +55,7 @@ pub mod reliability;
 
 // shelf: capabilities
 pub mod account;
+pub mod presence;
 pub mod remote;
 
 // shelf: engines

@@ -15,6 +15,7 @@ use crate::account::Sessions;
 use crate::db::DbError;
 use crate::job::Jobs;
 use crate::model::Door;
+use crate::presence::Presence;
 use crate::remote::Context;
 use crate::serve::dav::{self, Dav};
 use crate::serve::files::{self, Files};
@@ -56,7 +57,7 @@ impl Doorman for SessionOrBasic {
 /// All routes.
 pub(super) async fn router(
     store: &Store,
-    (tree, jobs, context): (&Arc<Tree>, &Jobs, &Context),
+    (tree, jobs, context, presence): (&Arc<Tree>, &Jobs, &Context, &Presence),
     (doors, remark, max_upload): (DoorsAt, Option<&'static str>, u64),
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
@@ -78,6 +79,7 @@ pub(super) async fn router(
         accounts: store.accounts.clone(),
         sessions,
         audit: store.audit.clone(),
+        presence: presence.clone(),
         jobs: jobs.clone(),
         surveys: Surveys::open(store.db.clone(), context).await?,
         tree: Arc::clone(tree),

@@ -13,6 +13,7 @@ use crate::job::{Engine, Jobs, MirrorEngine, Worker, WorkerOptions};
 use crate::manners::Manners;
 use crate::model::Secret;
 use crate::net::AdmissionLimits;
+use crate::presence::Presence;
 use crate::reliability::Recorder;
 use crate::remote::Context;
 use crate::serve::http::{self, ListenError};
@@ -160,11 +161,12 @@ impl Service {
             Some(listen) => Some(sftp::bind(&sftp_settings(config, listen), &store.folder).await?),
         };
 
+        let presence = Presence::default();
         let mut router = None;
         if let Some(listener) = &https {
             running.https = Some(listener.address());
             let shown = (doors_at(listener, sftp.as_ref()), remark, config.limits.upload);
-            router = Some(doors::router(&store, (&tree, &jobs, &context), shown, &work).await?);
+            router = Some(doors::router(&store, (&tree, &jobs, &context, &presence), shown, &work).await?);
         }
         running.sftp = sftp.as_ref().map(sftp::Listener::address);
         let started = Event::ServiceStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
@@ -188,6 +190,7 @@ impl Service {
                 audit: store.audit.clone(),
                 recorder: recorder.clone(),
                 clock: Arc::clone(&store.clock),
+                presence,
             };
             let address = listener.address();
             sftp::serve(listener, door, &work).map_err(|error| sftp::ListenError::Other(address, error))?;

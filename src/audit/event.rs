@@ -189,6 +189,10 @@ pub enum Event {
     KeyAdded { account: String, fingerprint: String },
     /// An SSH key is gone.
     KeyRemoved { account: String, fingerprint: String },
+    /// Somebody came in by algorithms that are no longer thought safe.
+    OutdatedClient { account: String, peer: String, client: String, algorithms: Vec<String> },
+    /// An administrator ended a connection.
+    Disconnected { account: String, door: Door, peer: String },
     /// A second factor holds from now on.
     SecondFactorAdded { account: String },
     /// A second factor is gone.

@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::kexinit::{Tap, Told};
+
 /// By measured speed. In SSH the client's first choice that the server has is taken.
 const CIPHERS: &[cipher::Name] =
     &[cipher::AES_128_GCM, cipher::AES_256_GCM, cipher::CHACHA20_POLY1305, cipher::AES_256_CTR, cipher::AES_128_CTR];
@@ -49,6 +51,7 @@ pub struct SshStream<S = TcpStream> {
     /// Read already, and to be read by the session first.
     early: Bytes,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    tap: Option<Box<Tap>>,
 }
 
 impl<S: AsyncRead + Unpin> SshStream<S> {
@@ -56,7 +59,13 @@ impl<S: AsyncRead + Unpin> SshStream<S> {
     #[must_use]
     pub fn new(socket: S, cut: CancellationToken) -> Self {
         let inner = BufReader::with_capacity(BUFFER, socket);
-        Self { inner, early: Bytes::new(), cut: Box::pin(cut.cancelled_owned()) }
+        Self { inner, early: Bytes::new(), cut: Box::pin(cut.cancelled_owned()), tap: None }
+    }
+
+    /// Says in `told` what the client, on the other side, and this side agree on.
+    #[must_use]
+    pub fn telling(self, told: Told) -> Self {
+        Self { tap: Some(Box::new(Tap::new(told))), ..self }
     }
 
     /// Waits for the other side's identification ("SSH-2.0-…") and returns it, or, when it says none, the first line
@@ -105,7 +114,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for SshStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check(cx)?;
         if self.early.is_empty() {
-            return Pin::new(&mut self.inner).poll_read(cx, buf);
+            let before = buf.filled().len();
+            let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+            let heard = buf.filled().get(before..).unwrap_or_default();
+            if self.tap.as_mut().is_some_and(|tap| !tap.hears(heard)) {
+                self.tap = None;
+            }
+            return read;
         }
         let count = self.early.len().min(buf.remaining());
         buf.put_slice(&self.early.split_to(count));
@@ -116,7 +131,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for SshStream<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SshStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.check(cx)?;
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        if let Poll::Ready(Ok(count)) = &written
+            && self.tap.as_mut().is_some_and(|tap| !tap.says(buf.get(..*count).unwrap_or_default()))
+        {
+            self.tap = None;
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

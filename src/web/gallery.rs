@@ -11,6 +11,7 @@ use super::page::account::{AccountPage, KeyRow};
 use super::page::accounts::{AccountForm, AccountRow, AccountsPage};
 use super::page::audit::{AuditPage, AuditRow, Filter};
 use super::page::browse::{BrowsePage, Crumb, EntryRow};
+use super::page::connections::{ConnectionRow, ConnectionsPage, ConnectionsPart, MovingRow};
 use super::page::job::JobPage;
 use super::page::job_form::{DIGESTS, JobForm, JobFormPage, LINKS, NAMES, PROOFS, SCHEDULES};
 use super::page::jobs::{JobRow, JobsPage};
@@ -521,6 +522,28 @@ fn survey() -> SurveyPage {
     }
 }
 
+fn connections() -> ConnectionsPage {
+    let file =
+        |verb, path: &str, bytes: &str| MovingRow { verb, path: path.into(), bytes: bytes.into(), since: ago(2) };
+    let row = |id, account: &str, client: &str, moving| ConnectionRow {
+        id,
+        account: account.into(),
+        account_href: "/accounts/x".into(),
+        door: "SFTP".into(),
+        peer: "192.0.2.7:50112".into(),
+        client: client.into(),
+        secured: "mlkem768x25519-sha256, aes128-gcm@openssh.com".into(),
+        since: ago(40),
+        moving,
+        more: 0,
+    };
+    let rows = vec![
+        row(1, "partner-a", "OpenSSH_9.9", vec![file("sends", "/partners/a/orders-2026-11.csv", "48 MB")]),
+        row(2, "warehouse", "WinSCP_release_6.5.3", Vec::new()),
+    ];
+    ConnectionsPage { frame: frame("Connections", "/connections"), part: ConnectionsPart { rows, csrf: "c".into() } }
+}
+
 fn accounts() -> AccountsPage {
     let row = |name: &str, home: &str, access, chip| AccountRow {
         href: "/accounts/x".into(),
@@ -592,6 +615,7 @@ fn every_page_renders() {
         ("surveys", surveys().render().unwrap()),
         ("survey", survey().render().unwrap()),
         ("audit", audit().render().unwrap()),
+        ("connections", connections().render().unwrap()),
         ("accounts", accounts().render().unwrap()),
         ("account", account().render().unwrap()),
         (

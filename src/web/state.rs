@@ -13,6 +13,7 @@ use crate::audit::AuditLog;
 use crate::db::Db;
 use crate::job::Jobs;
 use crate::model::Clock;
+use crate::presence::Presence;
 use crate::survey::Surveys;
 use crate::task::Tasks;
 use crate::tree::Tree;
@@ -52,6 +53,8 @@ pub struct WebState {
     pub sessions: Sessions,
     /// The operation log.
     pub audit: AuditLog,
+    /// Who is connected.
+    pub presence: Presence,
     /// Jobs and runs.
     pub jobs: Jobs,
     /// Looks at servers before they are migrated.

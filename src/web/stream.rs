@@ -12,6 +12,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::Deserialize;
 
 use super::live::{self, LiveRun, MeterPart};
+use super::page::connections::ConnectionsPart;
 use super::page::overview::RunningPart;
 use super::page::survey::ProgressPart;
 use super::problem::Problem;
@@ -61,6 +62,22 @@ pub(super) async fn overview(
             events.push(Event::default().event("part").data(&part));
         }
         Some((events, Some(Shown { seen: seen(&rows), runs: runs(&rows), part })))
+    })
+}
+
+/// `GET /live/connections`: who is connected.
+pub(super) async fn connections(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let csrf = visitor.csrf.clone();
+    beats(state, visitor.token.clone(), String::new(), move |state: WebState, shown: String| {
+        let csrf = csrf.clone();
+        async move {
+            let part = ConnectionsPart::of(&state, csrf).render().ok()?;
+            let events = if part == shown { Vec::new() } else { vec![Event::default().event("part").data(&part)] };
+            Some((events, Some(part)))
+        }
     })
 }
 

@@ -8,5 +8,6 @@ pub mod door;
 mod hostile;
 mod login;
 mod order;
+mod presence;
 mod raw;
 mod resume;

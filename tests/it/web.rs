@@ -1,6 +1,7 @@
 //! The dashboard over real TLS: `curl` for people without scripts, Chromium for the others.
 
 mod browser;
+mod connections;
 mod files;
 mod forms;
 mod live;

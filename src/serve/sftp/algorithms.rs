@@ -1,10 +1,11 @@
 //! How SSH is spoken: algorithms, sizes and times.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use russh::keys::PrivateKey;
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
 use russh::server::Config;
-use russh::{MethodSet, kex};
+use russh::{MethodSet, Preferred, cipher, kex, mac};
 
 use super::{Settings, auth};
 use crate::net::ssh;
@@ -20,6 +21,36 @@ const KEX: &[kex::Name] = &[
     kex::EXTENSION_SUPPORT_AS_SERVER,
     kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
 ];
+
+/// What the host keys sign with: never SHA-1.
+const HOST_KEYS: &[Algorithm] = &[
+    Algorithm::Ed25519,
+    Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
+    Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
+    Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
+];
+
+/// Behind everything else, for clients that know nothing newer. Single DES, RC4, MD5 and groups of 1024 bits are not
+/// borne at all.
+const LEGACY_KEX: &[kex::Name] = &[kex::DH_G14_SHA256, kex::DH_G14_SHA1];
+const LEGACY_CIPHERS: &[cipher::Name] = &[cipher::AES_256_CBC, cipher::AES_128_CBC];
+const LEGACY_MACS: &[mac::Name] = &[mac::HMAC_SHA1];
+const LEGACY_HOST_KEYS: &[Algorithm] = &[Algorithm::Rsa { hash: None }];
+
+/// What is offered.
+fn preferred(legacy: bool) -> Preferred {
+    let usual = Preferred { key: Cow::Borrowed(HOST_KEYS), ..ssh::preferred(KEX) };
+    if !legacy {
+        return usual;
+    }
+    Preferred {
+        kex: [&*usual.kex, LEGACY_KEX].concat().into(),
+        key: [&*usual.key, LEGACY_HOST_KEYS].concat().into(),
+        cipher: [&*usual.cipher, LEGACY_CIPHERS].concat().into(),
+        mac: [&*usual.mac, LEGACY_MACS].concat().into(),
+        ..usual
+    }
+}
 
 /// The largest amount under one key that keeps nonces unique.
 const MAX_REKEY: usize = 1 << 30;
@@ -39,7 +70,7 @@ pub(super) fn config(settings: &Settings, keys: Vec<PrivateKey>) -> Config {
         window_size: 8 << 20,
         maximum_packet_size: 65_535,
         event_buffer_size: 8,
-        preferred: ssh::preferred(KEX),
+        preferred: preferred(settings.legacy),
         max_auth_attempts: 6,
         inactivity_timeout: Some(Duration::from_secs(15 * 60)),
         keepalive_interval: Some(Duration::from_secs(30)),

@@ -10,17 +10,19 @@ use russh::keys::Certificate;
 use russh::server::{
     Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
 };
-use russh::{Channel, ChannelId, ChannelOpenFailure};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect};
 use tokio::sync::Notify;
 
 use super::auth::Login;
 use super::exec::{Command, Exec};
 use super::listener::Door;
 use super::session::{Ending, SftpChannel};
-use super::work::{Activity, Context, Direct, Spot};
+use super::work::{Context, Direct, Spot};
 use crate::account::{Grant, LoginContext};
+use crate::audit::Event;
 use crate::model::Door as Entrance;
-use crate::net::Place;
+use crate::net::{Agreed, Place, Told};
+use crate::presence::{Moving, Stay, Who};
 use crate::task::{self, Tasks};
 
 /// Channels on one connection.
@@ -38,9 +40,13 @@ pub(super) struct Seen {
     /// Did the client break the protocol?
     pub(super) offended: AtomicBool,
     /// Open files.
-    pub(super) activity: Activity,
+    pub(super) moving: Moving,
     /// Who came in.
     pub(super) grant: Mutex<Option<Grant>>,
+    /// Its place among those who are here.
+    pub(super) stay: Mutex<Option<Stay>>,
+    /// What both sides agreed on.
+    pub(super) agreed: Told,
 }
 
 impl Seen {
@@ -50,8 +56,10 @@ impl Seen {
             setup: Mutex::new(None),
             entered: Notify::new(),
             offended: AtomicBool::new(false),
-            activity: Activity::default(),
+            moving: Moving::default(),
             grant: Mutex::new(None),
+            stay: Mutex::new(None),
+            agreed: Told::default(),
         })
     }
 
@@ -84,6 +92,8 @@ impl Use {
 pub(super) struct Connection {
     door: Arc<Door>,
     spot: Arc<Spot>,
+    /// Connections of one account.
+    most: usize,
     tasks: Tasks,
     peer: SocketAddr,
     seen: Arc<Seen>,
@@ -94,14 +104,54 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(
-        (door, spot): (Arc<Door>, Arc<Spot>),
+        (door, spot, most): (Arc<Door>, Arc<Spot>, usize),
         tasks: Tasks,
         peer: SocketAddr,
         seen: Arc<Seen>,
         place: Place,
     ) -> Self {
         let login = Login::new(door.accounts.clone(), LoginContext { door: Entrance::Sftp, peer });
-        Self { door, spot, tasks, peer, seen, place, login, channels: HashMap::new() }
+        Self { door, spot, most, tasks, peer, seen, place, login, channels: HashMap::new() }
+    }
+
+    /// Takes a place among those who are here, and writes down what is outdated about the way it was taken.
+    ///
+    /// # Errors
+    /// The sentence that says why there is none.
+    async fn present(&self, client: String) -> Result<(), String> {
+        let Some(grant) = self.login.grant() else { return Ok(()) };
+        let (account, agreed) = (grant.name().to_owned(), self.seen.agreed.get());
+        let (here, most) = (self.door.presence.of(&account), self.most);
+        if here >= most {
+            tracing::warn!(account, net.peer = %self.peer, here, "too many connections of one account: refused");
+            return Err(format!(
+                "this account has {here} connections already, and no more are allowed: close some first"
+            ));
+        }
+        let outdated = agreed.map(Agreed::outdated).unwrap_or_default();
+        if !outdated.is_empty() {
+            let event = Event::OutdatedClient {
+                account: account.clone(),
+                peer: self.peer.to_string(),
+                client: client.clone(),
+                algorithms: outdated,
+            };
+            if let Err(error) = self.door.audit.record(&grant.actor(), &event).await {
+                tracing::error!(%error, "an outdated client could not be written down");
+            }
+        }
+        let who = Who {
+            door: Entrance::Sftp,
+            account,
+            peer: self.peer,
+            client,
+            kex: agreed.map(|agreed| agreed.kex.clone()),
+            cipher: agreed.map(|agreed| agreed.cipher.clone()),
+            since: self.door.clock.now(),
+        };
+        let stay = self.door.presence.enter(who, self.seen.moving.clone());
+        *self.seen.stay.lock().unwrap_or_else(PoisonError::into_inner) = Some(stay);
+        Ok(())
     }
 
     /// Opens the account's view.
@@ -119,7 +169,7 @@ impl Connection {
             recorder: self.door.recorder.clone(),
             clock: Arc::clone(&self.door.clock),
             runtime: tokio::runtime::Handle::current(),
-            activity: self.seen.activity.clone(),
+            moving: self.seen.moving.clone(),
             spot: Arc::clone(&self.spot),
         })
     }
@@ -190,15 +240,23 @@ impl Handler for Connection {
     async fn auth_succeeded(&mut self, session: &mut Session) -> Result<(), Self::Error> {
         *self.seen.setup.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.seen.accepted.elapsed());
         self.seen.grant.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.login.grant().cloned());
-        self.place.welcome();
-        self.seen.entered.notify_one();
+        let agreed = self.seen.agreed.get();
+        let client = String::from_utf8_lossy(session.remote_sshid()).into_owned();
         tracing::info!(
             account = self.login.grant().map(Grant::name),
             net.peer = %self.peer,
-            ssh.client = %String::from_utf8_lossy(session.remote_sshid()),
+            ssh.client = %client,
+            ssh.kex = agreed.map(|agreed| agreed.kex.as_str()),
+            ssh.cipher = agreed.map(|agreed| agreed.cipher.as_str()),
             "an SFTP client logged in"
         );
-        Ok(())
+        self.place.welcome();
+        let welcome = self.present(client).await;
+        self.seen.entered.notify_one();
+        match welcome {
+            Ok(()) => Ok(()),
+            Err(refusal) => session.disconnect(Disconnect::TooManyConnections, &refusal, ""),
+        }
     }
 
     async fn channel_open_session(

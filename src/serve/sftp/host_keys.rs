@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::keys::{HashAlg, PrivateKey, decode_secret_key};
@@ -47,6 +48,7 @@ pub(super) fn load(folder: &Path) -> Result<Vec<PrivateKey>, HostKeyError> {
     Ok(vec![
         one(&folder.join("ssh_host_ed25519_key"), ed25519)?,
         // For clients that do not know ed25519.
+        one(&folder.join("ssh_host_ecdsa_key"), ecdsa)?,
         one(&folder.join("ssh_host_rsa_key"), rsa)?,
     ])
 }
@@ -78,10 +80,19 @@ fn ed25519() -> Option<PrivateKey> {
     Some(Ed25519Keypair::from_seed(&seed).into())
 }
 
+fn ecdsa() -> Option<PrivateKey> {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).ok()?;
+    of_pkcs8(pair.to_pkcs8v1().ok()?.as_ref())
+}
+
 fn rsa() -> Option<PrivateKey> {
     let pair = KeyPair::generate(KeySize::Rsa3072).ok()?;
     let der: Pkcs8V1Der<'_> = pair.as_der().ok()?;
-    let body = data_encoding::BASE64.encode(der.as_ref());
+    of_pkcs8(der.as_ref())
+}
+
+fn of_pkcs8(der: &[u8]) -> Option<PrivateKey> {
+    let body = data_encoding::BASE64.encode(der);
     let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
     for line in body.as_bytes().chunks(64) {
         pem.push_str(std::str::from_utf8(line).ok()?);

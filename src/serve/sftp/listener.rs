@@ -22,6 +22,7 @@ use crate::audit::AuditLog;
 use crate::model::{Clock, FaultKind, Phase};
 use crate::net::SshStream;
 use crate::net::{Entrance, Place};
+use crate::presence::{Presence, Stay};
 use crate::reliability::{End, Recorder, What};
 use crate::task::{self, Tasks};
 use crate::tree::Tree;
@@ -65,6 +66,8 @@ pub struct Door {
     pub recorder: Recorder,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Who is here.
+    pub presence: Presence,
 }
 
 /// A bound door that does not accept yet.
@@ -200,13 +203,17 @@ impl Visit {
     async fn watch(&self, socket: TcpStream, place: Place, cut: CancellationToken) -> End {
         let deadline = self.seen.accepted + Duration::from_secs(self.settings.login_seconds);
         let handler = Connection::new(
-            (Arc::clone(&self.door), Arc::clone(&self.spot)),
+            (Arc::clone(&self.door), Arc::clone(&self.spot), self.settings.per_account),
             self.tasks.clone(),
             self.peer,
             Arc::clone(&self.seen),
             place,
         );
-        let starting = run_stream(Arc::clone(&self.config), SshStream::new(socket, cut.clone()), handler);
+        let starting = run_stream(
+            Arc::clone(&self.config),
+            SshStream::new(socket, cut.clone()).telling(Arc::clone(&self.seen.agreed)),
+            handler,
+        );
         let mut running = tokio::select! {
             started = tokio::time::timeout_at(deadline.into(), starting) => match started {
                 Ok(Ok(running)) => running,
@@ -225,11 +232,17 @@ impl Visit {
             }
             () = self.tasks.stopped() => return End::StillOpen,
         }
+        // It stays until this function is left.
+        let stay = self.seen.stay.lock().unwrap_or_else(PoisonError::into_inner).take();
         tokio::select! {
             ended = &mut running => return self.ended(ended),
             () = self.tasks.stopped() => {}
             () = self.revoked() => {
                 goodbye(&handle, running, "your account was changed: log in again").await;
+                return End::Clean;
+            }
+            () = shown_out(stay.as_ref()) => {
+                goodbye(&handle, running, "an administrator has ended this connection").await;
                 return End::Clean;
             }
         }
@@ -239,7 +252,7 @@ impl Visit {
                 ended = &mut running => return self.ended(ended),
                 () = tokio::time::sleep(Duration::from_millis(50)) => {}
             }
-            if self.seen.activity.now() == 0 || Instant::now() >= grace {
+            if self.seen.moving.now() == 0 || Instant::now() >= grace {
                 break;
             }
         }
@@ -272,7 +285,7 @@ impl Visit {
 
     /// How a connection failed. A client that hangs up with no file open has only left without a word.
     fn classify(&self, error: &russh::Error) -> End {
-        let phase = match (self.seen.setup(), self.seen.activity.now()) {
+        let phase = match (self.seen.setup(), self.seen.moving.now()) {
             (None, _) => Phase::Login,
             (Some(_), 0) => Phase::Command,
             (Some(_), _) => Phase::Transfer,
@@ -294,6 +307,13 @@ impl Visit {
             (Phase::Command, FaultKind::ClosedEarly) => End::Clean,
             _ => End::Failed(phase, kind),
         }
+    }
+}
+
+async fn shown_out(stay: Option<&Stay>) {
+    match stay {
+        Some(stay) => stay.shown_out().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -16,6 +16,11 @@ pub struct Settings {
     pub connections: AdmissionLimits,
     /// Of these, how many may be on their way to a login: strangers get a budget of their own.
     pub strangers: AdmissionLimits,
+    /// Connections of one account at a time.
+    pub per_account: usize,
+    /// Let in clients that know nothing newer than SHA-1, CBC and groups of 2048 bits, too. Each such login is in the
+    /// audit log.
+    pub legacy: bool,
     /// Seconds that a login may take, key exchange included. As many as OpenSSH gives: people look for their code.
     pub login_seconds: u64,
     /// Seconds that open files may go on after the stop.
@@ -30,6 +35,8 @@ impl Default for Settings {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2022),
             connections: AdmissionLimits::default(),
             strangers: AdmissionLimits { total: 256, per_address: 64 },
+            per_account: 256,
+            legacy: false,
             login_seconds: 120,
             grace_seconds: 20,
             rekey_bytes: 1 << 30,

@@ -61,7 +61,8 @@ fn code(kind: ErrorKind) -> StatusCode {
 #[must_use]
 pub fn text(error: &io::Error) -> String {
     let plain = match error.kind() {
-        ErrorKind::NotFound => "no such file or directory",
+        // As OpenSSH says it: scripts look for these words.
+        ErrorKind::NotFound => "No such file",
         ErrorKind::NotADirectory => "a part of the path is not a directory",
         ErrorKind::AlreadyExists => "there is something of that name already",
         ErrorKind::DirectoryNotEmpty => "the directory is not empty",

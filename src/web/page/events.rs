@@ -61,6 +61,10 @@ fn of_an_account(event: &Event) -> Option<String> {
         Event::AccountChanged { account, changed } => format!("“{account}”: changed {}", changed.join(", ")),
         Event::PasswordChanged { account } => format!("“{account}” has a new password"),
         Event::AccountRemoved { account } => format!("“{account}” is gone"),
+        Event::OutdatedClient { account, peer, client, algorithms } => {
+            format!("“{account}” from {peer} with {client}: only by {}", algorithms.join(", "))
+        }
+        Event::Disconnected { account, door, peer } => format!("“{account}” from {peer}, by {door}"),
         Event::SecondFactorAdded { account } => format!("“{account}” has a second factor"),
         Event::SecondFactorRemoved { account } => format!("“{account}” has no second factor any more"),
         Event::KeyAdded { account, fingerprint } => format!("“{account}” may come in with the key {fingerprint}"),

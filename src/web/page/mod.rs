@@ -5,6 +5,7 @@ pub(super) mod account;
 pub(super) mod accounts;
 pub(super) mod audit;
 pub(super) mod browse;
+pub(super) mod connections;
 pub(super) mod download;
 mod events;
 pub(super) mod job;
@@ -103,6 +104,10 @@ pub const PAGES: &[Page] = &[
     page("/download/{*path}", Account, || get(download::download)),
     named("Reliability", page("/reliability", Admin, || get(reliability::show))),
     page("/api/reliability", Admin, || get(reliability::json)),
+    named("Connections", page("/connections", Admin, || get(connections::show))),
+    page("/live/connections", Admin, || get(stream::connections)),
+    page("/api/connections", Admin, || get(connections::json)),
+    page("/connections/{id}/end", Admin, || post(connections::end)),
     named("Audit log", page("/audit", Admin, || get(audit::show))),
     page("/audit/verify", Admin, || post(audit::verify)),
     page("/audit/checkpoint", Admin, || get(audit::checkpoint)),

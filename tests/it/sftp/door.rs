@@ -10,6 +10,7 @@ use causeway::account::{Accounts, HashCost, NewAccount, Settings as AccountSetti
 use causeway::audit::{Actor, AuditLog};
 use causeway::db::{Db, Vault};
 use causeway::model::{Access, Clock, RelPath, Scope, Secret, SystemClock};
+use causeway::presence::Presence;
 use causeway::reliability::{Observation, Recorder};
 use causeway::serve::sftp::{self, Settings};
 use causeway::task::Tasks;
@@ -24,6 +25,7 @@ pub struct Fixture {
     pub address: SocketAddr,
     pub tasks: Tasks,
     pub accounts: Accounts,
+    pub presence: Presence,
     pub db: Db,
     pub observations: tokio::sync::mpsc::Receiver<Observation>,
 }
@@ -45,6 +47,7 @@ impl Fixture {
         let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..settings.clone() };
         let tasks = Tasks::new();
         let (recorder, observations) = Recorder::channel(100_000);
+        let presence = Presence::default();
         let (address, accounts, db) = runtime.block_on(async {
             let db = Db::open(&dir.path().join("store.db")).await.unwrap();
             let vault = Arc::new(Vault::new(&[7; 32]).unwrap());
@@ -68,11 +71,12 @@ impl Fixture {
                 audit: AuditLog::new(db.clone(), clock.clone()),
                 recorder,
                 clock,
+                presence: presence.clone(),
             };
             sftp::serve(listener, door, &tasks).unwrap();
             (address, accounts, db)
         });
-        Self { runtime: Some(runtime), dir, address, tasks, accounts, db, observations }
+        Self { runtime: Some(runtime), dir, address, tasks, accounts, presence, db, observations }
     }
 
     pub fn runtime(&self) -> &tokio::runtime::Runtime {

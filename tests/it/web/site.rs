@@ -11,6 +11,7 @@ use causeway::audit::{Actor, AuditLog};
 use causeway::db::{Db, Vault};
 use causeway::job::{Jobs, MirrorEngine, Worker, WorkerOptions};
 use causeway::model::{Access, Clock, RelPath, Scope, Secret, SystemClock};
+use causeway::presence::Presence;
 use causeway::reliability::Recorder;
 use causeway::serve::http;
 use causeway::survey::Surveys;
@@ -24,6 +25,7 @@ pub const PASSWORD: &str = "correct horse battery";
 /// A dashboard with two accounts, on a free port, over a tree and a source folder of its own.
 pub struct Site {
     pub base: String,
+    pub presence: Presence,
     folder: tempfile::TempDir,
     tasks: Tasks,
     runtime: tokio::runtime::Runtime,
@@ -34,8 +36,14 @@ impl Site {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let tasks = Tasks::new();
-        let base = runtime.block_on(site(folder.path(), &tasks));
-        Self { base, folder, tasks, runtime }
+        let presence = Presence::default();
+        let base = runtime.block_on(site(folder.path(), &presence, &tasks));
+        Self { base, presence, folder, tasks, runtime }
+    }
+
+    /// Waits for something that must happen soon.
+    pub fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(async { tokio::time::timeout(limit, work).await.expect("not in time") })
     }
 
     pub fn source(&self) -> PathBuf {
@@ -53,7 +61,7 @@ impl Drop for Site {
     }
 }
 
-async fn site(folder: &Path, tasks: &Tasks) -> String {
+async fn site(folder: &Path, presence: &Presence, tasks: &Tasks) -> String {
     for name in ["source/sub folder", "tree/partners/a", "data"] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
     }
@@ -97,6 +105,7 @@ async fn site(folder: &Path, tasks: &Tasks) -> String {
         stop: tasks.token(),
         tasks: tasks.clone(),
         max_upload: u64::MAX,
+        presence: presence.clone(),
         db,
         clock,
         accounts,

@@ -1,37 +1,15 @@
 //! What every request of a session needs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::spot::Spot;
 use crate::account::Grant;
 use crate::audit::{AuditLog, Event};
 use crate::model::{Clock, Door, FaultKind, Phase, Protocol, RelPath};
+use crate::presence::{Moving, Transfer};
 use crate::reliability::{Direction, End, Observation, Recorder, Role, What};
 use crate::tree::View;
-
-/// Files that a session has open; a shutdown waits for zero.
-#[derive(Debug, Clone, Default)]
-pub struct Activity(Arc<AtomicUsize>);
-
-impl Activity {
-    /// One more.
-    pub fn begin(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// One less.
-    pub fn end(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Open files now.
-    #[must_use]
-    pub fn now(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// Who works here, on what, and who hears of it.
 #[derive(Debug, Clone)]
@@ -48,8 +26,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// To write the log from blocking threads.
     pub runtime: tokio::runtime::Handle,
-    /// Open files.
-    pub activity: Activity,
+    /// Open files; a shutdown waits for none.
+    pub moving: Moving,
     /// Who may work on the spot.
     pub spot: Arc<Spot>,
 }
@@ -91,12 +69,18 @@ impl Context {
         Event::DoorAttributes { door: Door::Sftp, account, path }
     }
 
-    /// Begins to move a file, which a shutdown waits for.
+    /// Opens a file, which a shutdown waits for.
     #[must_use]
-    pub fn moving(&self, direction: Direction) -> Moving {
-        self.activity.begin();
+    pub fn open(&self, path: &RelPath, direction: Direction) -> Transfer {
+        self.moving.begin(self.in_tree(path), direction, self.clock.now())
+    }
+
+    /// Begins to move a file by a command.
+    #[must_use]
+    pub fn moved(&self, path: &RelPath, direction: Direction) -> Moved {
         let end = End::Failed(Phase::Transfer, FaultKind::ClosedEarly);
-        Moving { context: self.clone(), direction, since: Instant::now(), bytes: 0, end }
+        let transfer = self.open(path, direction);
+        Moved { context: self.clone(), transfer, direction, since: Instant::now(), bytes: 0, end }
     }
 
     /// Measures one transfer. Opening a file and moving nothing is none.
@@ -114,20 +98,27 @@ impl Context {
 /// A file that is moved by a command. What became of it is recorded when this is dropped, also when the client left and
 /// nobody came to the end.
 #[derive(Debug)]
-pub struct Moving {
+pub struct Moved {
     context: Context,
+    transfer: Transfer,
     direction: Direction,
     since: Instant,
-    /// Moved so far.
-    pub bytes: u64,
+    bytes: u64,
     /// How it ended; broken off unless something else is said.
     pub end: End,
 }
 
-impl Drop for Moving {
+impl Moved {
+    /// So many bytes until now.
+    pub fn set(&mut self, bytes: u64) {
+        self.transfer.add(bytes.saturating_sub(self.bytes));
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Moved {
     fn drop(&mut self) {
         self.context.observe(self.direction, self.bytes, self.since, self.end);
-        self.context.activity.end();
     }
 }
 

@@ -36,10 +36,10 @@ impl Worker {
             Open::Upload(self.begin_upload(path, flags, attributes, since)?)
         } else {
             let file = self.context.view.open_read(&path)?;
-            Open::Download(Download { path, file, sent: AtomicU64::new(0), since })
+            let transfer = self.context.open(&path, Direction::Download);
+            Open::Download(Download { path, file, sent: AtomicU64::new(0), since, transfer })
         };
         let slot = self.handles.insert(open)?;
-        self.context.activity.begin();
         Ok(Reply::Handle { slot })
     }
 
@@ -75,6 +75,7 @@ impl Worker {
         if let (None, Some(mode)) = (&there, attributes.permissions) {
             part.set_attributes(SetAttributes { mode: Some(mode & MASK), ..SetAttributes::default() })?;
         }
+        let transfer = self.context.open(&path, Direction::Upload);
         let name = Naming { path, exclusive, unlinked: false, over: false };
         let arriving = Arriving {
             part: Some(part),
@@ -86,7 +87,7 @@ impl Worker {
             reach: Reach::from(resumes.unwrap_or(0)),
             received: 0,
         };
-        Ok(Upload::new(name, arriving, since))
+        Ok(Upload::new(name, arriving, since, transfer))
     }
 
     /// The part begins as a copy of what is under the name.
@@ -133,6 +134,7 @@ impl Worker {
             tracing::warn!(error = %error, path = %path.display(), "an upload could not be written");
             return Err(error);
         }
+        upload.transfer.add(u64::try_from(data.len()).unwrap_or(0));
         Ok(Reply::ok())
     }
 
@@ -141,16 +143,11 @@ impl Worker {
         match &*open {
             Open::Listing(_) => Ok(Reply::ok()),
             Open::Download(download) => {
-                self.context.activity.end();
                 let sent = download.sent.load(Ordering::Relaxed);
                 self.context.observe(Direction::Download, sent, download.since, End::Clean);
                 Ok(Reply::ok())
             }
-            Open::Upload(upload) => {
-                let done = self.finish(upload, changes);
-                self.context.activity.end();
-                done
-            }
+            Open::Upload(upload) => self.finish(upload, changes),
         }
     }
 

@@ -28,7 +28,7 @@ mod upload;
 mod worker;
 
 pub(super) use context::observation;
-pub use context::{Activity, Context, Moving};
+pub use context::{Context, Moved};
 pub use direct::Direct;
 pub(super) use files::{MASK, fresh_part};
 pub use lane::Lane;

@@ -189,6 +189,7 @@ impl Worker {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
             upload.retarget(&self.context.view, &to, !moved && replace == Replace::No)?;
+            upload.transfer.rename(self.context.in_tree(&to));
         }
         if moved {
             let account = self.context.account();

@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::upload::Upload;
 use crate::model::RelPath;
 use crate::net::sftp::MAX_HANDLES;
+use crate::presence::Transfer;
 use crate::tree::{DirEntry, DirReader, FileReader};
 
 /// A file that is read.
@@ -18,6 +19,7 @@ pub struct Download {
     pub file: FileReader,
     pub sent: AtomicU64,
     pub since: Instant,
+    pub transfer: Transfer,
 }
 
 /// A directory that is listed.
@@ -81,7 +83,9 @@ impl Open {
     /// Counts what was sent.
     pub fn sent(&self, bytes: usize) {
         if let Self::Download(download) = self {
-            download.sent.fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
+            let bytes = u64::try_from(bytes).unwrap_or(0);
+            download.sent.fetch_add(bytes, Ordering::Relaxed);
+            download.transfer.add(bytes);
         }
     }
 }

@@ -13,6 +13,7 @@ use super::open::lock;
 use super::reach::Reach;
 use crate::model::{AccountId, RelPath};
 use crate::net::sftp::{Attributes, Reply};
+use crate::presence::Transfer;
 use crate::tree::{FileReader, PartFile, Stat, View};
 
 /// A file that arrives. It appears under its name at CLOSE.
@@ -22,6 +23,7 @@ pub struct Upload {
     name: Mutex<Naming>,
     pub arriving: Mutex<Arriving>,
     pub since: Instant,
+    pub transfer: Transfer,
 }
 
 /// The name that it will get.
@@ -69,8 +71,8 @@ pub struct Arriving {
 }
 
 impl Upload {
-    pub fn new(name: Naming, arriving: Arriving, since: Instant) -> Arc<Self> {
-        Arc::new(Self { name: Mutex::new(name), arriving: Mutex::new(arriving), since })
+    pub fn new(name: Naming, arriving: Arriving, since: Instant, transfer: Transfer) -> Arc<Self> {
+        Arc::new(Self { name: Mutex::new(name), arriving: Mutex::new(arriving), since, transfer })
     }
 
     pub fn path(&self) -> Arc<RelPath> {

@@ -105,13 +105,11 @@ impl Worker {
                 Open::Upload(upload) => {
                     self.context.observe(Direction::Upload, lock(&upload.arriving).received, upload.since, broken);
                     self.cut(upload);
-                    self.context.activity.end();
                 }
                 Open::Download(download) => {
                     let sent = download.sent.load(Ordering::Relaxed);
                     let end = if sent >= download.file.len() { End::Clean } else { broken };
                     self.context.observe(Direction::Download, sent, download.since, end);
-                    self.context.activity.end();
                 }
                 Open::Listing(_) => {}
             }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::super::super::work::{Context, MASK, Moving, fresh_part};
+use super::super::super::work::{Context, MASK, Moved, fresh_part};
 use super::super::pipe::{Gone, Input, Output};
 use super::super::work;
 use super::{Options, complaint};
@@ -188,7 +188,7 @@ impl Sink<'_> {
             (false, false) => None,
         };
         self.output.answer(&[0][..])?;
-        let mut moving = self.context.moving(Direction::Upload);
+        let mut moving = self.context.moved(&path, Direction::Upload);
         let (taken, arrived) = self.take(part, record.size, input, &mut moving).await;
         let done = match (taken, arrived) {
             (Ok(part), true) => {
@@ -218,7 +218,7 @@ impl Sink<'_> {
         part: PartFile,
         size: u64,
         input: &mut Input,
-        moving: &mut Moving,
+        moving: &mut Moved,
     ) -> (Result<PartFile, String>, bool) {
         let (mut part, mut at) = (Ok(part), 0);
         while at < size {
@@ -230,7 +230,7 @@ impl Sink<'_> {
                 broken => broken,
             };
             at += count;
-            moving.bytes = at;
+            moving.set(at);
         }
         match input.byte().await {
             Some(0) => (part, true),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::super::work::{Context, Moving};
+use super::super::super::work::{Context, Moved};
 use super::super::pipe::{Gone, Input, Output};
 use super::super::work;
 use super::wildcard;
@@ -178,7 +178,7 @@ impl Source<'_> {
         if self.record([head.as_bytes(), name.as_bytes(), b"\n"].concat()).await? == Answer::No {
             return Ok(());
         }
-        let mut moving = self.context.moving(Direction::Download);
+        let mut moving = self.context.moved(path, Direction::Download);
         let sent = self.bytes(&file, stat.size, &mut moving).await;
         match &sent {
             Ok(Ok(())) => moving.end = End::Clean,
@@ -201,7 +201,7 @@ impl Source<'_> {
         &mut self,
         file: &Arc<FileReader>,
         size: u64,
-        moving: &mut Moving,
+        moving: &mut Moved,
     ) -> Result<Result<(), String>, Gone> {
         let (mut at, mut verdict) = (0, Ok(()));
         while at < size {
@@ -226,7 +226,7 @@ impl Source<'_> {
             };
             at += u64::try_from(piece.len()).unwrap_or_default();
             self.output.say(piece).await?;
-            moving.bytes = at;
+            moving.set(at);
         }
         Ok(verdict)
     }

@@ -1,0 +1,240 @@
+//! Who is here now: every connection of somebody who logged in, what it moves, and a way to end it.
+//!
+//! In memory, of this process; what has been is in the audit log.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::{Door, RelPath};
+use crate::reliability::Direction;
+
+/// Everybody who is here. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Presence(Arc<Here>);
+
+#[derive(Debug, Default)]
+struct Here {
+    next: AtomicU64,
+    guests: Mutex<BTreeMap<u64, Guest>>,
+}
+
+#[derive(Debug, Clone)]
+struct Guest {
+    who: Who,
+    moving: Moving,
+    out: CancellationToken,
+}
+
+/// Who came in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Who {
+    /// By which door.
+    pub door: Door,
+    /// The account.
+    pub account: String,
+    /// From where.
+    pub peer: SocketAddr,
+    /// What the client calls itself.
+    pub client: String,
+    /// How the keys were exchanged.
+    pub kex: Option<String>,
+    /// What it is encrypted with.
+    pub cipher: Option<String>,
+    /// When.
+    pub since: Timestamp,
+}
+
+/// Somebody who is here, at one moment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Seen {
+    /// The number of the connection.
+    pub id: u64,
+    /// Who it is.
+    #[serde(flatten)]
+    pub who: Who,
+    /// What is moved.
+    pub moving: Vec<Moved>,
+}
+
+/// A file that is open.
+#[derive(Debug, Clone, Serialize)]
+pub struct Moved {
+    /// From the root of the tree.
+    pub path: String,
+    /// To or from the client.
+    pub direction: Direction,
+    /// Bytes so far.
+    pub bytes: u64,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Presence {
+    /// Somebody came in; is here until what is returned is dropped.
+    #[must_use]
+    pub fn enter(&self, who: Who, moving: Moving) -> Stay {
+        let id = self.0.next.fetch_add(1, Ordering::Relaxed) + 1;
+        let out = CancellationToken::new();
+        lock(&self.0.guests).insert(id, Guest { who, moving, out: out.clone() });
+        Stay { here: self.clone(), id, out }
+    }
+
+    /// Everybody, in the order in which they came.
+    #[must_use]
+    pub fn list(&self) -> Vec<Seen> {
+        let guests = lock(&self.0.guests).clone();
+        guests.into_iter().map(|(id, guest)| Seen { id, who: guest.who, moving: guest.moving.list() }).collect()
+    }
+
+    /// Connections of one account.
+    #[must_use]
+    pub fn of(&self, account: &str) -> usize {
+        lock(&self.0.guests).values().filter(|guest| guest.who.account == account).count()
+    }
+
+    /// Ends a connection. Returns who that is; `None` when it has gone already.
+    #[must_use]
+    pub fn show_out(&self, id: u64) -> Option<Who> {
+        let guest = lock(&self.0.guests).get(&id).cloned()?;
+        guest.out.cancel();
+        Some(guest.who)
+    }
+}
+
+/// One connection's place among those who are here.
+#[derive(Debug)]
+pub struct Stay {
+    here: Presence,
+    id: u64,
+    out: CancellationToken,
+}
+
+impl Stay {
+    /// Resolves when somebody wants the connection to end.
+    pub async fn shown_out(&self) {
+        self.out.cancelled().await;
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        lock(&self.here.0.guests).remove(&self.id);
+    }
+}
+
+/// The open files of one connection. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Moving(Arc<Mutex<BTreeMap<u64, Arc<File>>>>);
+
+#[derive(Debug)]
+struct File {
+    path: Mutex<RelPath>,
+    direction: Direction,
+    bytes: AtomicU64,
+    since: Timestamp,
+}
+
+impl Moving {
+    /// A file is opened; it counts until what is returned is dropped.
+    #[must_use]
+    pub fn begin(&self, path: RelPath, direction: Direction, since: Timestamp) -> Transfer {
+        let file = Arc::new(File { path: Mutex::new(path), direction, bytes: AtomicU64::new(0), since });
+        let mut files = lock(&self.0);
+        let id = files.last_key_value().map_or(0, |(last, _)| last.wrapping_add(1));
+        files.insert(id, Arc::clone(&file));
+        Transfer { all: self.clone(), id, file }
+    }
+
+    /// How many are open.
+    #[must_use]
+    pub fn now(&self) -> usize {
+        lock(&self.0).len()
+    }
+
+    fn list(&self) -> Vec<Moved> {
+        let moved = |file: &Arc<File>| Moved {
+            path: lock(&file.path).display().into_owned(),
+            direction: file.direction,
+            bytes: file.bytes.load(Ordering::Relaxed),
+            since: file.since,
+        };
+        lock(&self.0).values().map(moved).collect()
+    }
+}
+
+/// One open file.
+#[derive(Debug)]
+pub struct Transfer {
+    all: Moving,
+    id: u64,
+    file: Arc<File>,
+}
+
+impl Transfer {
+    /// So many bytes more.
+    pub fn add(&self, bytes: u64) {
+        self.file.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// It has another name now.
+    pub fn rename(&self, path: RelPath) {
+        *lock(&self.file.path) = path;
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        lock(&self.all.0).remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn who(account: &str) -> Who {
+        Who {
+            door: Door::Sftp,
+            account: account.to_owned(),
+            peer: ([192, 0, 2, 1], 4711).into(),
+            client: "SSH-2.0-x".to_owned(),
+            kex: None,
+            cipher: None,
+            since: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[tokio::test]
+    async fn guests_are_here_until_they_leave_or_are_shown_out() {
+        let presence = Presence::default();
+        let (moving, nothing) = (Moving::default(), Moving::default());
+        let anna = presence.enter(who("anna"), moving.clone());
+        let bert = presence.enter(who("bert"), nothing);
+        let file = moving.begin(RelPath::new("a").unwrap(), Direction::Upload, Timestamp::UNIX_EPOCH);
+        let other = moving.begin(RelPath::new("b").unwrap(), Direction::Download, Timestamp::UNIX_EPOCH);
+        file.add(7);
+        file.rename(RelPath::new("c").unwrap());
+        drop(other);
+        let seen = presence.list();
+        assert_eq!(seen.iter().map(|seen| seen.who.account.as_str()).collect::<Vec<_>>(), ["anna", "bert"]);
+        assert_eq!((seen[0].moving.len(), seen[1].moving.len(), moving.now()), (1, 0, 1));
+        assert_eq!((seen[0].moving[0].path.as_str(), seen[0].moving[0].bytes), ("c", 7));
+        assert_eq!((presence.of("anna"), presence.of("nobody")), (1, 0));
+        assert_eq!(presence.show_out(seen[0].id), Some(who("anna")));
+        anna.shown_out().await;
+        drop(anna);
+        assert_eq!(presence.show_out(seen[0].id), None);
+        drop(bert);
+        assert!(presence.list().is_empty());
+    }
+}

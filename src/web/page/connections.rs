@@ -1,0 +1,131 @@
+//! Who is connected to the SFTP door, what they move, and a way to end a connection.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use jiff::Timestamp;
+
+use crate::audit::Event;
+use crate::presence::{Moved, Seen};
+use crate::reliability::Direction;
+use crate::web::form::{Posted, done};
+use crate::web::frame::Frame;
+use crate::web::problem::Problem;
+use crate::web::show;
+use crate::web::state::WebState;
+use crate::web::visitor::Asks;
+use crate::web::widget::Moment;
+
+/// One connection.
+#[derive(Debug, Clone)]
+pub struct ConnectionRow {
+    pub id: u64,
+    pub account: String,
+    pub account_href: String,
+    pub door: String,
+    pub peer: String,
+    pub client: String,
+    /// Key exchange and cipher.
+    pub secured: String,
+    pub since: Moment,
+    pub moving: Vec<MovingRow>,
+    /// Open files that are not shown.
+    pub more: usize,
+}
+
+/// One open file.
+#[derive(Debug, Clone)]
+pub struct MovingRow {
+    pub verb: &'static str,
+    pub path: String,
+    pub bytes: String,
+    pub since: Moment,
+}
+
+/// Open files that are shown of one connection.
+const FILES: usize = 5;
+
+/// The part of the page that is kept up to date.
+#[derive(Template)]
+#[template(path = "part/connections.html")]
+pub(in crate::web) struct ConnectionsPart {
+    pub rows: Vec<ConnectionRow>,
+    pub csrf: String,
+}
+
+#[derive(Template)]
+#[template(path = "connections.html")]
+pub(in crate::web) struct ConnectionsPage {
+    pub frame: Frame,
+    pub part: ConnectionsPart,
+}
+
+impl ConnectionsPart {
+    /// As things are now.
+    pub(in crate::web) fn of(state: &WebState, csrf: String) -> Self {
+        let now = state.clock.now();
+        Self { rows: state.presence.list().into_iter().map(|seen| row(seen, now)).collect(), csrf }
+    }
+}
+
+/// `GET /connections`.
+pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): Asks) -> Result<Response, Problem> {
+    let part = ConnectionsPart::of(&state, visitor.csrf.clone());
+    super::html(&ConnectionsPage { frame: Frame::new(&visitor, "Connections"), part })
+}
+
+/// `GET /api/connections`.
+pub(in crate::web) async fn json(State(state): State<WebState>) -> Result<Response, Problem> {
+    let body = serde_json::to_string(&state.presence.list()).map_err(|error| Problem::Failed(error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// Nothing is asked beside the number in the path.
+#[derive(serde::Deserialize)]
+pub(in crate::web) struct Nothing {}
+
+/// `POST /connections/{id}/end`.
+pub(in crate::web) async fn end(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(id): Path<u64>,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Result<Response, Problem> {
+    let actor = visitor.grant()?.actor();
+    let Some(who) = state.presence.show_out(id) else {
+        return Ok(done("/connections", "That connection had ended already.".to_owned()));
+    };
+    let said = format!("The connection of “{}” is being ended.", who.account);
+    let event = Event::Disconnected { account: who.account, door: who.door, peer: who.peer.to_string() };
+    state.audit.record(&actor, &event).await?;
+    Ok(done("/connections", said))
+}
+
+fn row(seen: Seen, now: Timestamp) -> ConnectionRow {
+    let who = seen.who;
+    ConnectionRow {
+        id: seen.id,
+        account_href: super::accounts::address(&who.account),
+        account: who.account,
+        door: who.door.to_string().to_uppercase(),
+        peer: who.peer.to_string(),
+        client: who.client.trim_start_matches("SSH-2.0-").to_owned(),
+        secured: [who.kex, who.cipher].into_iter().flatten().collect::<Vec<_>>().join(", "),
+        since: Moment::around(who.since, now),
+        more: seen.moving.len().saturating_sub(FILES),
+        moving: seen.moving.iter().take(FILES).map(|file| moving(file, now)).collect(),
+    }
+}
+
+fn moving(file: &Moved, now: Timestamp) -> MovingRow {
+    MovingRow {
+        verb: match file.direction {
+            Direction::Upload => "sends",
+            Direction::Download => "fetches",
+        },
+        path: format!("/{}", file.path),
+        bytes: show::bytes(file.bytes),
+        since: Moment::around(file.since, now),
+    }
+}
