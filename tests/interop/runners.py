@@ -10,6 +10,7 @@ import time
 import links
 import outcomes
 import peers
+import steps
 
 SUITES = pathlib.Path(__file__).resolve().parent / "suites"
 # Operations of the file-system exerciser, and the start of its random numbers.
@@ -59,6 +60,11 @@ def audit(door, folder):
         return {"suite": outcomes.one_line(done.stdout + done.stderr)}
 
 
+def clients(door, folder):
+    """What ordinary clients do, step by step."""
+    return steps.run(door, folder, at)
+
+
 def sshfs(door, folder):
     """A mounted door, and random work in it."""
     mount = folder / "mount"
@@ -86,4 +92,4 @@ def unmount(mount):
     subprocess.run(["fusermount3", "-u", "-z", mount], check=True, capture_output=True)
 
 
-RUNNERS = {"paramiko": paramiko, "ssh-audit": audit, "sshfs": sshfs}
+RUNNERS = {"paramiko": paramiko, "ssh-audit": audit, "clients": clients, "sshfs": sshfs}

@@ -7,13 +7,16 @@ that a suite that did not run is none that passed.
 import pathlib
 import sys
 import tempfile
+import types
 import unittest
 
 import outcomes
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "suites"))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE / "suites"), str(HERE.parent / "bench")]
 
 import exerciser  # noqa: E402
+import steps  # noqa: E402
 
 
 class Outcomes(unittest.TestCase):
@@ -59,6 +62,45 @@ class Outcomes(unittest.TestCase):
 
     def test_a_suite_that_did_not_run_is_a_difference(self):
         self.assertEqual(outcomes.table({"x": ({}, {})}, {})[1], 1)
+
+
+class Steps(unittest.TestCase):
+    door = types.SimpleNamespace(root=pathlib.Path("/srv/r"), user="anna", key="k", known_hosts="h", port=22,
+                                 net=types.SimpleNamespace(host="::1"))
+
+    def said(self, text):
+        return steps.plain(text, self.door, pathlib.Path("/work/place"))
+
+    def test_what_differs_for_good_is_left_out(self):
+        one = "-rw-r--r-- 1 anna anna 7 Nov 27 22:00 b\ndrwxr-xr-x 2 0 0 9 Nov 27 2025 .\n"
+        one += "-rw------- 1 0 0 8 Jan  1 2001 a"
+        other = "-rw------- 1 root root 8 Jan  1 10:00 a\n-rw-r--r-- 1 x y 7 Nov 27 22:01 b"
+        self.assertEqual(self.said(one), self.said(other))
+        self.assertEqual(self.said('cannot open "/srv/r/a"'), 'cannot open "/a"')
+
+    def test_rights_sizes_names_and_words_are_seen(self):
+        one = "-rw-r--r-- 1 0 0 7 Nov 27 22:00 b"
+        for other in (one.replace("rw-r", "rwxr"), one.replace(" 7 ", " 8 "), one.replace("00 b", "00 c"), one + "\nx"):
+            self.assertNotEqual(self.said(one), self.said(other))
+
+    def test_a_changed_file_a_link_and_other_rights_are_seen(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            (root / "a").write_bytes(b"1")
+            states = [steps.tree(root)]
+            (root / "a").write_bytes(b"2")
+            states.append(steps.tree(root))
+            (root / "a").chmod(0o600)
+            states.append(steps.tree(root))
+            (root / "l").symlink_to("a")
+            states.append(steps.tree(root))
+            self.assertEqual(len(set(states)), 4)
+            (root / ".causeway-parts").mkdir()
+            self.assertEqual(steps.tree(root), states[-1])
+
+    def test_two_steps_that_went_well_but_differ_are_a_difference(self):
+        found = list(outcomes.differences("clients", {"a": "said 0: x"}, {"a": "said 0: y"}))
+        self.assertEqual(len(found), 1)
 
 
 class Exerciser(unittest.TestCase):
