@@ -43,6 +43,14 @@ class Rows(unittest.TestCase):
         self.assertEqual(row["state"], "exit 0, DIFFERS")
         self.assertIn("–", sftp_report.cells(row))
 
+    def test_a_run_that_was_cut_counts_only_when_it_was_projected(self):
+        cell = ("rtt20", "get-big", "sftp", "causeway")
+        cut = run(3, cut=True, exit=-9, copy="DIFFERS")
+        row = sftp_report.rows({cell: [cut]})[0]
+        self.assertEqual((row["rate"], row["state"]), (None, "cut"))
+        row = sftp_report.rows({cell: [{**cut, "projected": True}]})[0]
+        self.assertEqual((row["rate"], row["state"]), (3, "projected"))
+
 
 class Targets(unittest.TestCase):
     target = sftp_targets.Target("t", "get-big", "sftp", "cpu", 0.5, at_most=True)
@@ -121,6 +129,17 @@ class Copies(unittest.TestCase):
             (copy / "foreign").write_text("x")
             (copy / "same").write_text("y")
             self.assertEqual(bench.compare(source, copy), "2 DIFFER, 1 foreign")
+
+    def test_a_file_that_is_not_published_is_no_progress(self):
+        with tempfile.TemporaryDirectory() as lab:
+            source, copy = pathlib.Path(lab, "a"), pathlib.Path(lab, "b")
+            for folder in (source, copy):
+                folder.mkdir()
+            for name in ("one", "two"):
+                (source / name).write_text("x")
+            (copy / "one").write_text("x")
+            (copy / "two.part").write_text("x")
+            self.assertEqual(load().Progress(None, source, copy).share(), 0.5)
 
 
 class Versions(unittest.TestCase):
