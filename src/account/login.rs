@@ -304,6 +304,14 @@ impl Accounts {
         }
     }
 
+    /// A word that is another one when a login that held may hold no longer: see [`Accounts::is_current`].
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn logins(&self) -> Result<String, DbError> {
+        store::logins(&mut *self.db.read().acquire().await?).await
+    }
+
     /// Is what a grant was given for still so? Doors with long connections ask now and then: false after
     /// the account was removed, switched off, or changed in password, scope or rights, or the certificate it came in
     /// with was revoked.

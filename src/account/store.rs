@@ -100,6 +100,15 @@ pub(super) async fn other_admins(conn: &mut SqliteConnection, id: AccountId) -> 
     Ok(sqlx::query_scalar(sql).bind(id.0).fetch_one(conn).await?)
 }
 
+/// How many accounts there are and when they were changed, and how many authorities and revocations: it is another
+/// word after every change of them.
+pub(super) async fn logins(conn: &mut SqliteConnection) -> Result<String, DbError> {
+    let sql = "SELECT (SELECT count(*) || ' ' || total(changed) FROM accounts) || ' ' \
+               || (SELECT count(*) || ' ' || total(rowid) FROM certificate_authorities) || ' ' \
+               || (SELECT count(*) FROM revoked_certificates)";
+    Ok(sqlx::query_scalar(sql).fetch_one(conn).await?)
+}
+
 /// Did anybody ever come in?
 pub(super) async fn was_used(conn: &mut SqliteConnection) -> Result<bool, DbError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM accounts WHERE last_login IS NOT NULL)";

@@ -61,6 +61,7 @@ LINKS = {
         Link("loopbacktls", tls=True),
         Link("rtt20", 20, 200),
         Link("rtt20passive", 20, 200, passive=True),
+        Link("rtt50", 50, 200),
         Link("rtt80loss", 80, 200, 0.5),
         Link("rtt80losspassive", 80, 200, 0.5, passive=True),
     )

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import subprocess
 
 import doors
 import links
@@ -26,6 +27,8 @@ class Ask:
     home: pathlib.Path
     many: bool = False
     cipher: str = CIPHER
+    # The program that is measured as a client.
+    program: pathlib.Path | None = None
 
 
 def ssh_options(ask):
@@ -86,7 +89,90 @@ def asyncssh(ask):
     return command, {**ask.door.environment(), "HOME": str(ask.home)}
 
 
-ORDERS = {"sftp": sftp, "lftp": lftp, "rclone": rclone, "asyncssh": asyncssh}
+SSHFS = """
+sshfs -f "$@" &
+pid=$!
+until mountpoint -q "$MOUNT"; do kill -0 $pid || exit 1; sleep 0.01; done
+cp -r "$FROM" "$TO"
+status=$?
+fusermount3 -u "$MOUNT" && wait $pid && exit $status
+"""
+
+
+def mount(home):
+    return home / "mount"
+
+
+def sshfs(ask):
+    """What is written is at the server when the file system is taken away again, which counts."""
+    door, there = ask.door, mount(ask.home)
+    there.mkdir()
+    pair = (there / ask.there, ask.here) if ask.way == "get" else (ask.here, there / ask.there)
+    words = [*ssh_options(ask), "-p", door.port, f"{door.user}@{door.net.host}:", there]
+    return ["sh", "-c", SSHFS, "sh", *words], {"MOUNT": str(there), "FROM": str(pair[0]), "TO": str(pair[1])}
+
+
+def causeway(ask):
+    """A mirror takes folders: of the one with the big file all else is left out. It has no option for the cipher and
+    takes its own first choice."""
+    door = ask.door
+    key = subprocess.run(["ssh-keygen", "-lf", door.folder / "host.pub"], check=True, capture_output=True, text=True)
+    side = "" if ask.way == "get" else "target-"
+    only = [] if ask.many else ["--exclude", "/small/"]
+    here, there = (ask.here, f"{door.top}/{ask.there}") if ask.many else (ask.here.parent, door.top)
+    here.mkdir(exist_ok=True)
+    url = f"sftp://{door.user}@{door.net.host}:{door.port}/{there}"
+    pair = (url, here) if ask.way == "get" else (here, url)
+    options = [f"--{side}pin", key.stdout.split()[1], f"--{side}identity", door.key, "--state", ask.home / "state"]
+    return [ask.program, "mirror", "--progress", "never", "--no-manifest", *options, *only, *pair], {
+        "HOME": str(ask.home)}
+
+
+SERIAL = """
+import os, pathlib, sys, paramiko
+door = os.environ
+way, here, there, cipher = sys.argv[1:]
+link = paramiko.Transport((door["DOOR_HOST"], int(door["DOOR_PORT"])))
+link.get_security_options().ciphers = [cipher]
+link.connect(username=door["DOOR_USER"], pkey=paramiko.Ed25519Key.from_private_key_file(door["DOOR_KEY"]))
+client = paramiko.SFTPClient.from_transport(link)
+os.makedirs(here, exist_ok=True)
+if way == "put":
+    client.mkdir(there)
+    for folder in sorted(os.listdir(here)):
+        client.mkdir(f"{there}/{folder}")
+        for name in os.listdir(f"{here}/{folder}"):
+            client.put(f"{here}/{folder}/{name}", f"{there}/{folder}/{name}")
+else:
+    for folder in client.listdir(there):
+        os.mkdir(f"{here}/{folder}")
+        for name in client.listdir(f"{there}/{folder}"):
+            client.get(f"{there}/{folder}/{name}", f"{here}/{folder}/{name}", prefetch=False)
+link.close()
+"""
+
+
+def serial(ask):
+    """One file after the other, each question after the answer to the last, as simple programs do it."""
+    # paramiko knows AES-GCM by OpenSSH's names from version 3.5 on.
+    command = [links.SFTP_PYTHON, "-c", SERIAL, ask.way, ask.here, ask.there, ask.cipher]
+    return command, {**ask.door.environment(), "HOME": str(ask.home)}
+
+
+ORDERS = {"sftp": sftp, "lftp": lftp, "rclone": rclone, "asyncssh": asyncssh, "sshfs": sshfs, "causeway": causeway,
+          "serial": serial}
+# These are compared with other clients, at the server that all of them know.
+OURS, SERIAL_LINK = "causeway", "rtt50"
+
+
+def can(client, server, what, link):
+    """Does this cell tell something?"""
+    small = what.endswith("small")
+    if link == SERIAL_LINK:
+        return small and server == "openssh" and client in (OURS, "serial")
+    if client == "serial":
+        return False
+    return (client != OURS or server == "openssh") and (client != "sshfs" or small)
 
 
 def order(client, ask):

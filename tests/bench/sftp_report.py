@@ -4,22 +4,46 @@ import statistics
 
 import links
 import page
+import sftp_sessions
 
 REFERENCE = "openssh"
-COLUMNS = ("link", "what", "client", "server", "MiB/s or files/s", "to OpenSSH's", "server CPU", "to OpenSSH's", "copy")
+COLUMNS = ("link", "what", "client", "server", "MiB/s or files/s", "to OpenSSH's", "server CPU", "to OpenSSH's",
+           "client CPU", "copy")
+# What is told of sessions: key, name, divisor, unit.
+FIGURES = (
+    ("login", "login, median", 1e-3, "ms"), ("login_cpu", "server CPU of a login", 1e-3, "ms"),
+    ("client_cpu", "client CPU of a login", 1e-3, "ms"), ("sessions", "sessions", 1, ""),
+    ("refused", "refused", 1, ""), ("memory", "memory of a session", 1024, "KiB"),
+    ("idle_cpu", f"CPU in {sftp_sessions.QUIET} s, idle", 1e-3, "ms"), ("moving", "moving data", 1, ""),
+    ("moved", "moved by all", 1 << 20, "MiB/s"), ("least", "by the slowest", 1 << 20, "MiB/s"),
+    ("broken", "broken off", 1, ""), ("stat_p50", "STAT, p50", 1e-3, "ms"), ("stat_p99", "STAT, p99", 1e-3, "ms"),
+)
+# What limits what was measured, for the page.
+LIMITS = (
+    "The client of logins and sessions is asyncssh for all servers. Its own CPU is a part of the time of a login, and "
+    "is the floor below which no server comes; all of it shares the processors with the server.",
+    f"The load is {sftp_sessions.PROCESSES} processes of it, which read as fast as Python decrypts: they and not the "
+    "server are the limit of what is moved. The STAT is timed in a process of its own with a higher priority.",
+    "Memory is what processes have of their own (Pss_Anon and Pss_Shmem of smaps_rollup), without the kernel's "
+    "sockets, and without the server as it was after one login.",
+    "causeway as a client takes the cipher that it prefers, the others the one above.",
+    "A run over a link that is cut at its limit is projected at the rate of the last two thirds of that time: files in "
+    "place, or bytes on the link of the big file. Its copy is not compared.",
+)
 
 
 def rows(runs):
     """One dictionary for each cell of `runs`: (link, what, client, server) → list of measurements."""
     found = []
     for cell, done in runs.items():
-        good = [one for one in done if one["exit"] == 0 and one["copy"].startswith("equal")]
+        good = [one for one in done if is_good(one)]
         bad = next((one for one in done if one not in good), None)
         found.append({
             **dict(zip(("link", "what", "client", "server"), cell, strict=True)),
             "rate": statistics.median(one["rate"] for one in good) if good else None,
             "cpu": statistics.median(one["server_cpu"] for one in good) if good else None,
-            "state": "equal" if bad is None else "cut" if bad["cut"] else f"exit {bad['exit']}, {bad['copy']}",
+            "client_cpu": statistics.median(one["client_cpu"] for one in good) if good else None,
+            "state": word(bad or max(done, key=lambda one: one.get("projected", False))),
             "runs": done,
         })
     for row in found:
@@ -31,15 +55,55 @@ def rows(runs):
     return found
 
 
+def is_good(run):
+    """Does the run give a figure?"""
+    return run.get("projected", False) or run["exit"] == 0 and run["copy"].startswith("equal")
+
+
+def word(run):
+    """What came of one run."""
+    if run.get("projected"):
+        return "projected"
+    if is_good(run):
+        return "equal"
+    return "cut" if run["cut"] else f"exit {run['exit']}, {run['copy']}"
+
+
+def sessions(told):
+    """One dictionary for each part and server: medians of its figures, and why there are none."""
+    found = []
+    for (part, server), runs in told.items():
+        figures = {key: statistics.median(values) for key, *_ in FIGURES
+                   if (values := [run[key] for run in runs if key in run])}
+        failed = [words for run in runs for words in run.get("failed", ())]
+        found.append({"part": part, "server": server, **figures, "failed": failed, "runs": runs})
+    return found
+
+
+def shown(row):
+    """Name and value with its unit of each figure that a row has."""
+    return [(name, f"{row[key] / divisor:,.{0 if unit == '' else 1}f} {unit}".rstrip())
+            for key, name, divisor, unit in FIGURES if key in row]
+
+
+def in_words(row):
+    return "; ".join([*(f"{name} {value}" for name, value in shown(row)), *row.get("failed", ())])
+
+
 def cells(row):
-    shown = ["–" if row[key] is None else f"{row[key]:,.2f}" for key in ("rate", "rate_ratio", "cpu", "cpu_ratio")]
+    shown = ["–" if row[key] is None else f"{row[key]:,.2f}" for key in ("rate", "rate_ratio", "cpu", "cpu_ratio",
+                                                                                 "client_cpu")]
     return [row["link"], row["what"], row["client"], row["server"], *shown, row["state"]]
 
 
-def lines(table):
-    yield "  ".join(name.ljust(16) for name in COLUMNS)
-    for row in table:
-        yield "  ".join(cell.ljust(16) for cell in cells(row)).rstrip()
+def lines(result):
+    for table in (result["rows"], result["ciphers"]):
+        if table:
+            yield "  ".join(name.ljust(16) for name in COLUMNS)
+        for row in table:
+            yield "  ".join(cell.ljust(16) for cell in cells(row)).rstrip()
+    for row in result["sessions"]:
+        yield f"{row['part']:9} {row['server']:9} {in_words(row)}"
 
 
 def targets(judged):
@@ -55,12 +119,39 @@ def targets(judged):
             reason = one["reason"] or "No reason is written yet: its place is in tests/bench/sftp_targets.py."
             why = f"<span class=why>{text(reason)}</span>"
             why += f"<span class=why>Next: {text(one['idea'])}</span>" if one["idea"] else ""
-        figure = "–" if one["measured"] is None else f"{one['measured']:.2f} ×"
-        yield (f"<tr><td class=says>{text(one['text'])}</td><td class=word>{text(one['link'])}, {text(one['what'])}, "
-               f"{text(one['client'])}</td><td data-is=target>{'≤' if one['metric'] == 'cpu' else '≥'} "
-               f"{one['value']:.2f} ×</td><td data-is=measured>{figure}</td>"
+        yield (f"<tr><td class=says>{text(one['text'])}</td><td class=word>{text(one['where'])}</td>"
+               f"<td data-is=target>{'≤' if one['at_most'] else '≥'} {text(figure(one, one['value']))}</td>"
+               f"<td data-is=measured>{text(figure(one, one['measured']))}</td>"
                f"<td class='says {style}'>{text(one['state'])}{why}</td></tr>")
-    yield "</table></div><h2>All cells</h2>"
+    yield "</table></div>"
+
+
+def figure(target, number):
+    return "–" if number is None else f"{number / target['divisor']:,.2f} {target['unit']}"
+
+
+def table(heading, rows):
+    if not rows:
+        return
+    text = page.text
+    yield f"<h2>{text(heading)}</h2><div class=wide><table><tr>"
+    yield "".join(f"<th>{text(name)}</th>" for name in COLUMNS) + "</tr>"
+    for row in rows:
+        style = " class=ours" if "causeway" in (row["server"], row["client"]) else ""
+        yield f"<tr{style}>" + "".join(f"<td>{text(cell)}</td>" for cell in cells(row)) + "</tr>"
+    yield "</table></div>"
+
+
+def session_table(rows):
+    if not rows:
+        return
+    text = page.text
+    yield "<h2>Sessions</h2><div class=wide><table><tr><th>part</th><th>server</th><th class=word>figures</th></tr>"
+    for row in rows:
+        style = " class=ours" if row["server"] == "causeway" else ""
+        yield (f"<tr{style}><td>{text(row['part'])}</td><td>{text(row['server'])}</td>"
+               f"<td class=says>{text(in_words(row))}</td></tr>")
+    yield "</table></div>"
 
 
 def write(path, result):
@@ -71,11 +162,9 @@ def write(path, result):
     if result["scale"] != 1:
         body.append(f"<p class=bad>The files are shrunk to {text(result['scale'])} of their size.</p>")
     body += targets(result["targets"])
-    body.append("<div class=wide><table><tr>" + "".join(f"<th>{text(name)}</th>" for name in COLUMNS) + "</tr>")
-    for row in result["rows"]:
-        style = " class=ours" if row["server"] == "causeway" else ""
-        body.append(f"<tr{style}>" + "".join(f"<td>{text(cell)}</td>" for cell in cells(row)) + "</tr>")
-    body.append("</table></div><ul class=small>")
+    body += [*table("All cells", result["rows"]), *table("Ciphers", result["ciphers"])]
+    body += [*session_table(result["sessions"]), "<ul class=small>"]
+    body += [f"<li>{text(sentence)}</li>" for sentence in LIMITS]
     body += [f"<li>{text(name)}: {text(links.LINKS[name].describe())}</li>" for name in result["links"]]
     body.append("</ul>")
     path.write_text(

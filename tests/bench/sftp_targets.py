@@ -6,12 +6,13 @@ shown only while it is missed."""
 import dataclasses
 
 import sftp_report
+import sftp_sessions
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """One promise about the door: a ratio to the server `peer` in the same cell, at least `value`, or at most when the
-    metric is `cpu`."""
+    """One promise: a ratio to the server `peer` in the same cell. Of our client, at OpenSSH's server: a ratio to the
+    best of the clients `rivals`. Of sessions: a figure of ours, or, with a `peer`, its ratio to that server's."""
 
     text: str
     what: str
@@ -19,7 +20,13 @@ class Target:
     metric: str
     value: float
     link: str = "loopback"
+    # Empty: the figure itself.
     peer: str = sftp_report.REFERENCE
+    rivals: tuple = ()
+    at_most: bool = False
+    # How the figure is shown.
+    divisor: float = 1
+    unit: str = "×"
     reason: str = ""
     idea: str = ""
 
@@ -27,8 +34,8 @@ class Target:
 TARGETS = (
     Target("get ≥ 1.8 × OpenSSH's", "get-big", "sftp", "rate", 1.8),
     Target("put ≥ 1.6 × OpenSSH's", "put-big", "sftp", "rate", 1.6),
-    Target("CPU of the server for a get ≤ 0.45 × OpenSSH's", "get-big", "sftp", "cpu", 0.45),
-    Target("CPU of the server for a put ≤ 0.45 × OpenSSH's", "put-big", "sftp", "cpu", 0.45),
+    Target("CPU of the server for a get ≤ 0.45 × OpenSSH's", "get-big", "sftp", "cpu", 0.45, at_most=True),
+    Target("CPU of the server for a put ≤ 0.45 × OpenSSH's", "put-big", "sftp", "cpu", 0.45, at_most=True),
     Target("many small files ≥ 1.2 × OpenSSH's", "get-small", "sftp", "rate", 1.2),
     Target("many small files ≥ 1.2 × OpenSSH's", "put-small", "sftp", "rate", 1.2),
     *(
@@ -39,20 +46,69 @@ TARGETS = (
         Target("≥ 2 × rclone's", what, client, "rate", 2, peer="rclone")
         for client in ("lftp", "rclone") for what in ("get-big", "put-big")
     ),
+    Target("a login ≤ 0.25 × OpenSSH's", "setup", "asyncssh", "login", 0.25, at_most=True),
+    Target("every session comes in", "sessions", "asyncssh", "refused", 0, peer="", at_most=True, unit="refused"),
+    Target("an idle session ≤ 64 KiB", "sessions", "asyncssh", "memory", 64 << 10, peer="", at_most=True, divisor=1024,
+           unit="KiB"),
+    # The clock of processes ticks every 10 ms: less than two ticks is none.
+    Target("no CPU for idle sessions", "sessions", "asyncssh", "idle_cpu", 0.02, peer="", at_most=True, divisor=1e-3,
+           unit="ms"),
+    Target("a STAT among busy sessions < 200 ms (p99)", "sessions", "asyncssh", "stat_p99", 0.2, peer="", at_most=True,
+           divisor=1e-3, unit="ms"),
+    Target("no busy session breaks off", "sessions", "asyncssh", "broken", 0, peer="", at_most=True, unit="sessions"),
+    Target("every busy session moves data", "sessions", "asyncssh", "least", 1, peer="", unit="B/s"),
+    *(
+        Target("our client at least as fast as the best other", what, "causeway", "rate", 1, link,
+               rivals=("sftp", "lftp", "rclone"))
+        for link in ("loopback", "rtt20", "rtt80loss") for what in ("get-big", "put-big", "get-small", "put-small")
+    ),
+    *(
+        Target("our client ≥ 5 × a serial one", what, "causeway", "rate", 5, "rtt50", rivals=("serial",))
+        for what in ("get-small", "put-small")
+    ),
 )
 
 
-def judge(rows, scale):
+def judge(result, scale):
     """Each target with what was measured. Shrunken files meet and miss nothing."""
     judged = []
     for target in TARGETS:
-        figure = measured(target, rows)
+        figure = measured(target, result)
         judged.append({**dataclasses.asdict(target), "measured": figure, "state": state(target, figure, scale)})
+        judged[-1]["where"] = where(judged[-1])
     return judged
 
 
-def measured(target, rows):
-    """The ratio; none when one of the two has no figure."""
+def where(target):
+    return ", ".join((target["link"], target["what"], target["client"]))
+
+
+def measured(target, result):
+    """The figure or ratio; none when one of the two has no figure."""
+    if target.rivals:
+        return of_client(target, result["rows"])
+    if target.what in sftp_sessions.PARTS:
+        return of_sessions(target, result["sessions"])
+    return of_server(target, result["rows"])
+
+
+def of_client(target, rows):
+    """Every rival has to be there: the best of those that are left is no best."""
+    found = {row["client"]: row[target.metric] for row in rows
+             if (row["link"], row["what"], row["server"]) == (target.link, target.what, target.peer)}
+    ours, theirs = found.get(target.client), [found.get(rival) for rival in target.rivals]
+    return ours / max(theirs) if ours is not None and all(theirs) else None
+
+
+def of_sessions(target, rows):
+    found = {row["server"]: row.get(target.metric) for row in rows if row["part"] == target.what}
+    ours, theirs = found.get("causeway"), found.get(target.peer)
+    if not target.peer or ours is None:
+        return ours
+    return ours / theirs if theirs else None
+
+
+def of_server(target, rows):
     cell = (target.link, target.what, target.client)
     found = {row["server"]: row[target.metric] for row in rows if (row["link"], row["what"], row["client"]) == cell}
     ours, theirs = found.get("causeway"), found.get(target.peer)
@@ -64,8 +120,10 @@ def state(target, figure, scale):
         return "not measured"
     if scale != 1:
         return "shrunken files, not judged"
-    at_most = target.metric == "cpu"
+    at_most = target.at_most
     if figure <= target.value if at_most else figure >= target.value:
         return "met"
+    if not target.value:
+        return "missed"
     gap = figure / target.value - 1 if at_most else 1 - figure / target.value
     return f"missed by {100 * gap:.0f} %"

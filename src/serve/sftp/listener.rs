@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use russh::Disconnect;
 use russh::server::{Config, Handle, run_stream};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::handler::{Connection, Seen};
@@ -27,7 +28,7 @@ use crate::reliability::{End, Recorder, What};
 use crate::task::{self, Tasks};
 use crate::tree::Tree;
 
-/// How often a connection's account is looked at again.
+/// How often the accounts are looked at again.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// How long a goodbye may take.
@@ -142,6 +143,8 @@ pub fn serve(listener: Listener, door: Door, tasks: &Tasks) -> io::Result<()> {
 async fn accept(socket: TcpListener, (config, settings): (Arc<Config>, Settings), door: Arc<Door>, tasks: Tasks) {
     let entrance = Entrance::new(settings.connections, settings.strangers);
     let spot = Arc::new(Spot::default());
+    let (tell, logins) = watch::channel(String::new());
+    tasks.spawn("sftp logins", watch_logins(door.accounts.clone(), tell, tasks.clone()));
     loop {
         let accepted = tokio::select! {
             () = tasks.stopped() => return,
@@ -165,6 +168,7 @@ async fn accept(socket: TcpListener, (config, settings): (Arc<Config>, Settings)
             config: Arc::clone(&config),
             settings: settings.clone(),
             spot: Arc::clone(&spot),
+            logins: logins.clone(),
             tasks: tasks.clone(),
             peer,
             seen: Seen::new(),
@@ -173,8 +177,29 @@ async fn accept(socket: TcpListener, (config, settings): (Arc<Config>, Settings)
     }
 }
 
+/// Tells when a login that held may hold no longer. One look for everybody: thousands of idle connections cost nothing.
+async fn watch_logins(accounts: Accounts, tell: watch::Sender<String>, tasks: Tasks) {
+    loop {
+        tokio::select! {
+            () = tasks.stopped() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        match accounts.logins().await {
+            Ok(now) => {
+                tell.send_if_modified(|known| {
+                    let changed = *known != now;
+                    *known = now;
+                    changed
+                });
+            }
+            Err(error) => tracing::warn!(error = %error, "the accounts could not be looked up"),
+        }
+    }
+}
+
 /// One connection, watched from outside.
 struct Visit {
+    logins: watch::Receiver<String>,
     door: Arc<Door>,
     config: Arc<Config>,
     settings: Settings,
@@ -265,8 +290,12 @@ impl Visit {
     async fn revoked(&self) {
         let grant = self.seen.grant.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(grant) = grant else { return std::future::pending().await };
+        let mut logins = self.logins.clone();
         loop {
-            tokio::time::sleep(LOOK).await;
+            // The sender lives as long as the door.
+            if logins.changed().await.is_err() {
+                return std::future::pending().await;
+            }
             match self.door.accounts.is_current(&grant).await {
                 Ok(true) => {}
                 Ok(false) => return,

@@ -39,6 +39,8 @@ pub(super) const ACTIONS: &[&str] = &[
     "account-removed",
     "key-added",
     "key-removed",
+    "outdated-client",
+    "disconnected",
     "second-factor-added",
     "second-factor-removed",
     "authority-added",
