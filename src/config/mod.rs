@@ -64,6 +64,8 @@ pub struct Https {
 pub struct Sftp {
     /// Address and port; none when it is off.
     pub listen: Option<SocketAddr>,
+    /// Clients that know only what is outdated may come in, too.
+    pub legacy: bool,
 }
 
 /// What nobody may exceed.
@@ -119,7 +121,7 @@ impl Default for Config {
                 key: None,
                 names: vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
             },
-            sftp: Sftp { listen: Some(SocketAddr::from(([0, 0, 0, 0], 2022))) },
+            sftp: Sftp { listen: Some(SocketAddr::from(([0, 0, 0, 0], 2022))), legacy: false },
             limits: Limits {
                 connections: 512,
                 connections_per_address: 64,

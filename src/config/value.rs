@@ -127,6 +127,19 @@ fn number(raw: &Raw, low: u64, high: u64) -> Result<u64, Wrong> {
         .ok_or_else(|| wrong(format!("'{text}' is not possible here"), format!("write a number from {low} to {high}")))
 }
 
+impl Kind for bool {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        match raw.text()? {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(wrong(format!("'{other}' is neither true nor false"), "write true or false")),
+        }
+    }
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Kind for usize {
     fn read(raw: &Raw) -> Result<Self, Wrong> {
         number(raw, 1, 100_000).map(|n| Self::try_from(n).unwrap_or(Self::MAX))
