@@ -332,7 +332,8 @@ fn http_settings(config: &Config, listen: SocketAddr) -> http::Settings {
 
 fn sftp_settings(config: &Config, listen: SocketAddr) -> sftp::Settings {
     let grace_seconds = config.limits.drain.as_secs();
-    sftp::Settings { listen, connections: admission(config), grace_seconds, ..sftp::Settings::default() }
+    let proxies = config.sftp.proxies.clone();
+    sftp::Settings { listen, connections: admission(config), grace_seconds, proxies, ..sftp::Settings::default() }
 }
 
 fn admission(config: &Config) -> AdmissionLimits {

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::net::Network;
 use crate::tree::file;
 
 pub use environment::{Environment, MIRROR_PASSWORDS, PREFIX};
@@ -64,6 +65,8 @@ pub struct Https {
 pub struct Sftp {
     /// Address and port; none when it is off.
     pub listen: Option<SocketAddr>,
+    /// Proxies from which a PROXY header must come, and is believed.
+    pub proxies: Vec<Network>,
 }
 
 /// What nobody may exceed.
@@ -119,7 +122,7 @@ impl Default for Config {
                 key: None,
                 names: vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
             },
-            sftp: Sftp { listen: Some(SocketAddr::from(([0, 0, 0, 0], 2022))) },
+            sftp: Sftp { listen: Some(SocketAddr::from(([0, 0, 0, 0], 2022))), proxies: Vec::new() },
             limits: Limits {
                 connections: 512,
                 connections_per_address: 64,

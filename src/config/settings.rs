@@ -52,6 +52,7 @@ const ROWS: &[Row] = &[
     row!(path "https.key", https.key, "PEM key of that chain"),
     row!("https.names", https.names, "what a self-signed certificate is made for"),
     row!("sftp.listen", sftp.listen, "SFTP; \"off\" closes the door"),
+    row!("sftp.proxies", sftp.proxies, "load balancers that must send a PROXY header: addresses or networks"),
     row!("limits.connections", limits.connections, "to one door at once"),
     row!("limits.connections-per-address", limits.connections_per_address, "to one door at once from one address"),
     row!("limits.upload", limits.upload, "bytes of one upload over HTTP"),
