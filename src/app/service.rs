@@ -332,8 +332,14 @@ fn http_settings(config: &Config, listen: SocketAddr) -> http::Settings {
 
 fn sftp_settings(config: &Config, listen: SocketAddr) -> sftp::Settings {
     let grace_seconds = config.limits.drain.as_secs();
-    let legacy = config.sftp.legacy;
-    sftp::Settings { listen, connections: admission(config), grace_seconds, legacy, ..sftp::Settings::default() }
+    sftp::Settings {
+        listen,
+        connections: admission(config),
+        grace_seconds,
+        legacy: config.sftp.legacy,
+        proxies: config.sftp.proxies.clone(),
+        ..sftp::Settings::default()
+    }
 }
 
 fn admission(config: &Config) -> AdmissionLimits {

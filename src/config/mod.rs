@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::net::Network;
 use crate::tree::file;
 
 pub use environment::{Environment, MIRROR_PASSWORDS, PREFIX};
@@ -66,6 +67,8 @@ pub struct Sftp {
     pub listen: Option<SocketAddr>,
     /// Clients that know only what is outdated may come in, too.
     pub legacy: bool,
+    /// Proxies from which a PROXY header must come, and is believed.
+    pub proxies: Vec<Network>,
 }
 
 /// What nobody may exceed.
@@ -121,7 +124,7 @@ impl Default for Config {
                 key: None,
                 names: vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
             },
-            sftp: Sftp { listen: Some(SocketAddr::from(([0, 0, 0, 0], 2022))), legacy: false },
+            sftp: Sftp { listen: Some(SocketAddr::from(([0, 0, 0, 0], 2022))), legacy: false, proxies: Vec::new() },
             limits: Limits {
                 connections: 512,
                 connections_per_address: 64,

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use crate::net::{Network, NetworkError};
+
 /// A value before its kind is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Raw {
@@ -114,6 +116,21 @@ impl Kind for Vec<String> {
     fn write(&self) -> String {
         let items: Vec<_> = self.iter().map(|item| quoted(item)).collect();
         format!("[{}]", items.join(", "))
+    }
+}
+
+/// Addresses and networks.
+impl Kind for Vec<Network> {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        let items = Vec::<String>::read(raw)?;
+        // An empty variable is no item.
+        let items = items.iter().filter(|item| !item.is_empty());
+        items.map(|item| item.parse()).collect::<Result<_, NetworkError>>().map_err(|error| {
+            wrong(error.to_string(), "write for example [\"10.0.0.7\", \"192.0.2.0/24\", \"2001:db8::/32\"]")
+        })
+    }
+    fn write(&self) -> String {
+        self.iter().map(Network::to_string).collect::<Vec<_>>().write()
     }
 }
 

@@ -1,5 +1,5 @@
 //! Connections: dialling with a time for every phase, TLS as a client, counted bytes, permits for those
-//! who connect to us, and what we speak in both roles: the packets of SFTP, the dates and paths of HTTP.
+//! who connect to us, also through a proxy, and what we speak in both roles: the packets of SFTP, the dates and paths of HTTP.
 
 pub mod admit;
 mod callback;
@@ -7,6 +7,8 @@ pub mod dial;
 mod entrance;
 pub mod http;
 mod kexinit;
+mod network;
+pub mod origin;
 pub mod sftp;
 pub mod ssh;
 mod stream;
@@ -17,6 +19,8 @@ pub use callback::{accept, comes_again, listen};
 pub use dial::{Dialled, Segments, connect, dial, dial_with};
 pub use entrance::{Entrance, Place};
 pub use kexinit::{Agreed, Told};
+pub use network::{Network, NetworkError};
+pub use origin::Origin;
 pub use ssh::SshStream;
 pub use stream::Stream;
 pub use tls::{TlsClient, Trust};

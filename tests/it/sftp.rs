@@ -9,5 +9,6 @@ mod hostile;
 mod login;
 mod order;
 mod presence;
+mod proxied;
 mod raw;
 mod resume;

@@ -1,4 +1,4 @@
-//! Binding, accepting, watching over connections, draining.
+//! Binding, watching over connections, draining.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,13 +16,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::handler::{Connection, Seen};
 use super::host_keys::{self, HostKey, HostKeyError};
+use super::porch::Porch;
 use super::work::{SPOTS, Spot, observation};
 use super::{Settings, algorithms};
 use crate::account::Accounts;
 use crate::audit::AuditLog;
 use crate::model::{Clock, FaultKind, Phase};
-use crate::net::SshStream;
-use crate::net::{Entrance, Place};
+use crate::net::{Place, SshStream};
 use crate::presence::{Presence, Stay};
 use crate::reliability::{End, Recorder, What};
 use crate::task::{self, Tasks};
@@ -133,52 +133,15 @@ pub fn serve(listener: Listener, door: Door, tasks: &Tasks) -> io::Result<()> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get) + SPOTS;
     tasks.apart("sftp", threads, async move {
         match TcpListener::from_std(socket) {
-            Ok(socket) => accept(socket, (config, settings), Arc::new(door), inner.clone()).await,
+            Ok(socket) => Porch::new((config, settings), Arc::new(door), inner.clone()).accept(socket).await,
             Err(error) => tracing::error!(%error, "the SFTP door cannot accept anybody"),
         }
         inner.ended().await;
     })
 }
 
-async fn accept(socket: TcpListener, (config, settings): (Arc<Config>, Settings), door: Arc<Door>, tasks: Tasks) {
-    let entrance = Entrance::new(settings.connections, settings.strangers);
-    let spot = Arc::new(Spot::default());
-    let (tell, logins) = watch::channel(String::new());
-    tasks.spawn("sftp logins", watch_logins(door.accounts.clone(), tell, tasks.clone()));
-    loop {
-        let accepted = tokio::select! {
-            () = tasks.stopped() => return,
-            accepted = socket.accept() => accepted,
-        };
-        let (socket, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of descriptors, or a peer that left again: wait, then go on.
-                tracing::warn!(error = %error, "cannot accept an SFTP connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let Some(place) = entrance.try_enter(peer) else {
-            tracing::warn!(net.peer = %peer, "too many SFTP connections: refused");
-            continue;
-        };
-        let visit = Visit {
-            door: Arc::clone(&door),
-            config: Arc::clone(&config),
-            settings: settings.clone(),
-            spot: Arc::clone(&spot),
-            logins: logins.clone(),
-            tasks: tasks.clone(),
-            peer,
-            seen: Seen::new(),
-        };
-        tasks.spawn("sftp-connection", visit.run(socket, place));
-    }
-}
-
 /// Tells when a login that held may hold no longer. One look for everybody: thousands of idle connections cost nothing.
-async fn watch_logins(accounts: Accounts, tell: watch::Sender<String>, tasks: Tasks) {
+pub(super) async fn watch_logins(accounts: Accounts, tell: watch::Sender<String>, tasks: Tasks) {
     loop {
         tokio::select! {
             () = tasks.stopped() => return,
@@ -198,19 +161,21 @@ async fn watch_logins(accounts: Accounts, tell: watch::Sender<String>, tasks: Ta
 }
 
 /// One connection, watched from outside.
-struct Visit {
-    logins: watch::Receiver<String>,
-    door: Arc<Door>,
-    config: Arc<Config>,
-    settings: Settings,
-    spot: Arc<Spot>,
-    tasks: Tasks,
-    peer: SocketAddr,
-    seen: Arc<Seen>,
+pub(super) struct Visit {
+    pub(super) logins: watch::Receiver<String>,
+    pub(super) door: Arc<Door>,
+    pub(super) config: Arc<Config>,
+    pub(super) settings: Settings,
+    pub(super) spot: Arc<Spot>,
+    pub(super) tasks: Tasks,
+    pub(super) peer: SocketAddr,
+    /// Is it worth an observation?
+    pub(super) measured: bool,
+    pub(super) seen: Arc<Seen>,
 }
 
 impl Visit {
-    async fn run(self, socket: TcpStream, place: Place) {
+    pub(super) async fn run(self, socket: TcpStream, place: Place) {
         let cut = CancellationToken::new();
         // Whatever happens above, the socket does not outlive this task.
         let _guard = cut.clone().drop_guard();
@@ -221,7 +186,9 @@ impl Visit {
         let setup = self.seen.setup();
         let held = setup.map_or(Duration::ZERO, |setup| self.seen.accepted.elapsed().saturating_sub(setup));
         let phases = setup.map(|setup| vec![(Phase::Login, setup)]).unwrap_or_default();
-        self.door.recorder.record(observation(&*self.door.clock, What::Connection { setup, phases, held, end }));
+        if self.measured {
+            self.door.recorder.record(observation(&*self.door.clock, What::Connection { setup, phases, held, end }));
+        }
         tracing::debug!(net.peer = %self.peer, held = ?held, end = ?end, "an SFTP connection ended");
     }
 

@@ -18,6 +18,7 @@ mod handler;
 mod host_keys;
 mod listener;
 mod longname;
+mod porch;
 mod session;
 mod settings;
 mod status;

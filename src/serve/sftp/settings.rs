@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::AdmissionLimits;
+use crate::net::{AdmissionLimits, Network};
 
 /// Settings of the SFTP door. Limits are per process unless they say otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Settings {
     /// Let in clients that know nothing newer than SHA-1, CBC and groups of 2048 bits, too. Each such login is in the
     /// audit log.
     pub legacy: bool,
+    /// Proxies that say in a PROXY header whose connection they pass on. From them it must come, and from nobody else.
+    pub proxies: Vec<Network>,
     /// Seconds that a login may take, key exchange included. As many as OpenSSH gives: people look for their code.
     pub login_seconds: u64,
     /// Seconds that open files may go on after the stop.
@@ -37,6 +39,7 @@ impl Default for Settings {
             strangers: AdmissionLimits { total: 256, per_address: 64 },
             per_account: 256,
             legacy: false,
+            proxies: Vec::new(),
             login_seconds: 120,
             grace_seconds: 20,
             rekey_bytes: 1 << 30,

@@ -5,6 +5,7 @@ pub mod apache;
 pub mod causeway;
 pub mod footprint;
 pub mod ftpd;
+pub mod haproxy;
 pub mod https;
 pub mod link;
 pub mod odd_sftp;
