@@ -186,6 +186,12 @@ impl Transfer {
         self.file.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Bytes until now.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.file.bytes.load(Ordering::Relaxed)
+    }
+
     /// It has another name now.
     pub fn rename(&self, path: RelPath) {
         *lock(&self.file.path) = path;

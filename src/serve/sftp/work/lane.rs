@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use russh_sftp::protocol::OpenFlags;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::claim::Claim;
-use super::open::{self, Open, lock};
+use super::open::{Open, lock};
 use super::spot;
 use super::worker::Worker;
 use super::{Context, Direct, Outbox};
@@ -125,6 +126,10 @@ impl Queue {
 /// Is it known to wait for a disk, or to read or write a whole file?
 fn takes_long(request: &Request) -> bool {
     use Extension as E;
+    // An upload that goes on with what is there begins as a copy of it.
+    if let Request::Open { flags, .. } = request {
+        return flags.intersects(OpenFlags::WRITE | OpenFlags::APPEND) && !flags.contains(OpenFlags::TRUNCATE);
+    }
     matches!(
         request,
         Request::Close { .. }
@@ -214,9 +219,10 @@ impl Lane {
     /// back.
     async fn try_at_once(&self, packet: Packet, direct: &mut Direct) -> Option<Packet> {
         let kind = match &packet.request {
-            Request::Close { handle } => match self.worker.handles().kind(handle) {
-                Some(open::Kind::Upload(_)) => spot::Kind::Durable,
-                Some(open::Kind::Other(_)) | None => spot::Kind::Light,
+            Request::Close { handle } => match self.worker.handles().get(handle).as_deref() {
+                Some(Open::Upload(upload)) if upload.is_small() => spot::Kind::Durable,
+                Some(Open::Upload(_)) => return Some(packet),
+                Some(Open::Download(_) | Open::Listing(_)) | None => spot::Kind::Light,
             },
             request if takes_long(request) => return Some(packet),
             _ => spot::Kind::Light,

@@ -24,6 +24,8 @@ pub struct Upload {
     pub arriving: Mutex<Arriving>,
     pub since: Instant,
     pub transfer: Transfer,
+    /// It began with nothing.
+    anew: bool,
 }
 
 /// The name that it will get.
@@ -72,11 +74,18 @@ pub struct Arriving {
 
 impl Upload {
     pub fn new(name: Naming, arriving: Arriving, since: Instant, transfer: Transfer) -> Arc<Self> {
-        Arc::new(Self { name: Mutex::new(name), arriving: Mutex::new(arriving), since, transfer })
+        let anew = arriving.base.is_none() && arriving.resumes.is_none();
+        Arc::new(Self { name: Mutex::new(name), arriving: Mutex::new(arriving), since, transfer, anew })
     }
 
     pub fn path(&self) -> Arc<RelPath> {
         Arc::clone(&lock(&self.name).path)
+    }
+
+    /// Are there so few bytes in it that they reach a disk in no time?
+    pub fn is_small(&self) -> bool {
+        const SMALL: u64 = 1 << 20;
+        self.anew && self.transfer.bytes() <= SMALL
     }
 
     /// Will it be published as `path`?
