@@ -197,6 +197,8 @@ pub enum Event {
     SecondFactorAdded { account: String },
     /// A second factor is gone.
     SecondFactorRemoved { account: String },
+    /// From the next start on the SFTP door shows this host key, and the last one of its kind no more.
+    HostKeyChanged { fingerprint: String },
     /// Certificates that this key signed are believed from now on.
     AuthorityAdded { fingerprint: String, name: String },
     /// Certificates that this key signed are believed no more.

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod ca;
+mod host_key;
 mod ls;
 mod manifest;
 mod survey;
@@ -14,6 +15,7 @@ use crate::mirror::{Links, Naming, Proving, Uploads};
 use crate::model::{Deadlines, DigestAlgorithm, ServerZone};
 
 pub use ca::{CaRevoke, CaVerb};
+pub use host_key::{HostKeyList, HostKeyVerb};
 pub use ls::LsArgs;
 pub use manifest::{KeptVerb, ManifestDiff, ManifestStore, ManifestVerb, ManifestVerify};
 pub use survey::SurveyArgs;
@@ -74,6 +76,9 @@ pub enum Verb {
     /// Who may sign SSH certificates that open accounts.
     #[command(subcommand)]
     Ca(CaVerb),
+    /// The keys by which clients know the SFTP door.
+    #[command(subcommand)]
+    HostKey(HostKeyVerb),
     /// The tamper-evident record of what was done.
     #[command(subcommand)]
     Audit(AuditVerb),

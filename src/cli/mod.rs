@@ -15,6 +15,7 @@ mod mirror;
 mod output;
 mod password;
 mod progress;
+mod rotation;
 mod runs;
 mod serve;
 mod summary;
@@ -194,6 +195,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Ca(verb) => {
             let store = store(&load(named, &environment)?.config).await?;
             closed(&store, ca::run(verb, &store).await).await
+        }
+        Verb::HostKey(verb) => {
+            let store = store(&load(named, &environment)?.config).await?;
+            closed(&store, rotation::run(verb, &store).await).await
         }
         Verb::Audit(verb) => {
             let store = Store::open_existing(&load(named, &environment)?.config.data).await?;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat, renameat};
 use rustix::io::Errno;
 
 pub use super::draft::Draft;
@@ -56,6 +56,17 @@ pub fn write_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Those of writing, syncing and renaming.
 pub fn write_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, bytes, 0o644, Replace::Yes)
+}
+
+/// Gives the file `from` the name `to` in the same folder, in place of what has it; it survives a power cut.
+///
+/// # Errors
+/// Those of renaming and syncing.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    renameat(CWD, from, CWD, to)?;
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = openat(CWD, folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(rustix::fs::fsync(folder)?)
 }
 
 /// `path` with its links followed as far as it exists: what does not exist yet hangs below the nearest folder

@@ -54,6 +54,8 @@ fn every_command_has_help_with_its_options() {
         &["account", "totp"],
         &["ca"],
         &["ca", "revoke"],
+        &["host-key"],
+        &["host-key", "list"],
         &["audit"],
         &["manifest"],
         &["manifest", "verify"],

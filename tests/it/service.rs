@@ -4,3 +4,4 @@ mod certificate;
 mod clients;
 mod disk;
 mod entrance;
+mod host_key;

@@ -12,3 +12,4 @@ mod presence;
 mod proxied;
 mod raw;
 mod resume;
+mod transport;

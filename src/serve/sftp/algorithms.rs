@@ -73,7 +73,7 @@ pub(super) fn config(settings: &Settings, keys: Vec<PrivateKey>) -> Config {
         preferred: preferred(settings.legacy),
         max_auth_attempts: 6,
         inactivity_timeout: Some(Duration::from_secs(15 * 60)),
-        keepalive_interval: Some(Duration::from_secs(30)),
+        keepalive_interval: Some(Duration::from_secs(settings.keepalive_seconds)),
         keepalive_max: 3,
         nodelay: true,
         ..Config::default()

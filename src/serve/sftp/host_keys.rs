@@ -12,6 +12,20 @@ use russh::keys::{HashAlg, PrivateKey, decode_secret_key};
 
 use crate::tree::file;
 
+mod rotation;
+
+pub use rotation::Rotation;
+
+type Make = fn() -> Option<PrivateKey>;
+
+/// The file of each kind, in the order in which they are offered, and how one is made.
+const KINDS: [(&str, Make); 3] = [
+    ("ssh_host_ed25519_key", ed25519),
+    // For clients that do not know ed25519.
+    ("ssh_host_ecdsa_key", ecdsa),
+    ("ssh_host_rsa_key", rsa),
+];
+
 /// A key file is a few kilobytes.
 const MAX_FILE: usize = 64 << 10;
 
@@ -45,32 +59,32 @@ pub enum HostKeyError {
 /// Reads the keys in `folder`, or makes them. Blocks.
 pub(super) fn load(folder: &Path) -> Result<Vec<PrivateKey>, HostKeyError> {
     file::ensure_dir(folder, true).map_err(|error| HostKeyError::File(folder.to_owned(), error))?;
-    Ok(vec![
-        one(&folder.join("ssh_host_ed25519_key"), ed25519)?,
-        // For clients that do not know ed25519.
-        one(&folder.join("ssh_host_ecdsa_key"), ecdsa)?,
-        one(&folder.join("ssh_host_rsa_key"), rsa)?,
-    ])
+    KINDS.iter().map(|(name, make)| one(&folder.join(name), *make)).collect()
 }
 
-fn one(path: &Path, make: fn() -> Option<PrivateKey>) -> Result<PrivateKey, HostKeyError> {
-    let failed = |error| HostKeyError::File(path.to_owned(), error);
+fn one(path: &Path, make: Make) -> Result<PrivateKey, HostKeyError> {
+    if let Some(key) = read(path)? {
+        return Ok(key);
+    }
+    let key = make().ok_or(HostKeyError::Make)?;
+    let text = key.to_openssh(LineEnding::LF).map_err(|_| HostKeyError::Make)?;
+    match file::write_new_private(path, text.as_bytes()) {
+        // Another process made one in the meantime: the first one wins.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => one(path, make),
+        Err(error) => Err(HostKeyError::File(path.to_owned(), error)),
+        Ok(()) => Ok(key),
+    }
+}
+
+/// The key at `path`, if there is a file.
+fn read(path: &Path) -> Result<Option<PrivateKey>, HostKeyError> {
     match file::read_small(path, MAX_FILE) {
-        Ok(bytes) => std::str::from_utf8(&bytes)
-            .ok()
-            .and_then(|text| decode_secret_key(text, None).ok())
-            .ok_or_else(|| HostKeyError::Form(path.to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let key = make().ok_or(HostKeyError::Make)?;
-            let text = key.to_openssh(LineEnding::LF).map_err(|_| HostKeyError::Make)?;
-            match file::write_new_private(path, text.as_bytes()) {
-                // Another process made one in the meantime: the first one wins.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => one(path, make),
-                Err(error) => Err(failed(error)),
-                Ok(()) => Ok(key),
-            }
-        }
-        Err(error) => Err(failed(error)),
+        Ok(bytes) => match std::str::from_utf8(&bytes).ok().and_then(|text| decode_secret_key(text, None).ok()) {
+            Some(key) => Ok(Some(key)),
+            None => Err(HostKeyError::Form(path.to_owned())),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(HostKeyError::File(path.to_owned(), error)),
     }
 }
 

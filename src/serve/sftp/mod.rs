@@ -24,6 +24,6 @@ mod settings;
 mod status;
 mod work;
 
-pub use host_keys::{HostKey, HostKeyError};
+pub use host_keys::{HostKey, HostKeyError, Rotation};
 pub use listener::{Door, ListenError, Listener, bind, serve};
 pub use settings::Settings;

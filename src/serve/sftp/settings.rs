@@ -27,6 +27,9 @@ pub struct Settings {
     pub login_seconds: u64,
     /// Seconds that open files may go on after the stop.
     pub grace_seconds: u64,
+    /// Seconds of silence after which a client is asked whether it is there; after the third question without an answer
+    /// its connection ends.
+    pub keepalive_seconds: u64,
     /// Bytes between two key exchanges, in each direction; at most 1 GiB.
     pub rekey_bytes: usize,
 }
@@ -42,6 +45,7 @@ impl Default for Settings {
             proxies: Vec::new(),
             login_seconds: 120,
             grace_seconds: 20,
+            keepalive_seconds: 30,
             rekey_bytes: 1 << 30,
         }
     }

@@ -43,6 +43,7 @@ pub(super) const ACTIONS: &[&str] = &[
     "disconnected",
     "second-factor-added",
     "second-factor-removed",
+    "host-key-changed",
     "authority-added",
     "authority-removed",
     "certificate-revoked",

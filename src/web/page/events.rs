@@ -36,6 +36,7 @@ fn of_the_house(event: &Event) -> Option<String> {
             let which = certificate.as_ref().map(certified).unwrap_or_default();
             format!("“{account}” was turned away {} from {peer}: {}{which}", at(*door), why(*reason, *method))
         }
+        Event::HostKeyChanged { fingerprint } => format!("The host key {fingerprint} is shown from the next start on"),
         Event::AuthorityAdded { fingerprint, name } => format!("Certificates of {name} ({fingerprint}) are accepted"),
         Event::AuthorityRemoved { fingerprint } => format!("Certificates of {fingerprint} are accepted no more"),
         Event::CertificateRevoked { authority, subject } => format!("Revoked {subject} of {authority}"),

@@ -6,12 +6,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::door::{Fixture, PASSWORD};
+use crate::support::process;
 
 /// Raw bytes in, whole packets out.
 pub struct Raw {
     child: Child,
     input: Option<ChildStdin>,
     packets: Receiver<Vec<u8>>,
+    frozen: Vec<u32>,
 }
 
 impl Raw {
@@ -33,7 +35,7 @@ impl Raw {
                 }
             }
         });
-        Self { child, input, packets }
+        Self { child, input, packets, frozen: Vec::new() }
     }
 
     pub fn greeted(f: &Fixture, user: &str) -> Self {
@@ -52,6 +54,12 @@ impl Raw {
     pub fn send(&mut self, body: &[u8]) {
         self.bytes(&(body.len() as u32).to_be_bytes());
         self.bytes(body);
+    }
+
+    /// From now on the client neither reads nor answers, but its connection stays.
+    pub fn freeze(&mut self) {
+        self.frozen = process::below(self.child.id());
+        process::stop(&self.frozen);
     }
 
     /// Nothing more will be sent.
@@ -103,6 +111,7 @@ impl Raw {
 impl Drop for Raw {
     fn drop(&mut self) {
         drop(self.input.take());
+        process::kill(&self.frozen);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -25,9 +25,18 @@ pub fn children(top: u32) -> usize {
 
 /// Kills these; who ended meanwhile is no matter.
 pub fn kill(pids: &[u32]) {
+    signal(pids, rustix::process::Signal::KILL);
+}
+
+/// Stops these where they are; who ended meanwhile is no matter.
+pub fn stop(pids: &[u32]) {
+    signal(pids, rustix::process::Signal::STOP);
+}
+
+fn signal(pids: &[u32], signal: rustix::process::Signal) {
     for pid in pids {
         let pid = rustix::process::Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        let _ = rustix::process::kill_process(pid, signal);
     }
 }
 

@@ -1,0 +1,74 @@
+//! What lies under SFTP: the key exchange is strict, nothing is compressed, and who does not answer is let go.
+
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use causeway::model::FaultKind;
+use causeway::reliability::{End, What};
+use causeway::serve::sftp::Settings;
+
+use super::door::{Fixture, PASSWORD, good, run};
+use super::raw::Field::S;
+use super::raw::Raw;
+
+const STAT: u8 = 17;
+
+/// OpenSSH's `ssh`, which asks for a digest and tells everything about the way there.
+fn told(f: &Fixture, options: &[&str]) -> Output {
+    let mut command = Command::new("sshpass");
+    command.args(["-p", PASSWORD, "ssh", "-vvv", "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null"]);
+    command.args(["-oPubkeyAuthentication=no", &format!("-oPort={}", f.address.port())]);
+    command.args(options).args(["anna@127.0.0.1", "md5sum", "a"]);
+    run(command, None, Duration::from_secs(60))
+}
+
+/// CVE-2023-48795: sequence numbers begin anew with the keys.
+#[test]
+fn the_key_exchange_is_strict_and_nothing_is_compressed() {
+    let f = Fixture::new();
+    std::fs::write(f.served("a"), "a").unwrap();
+    let out = told(&f, &["-oCompression=yes"]);
+    good(&out);
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(said.contains("will use strict KEX ordering"), "{said}");
+    for way in ["server->client", "client->server"] {
+        let line = said.lines().find(|line| line.contains(&format!("kex: {way}"))).unwrap_or_default();
+        assert!(line.ends_with("compression: none"), "{way}: {said}");
+    }
+}
+
+/// Who offers everything gets what its machine is fastest with, as far as its own order lets the door decide.
+#[test]
+fn ciphers_with_authentication_come_first() {
+    let f = Fixture::new();
+    std::fs::write(f.served("a"), "a").unwrap();
+    let out = told(&f, &[]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    let behind = said.split("peer server KEXINIT proposal").nth(1).expect("the door's own list");
+    let ours = behind.lines().find(|line| line.contains("ciphers stoc")).unwrap_or_default();
+    let first = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,";
+    assert!(ours.contains(&format!("ciphers stoc: {first}")), "{ours}");
+    assert!(!ours.contains("cbc") && !behind.contains("hmac-sha1,"), "{behind}");
+}
+
+#[test]
+fn who_does_not_answer_is_let_go_and_who_only_rests_is_kept() {
+    let mut f = Fixture::with(&Settings { keepalive_seconds: 1, ..Settings::default() });
+    let mut rests = Raw::greeted(&f, "bert");
+    let mut gone = Raw::greeted(&f, "anna");
+    gone.freeze();
+    f.eventually("its place is free", || f.presence.of("anna") == 0);
+    let mut ends = Vec::new();
+    let limit = Instant::now() + Duration::from_secs(10);
+    while ends.is_empty() && Instant::now() < limit {
+        while let Ok(seen) = f.observations.try_recv() {
+            if let What::Connection { end, .. } = seen.what {
+                ends.push(end);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(matches!(ends.as_slice(), [End::Failed(_, FaultKind::Timeout)]), "{ends:?}");
+    assert_eq!(f.presence.of("bert"), 1);
+    assert_eq!(rests.ask(STAT, 1, &[S(b"/")]).0, 105, "it was asked now and then, and answered");
+}
