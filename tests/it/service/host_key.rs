@@ -13,7 +13,7 @@ const KINDS: [&str; 3] = ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512"];
 /// Comes in with these keys known, and no other.
 fn sftp(served: &Causeway, known: &Path, kind: &str) -> Output {
     let mut command = Command::new("sshpass");
-    command.args(["-p", PASSWORD, "sftp", "-q", "-oStrictHostKeyChecking=yes", "-oUpdateHostKeys=yes"]);
+    command.args(["-p", PASSWORD, "sftp", "-oLogLevel=ERROR", "-oStrictHostKeyChecking=yes", "-oUpdateHostKeys=yes"]);
     command.args(["-oHostKeyAlias=files.example", "-oPubkeyAuthentication=no", "-oBatchMode=no", "-F", "none"]);
     command.args([&format!("-oUserKnownHostsFile={}", known.display()), "-oGlobalKnownHostsFile=/dev/null"]);
     command.args([&format!("-oHostKeyAlgorithms={kind}"), "-b", "-", &format!("-oPort={}", served.sftp.port())]);
