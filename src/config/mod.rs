@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::net::Network;
+use crate::serve::sftp::Ciphers;
 use crate::tree::file;
 
 pub use environment::{Environment, MIRROR_PASSWORDS, PREFIX};
@@ -67,6 +68,8 @@ pub struct Sftp {
     pub listen: Option<SocketAddr>,
     /// Clients that know only what is outdated may come in, too.
     pub legacy: bool,
+    /// Which ciphers are offered.
+    pub ciphers: Ciphers,
     /// Proxies from which a PROXY header must come, and is believed.
     pub proxies: Vec<Network>,
 }
@@ -124,7 +127,12 @@ impl Default for Config {
                 key: None,
                 names: vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
             },
-            sftp: Sftp { listen: Some(SocketAddr::from(([0, 0, 0, 0], 2022))), legacy: false, proxies: Vec::new() },
+            sftp: Sftp {
+                listen: Some(SocketAddr::from(([0, 0, 0, 0], 2022))),
+                legacy: false,
+                ciphers: Ciphers::default(),
+                proxies: Vec::new(),
+            },
             limits: Limits {
                 connections: 512,
                 connections_per_address: 64,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use crate::net::{Network, NetworkError};
+use crate::serve::sftp::Ciphers;
 
 /// A value before its kind is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -238,6 +239,22 @@ impl Kind for super::LogFormat {
         quoted(match self {
             Self::Text => "text",
             Self::Json => "json",
+        })
+    }
+}
+
+impl Kind for Ciphers {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        match raw.text()? {
+            "compatible" => Ok(Self::Compatible),
+            "fast" => Ok(Self::Fast),
+            other => Err(wrong(format!("'{other}' is no choice of ciphers"), "write \"compatible\" or \"fast\"")),
+        }
+    }
+    fn write(&self) -> String {
+        quoted(match self {
+            Self::Compatible => "compatible",
+            Self::Fast => "fast",
         })
     }
 }

@@ -7,7 +7,7 @@ use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
 use russh::server::Config;
 use russh::{MethodSet, Preferred, cipher, kex, mac};
 
-use super::{Settings, auth};
+use super::{Ciphers, Settings, auth};
 use crate::net::ssh;
 
 /// Post-quantum hybrid first; group 16 for clients without elliptic curves. Group exchange and the
@@ -37,10 +37,17 @@ const LEGACY_CIPHERS: &[cipher::Name] = &[cipher::AES_256_CBC, cipher::AES_128_C
 const LEGACY_MACS: &[mac::Name] = &[mac::HMAC_SHA1];
 const LEGACY_HOST_KEYS: &[Algorithm] = &[Algorithm::Rsa { hash: None }];
 
+/// As fast as the processor's own AES.
+const FAST: &[cipher::Name] = &[cipher::AES_128_GCM, cipher::AES_256_GCM];
+
 /// What is offered.
-fn preferred(legacy: bool) -> Preferred {
-    let usual = Preferred { key: Cow::Borrowed(HOST_KEYS), ..ssh::preferred(KEX) };
-    if !legacy {
+fn preferred(settings: &Settings) -> Preferred {
+    let all = Preferred { key: Cow::Borrowed(HOST_KEYS), ..ssh::preferred(KEX) };
+    let usual = match settings.ciphers {
+        Ciphers::Compatible => all,
+        Ciphers::Fast => Preferred { cipher: Cow::Borrowed(FAST), ..all },
+    };
+    if !settings.legacy {
         return usual;
     }
     Preferred {
@@ -70,7 +77,7 @@ pub(super) fn config(settings: &Settings, keys: Vec<PrivateKey>) -> Config {
         window_size: 8 << 20,
         maximum_packet_size: 65_535,
         event_buffer_size: 8,
-        preferred: preferred(settings.legacy),
+        preferred: preferred(settings),
         max_auth_attempts: 6,
         inactivity_timeout: Some(Duration::from_secs(15 * 60)),
         keepalive_interval: Some(Duration::from_secs(settings.keepalive_seconds)),

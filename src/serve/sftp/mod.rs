@@ -26,4 +26,4 @@ mod work;
 
 pub use host_keys::{HostKey, HostKeyError, Rotation};
 pub use listener::{Door, ListenError, Listener, bind, serve};
-pub use settings::Settings;
+pub use settings::{Ciphers, Settings};

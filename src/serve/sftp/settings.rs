@@ -6,6 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::{AdmissionLimits, Network};
 
+/// Which ciphers are offered. In SSH the client's first choice that the server has is taken (RFC 4253, section 7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ciphers {
+    /// All that are safe.
+    #[default]
+    Compatible,
+    /// AES-GCM only, for clients that know it and would choose something slower: OpenSSH's begins with ChaCha20.
+    Fast,
+}
+
 /// Settings of the SFTP door. Limits are per process unless they say otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -21,6 +32,8 @@ pub struct Settings {
     /// Let in clients that know nothing newer than SHA-1, CBC and groups of 2048 bits, too. Each such login is in the
     /// audit log.
     pub legacy: bool,
+    /// Which ciphers are offered.
+    pub ciphers: Ciphers,
     /// Proxies that say in a PROXY header whose connection they pass on. From them it must come, and from nobody else.
     pub proxies: Vec<Network>,
     /// Seconds that a login may take, key exchange included. As many as OpenSSH gives: people look for their code.
@@ -42,6 +55,7 @@ impl Default for Settings {
             strangers: AdmissionLimits { total: 256, per_address: 64 },
             per_account: 256,
             legacy: false,
+            ciphers: Ciphers::default(),
             proxies: Vec::new(),
             login_seconds: 120,
             grace_seconds: 20,

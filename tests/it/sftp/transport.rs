@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use causeway::model::FaultKind;
 use causeway::reliability::{End, What};
-use causeway::serve::sftp::Settings;
+use causeway::serve::sftp::{Ciphers, Settings};
 
-use super::door::{Fixture, PASSWORD, good, run};
+use super::door::{Fixture, PASSWORD, bad, good, run};
 use super::raw::Field::S;
 use super::raw::Raw;
 
@@ -49,6 +49,24 @@ fn ciphers_with_authentication_come_first() {
     let first = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,";
     assert!(ours.contains(&format!("ciphers stoc: {first}")), "{ours}");
     assert!(!ours.contains("cbc") && !behind.contains("hmac-sha1,"), "{behind}");
+}
+
+/// OpenSSH's own order begins with ChaCha20.
+#[test]
+fn whoever_wants_it_gets_the_fastest_cipher_only() {
+    let cipher = |out: &Output| {
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        let line = said.lines().find(|line| line.contains("kex: server->client")).unwrap_or_default();
+        line.split("cipher: ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or(&said).to_owned()
+    };
+    let f = Fixture::new();
+    assert_eq!(cipher(&told(&f, &[])), "chacha20-poly1305@openssh.com");
+    let f = Fixture::with(&Settings { ciphers: Ciphers::Fast, ..Settings::default() });
+    std::fs::write(f.served("a"), "a").unwrap();
+    let out = told(&f, &[]);
+    good(&out);
+    assert_eq!(cipher(&out), "aes128-gcm@openssh.com");
+    assert!(bad(&told(&f, &["-oCiphers=aes256-ctr"])).contains("no matching cipher found"));
 }
 
 #[test]
