@@ -415,6 +415,11 @@ fn a_job_of_the_dashboard_writes_to_an_sftp_server() {
         assert!(Instant::now() < end, "{}", curl.get("/jobs/1").body);
         std::thread::sleep(Duration::from_millis(100));
     }
+    // A job that still runs is not started again.
+    while !curl.get("/jobs/1").body.contains("Complete") {
+        assert!(Instant::now() < end, "{}", curl.get("/jobs/1").body);
+        std::thread::sleep(Duration::from_millis(100));
+    }
     let form = curl.get("/jobs/1/edit").body;
     assert!(form.contains(&pin.replace('+', "&#43;")) || form.contains(&pin), "{form}");
     assert!(!form.contains(crate::support::sshd::PASSPHRASE), "{form}");
