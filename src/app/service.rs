@@ -337,6 +337,7 @@ fn sftp_settings(config: &Config, listen: SocketAddr) -> sftp::Settings {
         connections: admission(config),
         grace_seconds,
         legacy: config.sftp.legacy,
+        per_account: config.sftp.connections_per_account,
         ciphers: config.sftp.ciphers,
         proxies: config.sftp.proxies.clone(),
         ..sftp::Settings::default()

@@ -68,6 +68,8 @@ pub struct Sftp {
     pub listen: Option<SocketAddr>,
     /// Clients that know only what is outdated may come in, too.
     pub legacy: bool,
+    /// Connections of one account at once.
+    pub connections_per_account: usize,
     /// Which ciphers are offered.
     pub ciphers: Ciphers,
     /// Proxies from which a PROXY header must come, and is believed.
@@ -130,6 +132,7 @@ impl Default for Config {
             sftp: Sftp {
                 listen: Some(SocketAddr::from(([0, 0, 0, 0], 2022))),
                 legacy: false,
+                connections_per_account: 256,
                 ciphers: Ciphers::default(),
                 proxies: Vec::new(),
             },

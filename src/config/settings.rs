@@ -53,6 +53,7 @@ const ROWS: &[Row] = &[
     row!("https.names", https.names, "what a self-signed certificate is made for"),
     row!("sftp.listen", sftp.listen, "SFTP; \"off\" closes the door"),
     row!("sftp.legacy", sftp.legacy, "clients with SHA-1, CBC or groups of 2048 bits only may come in, too"),
+    row!("sftp.connections-per-account", sftp.connections_per_account, "of one account at once"),
     row!("sftp.ciphers", sftp.ciphers, "\"fast\" for AES-GCM only, \"compatible\" for all that are safe"),
     row!("sftp.proxies", sftp.proxies, "load balancers that must send a PROXY header: addresses or networks"),
     row!("limits.connections", limits.connections, "to one door at once"),

@@ -50,6 +50,11 @@ pub struct Who {
     pub since: Timestamp,
 }
 
+/// An account has all the connections that it may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this account has {0} connections already, and no more are allowed: close some first")]
+pub struct Crowded(usize);
+
 /// Somebody who is here, at one moment.
 #[derive(Debug, Clone, Serialize)]
 pub struct Seen {
@@ -81,12 +86,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Presence {
     /// Somebody came in; is here until what is returned is dropped.
-    #[must_use]
-    pub fn enter(&self, who: Who, moving: Moving) -> Stay {
+    ///
+    /// # Errors
+    /// [`Crowded`] when the account has `most` connections already.
+    pub fn enter(&self, who: Who, moving: Moving, most: usize) -> Result<Stay, Crowded> {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed) + 1;
         let out = CancellationToken::new();
-        lock(&self.0.guests).insert(id, Guest { who, moving, out: out.clone() });
-        Stay { here: self.clone(), id, out }
+        let mut guests = lock(&self.0.guests);
+        let here = guests.values().filter(|guest| guest.who.account == who.account).count();
+        if here >= most {
+            return Err(Crowded(here));
+        }
+        guests.insert(id, Guest { who, moving, out: out.clone() });
+        drop(guests);
+        Ok(Stay { here: self.clone(), id, out })
     }
 
     /// Everybody, in the order in which they came.
@@ -224,8 +237,9 @@ mod tests {
     async fn guests_are_here_until_they_leave_or_are_shown_out() {
         let presence = Presence::default();
         let (moving, nothing) = (Moving::default(), Moving::default());
-        let anna = presence.enter(who("anna"), moving.clone());
-        let bert = presence.enter(who("bert"), nothing);
+        let anna = presence.enter(who("anna"), moving.clone(), 1).unwrap();
+        assert_eq!(presence.enter(who("anna"), nothing.clone(), 1).unwrap_err(), Crowded(1));
+        let bert = presence.enter(who("bert"), nothing, 1).unwrap();
         let file = moving.begin(RelPath::new("a").unwrap(), Direction::Upload, Timestamp::UNIX_EPOCH);
         let other = moving.begin(RelPath::new("b").unwrap(), Direction::Download, Timestamp::UNIX_EPOCH);
         file.add(7);

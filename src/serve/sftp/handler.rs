@@ -22,7 +22,7 @@ use crate::account::{Grant, LoginContext};
 use crate::audit::Event;
 use crate::model::Door as Entrance;
 use crate::net::{Agreed, Place, Told};
-use crate::presence::{Moving, Stay, Who};
+use crate::presence::{Crowded, Moving, Stay, Who};
 use crate::task::{self, Tasks};
 
 /// Channels on one connection.
@@ -117,40 +117,30 @@ impl Connection {
     /// Takes a place among those who are here, and writes down what is outdated about the way it was taken.
     ///
     /// # Errors
-    /// The sentence that says why there is none.
-    async fn present(&self, client: String) -> Result<(), String> {
+    /// When the account has all that it may have.
+    async fn present(&self, client: String) -> Result<(), Crowded> {
         let Some(grant) = self.login.grant() else { return Ok(()) };
         let (account, agreed) = (grant.name().to_owned(), self.seen.agreed.get());
-        let (here, most) = (self.door.presence.of(&account), self.most);
-        if here >= most {
-            tracing::warn!(account, net.peer = %self.peer, here, "too many connections of one account: refused");
-            return Err(format!(
-                "this account has {here} connections already, and no more are allowed: close some first"
-            ));
-        }
-        let outdated = agreed.map(Agreed::outdated).unwrap_or_default();
-        if !outdated.is_empty() {
-            let event = Event::OutdatedClient {
-                account: account.clone(),
-                peer: self.peer.to_string(),
-                client: client.clone(),
-                algorithms: outdated,
-            };
-            if let Err(error) = self.door.audit.record(&grant.actor(), &event).await {
-                tracing::error!(%error, "an outdated client could not be written down");
-            }
-        }
         let who = Who {
             door: Entrance::Sftp,
-            account,
+            account: account.clone(),
             peer: self.peer,
-            client,
+            client: client.clone(),
             kex: agreed.map(|agreed| agreed.kex.clone()),
             cipher: agreed.map(|agreed| agreed.cipher.clone()),
             since: self.door.clock.now(),
         };
-        let stay = self.door.presence.enter(who, self.seen.moving.clone());
+        let stay = self.door.presence.enter(who, self.seen.moving.clone(), self.most).inspect_err(|crowded| {
+            tracing::warn!(account, net.peer = %self.peer, reason = %crowded, "an SFTP client was turned away");
+        })?;
         *self.seen.stay.lock().unwrap_or_else(PoisonError::into_inner) = Some(stay);
+        let algorithms = agreed.map(Agreed::outdated).unwrap_or_default();
+        if !algorithms.is_empty() {
+            let event = Event::OutdatedClient { account, peer: self.peer.to_string(), client, algorithms };
+            if let Err(error) = self.door.audit.record(&grant.actor(), &event).await {
+                tracing::error!(%error, "an outdated client could not be written down");
+            }
+        }
         Ok(())
     }
 
@@ -255,7 +245,7 @@ impl Handler for Connection {
         self.seen.entered.notify_one();
         match welcome {
             Ok(()) => Ok(()),
-            Err(refusal) => session.disconnect(Disconnect::TooManyConnections, &refusal, ""),
+            Err(crowded) => session.disconnect(Disconnect::TooManyConnections, &crowded.to_string(), ""),
         }
     }
 

@@ -31,6 +31,9 @@ use crate::tree::Tree;
 /// How often the accounts are looked at again.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// The most of a client's list of algorithms that is logged, in characters.
+const MAX_TOLD: usize = 500;
+
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -275,7 +278,18 @@ impl Visit {
         match result {
             Ok(()) if self.seen.offended.load(Ordering::Relaxed) => End::Failed(Phase::Command, FaultKind::Protocol),
             Ok(()) => End::Clean,
-            Err(error) => self.classify(&error),
+            Err(error) => {
+                self.tell(&error);
+                self.classify(&error)
+            }
+        }
+    }
+
+    /// Says what an old client, or a broken one, would have needed.
+    fn tell(&self, error: &russh::Error) {
+        if let russh::Error::NoCommonAlgo { kind, theirs, .. } = error {
+            let offered: String = theirs.join(",").chars().take(MAX_TOLD).collect();
+            tracing::info!(net.peer = %self.peer, ssh.missing = ?kind, ssh.offered = ?offered, "an SFTP client has no algorithm in common with us");
         }
     }
 

@@ -144,3 +144,30 @@ fn it_may_open_as_many_files_as_the_system_allows() {
     serving.wait().unwrap();
     assert!(raised);
 }
+
+/// Who administers reads in the log which algorithms an old client offered in vain.
+#[test]
+fn what_an_old_client_would_have_needed_is_in_the_log() {
+    let served = Causeway::serve();
+    for (option, kind) in [
+        ("KexAlgorithms=diffie-hellman-group14-sha1", "Kex"),
+        ("HostKeyAlgorithms=ssh-rsa", "Key"),
+        ("Ciphers=aes128-cbc", "Cipher"),
+    ] {
+        let mut ssh = Command::new("ssh");
+        ssh.args(["-oBatchMode=yes", "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null"]);
+        ssh.args([&format!("-o{option}"), &format!("-oPort={}", served.sftp.port()), "anna@127.0.0.1"]);
+        let (_, _, stderr) = run(ssh.stdin(Stdio::null()));
+        assert!(stderr.contains("no matching"), "{option}: {stderr}");
+        let name = option.split('=').nth(1).unwrap();
+        let begin = Instant::now();
+        let told = |log: &str| {
+            log.lines()
+                .any(|line| line.contains("no algorithm in common") && line.contains(name) && line.contains(kind))
+        };
+        while !told(&served.log()) {
+            assert!(begin.elapsed() < Duration::from_secs(10), "{option} is not in the log: {}", served.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

@@ -24,7 +24,7 @@ fn an_administrator_sees_who_is_connected_and_ends_a_connection() {
         cipher: Some("aes128-gcm@openssh.com".to_owned()),
         since: Timestamp::now(),
     };
-    let stay = site.presence.enter(who, moving.clone());
+    let stay = site.presence.enter(who, moving.clone(), 1).unwrap();
     let file = moving.begin(RelPath::new("a/<i>.bin").unwrap(), Direction::Upload, Timestamp::now());
     file.add(2_000_000);
     let page = admin.get("/connections").body;
