@@ -87,7 +87,7 @@ pub struct Limits {
     pub upload: u64,
     /// How long transfers may go on after the service was told to stop.
     pub drain: Duration,
-    /// How long parts of uploads stay that a crash cut off.
+    /// How long parts of uploads stay that were cut off.
     pub keep_parts: Duration,
 }
 

@@ -60,7 +60,7 @@ const ROWS: &[Row] = &[
     row!("limits.connections-per-address", limits.connections_per_address, "to one door at once from one address"),
     row!("limits.upload", limits.upload, "bytes of one upload over HTTP"),
     row!("limits.drain", limits.drain, "how long transfers may go on after a stop"),
-    row!("limits.keep-parts", limits.keep_parts, "how long the parts of uploads stay that a crash cut off"),
+    row!("limits.keep-parts", limits.keep_parts, "how long the parts of uploads stay that were cut off"),
     row!("jobs.parallel", jobs.parallel, "runs at once"),
     row!("jobs.keep-runs", jobs.keep_runs, "finished runs of a job that keep their lists of paths, for a year at most"),
     row!("log.format", log.format, "\"text\" or \"json\""),

@@ -262,14 +262,16 @@ impl Visit {
         let Some(grant) = grant else { return std::future::pending().await };
         let mut logins = self.logins.clone();
         loop {
-            // The sender lives as long as the door.
-            if logins.changed().await.is_err() {
-                return std::future::pending().await;
-            }
             match self.door.accounts.is_current(&grant).await {
-                Ok(true) => {}
                 Ok(false) => return,
-                Err(error) => tracing::warn!(error = %error, "an account could not be looked up"),
+                // The sender lives as long as the door.
+                Ok(true) if logins.changed().await.is_err() => return std::future::pending().await,
+                Ok(true) => {}
+                // Nobody will say it again: it is asked again.
+                Err(error) => {
+                    tracing::warn!(error = %error, "an account could not be looked up");
+                    tokio::time::sleep(LOOK).await;
+                }
             }
         }
     }

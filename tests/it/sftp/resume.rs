@@ -104,6 +104,11 @@ fn whoever_does_not_go_on_begins_anew() {
         assert_eq!(raw.status(CLOSE, 6, &[S(&file)]), 4, "nothing was sent");
         assert_eq!(size(&mut raw, b"b"), Some(2 * BLOCK as u64 - 1));
     }
+    // Made shorter: no more is kept than is left of it, and nothing that nobody sent.
+    let file = raw.handle(OPEN, 4, &[S(b"b"), U(ON), U(0)]);
+    assert_eq!(raw.status(FSETSTAT, 5, &[S(&file), U(1), L(10)]), 0);
+    assert_eq!(raw.status(CLOSE, 6, &[S(&file)]), 4);
+    assert_eq!(size(&mut raw, b"b"), Some(10));
     assert!(std::fs::metadata(f.served("b")).is_err());
     // Removed: it is gone.
     assert_eq!(raw.status(REMOVE, 7, &[S(b"b")]), 0);

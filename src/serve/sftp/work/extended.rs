@@ -5,7 +5,7 @@ use std::io;
 use bytes::{Buf, Bytes};
 
 use super::super::{attributes, status};
-use super::open::{Open, lock};
+use super::open::Open;
 use super::worker::{Worker, absolute, parse};
 use crate::audit::Event;
 use crate::net::sftp::{Extension, Reply};
@@ -87,12 +87,7 @@ fn copy(
         if got == 0 {
             break;
         }
-        let arriving = &mut *lock(&target.arriving);
-        let data = room.get(..got).unwrap_or_default();
-        if let Err(error) = arriving.write(view, &target.path(), data, to_offset.saturating_add(moved)) {
-            arriving.broken = Some(status::text(&error));
-            return Err(error);
-        }
+        target.write(view, room.get(..got).unwrap_or_default(), to_offset.saturating_add(moved))?;
         let got = u64::try_from(got).unwrap_or(left);
         moved += got;
         left = left.saturating_sub(got);

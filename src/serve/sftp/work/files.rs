@@ -127,15 +127,7 @@ impl Worker {
     pub(super) fn write(&self, handle: &[u8], offset: u64, data: &[u8]) -> io::Result<Reply> {
         let Some(open) = self.handles.get(handle) else { return Ok(status::bad_handle()) };
         let Open::Upload(upload) = &*open else { return Ok(status::failure("this handle was not opened to write")) };
-        let path = upload.path();
-        let arriving = &mut *lock(&upload.arriving);
-        if let Err(error) = arriving.write(&self.context.view, &path, data, offset) {
-            arriving.broken = Some(status::text(&error));
-            tracing::warn!(error = %error, path = %path.display(), "an upload could not be written");
-            return Err(error);
-        }
-        upload.transfer.add(u64::try_from(data.len()).unwrap_or(0));
-        Ok(Reply::ok())
+        upload.write(&self.context.view, data, offset).map(|()| Reply::ok())
     }
 
     pub(super) fn close(&self, handle: &[u8], changes: &mut Vec<Event>) -> io::Result<Reply> {

@@ -1,5 +1,5 @@
-//! The requests of one channel: those that have nothing to do with each other side by side, the others in order, all of
-//! them on blocking threads.
+//! The requests of one channel: those that have nothing to do with each other side by side, the others in order, on the
+//! spot or on blocking threads.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

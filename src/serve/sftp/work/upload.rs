@@ -141,12 +141,27 @@ impl Upload {
         part.set_attributes(attributes.change())?;
         if let Some(size) = attributes.size {
             arriving.reach.cut(size);
-            if size == 0 {
-                arriving.resumes = None;
-            }
+            // What was cut off of it is not kept any more; of nothing nobody goes on.
+            arriving.resumes = arriving.resumes.map(|length| length.min(size)).filter(|length| *length > 0);
         }
         arriving.dirty = true;
         Ok(Reply::ok())
+    }
+
+    /// Writes what came for `offset`. After a write that failed CLOSE publishes nothing.
+    ///
+    /// # Errors
+    /// Those of `pwritev(2)`; that a client goes on with a file which is not the one that was cut off.
+    pub fn write(&self, view: &View, data: &[u8], offset: u64) -> io::Result<()> {
+        let path = self.path();
+        let arriving = &mut *lock(&self.arriving);
+        if let Err(error) = arriving.write(view, &path, data, offset) {
+            arriving.broken = Some(status::text(&error));
+            tracing::warn!(error = %error, path = %path.display(), "an upload could not be written");
+            return Err(error);
+        }
+        self.transfer.add(u64::try_from(data.len()).unwrap_or(0));
+        Ok(())
     }
 
     /// Ends it for CLOSE: gives what has arrived, once.
@@ -179,11 +194,7 @@ impl Upload {
 }
 
 impl Arriving {
-    /// Writes what came for `offset`.
-    ///
-    /// # Errors
-    /// Those of `pwritev(2)`; that a client goes on with a file which is not the one that was cut off.
-    pub fn write(&mut self, view: &View, path: &RelPath, data: &[u8], offset: u64) -> io::Result<()> {
+    fn write(&mut self, view: &View, path: &RelPath, data: &[u8], offset: u64) -> io::Result<()> {
         let Some(part) = &self.part else { return Err(io::Error::other("this handle was closed")) };
         let offset = if self.append { part.len()? } else { offset };
         if let Some(length) = self.resumes.take()
