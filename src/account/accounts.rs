@@ -12,7 +12,7 @@ use super::store::{self, AccountRow, Subject};
 use super::{AccountError, HashCost, PasswordError, PublicKey, Required, StoredKey, check_name, readable_password};
 use crate::audit::{self, Actor, Event};
 use crate::db::{Db, DbError, Vault};
-use crate::model::{Access, AccountId, Clock, RelPath, Scope, Secret};
+use crate::model::{Access, AccountId, Clock, Quota, RelPath, Scope, Secret};
 
 /// How dear hashing is and how much guessing is borne.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,8 @@ pub struct Change {
     pub home: Option<RelPath>,
     /// Other rights in it.
     pub access: Option<Access>,
+    /// How much may be in it.
+    pub quota: Option<Quota>,
     /// Give or take administration.
     pub admin: Option<bool>,
     /// Switch off or on.
@@ -257,12 +259,13 @@ impl Accounts {
         self.change(actor, name, &Change { password: Some(password.clone()), ..Change::default() }).await
     }
 
-    /// Sets folder and rights.
+    /// Sets folder, rights and quota.
     ///
     /// # Errors
     /// [`AccountError`].
     pub async fn set_scope(&self, actor: &Actor, name: &str, scope: &Scope) -> Result<(), AccountError> {
-        let change = Change { home: Some(scope.home.clone()), access: Some(scope.access), ..Change::default() };
+        let Scope { home, access, quota } = scope.clone();
+        let change = Change { home: Some(home), access: Some(access), quota: Some(quota), ..Change::default() };
         self.change(actor, name, &change).await
     }
 
@@ -434,6 +437,7 @@ fn apply(row: &mut AccountRow, change: &Change) -> Vec<String> {
     let mut changed = Vec::new();
     set(&mut row.scope.home, change.home.as_ref(), "home", &mut changed);
     set(&mut row.scope.access, change.access.as_ref(), "access", &mut changed);
+    set(&mut row.scope.quota, change.quota.as_ref(), "quota", &mut changed);
     set(&mut row.admin, change.admin.as_ref(), "admin", &mut changed);
     set(&mut row.disabled, change.disabled.as_ref(), "disabled", &mut changed);
     set(&mut row.required, change.required.as_ref(), "required", &mut changed);

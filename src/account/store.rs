@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use super::guess::Guesses;
 use super::{PublicKey, Required, StoredKey};
 use crate::db::DbError;
-use crate::model::{Access, AccountId, RelPath, Scope};
+use crate::model::{Access, AccountId, Quota, RelPath, Scope};
 
 /// Names and addresses whose failures are remembered. A guesser who tries ever new names pushes out the
 /// oldest, not the memory.
@@ -31,7 +31,20 @@ pub(super) struct AccountRow {
     pub(super) last_login: Option<Timestamp>,
 }
 
-type AccountColumns = (i64, String, Option<String>, Vec<u8>, String, bool, bool, String, i64, i64, Option<i64>);
+/// In the order of [`accounts`].
+type AccountColumns =
+    (i64, String, Option<String>, Vec<u8>, String, Option<i64>, Option<i64>, bool, bool, String, i64, i64, Option<i64>);
+
+/// The rows of accounts, and which and in what order.
+macro_rules! accounts {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, name, password, home, access, quota_bytes, quota_files, admin, disabled, required, created, ",
+            "changed, last_login FROM accounts ",
+            $which
+        )
+    };
+}
 
 pub(super) fn time(micros: i64) -> Result<Timestamp, DbError> {
     Timestamp::from_microsecond(micros).map_err(|error| DbError::Value(error.to_string()))
@@ -44,21 +57,29 @@ fn access_word(access: Access) -> &'static str {
     }
 }
 
+/// More than the column holds is more than any disk holds.
+fn limit(most: Option<u64>) -> Option<i64> {
+    most.map(|most| i64::try_from(most).unwrap_or(i64::MAX))
+}
+
 fn account(columns: AccountColumns) -> Result<AccountRow, DbError> {
-    let (id, name, password, home, access, admin, disabled, required, created, changed, last_login) = columns;
+    let (id, name, password, home, access, bytes, files, admin, disabled, required, created, changed, last_login) =
+        columns;
     let home = RelPath::new(home).map_err(|error| DbError::Value(format!("home of account '{name}': {error}")))?;
     let access = match access.as_str() {
         "read-only" => Access::ReadOnly,
         "read-write" => Access::ReadWrite,
         other => return Err(DbError::Value(format!("access of account '{name}': {other}"))),
     };
+    let number = |most: Option<i64>| most.and_then(|most| u64::try_from(most).ok());
+    let quota = Quota { bytes: number(bytes), files: number(files) };
     let required =
         required.parse().map_err(|_| DbError::Value(format!("what account '{name}' requires: {required}")))?;
     Ok(AccountRow {
         id: AccountId(id),
         name,
         password,
-        scope: Scope { home, access },
+        scope: Scope { home, access, quota },
         admin,
         disabled,
         required,
@@ -69,22 +90,19 @@ fn account(columns: AccountColumns) -> Result<AccountRow, DbError> {
 }
 
 pub(super) async fn by_name(conn: &mut SqliteConnection, name: &str) -> Result<Option<AccountRow>, DbError> {
-    let sql = "SELECT id, name, password, home, access, admin, disabled, required, created, changed, last_login \
-               FROM accounts WHERE name = ?";
+    let sql = accounts!("WHERE name = ?");
     let row = sqlx::query_as::<_, AccountColumns>(sql).bind(name.to_owned()).fetch_optional(conn).await?;
     row.map(account).transpose()
 }
 
 pub(super) async fn by_id(conn: &mut SqliteConnection, id: AccountId) -> Result<Option<AccountRow>, DbError> {
-    let sql = "SELECT id, name, password, home, access, admin, disabled, required, created, changed, last_login \
-               FROM accounts WHERE id = ?";
+    let sql = accounts!("WHERE id = ?");
     let row = sqlx::query_as::<_, AccountColumns>(sql).bind(id.0).fetch_optional(conn).await?;
     row.map(account).transpose()
 }
 
 pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<AccountRow>, DbError> {
-    let sql = "SELECT id, name, password, home, access, admin, disabled, required, created, changed, last_login \
-               FROM accounts ORDER BY name";
+    let sql = accounts!("ORDER BY name");
     let rows = sqlx::query_as::<_, AccountColumns>(sql).fetch_all(conn).await?;
     rows.into_iter().map(account).collect()
 }
@@ -164,13 +182,15 @@ pub(super) async fn knows_address(
 
 pub(super) async fn insert(conn: &mut SqliteConnection, row: &AccountRow) -> Result<AccountId, DbError> {
     let done = sqlx::query(
-        "INSERT INTO accounts (name, password, home, access, admin, disabled, created, changed) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO accounts (name, password, home, access, quota_bytes, quota_files, admin, disabled, created, changed) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(row.name.clone())
     .bind(row.password.clone())
     .bind(row.scope.home.as_bytes().to_vec())
     .bind(access_word(row.scope.access))
+    .bind(limit(row.scope.quota.bytes))
+    .bind(limit(row.scope.quota.files))
     .bind(row.admin)
     .bind(row.disabled)
     .bind(row.created.as_microsecond())
@@ -182,12 +202,14 @@ pub(super) async fn insert(conn: &mut SqliteConnection, row: &AccountRow) -> Res
 
 pub(super) async fn update(conn: &mut SqliteConnection, row: &AccountRow) -> Result<(), DbError> {
     sqlx::query(
-        "UPDATE accounts SET password = ?, home = ?, access = ?, admin = ?, disabled = ?, required = ?, changed = ? \
-         WHERE id = ?",
+        "UPDATE accounts SET password = ?, home = ?, access = ?, quota_bytes = ?, quota_files = ?, admin = ?, \
+         disabled = ?, required = ?, changed = ? WHERE id = ?",
     )
     .bind(row.password.clone())
     .bind(row.scope.home.as_bytes().to_vec())
     .bind(access_word(row.scope.access))
+    .bind(limit(row.scope.quota.bytes))
+    .bind(limit(row.scope.quota.files))
     .bind(row.admin)
     .bind(row.disabled)
     .bind(row.required.to_string())

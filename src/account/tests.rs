@@ -42,7 +42,7 @@ async fn house() -> House {
     let anna = NewAccount {
         name: "anna".to_owned(),
         password: Some(Secret::new("correct horse")),
-        scope: Scope { home: RelPath::new("teams/anna").unwrap(), access: Access::ReadWrite },
+        scope: Scope::of(RelPath::new("teams/anna").unwrap(), Access::ReadWrite),
         admin: false,
     };
     accounts.create(&Actor::System, &anna).await.unwrap();
@@ -245,7 +245,7 @@ async fn an_unknown_name_costs_the_same_work() {
     let keys_only = NewAccount {
         name: "keys-only".to_owned(),
         password: None,
-        scope: Scope { home: RelPath::new("teams/keys").unwrap(), access: Access::ReadWrite },
+        scope: Scope::of(RelPath::new("teams/keys").unwrap(), Access::ReadWrite),
         admin: false,
     };
     house.accounts.create(&Actor::System, &keys_only).await.unwrap();

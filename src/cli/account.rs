@@ -7,10 +7,10 @@ use serde_json::json;
 use crate::account::{Account, AccountError, Change, NewAccount};
 use crate::app::{Store, operator};
 use crate::config::Environment;
-use crate::model::{Access, RelPath, Scope};
+use crate::model::{Access, Quota, RelPath, Scope, size};
 use crate::tree::file;
 
-use super::args::{AccountAdd, AccountChange, AccountVerb, Format, KeyVerb, TotpVerb};
+use super::args::{AccountAdd, AccountChange, AccountVerb, Format, KeyVerb, Limit, TotpVerb};
 use super::{Failure, Out, password};
 
 /// A file of public keys is small.
@@ -27,7 +27,7 @@ pub(super) async fn run(verb: AccountVerb, store: &Store, environment: &Environm
         AccountVerb::List(format) => list(store, format).await,
         AccountVerb::Add(args) => add(args, store, environment).await,
         AccountVerb::Change(args) => {
-            let change = change(&args)?;
+            let change = change(&args, store).await?;
             if change == Change::default() {
                 return Err(Failure::new("nothing to change: see 'causeway account change --help'"));
             }
@@ -91,6 +91,7 @@ fn as_json(account: &Account) -> serde_json::Value {
         "name": account.name,
         "home": account.scope.home,
         "access": account.scope.access,
+        "quota": account.scope.quota,
         "admin": account.admin,
         "disabled": account.disabled,
         "password": account.has_password,
@@ -113,7 +114,7 @@ async fn list(store: &Store, format: Format) -> Result<(), Failure> {
         return out.line("no accounts yet: make one with 'causeway account add NAME'");
     }
     let rows: Vec<Vec<String>> = accounts.iter().map(row).collect();
-    out.table(&["name", "home", "may", "by", "requires", "last login", "state"], &rows)
+    out.table(&["name", "home", "may", "quota", "by", "requires", "last login", "state"], &rows)
 }
 
 fn row(account: &Account) -> Vec<String> {
@@ -134,6 +135,7 @@ fn row(account: &Account) -> Vec<String> {
         account.name.clone(),
         format!("/{}", account.scope.home.display()),
         format!("{access}{}", if account.admin { ", administer" } else { "" }),
+        quota(account.scope.quota),
         by.join(", "),
         account.required.to_string(),
         account.last_login.map_or_else(|| "never".to_owned(), |at| format!("{at:.0}")),
@@ -141,22 +143,38 @@ fn row(account: &Account) -> Vec<String> {
     ]
 }
 
+fn quota(quota: Quota) -> String {
+    let bytes = quota.bytes.map(size::exact);
+    let files = quota.files.map(|files| format!("{files} files"));
+    let limits: Vec<_> = [bytes, files].into_iter().flatten().collect();
+    if limits.is_empty() { "none".to_owned() } else { limits.join(", ") }
+}
+
 fn home_folder(text: &str) -> Result<RelPath, Failure> {
     RelPath::lenient(text.as_bytes())
         .map_err(|error| Failure::new(format!("--home '{text}' cannot be a folder: {error}")))
 }
 
-fn change(args: &AccountChange) -> Result<Change, Failure> {
+async fn change(args: &AccountChange, store: &Store) -> Result<Change, Failure> {
     let either = |yes: bool, no: bool| if yes || no { Some(yes) } else { None };
     let access = match (args.read_only, args.read_write) {
         (true, _) => Some(Access::ReadOnly),
         (_, true) => Some(Access::ReadWrite),
         _ => None,
     };
+    let quota = match (args.quota, args.quota_files) {
+        (None, None) => None,
+        (bytes, files) => {
+            let now = known(store, &args.name).await?.scope.quota;
+            let or = |limit: Option<Limit>, now| limit.map_or(now, |Limit(most)| most);
+            Some(Quota { bytes: or(bytes, now.bytes), files: or(files, now.files) })
+        }
+    };
     Ok(Change {
         password: None,
         home: args.home.as_deref().map(home_folder).transpose()?,
         access,
+        quota,
         admin: either(args.admin, args.no_admin),
         disabled: either(args.disable, args.enable),
         required: args.require,
@@ -176,7 +194,8 @@ async fn add(args: AccountAdd, store: &Store, environment: &Environment) -> Resu
         true => None,
         false => Some(password::choose(args.password_file.as_deref(), environment.password())?),
     };
-    let new = NewAccount { name: args.name, password, scope: Scope { home, access }, admin: args.admin };
+    let scope = Scope { home, access, quota: Quota { bytes: args.quota, files: args.quota_files } };
+    let new = NewAccount { name: args.name, password, scope, admin: args.admin };
     store.accounts.create(&operator(), &new).await?;
     out.line(format!("'{}' may come in, to /{}", new.name, new.scope.home.display()))?;
     if args.no_password {

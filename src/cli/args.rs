@@ -356,7 +356,7 @@ In a URL everybody on this machine can see it in the list of processes.
 Run it again to go on after an interruption, or to copy only what changed.";
 
 fn bytes(text: &str) -> Result<u64, String> {
-    crate::config::parse_bytes(text).ok_or_else(|| "write for example 500KiB, 2MiB or 1000000".to_owned())
+    crate::model::size::parse(text).ok_or_else(|| "write for example 500KiB, 2MiB or 1000000".to_owned())
 }
 
 fn seconds(text: &str) -> Result<u32, String> {
@@ -585,6 +585,12 @@ pub struct AccountAdd {
     /// It may list and read only.
     #[arg(long)]
     pub read_only: bool,
+    /// The most that its folder may hold, for example 10GiB [default: what the disk holds].
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub quota: Option<u64>,
+    /// The most files, folders and links in it.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub quota_files: Option<u64>,
     /// It may use the dashboard.
     #[arg(long)]
     pub admin: bool,
@@ -600,6 +606,7 @@ pub struct AccountAdd {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  causeway account change anna --admin\n  \
                         causeway account change anna --require key+code\n  \
+                        causeway account change anna --quota 20GiB --quota-files none\n  \
                         causeway account change anna --disable")]
 pub struct AccountChange {
     /// Its name.
@@ -613,6 +620,12 @@ pub struct AccountChange {
     /// It may also write.
     #[arg(long)]
     pub read_write: bool,
+    /// The most that its folder may hold, for example 10GiB; 'none' is what the disk holds.
+    #[arg(long, value_name = "BYTES", value_parser = limit_of_bytes)]
+    pub quota: Option<Limit>,
+    /// The most files, folders and links in it; 'none' is any number.
+    #[arg(long, value_name = "COUNT", value_parser = limit_of_files)]
+    pub quota_files: Option<Limit>,
     /// It may use the whole dashboard.
     #[arg(long, conflicts_with = "no_admin")]
     pub admin: bool,
@@ -629,6 +642,19 @@ pub struct AccountChange {
     /// joined by '+', for example key+password. What requires a key comes in over SFTP only.
     #[arg(long, value_name = "FACTORS")]
     pub require: Option<Required>,
+}
+
+/// A limit that can be lifted: none = no limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit(pub Option<u64>);
+
+fn limit_of_bytes(text: &str) -> Result<Limit, String> {
+    if text == "none" { Ok(Limit(None)) } else { bytes(text).map(|most| Limit(Some(most))) }
+}
+
+fn limit_of_files(text: &str) -> Result<Limit, String> {
+    let count = || text.parse().ok().filter(|count| *count > 0).ok_or("write a number above 0, or none");
+    if text == "none" { Ok(Limit(None)) } else { Ok(Limit(Some(count()?))) }
 }
 
 /// Options of `account passwd`.

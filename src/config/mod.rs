@@ -21,7 +21,7 @@ use crate::tree::file;
 pub use environment::{Environment, MIRROR_PASSWORDS, PREFIX};
 pub use problem::{Place, Problem, Problems};
 pub use settings::{Origin, Shown, example};
-pub use value::{parse_bytes, parse_span};
+pub use value::parse_span;
 
 /// The file that is looked for when none is named.
 pub const DEFAULT_FILE: &str = "causeway.toml";

@@ -95,13 +95,3 @@ fn a_data_folder_inside_the_tree_is_refused() {
     let text = format!("data = \"{}\"\ntree = \"{}\"\n", at("real/data"), at("real/data/tree"));
     assert!(inspect_text(&text, &[]).1.is_empty(), "the tree may lie in the data folder");
 }
-
-#[test]
-fn sizes_and_spans() {
-    for (text, bytes) in [("1", 1), ("1_000", 1000), ("2KiB", 2048), ("20 GiB", 20 << 30)] {
-        assert_eq!(value::parse_bytes(text), Some(bytes));
-    }
-    for text in ["", "0", "GiB", "-1", "1.5GiB", "99999999TiB"] {
-        assert_eq!(value::parse_bytes(text), None, "{text}");
-    }
-}

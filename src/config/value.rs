@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use crate::model::size;
 use crate::net::{Network, NetworkError};
 use crate::serve::sftp::Ciphers;
 
@@ -176,30 +177,17 @@ impl Kind for u16 {
     }
 }
 
-const UNITS: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)];
-
 /// Bytes: `"20GiB"`, `"512 MiB"` or a plain number.
 impl Kind for u64 {
     fn read(raw: &Raw) -> Result<Self, Wrong> {
         let text = raw.text()?;
-        parse_bytes(text).ok_or_else(|| {
+        size::parse(text).ok_or_else(|| {
             wrong(format!("'{text}' is not a size"), "write for example \"20GiB\", \"512MiB\" or 1000000")
         })
     }
     fn write(&self) -> String {
-        let (unit, size) = UNITS.into_iter().find(|(_, size)| self.is_multiple_of(*size)).unwrap_or(("", 1));
-        quoted(&format!("{}{unit}", self / size))
+        quoted(&size::exact(*self))
     }
-}
-
-/// Reads a number of bytes such as `20GiB`, `512 MiB` or `1000000`; none when it is not one or is 0.
-#[must_use]
-pub fn parse_bytes(text: &str) -> Option<u64> {
-    UNITS
-        .into_iter()
-        .find_map(|(unit, size)| Some((text.trim().strip_suffix(unit)?, size)))
-        .and_then(|(number, size)| number.trim().replace('_', "").parse::<u64>().ok()?.checked_mul(size))
-        .filter(|bytes| *bytes > 0)
 }
 
 /// Reads a span of time such as `20s`, `5m` or `2h`; none when it is not one.

@@ -32,7 +32,8 @@ const FILES: &[(&str, &str)] = migrations![
     "0021_clocks.sql",
     "0022_second_factors.sql",
     "0023_required_factors.sql",
-    "0024_certificate_authorities.sql"
+    "0024_certificate_authorities.sql",
+    "0025_quotas.sql",
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.

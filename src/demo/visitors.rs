@@ -61,7 +61,7 @@ pub(super) async fn account(store: &Store) -> Result<(Secret, PathBuf), super::D
     let new = NewAccount {
         name: VISITOR.to_owned(),
         password: Some(password.clone()),
-        scope: Scope { home, access: Access::ReadOnly },
+        scope: Scope::of(home, Access::ReadOnly),
         admin: false,
     };
     match store.accounts.create(&Actor::System, &new).await {

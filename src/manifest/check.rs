@@ -104,7 +104,7 @@ pub fn check<E: From<ManifestError>>(
     tell: impl FnMut(&Finding) -> Result<(), E>,
 ) -> Result<Check, E> {
     let mut reader = manifest.entries()?;
-    let scope = Scope { home: RelPath::root(), access: Access::ReadOnly };
+    let scope = Scope::of(RelPath::root(), Access::ReadOnly);
     let view = Tree::open(root).and_then(|tree| tree.view(&scope)).map_err(ManifestError::file(root))?;
     let (counts, closed, walk) = (Check::default(), Vec::new(), Walk::new(&view).peekable());
     let mut comparison = Comparison { view: &view, walk, closed, counts, tell };

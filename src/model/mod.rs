@@ -15,8 +15,10 @@ mod id;
 mod multiset;
 mod path;
 mod proof;
+mod quota;
 mod scope;
 mod secret;
+pub mod size;
 pub mod zone;
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -33,6 +35,7 @@ pub use id::{AccountId, EndpointId, ItemId, JobId, RunId, SurveyId};
 pub use multiset::Multiset;
 pub use path::{Name, NameError, RESERVED_PREFIX, RelPath, display_bytes};
 pub use proof::{Algorithm, Checksum, ChecksumError, Proof, ProofParseError};
+pub use quota::{Quota, Used};
 pub use scope::{Access, Scope};
 pub use secret::Secret;
 pub use zone::{ServerZone, ServerZoneError};

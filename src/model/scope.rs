@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RelPath;
+use super::{Quota, RelPath};
 
 /// May the holder change anything?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,12 +22,21 @@ pub struct Scope {
     pub home: RelPath,
     /// Whether it may be changed.
     pub access: Access,
+    /// How much may be in it.
+    #[serde(default)]
+    pub quota: Quota,
 }
 
 impl Scope {
     /// The whole tree, to read and write.
     #[must_use]
     pub fn whole() -> Self {
-        Self { home: RelPath::root(), access: Access::ReadWrite }
+        Self::of(RelPath::root(), Access::ReadWrite)
+    }
+
+    /// A folder with as much in it as the disk holds.
+    #[must_use]
+    pub fn of(home: RelPath, access: Access) -> Self {
+        Self { home, access, quota: Quota::NONE }
     }
 }

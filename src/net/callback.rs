@@ -9,7 +9,8 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use super::dial::{SHORT, Segments, note_refusal, tune};
+use super::dial::{SHORT, Segments};
+use super::socket::{OpenedBy, note_refusal, tune};
 use crate::model::{Fault, FaultKind, Phase};
 
 /// Callers that may wait; all but one of them are strangers.
@@ -72,7 +73,7 @@ pub async fn accept(listener: &TcpListener, peer: IpAddr, within: Duration, phas
     };
     match timeout(within, comes).await {
         Ok(Ok(stream)) => {
-            tune(&stream);
+            tune(&stream, OpenedBy::Us);
             Ok(stream)
         }
         Ok(Err(error)) => Err(Fault::io(phase, "the server cannot be let in", &error)),

@@ -22,10 +22,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
+use super::socket::{OpenedBy, note_refusal, tune};
 use crate::model::{Fault, FaultKind, Phase};
 
 /// An address gets this head start before the next one is tried beside it (RFC 8305, section 5).
@@ -33,14 +34,6 @@ const HEAD_START: Duration = Duration::from_millis(250);
 
 /// What fits through every tunnel that is in use: PPPoE, VPNs in VPNs, and IPv6 at its least.
 pub(super) const SHORT: u32 = 1200;
-/// So long a connection is silent before it is asked for a sign of life: a NAT that forgets after 20 s hears of it.
-const KEEPALIVE: Duration = Duration::from_secs(10);
-/// So long after a question that was not answered comes the next.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
-/// After so many questions without an answer the peer is gone.
-const QUESTIONS: u32 = 6;
-/// What was sent and not acknowledged for so long is lost with its connection (RFC 5482).
-const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long the TCP segments of a connection may be, both ways (RFC 9293, section 3.7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -99,7 +92,7 @@ pub async fn dial_with(host: &str, port: u16, within: Duration, segments: Segmen
             ));
         }
     };
-    tune(&stream);
+    tune(&stream, OpenedBy::Us);
     let peer = stream
         .peer_addr()
         .map_err(|e| Fault::io(Phase::Connect, &format!("lost {host} right after connecting"), &e))?;
@@ -119,7 +112,7 @@ pub async fn connect(
 ) -> Result<TcpStream, Fault> {
     match timeout(within, open(address, segments)).await {
         Ok(Ok(stream)) => {
-            tune(&stream);
+            tune(&stream, OpenedBy::Us);
             Ok(stream)
         }
         Ok(Err(error)) => Err(Fault::io(phase, &format!("cannot connect to {address}"), &error)),
@@ -178,42 +171,9 @@ async fn open(address: SocketAddr, segments: Segments) -> io::Result<TcpStream> 
     socket.connect(address).await
 }
 
-/// A NAT that forgets after 20 s hears from us every 10 s, and a peer that is gone is noticed within a
-/// minute.
-pub(super) fn tune(stream: &TcpStream) {
-    let socket = SockRef::from(stream);
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(ASK_AGAIN).with_retries(QUESTIONS);
-    note_refusal(socket.set_tcp_nodelay(true));
-    note_refusal(socket.set_tcp_keepalive(&keepalive));
-    note_refusal(socket.set_tcp_user_timeout(Some(USER_TIMEOUT)));
-}
-
-/// Best effort: a socket without an option still works.
-pub(super) fn note_refusal(set: io::Result<()>) {
-    if let Err(error) = set {
-        tracing::debug!(error = %error, "a socket option was refused");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn every_socket_notices_a_peer_that_is_gone() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let dialled = dial("127.0.0.1", address.port(), Duration::from_secs(5)).await.unwrap().stream;
-        let data = connect(address, Duration::from_secs(5), Phase::DataConnect, Segments::Full).await.unwrap();
-        for stream in [&dialled, &data] {
-            let socket = SockRef::from(stream);
-            assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
-            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(10));
-            assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(5));
-            assert_eq!(socket.tcp_keepalive_retries().unwrap(), 6);
-            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(60)));
-        }
-    }
 
     /// What the kernel may send in one segment, on either end, once both have agreed.
     #[tokio::test]

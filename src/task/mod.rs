@@ -1,12 +1,14 @@
 //! The only place that spawns. Every task has a name, belongs to a group, hears when to stop, and is
 //! waited for.
 
+mod lanes;
+
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+pub use lanes::Lanes;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,28 +50,6 @@ impl Tasks {
     #[must_use]
     pub fn busy(&self) -> Busy {
         Busy(self.tracker.token())
-    }
-
-    /// Runs `work`, and what it spawns, on `threads` threads of its own: what holds one of them up holds up nobody else.
-    /// The group waits for `work`; what it spawned it has to wait for itself.
-    ///
-    /// # Errors
-    /// When the system has no more threads.
-    pub fn apart<F>(&self, name: &'static str, threads: usize, work: F) -> io::Result<()>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .worker_threads(threads)
-            .thread_name(name)
-            .build()?;
-        let busy = self.busy();
-        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            runtime.block_on(work);
-            drop((runtime, busy));
-        })?;
-        Ok(())
     }
 
     /// Waits until nothing of the group is under way. Whoever waits knows that nothing more will be begun.

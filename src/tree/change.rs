@@ -1,14 +1,14 @@
 //! What changes the tree, apart from file content (see `part`).
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, linkat, mkdirat, renameat, renameat_with, symlinkat, unlinkat};
 use rustix::io::Errno;
 
 use super::resolve::{Step, open_beneath, outside, parent_of, readable, reserved, steps};
 use super::{Replace, SetAttributes, Stat, View, turn};
-use crate::model::{EntryKind, Name, RelPath};
+use crate::model::{EntryKind, Name, RelPath, Used};
 
 impl View {
     /// Makes one directory; its parent must be there.
@@ -21,7 +21,7 @@ impl View {
             return Err(Errno::EXIST.into());
         }
         let (parent, name) = parent_of(&*self.home, path)?;
-        Ok(mkdirat(&parent, name.as_os_str(), Mode::from_raw_mode(0o755))?)
+        self.charged(Used::file(0), || Ok(mkdirat(&parent, name.as_os_str(), Mode::from_raw_mode(0o755))?))
     }
 
     /// Makes a directory and every missing one above it; one that is there is fine.
@@ -52,10 +52,13 @@ impl View {
         match unlinkat(&parent, name.as_os_str(), AtFlags::REMOVEDIR) {
             Err(Errno::NOTEMPTY | Errno::EXIST) => {
                 super::part::sweep_dir(&parent, &name)?;
-                Ok(unlinkat(&parent, name.as_os_str(), AtFlags::REMOVEDIR)?)
+                self.recount();
+                unlinkat(&parent, name.as_os_str(), AtFlags::REMOVEDIR)?;
             }
-            done => Ok(done?),
+            done => done?,
         }
+        self.free(Used::file(0));
+        Ok(())
     }
 
     /// Removes a file or a link.
@@ -66,7 +69,10 @@ impl View {
         self.check_write(path)?;
         let (parent, name) = parent_of(&*self.home, path)?;
         let _turn = turn::at(&parent)?;
-        Ok(unlinkat(&parent, name.as_os_str(), AtFlags::empty())?)
+        let weight = self.weight(|| Stat::at(&parent, &name));
+        unlinkat(&parent, name.as_os_str(), AtFlags::empty())?;
+        self.free(weight);
+        Ok(())
     }
 
     /// Moves `from` to `to` in one step; links are moved, not followed.
@@ -87,13 +93,36 @@ impl View {
         let (from_dir, from_name) = parent_of(&*self.home, from)?;
         if let Some(to_name) = to.name().filter(|_| from.parent() == to.parent()) {
             let _turn = turn::at(&from_dir)?;
-            move_to((&from_dir, &from_name), (&from_dir, &to_name), replace)?;
+            self.move_to((&from_dir, &from_name), (&from_dir, &to_name), replace)?;
             return Ok(Stat::at(&from_dir, &to_name).ok());
         }
         let (to_dir, to_name) = parent_of(&*self.home, to)?;
         let _turn = turn::at_both(&from_dir, &to_dir)?;
-        move_to((&from_dir, &from_name), (&to_dir, &to_name), replace)?;
+        self.move_to((&from_dir, &from_name), (&to_dir, &to_name), replace)?;
         Ok(Stat::at(&to_dir, &to_name).ok())
+    }
+
+    /// Moves a name, in the place of what has the new one or to one that must be free.
+    fn move_to(
+        &self,
+        (from_dir, from): (&OwnedFd, &Name),
+        (to_dir, to): (&OwnedFd, &Name),
+        replace: Replace,
+    ) -> io::Result<()> {
+        match replace {
+            Replace::No => rename_to_free((from_dir, from), (to_dir, to))?,
+            Replace::Yes => {
+                let weight = self.weight(|| {
+                    let (new, old) = (Stat::at(from_dir, from)?, Stat::at(to_dir, to)?);
+                    // Two names of one file stay two: rename(2) does nothing then.
+                    let one = (new.ino, new.dev) == (old.ino, old.dev);
+                    if one { Err(io::ErrorKind::NotFound.into()) } else { Ok(old) }
+                });
+                renameat(from_dir, from.as_os_str(), to_dir, to.as_os_str())?;
+                self.free(weight);
+            }
+        }
+        Ok(())
     }
 
     /// Lets two names change places in one step; links are moved, not followed.
@@ -206,7 +235,7 @@ impl View {
         let (parent, name) = parent_of(&*self.home, path)?;
         let target = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(target);
         let _turn = turn::at(&parent)?;
-        Ok(symlinkat(target, &parent, name.as_os_str())?)
+        self.charged(Used::file(0), || Ok(symlinkat(target, &parent, name.as_os_str())?))
     }
 
     /// Gives the regular file `from` the second name `to`.
@@ -216,13 +245,16 @@ impl View {
     pub fn hard_link(&self, from: &RelPath, to: &RelPath) -> io::Result<()> {
         self.check_write(from)?;
         self.check_write(to)?;
-        if !self.stat(from)?.is_file() {
+        let file = self.stat(from)?;
+        if !file.is_file() {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "only a regular file can get a second name"));
         }
         let (from_dir, from_name) = parent_of(&*self.home, from)?;
         let (to_dir, to_name) = parent_of(&*self.home, to)?;
         let _turn = turn::at(&to_dir)?;
-        Ok(linkat(&from_dir, from_name.as_os_str(), &to_dir, to_name.as_os_str(), AtFlags::empty())?)
+        self.charged(Used::file(file.size), || {
+            Ok(linkat(&from_dir, from_name.as_os_str(), &to_dir, to_name.as_os_str(), AtFlags::empty())?)
+        })
     }
 
     /// Makes what happened in the directory `path` survive a power cut.
@@ -238,17 +270,6 @@ impl View {
 
 /// Moves a name to one that must be free. Some file systems (NFS, some in user space) know no such rename: there a
 /// file gets a second name first, which fails on a name that is taken just as surely.
-fn move_to(
-    (from_dir, from): (impl AsFd, &Name),
-    (to_dir, to): (impl AsFd, &Name),
-    replace: Replace,
-) -> rustix::io::Result<()> {
-    match replace {
-        Replace::Yes => renameat(from_dir, from.as_os_str(), to_dir, to.as_os_str()),
-        Replace::No => rename_to_free((from_dir, from), (to_dir, to)),
-    }
-}
-
 pub(super) fn rename_to_free(
     (from_dir, from): (impl AsFd, &Name),
     (to_dir, to): (impl AsFd, &Name),

@@ -33,6 +33,28 @@ pub fn read_small(path: &Path, max: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// As [`read_small`], of a file that the kernel makes up while it is read (`/proc`): it says no length before.
+///
+/// # Errors
+/// As [`read_small`].
+pub(super) fn read_special(path: &Path, max: usize) -> io::Result<Vec<u8>> {
+    let reader = open(path)?;
+    let (mut bytes, mut done) = (vec![0; 64 << 10], 0);
+    loop {
+        let rest = bytes.get_mut(done..).unwrap_or_default();
+        let got = reader.read_at(rest, u64::try_from(done).unwrap_or(u64::MAX))?;
+        done += got;
+        if done < bytes.len() {
+            bytes.truncate(done);
+            return Ok(bytes);
+        }
+        if done > max {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("the file is longer than {max} bytes")));
+        }
+        bytes.resize(2 * done, 0);
+    }
+}
+
 /// Writes `bytes` to `path` with mode 0600 in one step: readers see the old or the new content, and it
 /// survives a power cut.
 ///

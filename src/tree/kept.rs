@@ -15,7 +15,7 @@ impl View {
     /// # Errors
     /// As [`View::part`].
     pub fn kept_part(&self, path: &RelPath, key: &str) -> io::Result<Option<PartFile>> {
-        match self.place(path, key)?.open(OFlags::empty()) {
+        match self.place(path, key)?.open(self, OFlags::empty()) {
             Ok(part) => Ok(Some(part)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -65,6 +65,7 @@ impl PartFile {
         let _before = open_part(&dir, &part, OFlags::CREATE)?;
         renameat(&self.dir, self.part.as_os_str(), &dir, part.as_os_str())?;
         self.gone = true;
+        view.recount();
         Ok(rustix::fs::fsync(readable(&dir)?)?)
     }
 
@@ -77,6 +78,8 @@ impl PartFile {
         let Some(mut kept) = view.kept_part(path, key)? else { return Ok(None) };
         renameat(&kept.dir, kept.part.as_os_str(), &self.dir, self.part.as_os_str())?;
         std::mem::swap(&mut self.fd, &mut kept.fd);
+        std::mem::swap(&mut self.claim, &mut kept.claim);
+        view.recount();
         self.len().map(Some)
     }
 }

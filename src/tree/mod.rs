@@ -17,7 +17,9 @@ mod dir;
 mod draft;
 pub mod file;
 mod kept;
+mod mounts;
 mod part;
+mod quota;
 mod reader;
 mod resolve;
 mod staged;
@@ -52,6 +54,7 @@ pub use view::{Replace, View};
 pub struct Tree {
     root: Arc<OwnedFd>,
     path: PathBuf,
+    ledgers: quota::Ledgers,
 }
 
 impl Tree {
@@ -63,7 +66,7 @@ impl Tree {
     pub fn open(root: &Path) -> io::Result<Arc<Self>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, root, flags, Mode::empty())?;
-        Ok(Arc::new(Self { root: Arc::new(fd), path: root.to_owned() }))
+        Ok(Arc::new(Self { root: Arc::new(fd), path: root.to_owned(), ledgers: quota::Ledgers::default() }))
     }
 
     /// Where it lies, for people.
@@ -78,6 +81,15 @@ impl Tree {
     /// When the home is reserved, cannot be made, is not a folder, or leads out of the tree.
     pub fn view(self: &Arc<Self>, scope: &Scope) -> io::Result<View> {
         View::new(self, scope)
+    }
+
+    /// Does it lie, with everything that is mounted below it, on this machine? Then whatever is asked of it comes back,
+    /// and mostly at once.
+    ///
+    /// # Errors
+    /// Those of looking.
+    pub fn is_near(&self) -> io::Result<bool> {
+        mounts::are_near(&self.path)
     }
 
     pub(super) fn root(&self) -> &Arc<OwnedFd> {

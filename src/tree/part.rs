@@ -13,10 +13,11 @@ use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, flock, openat, rena
 use rustix::io::Errno;
 
 use super::change::rename_to_free;
+use super::quota::Claim;
 use super::reader::read_full;
 use super::resolve::{parent_of, readable};
 use super::{FileReader, Replace, SetAttributes, Stat, View, turn};
-use crate::model::{Name, RESERVED_PREFIX, RelPath};
+use crate::model::{Name, RESERVED_PREFIX, RelPath, Used};
 
 /// Mirror jobs name theirs differently: a sweep must not take those.
 pub(super) const PART: &[u8] = b".causeway-upload-";
@@ -43,6 +44,7 @@ pub struct PartFile {
     mode: Option<u32>,
     ephemeral: bool,
     pub(super) gone: bool,
+    pub(super) claim: Option<Claim>,
 }
 
 /// Where a part lies and what it will be called.
@@ -50,14 +52,18 @@ pub(super) struct Place {
     pub(super) dir: OwnedFd,
     pub(super) name: Name,
     pub(super) part: Name,
+    /// What has the name now.
+    there: Used,
 }
 
 impl Place {
     /// Opens the part and locks it.
-    pub(super) fn open(self, create: OFlags) -> io::Result<PartFile> {
-        let Self { dir, name, part } = self;
-        let fd = open_part(&dir, &part, create)?;
-        Ok(PartFile { fd, dir, part, elsewhere: None, name, mode: None, ephemeral: false, gone: false })
+    pub(super) fn open(self, view: &View, create: OFlags) -> io::Result<PartFile> {
+        let Self { dir, name, part, there } = self;
+        let creates = create.contains(OFlags::CREATE);
+        let claim = Claim::begin(view, || Stat::at(&dir, &part), creates, there)?;
+        let opened = open_part(&dir, &part, create).inspect_err(|_| view.recount());
+        Ok(PartFile { fd: opened?, dir, part, elsewhere: None, name, mode: None, ephemeral: false, gone: false, claim })
     }
 }
 
@@ -70,7 +76,7 @@ impl View {
     /// [`io::ErrorKind::WouldBlock`] when somebody else is writing the same part;
     /// [`io::ErrorKind::NotFound`] when the folder is missing; [`io::ErrorKind::IsADirectory`].
     pub fn part(&self, path: &RelPath, key: &str) -> io::Result<PartFile> {
-        self.place(path, key)?.open(OFlags::CREATE)
+        self.place(path, key)?.open(self, OFlags::CREATE)
     }
 
     /// Finds the place of a part, and refuses what cannot be written.
@@ -78,18 +84,18 @@ impl View {
         self.check_write(path)?;
         let path = self.real_path(path)?;
         self.check_write(&path)?;
-        match self.stat(&path) {
+        let there = match self.stat(&path) {
             Ok(there) if there.is_dir() => return Err(Errno::ISDIR.into()),
             Ok(there) if !there.is_file() => {
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, "only regular files can be written"));
             }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Ok(there) => Used::file(there.size),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Used::default(),
             Err(error) => return Err(error),
-        }
+        };
         let (dir, name) = parent_of(&*self.home, &path)?;
         let part = part_name(&self.prefix.concat(&path), key)?;
-        Ok(Place { dir, name, part })
+        Ok(Place { dir, name, part, there })
     }
 
     /// Opens the file `path` to be written where it lies, or makes it (mode 0600). For engines that name
@@ -101,8 +107,7 @@ impl View {
     pub fn part_in_place(&self, path: &RelPath) -> io::Result<PartFile> {
         self.check_write(path)?;
         let (dir, name) = parent_of(&*self.home, path)?;
-        let fd = open_part(&dir, &name, OFlags::CREATE)?;
-        Ok(PartFile { fd, dir, part: name.clone(), elsewhere: None, name, mode: None, ephemeral: false, gone: false })
+        Place { dir, part: name.clone(), name, there: Used::default() }.open(self, OFlags::CREATE)
     }
 }
 
@@ -163,6 +168,10 @@ impl PartFile {
     pub fn write_pieces_at(&self, pieces: &[impl AsRef<[u8]>], mut offset: u64) -> io::Result<()> {
         let pieces = pieces.iter().map(AsRef::as_ref).filter(|piece| !piece.is_empty());
         let mut slices: Vec<_> = pieces.map(IoSlice::new).collect();
+        if let Some(claim) = &self.claim {
+            let whole = slices.iter().fold(0_usize, |sum, slice| sum.saturating_add(slice.len()));
+            claim.grow(offset.saturating_add(u64::try_from(whole).unwrap_or(u64::MAX)))?;
+        }
         let mut rest = slices.as_mut_slice();
         while !rest.is_empty() {
             if i64::try_from(offset).is_err() {
@@ -185,9 +194,16 @@ impl PartFile {
     /// Cuts or extends it.
     ///
     /// # Errors
-    /// Those of `ftruncate(2)`.
+    /// Those of `ftruncate(2)`; [`io::ErrorKind::QuotaExceeded`].
     pub fn truncate(&self, len: u64) -> io::Result<()> {
-        Ok(rustix::fs::ftruncate(&self.fd, len)?)
+        if let Some(claim) = &self.claim {
+            claim.grow(len)?;
+        }
+        rustix::fs::ftruncate(&self.fd, len)?;
+        if let Some(claim) = &self.claim {
+            claim.cut(len);
+        }
+        Ok(())
     }
 
     /// Makes what was written survive a power cut.
@@ -247,7 +263,13 @@ impl PartFile {
     /// # Errors
     /// Those of reading and writing.
     pub fn copy_from(&self, source: &FileReader) -> io::Result<u64> {
-        super::copy::content(source, &self.fd)
+        let Some(claim) = &self.claim else { return super::copy::content(source, &self.fd) };
+        claim.grow(source.len())?;
+        let copied = super::copy::content(source, &self.fd)?;
+        // It may have grown meanwhile.
+        claim.grow(copied)?;
+        claim.cut(copied);
+        Ok(copied)
     }
 
     /// From now on it will be published as `path`: somebody renamed a file that is still arriving.
@@ -257,6 +279,9 @@ impl PartFile {
     pub fn retarget(&mut self, view: &View, path: &RelPath) -> io::Result<()> {
         view.check_write(path)?;
         let (dir, name) = parent_of(&*view.home, path)?;
+        if let Some(claim) = &mut self.claim {
+            claim.turn_to(view.weight(|| Stat::at(&dir, &name)));
+        }
         (self.elsewhere, self.name) = (Some(dir), name);
         Ok(())
     }
@@ -290,6 +315,9 @@ impl PartFile {
         };
         let kept = holds(there.as_ref())?;
         self.take_name(replace)?;
+        if let (Some(claim), Some(there)) = (&self.claim, &there) {
+            claim.replaced(there);
+        }
         drop((kept, turn));
         Ok(self.settle()?)
     }
@@ -321,7 +349,15 @@ impl PartFile {
     /// Those of `unlinkat(2)`.
     pub fn discard(mut self) -> io::Result<()> {
         self.gone = true;
-        Ok(unlinkat(&self.dir, self.part.as_os_str(), AtFlags::empty())?)
+        self.unlink()
+    }
+
+    fn unlink(&self) -> io::Result<()> {
+        unlinkat(&self.dir, self.part.as_os_str(), AtFlags::empty())?;
+        if let Some(claim) = &self.claim {
+            claim.end();
+        }
+        Ok(())
     }
 
     fn target(&self) -> &OwnedFd {
@@ -341,7 +377,7 @@ impl Drop for PartFile {
     fn drop(&mut self) {
         if self.ephemeral
             && !self.gone
-            && let Err(error) = unlinkat(&self.dir, self.part.as_os_str(), AtFlags::empty())
+            && let Err(error) = self.unlink()
         {
             tracing::warn!(error = %error, part = %self.part.display(), "an unfinished upload could not be removed");
         }

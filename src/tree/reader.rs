@@ -3,10 +3,14 @@
 use std::io;
 use std::io::IoSliceMut;
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::Stat;
+
+/// `f_type` of tmpfs (statfs(2)), which refuses `RWF_NOWAIT` and never needs it.
+const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
 
 /// An open regular file. It stays the version it was when opened: publishing replaces names, not
 /// content.
@@ -14,6 +18,8 @@ use super::Stat;
 pub struct FileReader {
     fd: OwnedFd,
     opened: Stat,
+    /// Does the file system lie in memory? Asked only where it cannot say which bytes do.
+    in_memory: OnceLock<bool>,
 }
 
 impl FileReader {
@@ -26,7 +32,7 @@ impl FileReader {
         if !opened.is_file() {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "only regular files can be read"));
         }
-        Ok(Self { fd, opened })
+        Ok(Self { fd, opened, in_memory: OnceLock::new() })
     }
 
     /// Its size when it was opened.
@@ -77,9 +83,15 @@ impl FileReader {
         match rustix::io::preadv2(&self.fd, &mut [IoSliceMut::new(buf)], offset, ReadWriteFlags::NOWAIT) {
             // A short read may be the end of the file or the end of what is cached.
             Ok(got) if u64::try_from(got).unwrap_or(u64::MAX) >= wanted => Ok(Some(got)),
+            Err(Errno::OPNOTSUPP) if self.is_in_memory() => self.read_at(buf, offset).map(Some),
             Ok(_) | Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::INVAL | Errno::INTR | Errno::NOSYS) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn is_in_memory(&self) -> bool {
+        let look = || rustix::fs::fstatfs(&self.fd).is_ok_and(|found| found.f_type == TMPFS_MAGIC);
+        *self.in_memory.get_or_init(look)
     }
 
     pub(super) fn fd(&self) -> &OwnedFd {

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::resolve::{open_beneath, parent_of};
 use super::{Replace, Stat, View};
-use crate::model::{Name, RelPath};
+use crate::model::{Name, RelPath, Used};
 
 pub(super) const STAGED: &[u8] = b".causeway-staged-";
 const THING: &str = "thing";
@@ -57,7 +57,7 @@ impl View {
             let name = [STAGED, data_encoding::HEXLOWER.encode(&random).as_bytes()].concat();
             let at = place.parent().unwrap_or_default().join(&Name::new(name).map_err(io::Error::other)?);
             let (parent, name) = parent_of(&*view.home, &at)?;
-            mkdirat(&parent, name.as_os_str(), Mode::from_raw_mode(0o700))?;
+            view.charged(Used::file(0), || Ok(mkdirat(&parent, name.as_os_str(), Mode::from_raw_mode(0o700))?))?;
             if let Some(folder) = hold(&view, &at)? {
                 return Ok(Staged { view, at, _folder: folder });
             }

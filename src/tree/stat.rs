@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Statx, StatxFlags, StatxTimestamp, makedev, readlinkat, statx};
 
-use crate::model::{Entry, EntryKind, Mtime, Name, Precision, TimeSource};
+use crate::model::{Entry, EntryKind, Mtime, Name, Precision, Quota, TimeSource, Used};
 
 /// One file's metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,23 @@ pub struct Space {
     pub id: u64,
     /// Is it mounted read-only?
     pub read_only: bool,
+}
+
+impl Space {
+    /// What is left of it for a folder that holds `used` and may hold no more than `quota`.
+    pub(super) fn within(self, quota: Quota, used: Used) -> Self {
+        let left = |most: u64, used: u64, there: u64| most.saturating_sub(used).min(there);
+        let mut space = self;
+        if let Some(most) = quota.bytes {
+            (space.free, space.available) = (left(most, used.bytes, self.free), left(most, used.bytes, self.available));
+            space.total = most.min(used.bytes.saturating_add(self.available)).max(used.bytes);
+        }
+        if let Some(most) = quota.files {
+            space.files_free = left(most, used.files, self.files_free);
+            space.files = most.min(used.files.saturating_add(self.files_free)).max(used.files);
+        }
+        space
+    }
 }
 
 const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);

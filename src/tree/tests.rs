@@ -1,5 +1,6 @@
 //! The tree against hostile names, links, pipes, and interruptions.
 
+mod quota;
 mod sweep;
 
 use std::io::ErrorKind;
@@ -226,7 +227,7 @@ fn a_link_below_a_linked_folder_counts_from_the_real_one() {
 fn a_home_holds_its_owner() {
     let f = fixture();
     put(&f.view, "outside", b"x");
-    let home = Scope { home: path("home/anna"), access: Access::ReadWrite };
+    let home = Scope::of(path("home/anna"), Access::ReadWrite);
     let view = f.tree.view(&home).unwrap();
     put(&view, "mine", b"y");
     assert_eq!(f.view.open_read(&path("home/anna/mine")).unwrap().len(), 1);
@@ -234,7 +235,7 @@ fn a_home_holds_its_owner() {
     assert_eq!(kind(view.open_read(&path("out"))), ErrorKind::PermissionDenied);
     assert_eq!(f.view.open_read(&path("home/anna/out")).unwrap().len(), 1, "the wider view may follow it");
     symlink("/etc", f.root().join("etc")).unwrap();
-    let away = Scope { home: path("etc"), access: Access::ReadWrite };
+    let away = Scope::of(path("etc"), Access::ReadWrite);
     assert_eq!(kind(f.tree.view(&away)), ErrorKind::PermissionDenied);
 }
 
@@ -243,7 +244,7 @@ fn a_home_holds_its_owner() {
 fn a_home_is_never_behind_a_link() {
     let f = fixture();
     f.view.make_dirs(&path("secret")).unwrap();
-    let scope = |home: &str| Scope { home: path(home), access: Access::ReadWrite };
+    let scope = |home: &str| Scope::of(path(home), Access::ReadWrite);
     f.tree.view(&scope("partners/anna")).unwrap();
     let agency = f.tree.view(&scope("partners")).unwrap();
     agency.make_dirs(&path("d/secret")).unwrap();

@@ -12,7 +12,7 @@ use super::{View, turn};
 use crate::model::{Name, NameError, RelPath};
 
 /// The folder at the root of the tree that holds what was moved aside.
-const TRASH: &[u8] = b".causeway-trash";
+pub(super) const TRASH: &[u8] = b".causeway-trash";
 
 impl View {
     /// Moves `path` (a file, a link, or a directory with all that is in it) into the trash under
@@ -39,7 +39,10 @@ impl View {
             match rename_to_free((&from, &name), (&to, &aside)) {
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
-                Ok(()) => return Ok(folder.join(&aside)),
+                Ok(()) => {
+                    self.recount();
+                    return Ok(folder.join(&aside));
+                }
             }
         }
         Err(Errno::EXIST.into())

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, mkdirat};
 use rustix::io::Errno;
 
+use super::quota::Allowance;
 use super::resolve::{MAX_LINKS, Step, open_beneath, open_plain, outside, parent_of, read_only, reserved, steps};
 use super::{DirReader, FileReader, Space, Stat, Tree};
 use crate::model::{Access, EntryKind, RelPath, Scope};
@@ -29,6 +30,7 @@ pub struct View {
     pub(super) prefix: RelPath,
     access: Access,
     pub(super) own_files: bool,
+    pub(super) allowance: Option<Allowance>,
 }
 
 impl View {
@@ -37,7 +39,9 @@ impl View {
             return Err(reserved());
         }
         let home = if scope.home.is_root() { Arc::clone(tree.root()) } else { Arc::new(home(tree, &scope.home)?) };
-        Ok(Self { tree: Arc::clone(tree), home, prefix: scope.home.clone(), access: scope.access, own_files: false })
+        let (prefix, access) = (scope.home.clone(), scope.access);
+        let allowance = tree.ledgers.allowance(&prefix, scope.quota);
+        Ok(Self { tree: Arc::clone(tree), home, prefix, access, own_files: false, allowance })
     }
 
     /// May it change anything?
@@ -139,6 +143,9 @@ impl View {
     /// # Errors
     /// When a link leads out or links form a circle.
     pub fn real_path(&self, path: &RelPath) -> io::Result<RelPath> {
+        if self.is_plain(path) {
+            return Ok(path.clone());
+        }
         // As path_resolution(7) walks: the target of a link counts from the folder that really holds it.
         let mut todo: Vec<Step> = path.names().map(Step::Down).collect();
         todo.reverse();
@@ -167,12 +174,23 @@ impl View {
         Ok(real)
     }
 
-    /// Room on the file system.
+    /// Is there certainly no link in it? Mostly so, and this takes one look-up, whatever its depth.
+    fn is_plain(&self, path: &RelPath) -> bool {
+        let Some((parent, name)) = path.parent().zip(path.name()) else { return false };
+        let no_link = |stat: Stat| !matches!(stat.kind, EntryKind::Symlink(_));
+        match open_plain(&*self.home, parent.as_path(), OFlags::PATH | OFlags::DIRECTORY) {
+            Ok(parent) => Stat::at(&parent, &name).map_or_else(|e| e.kind() == io::ErrorKind::NotFound, no_link),
+            Err(_) => false,
+        }
+    }
+
+    /// Room on the file system, or what the quota allows of it.
     ///
     /// # Errors
-    /// Those of `fstatvfs(3)`.
+    /// Those of `fstatvfs(3)` and [`View::usage`].
     pub fn space(&self) -> io::Result<Space> {
-        super::stat::space(&*self.home)
+        let disk = super::stat::space(&*self.home)?;
+        Ok(self.usage()?.map_or(disk, |(quota, used)| disk.within(quota, used)))
     }
 
     /// A descriptor that stands for `path` and gives no access to its content.

@@ -22,10 +22,12 @@ use super::page::run::{Began, Count, FaultShown, ItemRow, RunPage, Tab, Try};
 use super::page::sign_in::SignInPage;
 use super::page::survey::{Bar, Chart, FindingShown, ForecastShown, ProgressPart, ReportShown, SurveyPage, Table};
 use super::page::surveys::{Choice, SurveyRow, SurveysPage};
+use super::page::usage::Usage;
 use super::problem::ProblemPage;
 use super::state::DoorShown;
 use super::visitor::{Visitor, Who};
 use super::widget::{Chip, Gauge, IntervalBar, Moment, Problems, Tone};
+use crate::model::{Quota, Used};
 
 fn frame(title: &str, path: &str) -> Frame {
     let who = (path != "/sign-in").then(|| Who { name: "admin".into(), admin: true });
@@ -577,6 +579,12 @@ fn account() -> AccountPage {
         locked: true,
         home: "scans".into(),
         read_only: false,
+        quota: "20GB".into(),
+        quota_files: "50000".into(),
+        usage: Some(Usage::new(
+            Quota { bytes: Some(20_000_000_000), files: Some(50_000) },
+            Used { bytes: 13_400_000_000, files: 12_480 },
+        )),
         admin: false,
         disabled: false,
         keys: vec![KeyRow {

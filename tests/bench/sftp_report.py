@@ -7,6 +7,8 @@ import page
 import sftp_sessions
 
 REFERENCE = "openssh"
+# Of a copy that the client threw away.
+UNKEPT = "not kept"
 COLUMNS = ("link", "what", "client", "server", "MiB/s or files/s", "to OpenSSH's", "server CPU", "to OpenSSH's",
            "client CPU", "copy")
 # What is told of sessions: key, name, divisor, unit.
@@ -57,7 +59,7 @@ def rows(runs):
 
 def is_good(run):
     """Does the run give a figure?"""
-    return run.get("projected", False) or run["exit"] == 0 and run["copy"].startswith("equal")
+    return run.get("projected", False) or run["exit"] == 0 and run["copy"] in ("equal", UNKEPT)
 
 
 def word(run):
@@ -65,7 +67,7 @@ def word(run):
     if run.get("projected"):
         return "projected"
     if is_good(run):
-        return "equal"
+        return run["copy"]
     return "cut" if run["cut"] else f"exit {run['exit']}, {run['copy']}"
 
 

@@ -114,6 +114,8 @@ class Clients(unittest.TestCase):
         self.assertFalse(can("serial", "openssh", "put-small", "rtt80loss"))
         self.assertFalse(can("sftp", "openssh", "put-small", "rtt50"))
         self.assertFalse(can("sshfs", "openssh", "put-big", "loopback"))
+        self.assertTrue(can("sftp", "openssh", "get-null", "loopback"))
+        self.assertFalse(can("lftp", "openssh", "get-null", "loopback"))
 
 
 class Copies(unittest.TestCase):

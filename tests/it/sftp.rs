@@ -7,9 +7,14 @@ mod commands;
 pub mod door;
 mod hostile;
 mod login;
+#[path = "../fuzz/sftp/model.rs"]
+mod model;
 mod order;
+#[path = "../fuzz/sftp/packet.rs"]
+mod packet;
 mod presence;
 mod proxied;
+mod quota;
 mod raw;
 mod resume;
 mod transport;

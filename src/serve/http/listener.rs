@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
@@ -17,7 +17,7 @@ use super::certificate::{self, CertificateError, Identity, Served};
 use super::connection::Visit;
 use super::{Settings, layers};
 use crate::model::Clock;
-use crate::net::Entrance;
+use crate::net::{Entrance, OpenedBy, tune};
 use crate::task::{self, Tasks};
 
 /// Why the listener cannot start.
@@ -143,26 +143,9 @@ pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
                 tracing::warn!(net.peer = %peer, "too many HTTPS connections: refused");
                 continue;
             };
-            tune(&socket);
+            tune(&socket, OpenedBy::Them);
             let visit = Visit { address: peer, place, settings: listener.settings.clone(), tasks: inner.clone() };
             inner.spawn("https-connection", visit.run(socket, listener.acceptor.clone(), router.clone()));
         }
     });
-}
-
-/// Answers leave at once, and dead peers are found: keepalive after 25 s, and at most 60 s for
-/// unacknowledged bytes.
-fn tune(socket: &TcpStream) {
-    let reference = socket2::SockRef::from(socket);
-    let keepalive = socket2::TcpKeepalive::new()
-        .with_time(Duration::from_secs(25))
-        .with_interval(Duration::from_secs(10))
-        .with_retries(3);
-    let tuned = socket
-        .set_nodelay(true)
-        .and_then(|()| reference.set_tcp_keepalive(&keepalive))
-        .and_then(|()| reference.set_tcp_user_timeout(Some(Duration::from_secs(60))));
-    if let Err(error) = tuned {
-        tracing::debug!(net.error = %error, "cannot tune a socket");
-    }
 }

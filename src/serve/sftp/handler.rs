@@ -16,14 +16,14 @@ use tokio::sync::Notify;
 use super::auth::Login;
 use super::exec::{Command, Exec};
 use super::listener::Door;
-use super::session::{Ending, SftpChannel};
+use super::session::{Ending, SftpChannel, SshWire};
 use super::work::{Context, Direct, Spot};
 use crate::account::{Grant, LoginContext};
 use crate::audit::Event;
 use crate::model::Door as Entrance;
 use crate::net::{Agreed, Place, Told};
 use crate::presence::{Crowded, Moving, Stay, Who};
-use crate::task::{self, Tasks};
+use crate::task::Tasks;
 
 /// Channels on one connection.
 const MAX_CHANNELS: usize = 10;
@@ -148,20 +148,7 @@ impl Connection {
     async fn context(&self) -> Result<Context, std::io::Error> {
         let refused = || std::io::Error::other("nobody has logged in");
         let grant = self.login.grant().cloned().ok_or_else(refused)?;
-        let tree = Arc::clone(&self.door.tree);
-        let (grant, view) = task::blocking(move || grant.view(&tree).map(|view| (grant, view)))
-            .await
-            .map_err(std::io::Error::other)??;
-        Ok(Context {
-            grant,
-            view,
-            audit: self.door.audit.clone(),
-            recorder: self.door.recorder.clone(),
-            clock: Arc::clone(&self.door.clock),
-            runtime: tokio::runtime::Handle::current(),
-            moving: self.seen.moving.clone(),
-            spot: Arc::clone(&self.spot),
-        })
+        Context::begin(&self.door, grant, self.seen.moving.clone(), Arc::clone(&self.spot)).await
     }
 
     /// Starts what was asked for on a channel that is not used yet. This drops russh's own channel, and with it a queue
@@ -275,8 +262,9 @@ impl Handler for Connection {
         if name != "sftp" || !self.is_fresh(channel) {
             return session.channel_failure(channel);
         }
-        let begin =
-            |context, tasks: &Tasks, handle, channel| Use::Sftp(SftpChannel::start(context, tasks, handle, channel));
+        let begin = |context, tasks: &Tasks, handle, channel| {
+            Use::Sftp(SftpChannel::start(context, tasks, SshWire { handle, channel }))
+        };
         self.start(channel, session, begin).await
     }
 

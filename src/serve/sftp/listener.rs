@@ -17,15 +17,15 @@ use tokio_util::sync::CancellationToken;
 use super::handler::{Connection, Seen};
 use super::host_keys::{self, HostKey, HostKeyError};
 use super::porch::Porch;
-use super::work::{SPOTS, Spot, observation};
+use super::work::{Spot, observation};
 use super::{Settings, algorithms};
 use crate::account::Accounts;
 use crate::audit::AuditLog;
 use crate::model::{Clock, FaultKind, Phase};
-use crate::net::{Place, SshStream};
+use crate::net::{OpenedBy, Place, SshStream, tune};
 use crate::presence::{Presence, Stay};
 use crate::reliability::{End, Recorder, What};
-use crate::task::{self, Tasks};
+use crate::task::{self, Lanes, Tasks};
 use crate::tree::Tree;
 
 /// How often the accounts are looked at again.
@@ -56,6 +56,9 @@ pub enum ListenError {
     #[error("cannot listen on {0}")]
     Other(SocketAddr, #[source] io::Error),
 }
+
+/// At least so many threads: a disk that lets one wait lets its connections wait, not all.
+const THREADS: usize = 4;
 
 /// What the door serves, and who hears of it.
 #[derive(Debug, Clone)]
@@ -126,21 +129,25 @@ fn refused(address: SocketAddr, error: io::Error) -> ListenError {
 /// Accepts until `tasks` stop, then lets open files end for the grace of the settings. Returns at once;
 /// `tasks` knows the accepting task and every connection.
 ///
-/// The door has threads of its own, on which a request may be done on the spot.
+/// The door has threads of its own, on which a request may be done on the spot; a connection stays on one of them.
 ///
 /// # Errors
 /// When the system has no more threads, or does not part with the socket.
 pub fn serve(listener: Listener, door: Door, tasks: &Tasks) -> io::Result<()> {
     let Listener { socket, config, settings, .. } = listener;
     let (socket, inner) = (socket.into_std()?, tasks.child());
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get) + SPOTS;
-    tasks.apart("sftp", threads, async move {
-        match TcpListener::from_std(socket) {
-            Ok(socket) => Porch::new((config, settings), Arc::new(door), inner.clone()).accept(socket).await,
-            Err(error) => tracing::error!(%error, "the SFTP door cannot accept anybody"),
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).max(THREADS);
+    let lanes = Lanes::start("sftp", threads, &inner, tasks)?;
+    lanes.spawn("sftp door", {
+        let lanes = Arc::clone(&lanes);
+        async move {
+            match TcpListener::from_std(socket) {
+                Ok(socket) => Porch::new((config, settings), Arc::new(door), inner, lanes).accept(socket).await,
+                Err(error) => tracing::error!(%error, "the SFTP door cannot accept anybody"),
+            }
         }
-        inner.ended().await;
-    })
+    });
+    Ok(())
 }
 
 /// Tells when a login that held may hold no longer. One look for everybody: thousands of idle connections cost nothing.
@@ -178,13 +185,15 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    pub(super) async fn run(self, socket: TcpStream, place: Place) {
+    pub(super) async fn run(self, socket: std::net::TcpStream, place: Place) {
+        let socket = match TcpStream::from_std(socket) {
+            Ok(socket) => socket,
+            Err(error) => return tracing::warn!(%error, net.peer = %self.peer, "a connection cannot be taken over"),
+        };
         let cut = CancellationToken::new();
         // Whatever happens above, the socket does not outlive this task.
         let _guard = cut.clone().drop_guard();
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(error = %error, "a socket cannot be tuned");
-        }
+        tune(&socket, OpenedBy::Them);
         let end = self.watch(socket, place.clone(), cut).await;
         let setup = self.seen.setup();
         let held = setup.map_or(Duration::ZERO, |setup| self.seen.accepted.elapsed().saturating_sub(setup));

@@ -22,8 +22,10 @@ mod porch;
 mod session;
 mod settings;
 mod status;
+mod stream;
 mod work;
 
 pub use host_keys::{HostKey, HostKeyError, Rotation};
 pub use listener::{Door, ListenError, Listener, bind, serve};
 pub use settings::{Ciphers, Settings};
+pub use stream::converse;

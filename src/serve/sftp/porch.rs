@@ -15,7 +15,7 @@ use super::listener::{Door, Visit, watch_logins};
 use super::work::Spot;
 use crate::net::admit::Admission;
 use crate::net::{AdmissionLimits, Entrance, Origin, origin};
-use crate::task::Tasks;
+use crate::task::{Lanes, Tasks};
 
 /// How long a proxy may take to say whose connection it passes on.
 const INTRODUCTION: Duration = Duration::from_secs(5);
@@ -31,11 +31,17 @@ pub(super) struct Porch {
     spot: Arc<Spot>,
     logins: watch::Receiver<String>,
     tasks: Tasks,
+    lanes: Arc<Lanes>,
 }
 
 impl Porch {
     /// Nobody came yet.
-    pub(super) fn new((config, settings): (Arc<Config>, Settings), door: Arc<Door>, tasks: Tasks) -> Arc<Self> {
+    pub(super) fn new(
+        (config, settings): (Arc<Config>, Settings),
+        door: Arc<Door>,
+        tasks: Tasks,
+        lanes: Arc<Lanes>,
+    ) -> Arc<Self> {
         let AdmissionLimits { total, .. } = settings.strangers;
         let (tell, logins) = watch::channel(String::new());
         tasks.spawn("sftp logins", watch_logins(door.accounts.clone(), tell, tasks.clone()));
@@ -49,6 +55,7 @@ impl Porch {
             spot: Arc::default(),
             logins,
             tasks,
+            lanes,
         })
     }
 
@@ -90,7 +97,11 @@ impl Porch {
             measured,
             seen,
         };
-        self.tasks.spawn("sftp-connection", visit.run(socket, place));
+        // Its events are those of the thread that it will stay on.
+        match socket.into_std() {
+            Ok(socket) => self.lanes.spawn("sftp-connection", visit.run(socket, place)),
+            Err(error) => tracing::warn!(%error, net.peer = %peer, "a connection cannot be handed over"),
+        }
     }
 
     /// Lets in whomever `proxy` brings, as soon as it says who that is.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use russh::ChannelId;
 use russh::server::Handle;
 use tokio::task::JoinHandle;
 
-use super::work::{Context, Direct, Lane, Outbox, send};
+use super::work::{Context, Direct, Lane, Outbox, Wire, send};
 use crate::net::sftp::{Frames, Malformed, Packet, Reply, Request};
 use crate::task::Tasks;
 
@@ -21,6 +22,25 @@ pub(super) enum Ending {
     Overflow,
 }
 
+/// A channel of an SSH connection. Waits while the client's window is closed.
+pub(super) struct SshWire {
+    pub(super) handle: Handle,
+    pub(super) channel: ChannelId,
+}
+
+impl Wire for SshWire {
+    async fn send(&mut self, packets: Bytes) -> bool {
+        self.handle.data(self.channel, packets).await.is_ok()
+    }
+
+    /// As a program ends: exit status, end of file, close. On a channel that is closed already these do nothing.
+    async fn end(&mut self) -> bool {
+        self.handle.exit_status_request(self.channel, 0).await.is_ok()
+            && self.handle.eof(self.channel).await.is_ok()
+            && self.handle.close(self.channel).await.is_ok()
+    }
+}
+
 /// One channel on which SFTP is spoken.
 #[derive(Debug)]
 pub(super) struct SftpChannel {
@@ -33,10 +53,10 @@ pub(super) struct SftpChannel {
 
 impl SftpChannel {
     /// Starts the channel's sender.
-    pub(super) fn start(context: Context, tasks: &Tasks, handle: Handle, channel: ChannelId) -> Self {
+    pub(super) fn start(context: Context, tasks: &Tasks, wire: impl Wire) -> Self {
         let outbox = Arc::new(Outbox::default());
         let lane = Lane::new(context, Arc::clone(&outbox), tasks.clone());
-        let answers = tasks.spawn("sftp answers", send(Arc::clone(&outbox), handle, channel));
+        let answers = tasks.spawn("sftp answers", send(Arc::clone(&outbox), wire));
         Self { frames: Frames::default(), greeted: false, lane, outbox, answers }
     }
 
@@ -63,6 +83,13 @@ impl SftpChannel {
     /// Has its last answer been sent?
     pub(super) fn is_over(&self) -> bool {
         self.answers.is_finished()
+    }
+
+    /// Waits until its last answer has been sent.
+    pub(super) async fn over(&mut self) {
+        if (&mut self.answers).await.is_err() {
+            tracing::debug!("the sender of a channel was stopped");
+        }
     }
 
     /// The client will ask no more, but waits for the answers to what it asked.

@@ -144,7 +144,7 @@ fn a_moved_thing_goes_back_into_its_home() {
     let f = fixture();
     std::fs::create_dir_all(f.root().join("home/bob/deep/a")).unwrap();
     std::fs::create_dir_all(f.root().join("home/bob/b")).unwrap();
-    let bob = f.tree.view(&Scope { home: path("home/bob"), access: Access::ReadWrite }).unwrap();
+    let bob = f.tree.view(&Scope::of(path("home/bob"), Access::ReadWrite)).unwrap();
     let staged = bob.stage(&path("b")).unwrap();
     staged.take(&path("deep/a"), &path("b")).unwrap();
     drop(staged);

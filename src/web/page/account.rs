@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use super::accounts::{address, chip, scope};
 use super::own;
+use super::usage::Usage;
 use crate::account::{Account, AccountError, Change, StoredKey};
-use crate::model::{Access, Secret};
+use crate::model::{Access, Scope, Secret, size};
 use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::Frame;
 use crate::web::problem::Problem;
@@ -37,6 +38,9 @@ pub(in crate::web) struct AccountPage {
     pub locked: bool,
     pub home: String,
     pub read_only: bool,
+    pub quota: String,
+    pub quota_files: String,
+    pub usage: Option<Usage>,
     pub admin: bool,
     pub disabled: bool,
     pub keys: Vec<KeyRow>,
@@ -60,6 +64,9 @@ pub(in crate::web) async fn show(
         locked: account.locked_until.is_some_and(|until| until > now),
         home: account.scope.home.display().into_owned(),
         read_only: account.scope.access == Access::ReadOnly,
+        quota: account.scope.quota.bytes.map(size::exact).unwrap_or_default(),
+        quota_files: account.scope.quota.files.map(|files| files.to_string()).unwrap_or_default(),
+        usage: Usage::of(&state, &account.scope).await,
         admin: account.admin,
         disabled: account.disabled,
         keys: key_rows(&account, now),
@@ -97,6 +104,8 @@ pub(in crate::web) struct Rights {
     home: String,
     #[serde(deserialize_with = "super::ticked")]
     read_only: bool,
+    quota: String,
+    quota_files: String,
     #[serde(deserialize_with = "super::ticked")]
     admin: bool,
 }
@@ -108,12 +117,17 @@ pub(in crate::web) async fn rights(
     Path(name): Path<String>,
     Posted(form): Posted<Rights>,
 ) -> Result<Response, Problem> {
-    let scope = match scope(&form.home, form.read_only) {
+    let Scope { home, access, quota } = match scope(&form.home, form.read_only, (&form.quota, &form.quota_files)) {
         Ok(scope) => scope,
-        Err(why) => return Ok(refused(&address(&name), &why)),
+        Err((_, why)) => return Ok(refused(&address(&name), &why)),
     };
-    let change =
-        Change { home: Some(scope.home), access: Some(scope.access), admin: Some(form.admin), ..Change::default() };
+    let change = Change {
+        home: Some(home),
+        access: Some(access),
+        quota: Some(quota),
+        admin: Some(form.admin),
+        ..Change::default()
+    };
     let result = state.accounts.change(&visitor.grant()?.actor(), &name, &change).await;
     answer(&name, result, "The rights are saved. They hold from the next sign-in on, here at once.")
 }

@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::account::{Account, AccountError, NewAccount};
-use crate::model::{Access, Scope, Secret};
+use crate::model::{Access, Quota, Scope, Secret, size};
 use crate::web::form::{Posted, done};
 use crate::web::frame::Frame;
 use crate::web::problem::Problem;
@@ -36,6 +36,8 @@ pub struct AccountForm {
     pub home: String,
     #[serde(deserialize_with = "super::ticked")]
     pub read_only: bool,
+    pub quota: String,
+    pub quota_files: String,
     #[serde(deserialize_with = "super::ticked")]
     pub admin: bool,
 }
@@ -71,9 +73,9 @@ pub(in crate::web) async fn create(
     Asks(visitor): Asks,
     Posted(form): Posted<AccountForm>,
 ) -> Result<Response, Problem> {
-    let scope = match scope(&form.home, form.read_only) {
+    let scope = match scope(&form.home, form.read_only, (&form.quota, &form.quota_files)) {
         Ok(scope) => scope,
-        Err(why) => return render(&state, &visitor, form, Problems::one("home", &why), true).await,
+        Err((field, why)) => return render(&state, &visitor, form, Problems::one(field, &why), true).await,
     };
     let new = NewAccount {
         name: form.name.trim().to_owned(),
@@ -145,8 +147,26 @@ pub(in crate::web) fn address(name: &str) -> String {
     format!("/accounts/{}", utf8_percent_encode(name, NON_ALPHANUMERIC))
 }
 
-/// Folder and rights as a form has them.
-pub(in crate::web) fn scope(home: &str, read_only: bool) -> Result<Scope, String> {
-    let home = super::folder(home).map_err(|e| format!("home folder: {e}"))?;
-    Ok(Scope { home, access: if read_only { Access::ReadOnly } else { Access::ReadWrite } })
+/// Folder, rights and quota as a form has them; or the field that is wrong, and why.
+pub(in crate::web) fn scope(
+    home: &str,
+    read_only: bool,
+    (bytes, files): (&str, &str),
+) -> Result<Scope, (&'static str, String)> {
+    let home = super::folder(home).map_err(|e| ("home", format!("home folder: {e}")))?;
+    let wrong =
+        |field, then: &'static str| move || (field, format!("the limit cannot be read: write {then}, or nothing"));
+    let bytes = limit(bytes, size::parse).ok_or_else(wrong("quota", "for example 20 GiB or 500 MB"))?;
+    let number = |text: &str| text.replace(',', "").parse().ok().filter(|count| *count > 0);
+    let files = limit(files, number).ok_or_else(wrong("quota_files", "a number above 0"))?;
+    let access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
+    Ok(Scope { home, access, quota: Quota { bytes, files } })
+}
+
+/// Nothing is no limit; none when it is not one.
+fn limit(text: &str, read: impl Fn(&str) -> Option<u64>) -> Option<Option<u64>> {
+    match text.trim() {
+        "" => Some(None),
+        text => read(text).map(Some),
+    }
 }

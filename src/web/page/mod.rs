@@ -21,6 +21,7 @@ pub(super) mod sign_in;
 pub(super) mod survey;
 pub(super) mod surveys;
 pub(super) mod upload;
+pub(super) mod usage;
 
 use askama::Template;
 use axum::http::header;

@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::account::{KeyRow, key_rows};
+use super::usage::Usage;
 use crate::account::{ABSOLUTE_HOURS, Account, AccountError, LoginContext, LoginError, Proofs, Required};
 use crate::model::{Access, Door, Secret};
 use crate::web::cookie;
@@ -25,6 +26,7 @@ pub(in crate::web) struct OwnPage {
     pub name: String,
     pub home: String,
     pub read_only: bool,
+    pub usage: Option<Usage>,
     pub keys: Vec<KeyRow>,
     pub second_factor: bool,
     pub required: Option<String>,
@@ -37,6 +39,7 @@ pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): A
         frame: Frame::new(&visitor, "Your account"),
         home: format!("/{}", account.scope.home.display()),
         read_only: account.scope.access == Access::ReadOnly,
+        usage: Usage::of(&state, &account.scope).await,
         keys: key_rows(&account, state.clock.now()),
         second_factor: account.second_factor,
         required: required(&account),

@@ -75,3 +75,27 @@ fn authorities_are_added_listed_revoked_and_removed() {
         assert!(log.contains(word), "{word}: {log}");
     }
 }
+
+#[test]
+fn a_quota_is_set_shown_and_lifted() {
+    let folder = tempfile::tempdir().unwrap();
+    let causeway = |arguments: &[&str]| run(command(folder.path()).args(arguments));
+    let add = |name: &str, more: &[&str]| {
+        let arguments = [&["account", "add", name, "--no-password", "--home", name], more].concat();
+        causeway(&arguments)
+    };
+    assert_eq!(add("anna", &["--quota", "10GiB"]).0, 0);
+    assert_eq!(add("bert", &[]).0, 0);
+    let (code, _, stderr) = add("carl", &["--quota-files", "0"]);
+    assert!(code == 2 && stderr.contains("--quota-files"), "{stderr}");
+    let shown = || serde_json::from_str::<serde_json::Value>(&causeway(&["account", "list", "--json"]).1).unwrap();
+    assert_eq!(shown()[0]["quota"], serde_json::json!({"bytes": 10_u64 << 30, "files": null}));
+    assert_eq!(causeway(&["account", "change", "anna", "--quota-files", "5000"]).0, 0);
+    let table = causeway(&["account", "list"]).1;
+    assert!(table.contains("10GiB, 5000 files") && table.contains("none"), "{table}");
+    assert_eq!(causeway(&["account", "change", "anna", "--quota", "none"]).0, 0);
+    assert_eq!(shown()[0]["quota"], serde_json::json!({"bytes": null, "files": 5000}));
+    let (code, _, stderr) = causeway(&["account", "change", "anna", "--quota", "much"]);
+    assert!(code == 2 && stderr.contains("for example 500KiB"), "{stderr}");
+    assert!(causeway(&["audit", "export"]).1.contains("quota"));
+}

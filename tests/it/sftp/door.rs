@@ -58,7 +58,7 @@ impl Fixture {
                 ("reader", "", Access::ReadOnly),
                 ("bert", "home/bert", Access::ReadWrite),
             ] {
-                let scope = Scope { home: RelPath::new(home).unwrap(), access };
+                let scope = Scope::of(RelPath::new(home).unwrap(), access);
                 let password = Some(Secret::new(PASSWORD));
                 let new = NewAccount { name: name.to_owned(), password, scope, admin: false };
                 accounts.create(&Actor::System, &new).await.unwrap();

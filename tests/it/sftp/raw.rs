@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::door::{Fixture, PASSWORD};
+pub use super::packet::{Field, request};
 use crate::support::process;
 
 /// Raw bytes in, whole packets out.
@@ -115,26 +116,4 @@ impl Drop for Raw {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-pub enum Field<'a> {
-    S(&'a [u8]),
-    U(u32),
-    L(u64),
-}
-
-pub fn request(kind: u8, id: u32, fields: &[Field<'_>]) -> Vec<u8> {
-    let mut body = vec![kind];
-    body.extend_from_slice(&id.to_be_bytes());
-    for field in fields {
-        match field {
-            Field::S(bytes) => {
-                body.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
-                body.extend_from_slice(bytes);
-            }
-            Field::U(value) => body.extend_from_slice(&value.to_be_bytes()),
-            Field::L(value) => body.extend_from_slice(&value.to_be_bytes()),
-        }
-    }
-    body
 }

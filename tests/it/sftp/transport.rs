@@ -90,3 +90,16 @@ fn who_does_not_answer_is_let_go_and_who_only_rests_is_kept() {
     assert_eq!(f.presence.of("bert"), 1);
     assert_eq!(rests.ask(STAT, 1, &[S(b"/")]).0, 105, "it was asked now and then, and answered");
 }
+
+/// A client behind a cable that was pulled acknowledges nothing and says nothing: the kernel notices, in the middle of a
+/// download, too.
+#[test]
+fn the_kernel_watches_every_connection() {
+    let f = Fixture::new();
+    let _raw = Raw::greeted(&f, "anna");
+    let mut command = Command::new("ss");
+    command.args(["-tnoH", "state", "established", &format!("sport = :{}", f.address.port())]);
+    let shown = good(&run(command, None, Duration::from_secs(10)));
+    let timer = shown.split("timer:(").nth(1).unwrap_or_default();
+    assert!(timer.starts_with("keepalive,") || timer.starts_with("on,"), "{shown}");
+}

@@ -73,7 +73,7 @@ impl Https {
         for (name, home, access) in
             [("anna", "", Access::ReadWrite), ("reader", "", Access::ReadOnly), ("bob", "bob", Access::ReadWrite)]
         {
-            let scope = Scope { home: RelPath::new(home).unwrap(), access };
+            let scope = Scope::of(RelPath::new(home).unwrap(), access);
             let new = NewAccount { name: name.to_owned(), password: Some(Secret::new(PASSWORD)), scope, admin: false };
             let _there_after_a_restart = accounts.create(&Actor::System, &new).await;
         }

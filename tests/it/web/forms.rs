@@ -217,3 +217,27 @@ fn a_form_says_what_becomes_of_links_and_names() {
         assert!(form.contains(chosen), "{form}");
     }
 }
+
+#[test]
+fn a_quota_is_set_and_its_owner_sees_what_is_left() {
+    let site = Site::start();
+    let curl = Curl::signed_in(&site, "admin");
+    let rights = |quota: &'static str, files: &'static str| {
+        [("home", "partners/a"), ("quota", quota), ("quota_files", files)].to_vec()
+    };
+    for (quota, files, then) in [("much", "", "for example 20 GiB"), ("", "0", "a number above 0")] {
+        let refused = curl.told("/accounts/partner", "/accounts/partner", &rights(quota, files));
+        assert!(refused.contains("note bad") && refused.contains(then), "{refused}");
+        let fields = [rights(quota, files), vec![("name", "carla"), ("password", PASSWORD)]].concat();
+        let refused = curl.post("/accounts?new=yes", "/accounts", &fields).body;
+        assert!(refused.contains(then) && refused.contains(quota), "{refused}");
+    }
+    curl.told("/accounts/partner", "/accounts/partner", &rights("10 kB", "1,000"));
+    let page = curl.get("/accounts/partner").body;
+    assert!(page.contains("value=\"10kB\"") && page.contains("value=\"1000\""), "{page}");
+    assert!(page.contains("5 B of 10 kB") && page.contains("1 of 1,000 files, folders and links"), "{page}");
+    let own = Curl::signed_in(&site, "partner").get("/account").body;
+    assert!(own.contains("Room in your folder") && own.contains("5 B of 10 kB"), "{own}");
+    curl.told("/accounts/partner", "/accounts/partner", &rights("", ""));
+    assert!(!Curl::signed_in(&site, "partner").get("/account").body.contains("Room in your folder"));
+}

@@ -79,7 +79,7 @@ async fn site(folder: &Path, presence: &Presence, tasks: &Tasks) -> String {
         ("partner", "partners/a", Access::ReadWrite, false),
         ("reader", "partners/a", Access::ReadOnly, false),
     ] {
-        let scope = Scope { home: RelPath::new(home).unwrap(), access };
+        let scope = Scope::of(RelPath::new(home).unwrap(), access);
         let new = NewAccount { name: name.into(), password: Some(Secret::new(PASSWORD)), scope, admin };
         accounts.create(&Actor::System, &new).await.unwrap();
     }

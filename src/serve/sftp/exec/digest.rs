@@ -1,13 +1,17 @@
 //! `md5sum` and its kin: a line for each file, as GNU coreutils write it.
 
-use super::super::work::Context;
+use std::io;
+
+use super::super::work::{Context, Kind};
 use super::pipe::{Gone, Input, Output};
-use super::work;
+use super::{in_words, work};
 use crate::model::{Algorithm, Hasher, RelPath};
 use crate::tree::FileReader;
 
 /// Bytes per step, after each of which the work can be given up.
 const STEP: usize = 1 << 20;
+/// A file of so many bytes is hashed as fast as a thread is found for it.
+const SMALL: u64 = 64 << 10;
 /// Bytes of standard input per step.
 const PIECE: usize = 64 << 10;
 
@@ -61,22 +65,30 @@ fn line(hex: &str, path: &[u8]) -> Vec<u8> {
 async fn file(algorithm: Algorithm, path: &[u8], context: &Context) -> Result<String, String> {
     let path = RelPath::lenient(path).map_err(|error| error.to_string())?;
     let view = context.view.clone();
-    let mut file = work(move || view.open_read(&path)).await?;
-    let (mut hash, mut at) = (Hasher::new(algorithm), 0);
-    loop {
-        let (same, so_far, got) = work(move || step(file, hash, at)).await?;
-        if got == 0 {
-            return so_far.finish().map(|sum| sum.hex()).map_err(|error| error.to_string());
+    // A small file is read where it is opened.
+    let begin = move || {
+        let file = view.open_read(&path)?;
+        let (mut hash, mut at) = (Hasher::new(algorithm), 0);
+        if file.len() <= SMALL {
+            at = step(&file, &mut hash, at)?;
         }
-        (file, hash, at) = (same, so_far, at + got);
+        Ok((file, hash, at))
+    };
+    let (mut file, mut hash, mut at) = in_words(context.spot.run(Kind::Light, begin).await)?;
+    while at < file.len() {
+        let next = move || step(&file, &mut hash, at).map(|at| (file, hash, at));
+        (file, hash, at) = work(next).await?;
     }
+    hash.finish().map(|sum| sum.hex()).map_err(|error| error.to_string())
 }
 
-fn step(file: FileReader, mut hash: Hasher, at: u64) -> std::io::Result<(FileReader, Hasher, u64)> {
-    let mut buffer = vec![0; STEP];
+/// Hashes the next bytes from `at` on; returns where they end. A file that ends early is at its end.
+fn step(file: &FileReader, hash: &mut Hasher, at: u64) -> io::Result<u64> {
+    let left = file.len().saturating_sub(at);
+    let mut buffer = vec![0; usize::try_from(left).unwrap_or(STEP).min(STEP)];
     let got = file.read_at(&mut buffer, at)?;
     hash.update(buffer.get(..got).unwrap_or_default());
-    Ok((file, hash, u64::try_from(got).unwrap_or_default()))
+    Ok(if got < buffer.len() { file.len() } else { at.saturating_add(u64::try_from(got).unwrap_or_default()) })
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use super::session::Ending;
 use super::status;
 use super::work::Context;
 use crate::model::Algorithm;
-use crate::task::{self, Tasks};
+use crate::task::{self, Lost, Tasks};
 
 /// What a client can ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,12 @@ impl Command {
 
 /// Does file work off the async threads; what went wrong is said in words.
 async fn work<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, String> {
-    match task::blocking(work).await {
+    in_words(task::blocking(work).await)
+}
+
+/// What went wrong is said in words.
+fn in_words<T>(done: Result<io::Result<T>, Lost>) -> Result<T, String> {
+    match done {
         Ok(done) => done.map_err(|error| status::text(&error)),
         Err(lost) => Err(lost.to_string()),
     }

@@ -1,12 +1,14 @@
 //! What every request of a session needs.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::spot::Spot;
+use super::super::listener::Door;
+use super::spot::{Kind, Spot};
 use crate::account::Grant;
 use crate::audit::{AuditLog, Event};
-use crate::model::{Clock, Door, FaultKind, Phase, Protocol, RelPath};
+use crate::model::{Clock, Door as Entrance, FaultKind, Phase, Protocol, RelPath};
 use crate::presence::{Moving, Transfer};
 use crate::reliability::{Direction, End, Observation, Recorder, Role, What};
 use crate::tree::View;
@@ -33,6 +35,29 @@ pub struct Context {
 }
 
 impl Context {
+    /// Opens the account's view; makes its home folder when it is missing.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn begin(door: &Door, grant: Grant, moving: Moving, spot: Arc<Spot>) -> io::Result<Self> {
+        let (tree, own, looks) = (Arc::clone(&door.tree), grant.clone(), Arc::clone(&spot));
+        let open = move || {
+            looks.look(&tree);
+            own.view(&tree)
+        };
+        let view = spot.run(Kind::Light, open).await.map_err(io::Error::other)??;
+        Ok(Self {
+            grant,
+            view,
+            audit: door.audit.clone(),
+            recorder: door.recorder.clone(),
+            clock: Arc::clone(&door.clock),
+            runtime: tokio::runtime::Handle::current(),
+            moving,
+            spot,
+        })
+    }
+
     /// Writes down changes that were made, before the client hears of them.
     pub async fn record(&self, changes: &[Event]) {
         for change in changes {
@@ -66,7 +91,7 @@ impl Context {
     #[must_use]
     pub fn attributes(&self, path: &RelPath) -> Event {
         let (account, path) = (self.account(), self.in_tree(path));
-        Event::DoorAttributes { door: Door::Sftp, account, path }
+        Event::DoorAttributes { door: Entrance::Sftp, account, path }
     }
 
     /// Opens a file, which a shutdown waits for.

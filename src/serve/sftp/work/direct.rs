@@ -1,7 +1,8 @@
 //! Answers that are given at once, by the task that heard the request.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
+use super::filling::Filling;
 use crate::net::sftp::Reply;
 
 /// Bytes of files that are sent this way at a time: more of them are the sender's, which waits for the client.
@@ -14,14 +15,14 @@ const MOST: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Direct {
     open: bool,
-    pub(super) out: BytesMut,
+    pub(super) out: Filling,
 }
 
 impl Direct {
     /// `open`: the client takes what is sent to it. Else every answer goes to the outbox.
     #[must_use]
     pub fn new(open: bool) -> Self {
-        Self { open, out: BytesMut::new() }
+        Self { open, out: Filling::default() }
     }
 
     /// Is there room for so many bytes of a file?
@@ -33,7 +34,7 @@ impl Direct {
     pub(super) fn reply(&mut self, id: u32, reply: &Reply) -> bool {
         let takes = self.open && self.out.len() < MOST;
         if takes {
-            reply.write(id, &mut self.out);
+            self.out.reply(id, reply);
         }
         takes
     }
@@ -41,7 +42,7 @@ impl Direct {
     /// Everything that is to be sent.
     #[must_use]
     pub fn into_bytes(self) -> Option<Bytes> {
-        Some(self.out.freeze()).filter(|out| !out.is_empty())
+        Some(self.out).filter(|out| !out.is_empty()).map(Filling::into_bytes)
     }
 }
 

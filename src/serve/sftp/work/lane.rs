@@ -230,9 +230,9 @@ impl Lane {
         if lock(&self.queue).hands > 0 {
             return Some(packet);
         }
-        let mut asked = Some(packet);
-        let work = self.worker.context.spot.try_do(kind, || asked.take().map(|packet| self.worker.perform(packet)));
-        let Some(Some(done)) = work else { return asked };
+        let Some(watched) = self.worker.context.spot.begin(kind) else { return Some(packet) };
+        let done = self.worker.perform(packet);
+        drop(watched);
         self.worker.context.record(&done.changes).await;
         if let Some(answer) = &done.answer
             && !direct.reply(done.id, answer)

@@ -12,6 +12,9 @@ use crate::net::sftp::MAX_HANDLES;
 use crate::presence::Transfer;
 use crate::tree::{DirEntry, DirReader, FileReader};
 
+/// At least so many bytes are read: a small file is not worth to look at its length.
+const LEAST: usize = 4 << 10;
+
 /// A file that is read.
 #[derive(Debug)]
 pub struct Download {
@@ -63,6 +66,18 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Open {
+    /// Room for the answer to a READ of `length` bytes. A file that has grown since it was opened gives the rest to the
+    /// next READ.
+    pub fn room(&self, offset: u64, length: usize) -> usize {
+        match self {
+            Self::Download(download) => {
+                let left = usize::try_from(download.file.len().saturating_sub(offset)).unwrap_or(usize::MAX);
+                length.min(left.max(LEAST))
+            }
+            Self::Upload(_) | Self::Listing(_) => length,
+        }
+    }
+
     /// Reads for READ. Blocks.
     pub fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         match self {

@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
-use russh::ChannelId;
-use russh::server::Handle;
 use tokio::sync::Notify;
 
 use super::super::status;
 use super::Direct;
+use super::filling::{Buffers, Filling};
 use super::open::{Open, lock};
 use crate::net::sftp::{MAX_DATA, Reply, data_header};
 use crate::task;
@@ -20,6 +19,8 @@ use crate::task;
 const MAX_BYTES: usize = 16 << 20;
 /// The most READ notes that wait; neighbours count as one.
 const MAX_RUNS: usize = 65_536;
+/// Bytes before the content in a DATA packet.
+const HEADER: usize = 13;
 /// About as much is handed to the session at once.
 const BATCH: usize = 256 << 10;
 
@@ -113,16 +114,7 @@ impl Outbox {
             }
         }
         let one = Run { open: Arc::clone(open), id, count: 1, offset, length };
-        let start = direct.out.len();
-        let (mut out, body) = one.room(std::mem::take(&mut direct.out));
-        let now = out.get_mut(body..).and_then(|buf| open.read_now(buf, offset));
-        let read = now.is_some();
-        match now {
-            Some(got) => out = one.answer(out, start, body, got),
-            None => out.truncate(start),
-        }
-        direct.out = out;
-        read
+        one.append(&mut direct.out, Open::read_now)
     }
 
     /// Reads now, so that what is asked later about the same handle finds its order, and adds the answer. Blocks. From
@@ -133,9 +125,9 @@ impl Outbox {
         }
         let length = length.min(u32::try_from(MAX_DATA).unwrap_or(u32::MAX));
         let one = Run { open: Arc::clone(open), id, count: 1, offset, length };
-        let (mut out, body) = one.room(BytesMut::new());
-        let got = out.get_mut(body..).map_or(Ok(0), |buf| open.read_at(buf, offset));
-        self.add(one.answer(out, 0, body, got).freeze());
+        let mut out = Filling::default();
+        one.append(&mut out, |open, buf, offset| Some(open.read_at(buf, offset)));
+        self.add(out.into_bytes());
     }
 
     /// Did the client ask for more than it reads, beyond all measure?
@@ -176,34 +168,73 @@ impl Outbox {
     }
 
     /// The next answers, whole packets only; `None` when it was closed, or finished and all is sent.
-    async fn batch(&self) -> Option<Bytes> {
-        let mut out = BytesMut::new();
+    async fn batch(&self, buffers: &mut Buffers) -> Option<Bytes> {
         loop {
-            let (next, finished) = {
+            let taken = {
                 let mut state = lock(&self.state);
                 if state.closed {
                     return None;
                 }
-                let next = state.next();
-                state.sending = next.is_some() || !out.is_empty();
-                (next, state.finished)
+                let taken = state.take();
+                state.sending = !taken.is_empty();
+                if taken.is_empty() && state.finished {
+                    return None;
+                }
+                taken
             };
-            match next {
-                Some(Item::Ready(packet)) if out.is_empty() && packet.len() >= BATCH => return Some(packet),
-                Some(Item::Ready(packet)) => out.extend_from_slice(&packet),
-                Some(Item::Run(read)) => out = read.perform(out).await,
-                None if !out.is_empty() => return Some(out.freeze()),
-                None if finished => return None,
-                None => self.ready.notified().await,
+            if !taken.is_empty() {
+                let filled = fill(taken, buffers).await;
+                if filled.is_none() {
+                    self.spoil();
+                }
+                return filled;
             }
-            if out.len() >= BATCH {
-                return Some(out.freeze());
-            }
+            buffers.rest(self.ready.notified()).await;
         }
     }
 }
 
+/// Makes packets of answers: from memory at once. From the first READ on that waits for a disk, all the rest is one
+/// blocking thread's. `None` when that was lost.
+async fn fill(mut items: VecDeque<Item>, buffers: &mut Buffers) -> Option<Bytes> {
+    if let [Item::Ready(_)] = items.make_contiguous()
+        && let Some(Item::Ready(only)) = items.pop_front()
+    {
+        return Some(only);
+    }
+    let mut out = buffers.take(items.iter().map(Item::most).sum());
+    while let Some(item) = items.front() {
+        if !item.append(&mut out, Open::read_now) {
+            break;
+        }
+        items.pop_front();
+    }
+    if !items.is_empty() {
+        let read = |open: &Open, buf: &mut [u8], offset| Some(open.read_at(buf, offset));
+        let work = move || {
+            for item in items {
+                item.append(&mut out, read);
+            }
+            out
+        };
+        out = task::blocking(work).await.ok()?;
+    }
+    Some(buffers.give(out))
+}
+
 impl State {
+    /// Takes about as much as is handed to the session at once.
+    fn take(&mut self) -> VecDeque<Item> {
+        let (mut taken, mut bytes) = (VecDeque::new(), 0);
+        while bytes < BATCH
+            && let Some(item) = self.next()
+        {
+            bytes += item.most();
+            taken.push_back(item);
+        }
+        taken
+    }
+
     /// Takes one answer, or one READ off a run.
     fn next(&mut self) -> Option<Item> {
         if let Some(Item::Run(run)) = self.items.front_mut()
@@ -236,78 +267,68 @@ impl Run {
             && self.offset.checked_add(u64::from(length) * u64::from(self.count)) == Some(offset)
     }
 
-    /// Appends a header and room for the bytes, which begins at the place returned.
-    fn room(&self, mut out: BytesMut) -> (BytesMut, usize) {
-        let start = out.len();
-        let length = usize::try_from(self.length).unwrap_or(MAX_DATA);
-        if out.capacity() - start < length + 13 {
-            out.reserve((length + 13).max(if start == 0 { 0 } else { BATCH }));
-        }
-        out.extend_from_slice(&data_header(self.id, 0));
-        let body = out.len();
-        out.resize(body + length, 0);
-        (out, body)
+    /// As long as the answer to its first READ will be at most.
+    fn most(&self) -> usize {
+        HEADER + self.open.room(self.offset, usize::try_from(self.length).unwrap_or(MAX_DATA))
     }
 
-    /// Makes an answer of the room in which so much was read.
-    fn answer(&self, mut out: BytesMut, start: usize, body: usize, got: io::Result<usize>) -> BytesMut {
-        match got {
-            Err(error) => failed(out, start, self.id, &error),
-            Ok(0) => {
-                out.truncate(start);
-                status::eof().write(self.id, &mut out);
-                out
-            }
-            Ok(got) => {
-                out.truncate(body + got);
-                let header = data_header(self.id, u32::try_from(got).unwrap_or(0));
-                if let Some(place) = out.get_mut(start..body) {
-                    place.copy_from_slice(&header);
-                }
+    /// Appends the answer to its first READ. False when `read` has none now; then nothing is appended.
+    fn append(&self, out: &mut Filling, read: impl Fn(&Open, &mut [u8], u64) -> Option<io::Result<usize>>) -> bool {
+        let room = out.room(self.most());
+        let Some((header, body)) = room.split_at_mut_checked(HEADER) else { return false };
+        match read(&self.open, body, self.offset) {
+            None => return false,
+            Some(Ok(0)) => out.reply(self.id, &status::eof()),
+            Some(Err(error)) => out.reply(self.id, &status::of(&error)),
+            Some(Ok(got)) => {
+                header.copy_from_slice(&data_header(self.id, u32::try_from(got).unwrap_or(0)));
+                out.keep(HEADER + got);
                 self.open.sent(got);
-                out
             }
         }
+        true
+    }
+}
+
+impl Item {
+    /// As long it will be at most.
+    fn most(&self) -> usize {
+        match self {
+            Self::Ready(packet) => packet.len(),
+            Self::Run(run) => run.most(),
+        }
     }
 
-    /// Does one READ and appends its answer: from memory at once, from a disk on a blocking thread.
-    async fn perform(self, out: BytesMut) -> BytesMut {
-        let (start, offset) = (out.len(), self.offset);
-        let (mut out, body) = self.room(out);
-        let now = out.get_mut(body..).and_then(|buf| self.open.read_now(buf, offset));
-        if let Some(got) = now {
-            return self.answer(out, start, body, got);
-        }
-        let open = Arc::clone(&self.open);
-        let work = move || {
-            let got = out.get_mut(body..).map_or(Ok(0), |buf| open.read_at(buf, offset));
-            (out, got)
-        };
-        match task::blocking(work).await {
-            Ok((out, got)) => self.answer(out, start, body, got),
-            Err(lost) => failed(BytesMut::new(), 0, self.id, &io::Error::other(lost)),
+    /// As [`Run::append`].
+    fn append(&self, out: &mut Filling, read: impl Fn(&Open, &mut [u8], u64) -> Option<io::Result<usize>>) -> bool {
+        match self {
+            Self::Ready(packet) => {
+                out.extend(packet);
+                true
+            }
+            Self::Run(run) => run.append(out, read),
         }
     }
 }
 
-fn failed(mut out: BytesMut, start: usize, id: u32, error: &io::Error) -> BytesMut {
-    out.truncate(start);
-    status::of(error).write(id, &mut out);
-    out
+/// The way to the client.
+pub trait Wire: Send + 'static {
+    /// Sends whole packets; waits as long as the client takes nothing. False when there is no client any more.
+    fn send(&mut self, packets: Bytes) -> impl Future<Output = bool> + Send;
+
+    /// Everything is sent. False when there is no client any more.
+    fn end(&mut self) -> impl Future<Output = bool> + Send;
 }
 
-/// Hands answers to the session until one of the two ends. Waits while the client's window is closed; the
-/// session takes nothing then, and requests still come in. At the end the channel is closed as a program
-/// would: exit status, end of file, close; on a channel that is closed already these do nothing.
-pub async fn send(outbox: Arc<Outbox>, handle: Handle, channel: ChannelId) {
-    while let Some(batch) = outbox.batch().await {
-        if handle.data(channel, batch).await.is_err() {
+/// Sends answers until one of the two ends. Requests still come in while the client takes none of them.
+pub async fn send(outbox: Arc<Outbox>, mut wire: impl Wire) {
+    let mut buffers = Buffers::default();
+    while let Some(batch) = outbox.batch(&mut buffers).await {
+        if !wire.send(batch).await {
             break;
         }
     }
     outbox.close();
-    let ended = handle.exit_status_request(channel, 0).await.is_ok()
-        && handle.eof(channel).await.is_ok()
-        && handle.close(channel).await.is_ok();
+    let ended = wire.end().await;
     tracing::trace!(ended, "an SFTP channel has sent its last answer");
 }

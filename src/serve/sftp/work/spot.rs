@@ -1,26 +1,26 @@
 //! Work that is done on the spot.
 //!
 //! Handing a request to a blocking thread and its answer back wakes two threads, which costs more than most requests
-//! take: what the kernel has in memory is there in microseconds. So the door has threads of its own, more than there
-//! are processors, and a request may be done on the one that heard it, as long as the disk answers at once. A few of
-//! them at a time: the others go on hearing whatever happens. A disk that once let somebody wait is not waited for
-//! again for a while; its requests go to blocking threads.
+//! take: what the kernel has in memory is there in microseconds. So a request may be done on the thread of the door that
+//! heard it, as long as the disk answers at once. A disk that once let somebody wait is not waited for again for a
+//! while; its requests go to blocking threads. Those of a tree that does not lie on this machine always do: a server that
+//! is gone may keep a thread for ever.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
-
 use super::open::lock;
-
-/// Requests that are done on the spot at a time.
-pub const SPOTS: usize = 8;
+use crate::task::{self, Lost};
+use crate::tree::Tree;
 
 /// Whoever was kept for longer than this was kept by a disk.
 const SLOW: Duration = Duration::from_millis(5);
 
 /// How long a slow disk is left to blocking threads.
 const AFTER: Duration = Duration::from_secs(10);
+
+/// How long is believed where the tree lies.
+const BELIEVED: Duration = Duration::from_secs(10);
 
 /// How a request uses the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,35 +32,66 @@ pub enum Kind {
 }
 
 /// Who may work on the spot now. One for all connections.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Spot {
-    free: Semaphore,
     slow_until: [Mutex<Option<Instant>>; 2],
-}
-
-impl Default for Spot {
-    fn default() -> Self {
-        Self { free: Semaphore::new(SPOTS), slow_until: Default::default() }
-    }
+    /// Whether the tree lies on this machine, and when that was looked up.
+    near: Mutex<Option<(bool, Instant)>>,
 }
 
 impl Spot {
-    /// Does `work` now, unless too many do already or the disk was slow lately.
-    pub fn try_do<T>(&self, kind: Kind, work: impl FnOnce() -> T) -> Option<T> {
-        let _spot = self.free.try_acquire().ok()?;
+    /// Looks where the tree lies, unless that was done lately. Blocks.
+    pub fn look(&self, tree: &Tree) {
+        let mut near = lock(&self.near);
+        if near.is_none_or(|(_, at)| at.elapsed() > BELIEVED) {
+            let found = tree.is_near().unwrap_or_else(|error| {
+                tracing::warn!(%error, "it cannot be seen where the tree lies: its requests are done more slowly");
+                false
+            });
+            *near = Some((found, Instant::now()));
+        }
+    }
+
+    /// Whoever gets something may work now, for as long as it is held. `None` when the disk was slow lately or is none of
+    /// this machine.
+    pub fn begin(&self, kind: Kind) -> Option<Watched<'_>> {
         let slow_until = match kind {
             Kind::Light => &self.slow_until[0],
             Kind::Durable => &self.slow_until[1],
         };
         let since = Instant::now();
-        if lock(slow_until).is_some_and(|until| since < until) {
-            return None;
+        let may = lock(&self.near).is_some_and(|(near, _)| near) && lock(slow_until).is_none_or(|until| since >= until);
+        may.then_some(Watched { slow_until, since })
+    }
+
+    /// Does `work` now, or on a blocking thread.
+    ///
+    /// # Errors
+    /// [`Lost`] when it panicked there.
+    pub async fn run<T, F>(&self, kind: Kind, work: F) -> Result<T, Lost>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        if let Some(_watched) = self.begin(kind) {
+            return Ok(work());
         }
-        let done = work();
-        if since.elapsed() > SLOW {
-            *lock(slow_until) = Some(Instant::now() + AFTER);
+        task::blocking(work).await
+    }
+}
+
+/// Work on the spot. When it is over, it is known how long the disk took.
+#[derive(Debug)]
+pub struct Watched<'a> {
+    slow_until: &'a Mutex<Option<Instant>>,
+    since: Instant,
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if self.since.elapsed() > SLOW {
+            *lock(self.slow_until) = Some(Instant::now() + AFTER);
         }
-        Some(done)
     }
 }
 
@@ -68,26 +99,32 @@ impl Spot {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_slow_disk_is_left_alone() {
-        let spot = Spot::default();
-        let quick = || 1;
-        let slow = || {
-            std::thread::sleep(2 * SLOW);
-            2
-        };
-        assert_eq!(spot.try_do(Kind::Durable, slow), Some(2));
-        assert_eq!(spot.try_do(Kind::Durable, quick), None);
-        assert_eq!(spot.try_do(Kind::Light, quick), Some(1), "what is in memory is there all the same");
-        *lock(&spot.slow_until[1]) = Some(Instant::now());
-        assert_eq!(spot.try_do(Kind::Durable, quick), Some(1), "it is tried again");
+    fn near() -> Spot {
+        Spot { near: Mutex::new(Some((true, Instant::now()))), ..Spot::default() }
     }
 
     #[test]
-    fn the_others_go_on_hearing() {
-        fn nested(spot: &Spot, depth: usize) -> usize {
-            spot.try_do(Kind::Light, || nested(spot, depth + 1)).unwrap_or(depth)
-        }
-        assert_eq!(nested(&Spot::default(), 0), SPOTS);
+    fn a_slow_disk_is_left_alone() {
+        let spot = near();
+        let slow = spot.begin(Kind::Durable).unwrap();
+        std::thread::sleep(2 * SLOW);
+        drop(slow);
+        assert!(spot.begin(Kind::Durable).is_none());
+        assert!(spot.begin(Kind::Light).is_some(), "what is in memory is there all the same");
+        *lock(&spot.slow_until[1]) = Some(Instant::now());
+        assert!(spot.begin(Kind::Durable).is_some(), "it is tried again");
+    }
+
+    #[tokio::test]
+    async fn what_may_never_come_back_is_waited_for_elsewhere() {
+        let here = std::thread::current().id();
+        let elsewhere = || std::thread::current().id();
+        assert!(Spot::default().begin(Kind::Light).is_none());
+        assert_ne!(Spot::default().run(Kind::Light, elsewhere).await.unwrap(), here);
+        assert_eq!(near().run(Kind::Light, elsewhere).await.unwrap(), here);
+        let folder = tempfile::tempdir().unwrap();
+        let spot = Spot::default();
+        spot.look(&Tree::open(folder.path()).unwrap());
+        assert!(spot.near.lock().unwrap().is_some());
     }
 }
