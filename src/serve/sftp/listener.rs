@@ -251,14 +251,14 @@ impl Visit {
             }
         }
         let grace = Instant::now() + Duration::from_secs(self.settings.grace_seconds);
-        loop {
+        // The answer to the last CLOSE is on its way when nothing is open: it gets one look more.
+        let mut looks = 0;
+        while looks < 2 && Instant::now() < grace {
             tokio::select! {
                 ended = &mut running => return self.ended(ended),
                 () = tokio::time::sleep(Duration::from_millis(50)) => {}
             }
-            if self.seen.moving.now() == 0 || Instant::now() >= grace {
-                break;
-            }
+            looks = if self.seen.moving.now() == 0 { looks + 1 } else { 0 };
         }
         goodbye(&handle, running, "the service is being stopped, come back in a moment").await;
         End::StillOpen

@@ -24,6 +24,8 @@ pub struct Done {
     pub answer: Option<Reply>,
     /// To be written down before anybody hears of them.
     pub changes: Vec<Event>,
+    /// What it closed. A stop waits for it until the answer is on its way.
+    _closed: Option<Arc<Open>>,
 }
 
 /// One channel's state.
@@ -51,11 +53,15 @@ impl Worker {
     /// Does one request. Its answer may be sent when the changes are written down.
     pub fn perform(&self, packet: Packet) -> Done {
         let mut changes = Vec::new();
+        let closed = match &packet.request {
+            Request::Close { handle } => self.handles.get(handle),
+            _ => None,
+        };
         let answer = match packet.request {
             Request::Read { handle, offset, length } => self.read(packet.id, &handle, offset, length),
             request => Some(self.answer(request, &mut changes).unwrap_or_else(|error| status::of(&error))),
         };
-        Done { id: packet.id, answer, changes }
+        Done { id: packet.id, answer, changes, _closed: closed }
     }
 
     /// A READ finds its own way into the outbox.
