@@ -117,7 +117,7 @@ class Door:
     def environment(self):
         """How those who come with Python hear where it is."""
         return {"DOOR_HOST": self.net.host, "DOOR_PORT": str(PORT), "DOOR_USER": self.user, "DOOR_KEY": str(self.key),
-                "DOOR_ROOT": str(self.root), "DOOR_KNOWN_HOSTS": str(self.known_hosts)}
+                "DOOR_ROOT": str(self.root), "DOOR_TOP": self.top, "DOOR_KNOWN_HOSTS": str(self.known_hosts)}
 
 
 class Causeway(Door):

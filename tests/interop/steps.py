@@ -214,7 +214,7 @@ def there(door):
 
 
 def rclone(door, folder, work):
-    words = [word.replace("THERE/", there(door)).replace("THERE", there(door)) for word in work]
+    words = [str(word).replace("THERE/", there(door)).replace("THERE", there(door)) for word in work]
     return [tools.RCLONE, "--config", "", "--retries", "1", *words]
 
 
