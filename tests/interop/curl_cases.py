@@ -57,6 +57,12 @@ class Case:
         return None if set(self.servers) <= SERVERS else "wants servers of other protocols, too"
 
     @property
+    def environment(self):
+        """Variables that it wants to have."""
+        lines = (self.first("setenv", self.client) or "").splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+    @property
     def errors(self):
         """Exit statuses that are right."""
         return {int(word) for word in (self.first("errorcode", self.verify) or "0").replace(",", " ").split()}
@@ -111,10 +117,12 @@ def run_one(case, door, folder, at):
                      for name in ("precheck", "postcheck"))
     if before and (done := at(door, ["sh", "-c", before], folder, PWD=str(door.root))).returncode != 0:
         return f"preparation: {outcomes.one_line(done.stdout + done.stderr)}"
+    environment = {name: case.filled_in(value, PWD=door.root) for name, value in case.environment.items()}
     output = log / f"curl{case.values['TESTNUMBER']}.out"
     words = shlex.split(case.filled_in(case.first("command", case.client), PWD=door.top))
     to = [] if case.first("stdout", case.verify) is not None else ["--output", output]
-    done = at(door, ["curl", *to, *words], folder, limit=60, PWD=str(door.root))
+    done = at(door, ["curl", "--silent", "--show-error", *to, *words], folder, limit=60, PWD=str(door.root),
+              **environment)
     if done.returncode not in case.errors:
         return f"exit status {done.returncode} instead of {case.errors}: {outcomes.one_line(done.stderr, 300)}"
     if after and (checked := at(door, ["sh", "-c", after], folder, PWD=str(door.root))).returncode != 0:

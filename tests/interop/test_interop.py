@@ -139,6 +139,10 @@ read
  <command>
 -u %USER: sftp://%HOSTIP:%SSHPORT%SSH_PWD/log/file%TESTNUMBER.txt
 </command>
+<setenv>
+# For tests
+HOME=%PWD/log
+</setenv>
 <file name="log/file%TESTNUMBER.txt">
 one
 </file>
@@ -161,6 +165,7 @@ two
         case = self.case(self.text)
         self.assertIsNone(case.left_out)
         self.assertEqual(case.errors, {9})
+        self.assertEqual(case.environment, {"HOME": "%PWD/log"})
         self.assertEqual(case.stdout(), "one\n")
         self.assertEqual(list(case.files(case.client)), [("log/file600.txt", "one\n")])
         self.assertEqual(list(case.files(case.verify)), [("log/other600.txt", "two\n")])

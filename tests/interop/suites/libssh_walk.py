@@ -83,7 +83,9 @@ class Walk:
 
     def named(self, step, function, path):
         found = getattr(self.lib, f"sftp_{function}")(self.sftp, path.encode())
-        self.tell(step, 0 if found else self.lib.sftp_get_error(self.sftp), (found or b"").decode())
+        # Where the served folder lies is another thing at each server.
+        words = (found or b"").decode().removeprefix(os.environ["DOOR_TOP"])
+        self.tell(step, 0 if found else self.lib.sftp_get_error(self.sftp), words)
 
     def write(self):
         file = self.file("file", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
