@@ -80,6 +80,8 @@ KNOWN = {
         },
         "curl": {
             "test615": AS_ROOT,
+            "test1459": "from what it finds among the known hosts, curl asks for an RSA key that signs with SHA-1, "
+            "which neither server has",
         },
         "ssh-audit": {
             "kex.ecdh-sha2-nistp256": "OpenSSH offers it, too: what the auditor has is a suspicion, and clients that "
