@@ -1,6 +1,10 @@
 //! What suites of others found, once more with as little as it takes.
 
-use super::door::{Fixture, PASSWORD, good};
+use std::ffi::OsStr;
+use std::process::Command;
+use std::time::Duration;
+
+use super::door::{Fixture, PASSWORD, good, noise, run};
 
 /// Some clients send the two paths of SYMLINK in OpenSSH's order to OpenSSH only, and in the draft's to us.
 #[test]
@@ -24,5 +28,43 @@ for number, name in enumerate(['libssh2_1.11.1', 'OpenSSH_9.2', 'Go']):
     good(&f.paramiko(&program));
     for name in ["draft0", "draft1", "draft2", "openssh0", "openssh1", "openssh2"] {
         assert_eq!(std::fs::read_link(f.served(name)).unwrap().to_str(), Some("target"), "{name}");
+    }
+}
+
+/// libssh2 sends what it announced and then no word, but the end of its channel.
+#[test]
+fn curl_copies_by_scp() {
+    let f = Fixture::new();
+    for (name, content) in [("big", noise(3 << 20)), ("empty", Vec::new())] {
+        std::fs::write(f.local(name), &content).unwrap();
+        let url = format!("scp://127.0.0.1:{}/{name}", f.address.port());
+        let curl = |arguments: &[&OsStr]| {
+            let mut command = Command::new("curl");
+            command.args(["-sS", "--insecure", "-u", &format!("anna:{PASSWORD}")]).args(arguments).arg(&url);
+            good(&run(command, None, Duration::from_secs(60)));
+        };
+        curl(&["-T".as_ref(), f.local(name).as_os_str()]);
+        assert!(std::fs::read(f.served(name)).unwrap() == content, "{name}");
+        let back = f.local("back");
+        curl(&["-o".as_ref(), back.as_os_str()]);
+        assert!(std::fs::read(&back).unwrap_or_default() == content, "{name}");
+    }
+}
+
+/// Whose connection is lost has sent no end, even if it was lost behind the last byte.
+#[test]
+fn an_scp_whose_connection_is_lost_changes_nothing() {
+    let f = Fixture::new();
+    std::fs::write(f.served("old"), "old content").unwrap();
+    let cut = "
+c = t.open_session(); c.exec_command('scp -t old')
+assert c.recv(1) == b'\\0'
+c.sendall(b'C0644 4 old\\n'); assert c.recv(1) == b'\\0'
+c.sendall(b'four'); t.sock.shutdown(socket.SHUT_RDWR)
+";
+    for _ in 0..5 {
+        good(&f.paramiko(cut));
+        f.eventually("the part is gone", || f.names("") == ["old"]);
+        assert_eq!(std::fs::read(f.served("old")).unwrap(), b"old content");
     }
 }
