@@ -68,3 +68,21 @@ c.sendall(b'four'); t.sock.shutdown(socket.SHUT_RDWR)
         assert_eq!(std::fs::read(f.served("old")).unwrap(), b"old content");
     }
 }
+
+/// The length of a link cannot be set, and it is not the length of what it leads to.
+#[test]
+fn a_link_has_no_length_to_set() {
+    let f = Fixture::new();
+    std::fs::write(f.served("file"), "content").unwrap();
+    std::os::unix::fs::symlink("file", f.served("link")).unwrap();
+    let program = "
+from paramiko.sftp import CMD_EXTENDED
+a = paramiko.SFTPAttributes(); a.st_size = 0
+try:
+    s._request(CMD_EXTENDED, 'lsetstat@openssh.com', 'link', a); assert False
+except IOError as error: print(error)
+";
+    let said = good(&f.paramiko(program));
+    assert!(said.contains("no length that could be set"), "{said}");
+    assert_eq!(std::fs::read(f.served("file")).unwrap(), b"content");
+}
