@@ -15,7 +15,7 @@ import asyncssh
 from tests import test_sftp, util
 
 # Seconds for one test.
-PATIENCE = 60
+PATIENCE = 30
 # What a test says that needs a server in its own process, and why that cannot be another.
 INSIDE = {
     "@sftp_test_v": "speaks a version of the protocol that neither server has",
