@@ -96,7 +96,9 @@ class Door:
 
     def start(self):
         with open(self.folder / "words", "wb") as words:
-            command = [str(word) for word in self.net.command("s", self.command())]
+            # It does not outlive this process, even one that is killed.
+            leashed = ["setpriv", "--pdeathsig", "KILL", *self.command()]
+            command = [str(word) for word in self.net.command("s", leashed)]
             self.process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=words,
                                             stderr=words)
         asking = self.net.command("s", [sys.executable, "-c", GREETING, self.net.host, str(PORT)])
@@ -117,7 +119,7 @@ class Door:
     def environment(self):
         """How those who come with Python hear where it is."""
         return {"DOOR_HOST": self.net.host, "DOOR_PORT": str(PORT), "DOOR_USER": self.user, "DOOR_KEY": str(self.key),
-                "DOOR_ROOT": str(self.root), "DOOR_KNOWN_HOSTS": str(self.known_hosts)}
+                "DOOR_ROOT": str(self.root), "DOOR_TOP": self.top, "DOOR_KNOWN_HOSTS": str(self.known_hosts)}
 
 
 class Causeway(Door):

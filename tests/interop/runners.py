@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import time
 
+import curl_cases
 import links
 import outcomes
 import peers
+import rclone_cases
 import steps
 
 SUITES = pathlib.Path(__file__).resolve().parent / "suites"
@@ -50,6 +52,38 @@ def read_junit(report, done):
     return outcomes.from_junit(report.read_text())
 
 
+def asyncssh(door, folder):
+    """test_sftp.py of asyncssh, as far as its server may be elsewhere."""
+    shutil.copytree(peers.source("asyncssh") / "tests", folder / "tests")
+    script = shutil.copy(SUITES / "asyncssh_outside.py", folder)
+    return read_lines(at(door, [links.SFTP_PYTHON, script], folder, limit=900))
+
+
+def read_lines(done):
+    """A suite that did not come to its end was not run."""
+    results = outcomes.from_lines(done.stdout)
+    if done.returncode != 0 or not results:
+        results["suite"] = outcomes.one_line(done.stderr[-160:]) or f"exit status {done.returncode}"
+    return results
+
+
+def curl(door, folder):
+    """The test cases that are in curl's sources."""
+    return curl_cases.run(door, folder, at, peers.curl_tests())
+
+
+def libssh(door, folder):
+    """The functions of libssh, of which Debian has no tests that can be run."""
+    done = at(door, [links.SFTP_PYTHON, SUITES / "libssh_walk.py", peers.libssh()], folder, limit=60)
+    results = json.loads(done.stdout or "{}")
+    return results if done.returncode == 0 else {**results, "suite": outcomes.one_line(done.stderr[-160:])}
+
+
+def rclone(door, folder):
+    """`rclone test`."""
+    return rclone_cases.run(door, folder, at)
+
+
 def audit(door, folder):
     """ssh-audit, which knows what is wrong with each algorithm."""
     done = at(door, [links.SFTP_PYTHON.with_name("ssh-audit"), "--json", "--skip-rate-test", "-p", door.port,
@@ -80,8 +114,7 @@ def sshfs(door, folder):
         done = at(door, [links.SFTP_PYTHON, SUITES / "exerciser.py", mount, SEED, OPERATIONS], folder)
     finally:
         unmount(mount)
-    results = outcomes.from_lines(done.stdout)
-    return {"mount": "ok", **(results or {"exerciser": outcomes.one_line(done.stderr) or "said nothing"})}
+    return {"mount": "ok", **read_lines(done)}
 
 
 def unmount(mount):
@@ -92,4 +125,5 @@ def unmount(mount):
     subprocess.run(["fusermount3", "-u", "-z", mount], check=True, capture_output=True)
 
 
-RUNNERS = {"paramiko": paramiko, "ssh-audit": audit, "clients": clients, "sshfs": sshfs}
+RUNNERS = {"paramiko": paramiko, "asyncssh": asyncssh, "ssh-audit": audit, "clients": clients, "rclone": rclone,
+           "curl": curl, "libssh": libssh, "sshfs": sshfs}

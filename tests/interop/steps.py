@@ -127,7 +127,7 @@ CURL = {
     "rename": ["-Q", "rename /~/file /~/dir/file", "HERE/dir/"],
     "rename over": ["-Q", "rename /~/part /~/dir/file", "HERE/dir/"],
     "chmod": ["-Q", "chmod 600 /~/dir/file", "HERE/dir/"],
-    "atime": ["-Q", 'mtime "2001-02-03 04:05:06 UTC" /~/dir/file', "HERE/dir/"],
+    "mtime": ["-Q", 'mtime "03 Feb 2001 04:05:06 GMT" /~/dir/file', "HERE/dir/"],
     "ln": ["-Q", "ln dir/file /~/link", "HERE/"],
     "pwd": ["-Q", "pwd", "HERE/"],
     "statvfs": ["-Q", "statvfs /~/dir", "HERE/"],
@@ -214,7 +214,7 @@ def there(door):
 
 
 def rclone(door, folder, work):
-    words = [word.replace("THERE/", there(door)).replace("THERE", there(door)) for word in work]
+    words = [str(word).replace("THERE/", there(door)).replace("THERE", there(door)) for word in work]
     return [tools.RCLONE, "--config", "", "--retries", "1", *words]
 
 

@@ -6,6 +6,7 @@ mod clients;
 mod commands;
 pub mod door;
 mod hostile;
+mod interop;
 mod login;
 #[path = "../fuzz/sftp/model.rs"]
 mod model;

@@ -58,8 +58,8 @@ pub enum Request {
     Rename { from: Bytes, to: Bytes },
     /// Where a link points.
     Readlink { path: Bytes },
-    /// Make a link. The order of the two is OpenSSH's (target first), not the draft's; every client in
-    /// use sends it so.
+    /// Make a link. The order of the two is OpenSSH's (target first), not the draft's; who serves clients that
+    /// send the other has to turn them round.
     Symlink { target: Bytes, path: Bytes },
     /// Beyond version 3.
     Extended(Extension),

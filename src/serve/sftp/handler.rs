@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::auth::Login;
 use super::exec::{Command, Exec};
+use super::link_order::LinkOrder;
 use super::listener::Door;
 use super::session::{Ending, SftpChannel, SshWire};
 use super::work::{Context, Direct, Spot};
@@ -262,8 +263,9 @@ impl Handler for Connection {
         if name != "sftp" || !self.is_fresh(channel) {
             return session.channel_failure(channel);
         }
+        let order = LinkOrder::of(session.remote_sshid());
         let begin = |context, tasks: &Tasks, handle, channel| {
-            Use::Sftp(SftpChannel::start(context, tasks, SshWire { handle, channel }))
+            Use::Sftp(SftpChannel::start(context, order, tasks, SshWire { handle, channel }))
         };
         self.start(channel, session, begin).await
     }

@@ -16,6 +16,7 @@ mod auth;
 mod exec;
 mod handler;
 mod host_keys;
+mod link_order;
 mod listener;
 mod longname;
 mod porch;

@@ -143,13 +143,14 @@ fn old_scp_stays_within_the_rights_and_the_tree() {
 fn an_old_scp_that_is_cut_leaves_nothing_and_keeps_the_old_file() {
     let f = Fixture::new();
     std::fs::write(f.served("old"), "old content").unwrap();
-    for cut in
-        ["C0644 100 old\n", "C0644 100 old\nhalf of it", "C0644 4 old\nfour", "C0644 4 old\nfour\x01it changed\n"]
-    {
+    for cut in ["C0644 100 old\n", "C0644 100 old\nhalf of it", "C0644 4 old\nfour\x01it changed\n"] {
         let said = ssh(&f, "anna", "scp -t old", Some(cut));
         assert_eq!(said.status.code(), Some(1), "{cut:?}: {said:?}");
         assert_eq!(std::fs::read(f.served("old")).unwrap(), b"old content", "{cut:?}");
         assert_eq!(f.names(""), ["old"], "{cut:?}");
+        // Whoever says that a file is not what it meant tells the reason itself.
+        let told = said.stdout.windows(5).any(|bytes| bytes == b"scp: ");
+        assert_eq!(told, !cut.contains("changed"), "{cut:?}: {said:?}");
     }
     good(&ssh(&f, "anna", "scp -t old", Some("C0644 4 old\nfour\0")));
     assert_eq!(std::fs::read(f.served("old")).unwrap(), b"four");

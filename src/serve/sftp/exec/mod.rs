@@ -100,11 +100,12 @@ fn in_words<T>(done: Result<io::Result<T>, Lost>) -> Result<T, String> {
 /// A command on its channel. Dropping it gives the command up: its client has left.
 #[derive(Debug)]
 pub(super) struct Exec {
+    /// Before the feed: whoever has left has not come to an end.
+    _leaves: DropGuard,
     /// None after the client's last word.
     feed: Option<Feed>,
     takes_content: bool,
     words: JoinHandle<()>,
-    _leaves: DropGuard,
 }
 
 impl Exec {
@@ -116,14 +117,15 @@ impl Exec {
         let leaves = gone.clone().drop_guard();
         tasks.spawn("ssh command", async move {
             let done = tokio::select! {
-                done = command.run(context, input, output) => done,
+                biased;
                 () = gone.cancelled() => Err(Gone),
+                done = command.run(context, input, output) => done,
             };
             // Nobody waits for the status of a command whose client has left.
             ended.send(done.unwrap_or(1)).ok();
         });
         let words = tasks.spawn("ssh command's words", deliver(said, status, handle, channel));
-        Self { feed: Some(feed), takes_content, words, _leaves: leaves }
+        Self { _leaves: leaves, feed: Some(feed), takes_content, words }
     }
 
     /// Takes what the channel brought. Waits only for file work.

@@ -74,6 +74,8 @@ impl Worker {
         }
         if follow {
             view.set_attributes(path, change)?;
+        } else if change.size.is_some() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a link has no length that could be set"));
         } else {
             view.set_link_attributes(path, change)?;
         }

@@ -4,7 +4,7 @@
 //! | record | means |
 //! | --- | --- |
 //! | `T<mtime> 0 <atime> 0` | times of the file or folder that comes next |
-//! | `C<mode> <size> <name>` | a file: behind the yes come its bytes, then the sender's own 0 |
+//! | `C<mode> <size> <name>` | a file: behind the yes come its bytes, then the sender's own 0, or its end |
 //! | `D<mode> 0 <name>` | a folder: what follows lies in it |
 //! | `E` | the end of that folder |
 

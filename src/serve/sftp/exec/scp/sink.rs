@@ -66,6 +66,17 @@ pub(in super::super) async fn run(
     sink.take_all(&mut input).await
 }
 
+/// How a sender ends a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Behind its last byte: with a 0 or, as libssh2 (curl), without a word.
+    Whole,
+    /// It says that the bytes are not what it meant.
+    Void,
+    /// Before the last byte.
+    Early,
+}
+
 impl Sink<'_> {
     async fn take_all(&mut self, input: &mut Input) -> Result<u32, Gone> {
         let mut times = None;
@@ -189,9 +200,9 @@ impl Sink<'_> {
         };
         self.output.answer(&[0][..])?;
         let mut moving = self.context.moved(&path, Direction::Upload);
-        let (taken, arrived) = self.take(part, record.size, input, &mut moving).await;
-        let done = match (taken, arrived) {
-            (Ok(part), true) => {
+        let (taken, ended) = self.take(part, record.size, input, &mut moving).await;
+        let done = match (taken, ended) {
+            (Ok(part), Ended::Whole) => {
                 moving.end = End::Failed(Phase::Publish, FaultKind::Io);
                 self.publish(part, &path, (mode, times), record.size).await
             }
@@ -199,7 +210,12 @@ impl Sink<'_> {
                 moving.end = End::Failed(Phase::Transfer, FaultKind::Io);
                 Err(why)
             }
-            (Ok(_), false) => Err("it is not complete".to_owned()),
+            (Ok(_), Ended::Early) => Err("it is not complete".to_owned()),
+            // Its client tells why, if nothing is said here.
+            (Ok(_), Ended::Void) => {
+                self.complaints += 1;
+                return self.output.answer(&[0][..]);
+            }
         };
         if done.is_ok() {
             moving.end = End::Clean;
@@ -212,18 +228,18 @@ impl Sink<'_> {
     }
 
     /// Takes the bytes of a file and the sender's word behind them. All of them, even where they cannot be kept: what
-    /// follows them is the next record. False: the sender itself says that they are not what it meant, or has left.
+    /// follows them is the next record.
     async fn take(
         &self,
         part: PartFile,
         size: u64,
         input: &mut Input,
         moving: &mut Moved,
-    ) -> (Result<PartFile, String>, bool) {
+    ) -> (Result<PartFile, String>, Ended) {
         let (mut part, mut at) = (Ok(part), 0);
         while at < size {
             let most = usize::try_from(size - at).unwrap_or(PIECE).min(PIECE);
-            let Some(piece) = input.piece(most).await else { return (part, false) };
+            let Some(piece) = input.piece(most).await else { return (part, Ended::Early) };
             let count = u64::try_from(piece.len()).unwrap_or_default();
             part = match part {
                 Ok(part) => work(move || write(part, &piece, at)).await,
@@ -233,12 +249,11 @@ impl Sink<'_> {
             moving.set(at);
         }
         match input.byte().await {
-            Some(0) => (part, true),
+            Some(0) | None => (part, Ended::Whole),
             Some(_) => {
                 input.line().await;
-                (part, false)
+                (part, Ended::Void)
             }
-            None => (part, false),
         }
     }
 
