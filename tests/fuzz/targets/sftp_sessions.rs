@@ -156,6 +156,7 @@ impl Chance for Bytes<'_> {
 
 fn play(bytes: &[u8]) {
     let played = Player::new(Session::begin(), Bytes(bytes)).play();
+    assert!(played.together <= 61, "more in flight than was meant");
     played.line.end();
     for (name, content) in played.files {
         assert!(std::fs::read(house().folder.join("tree").join(name)).unwrap() == content, "{name}");
