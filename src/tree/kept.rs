@@ -79,7 +79,9 @@ impl PartFile {
         renameat(&kept.dir, kept.part.as_os_str(), &self.dir, self.part.as_os_str())?;
         std::mem::swap(&mut self.fd, &mut kept.fd);
         std::mem::swap(&mut self.claim, &mut kept.claim);
-        view.recount();
+        if let Some(own) = &mut kept.claim {
+            own.removed();
+        }
         self.len().map(Some)
     }
 }

@@ -54,6 +54,8 @@ pub use view::{Replace, View};
 pub struct Tree {
     root: Arc<OwnedFd>,
     path: PathBuf,
+    /// Without links.
+    real: PathBuf,
     ledgers: quota::Ledgers,
 }
 
@@ -66,7 +68,8 @@ impl Tree {
     pub fn open(root: &Path) -> io::Result<Arc<Self>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, root, flags, Mode::empty())?;
-        Ok(Arc::new(Self { root: Arc::new(fd), path: root.to_owned(), ledgers: quota::Ledgers::default() }))
+        let (path, real) = (root.to_owned(), root.canonicalize()?);
+        Ok(Arc::new(Self { root: Arc::new(fd), path, real, ledgers: quota::Ledgers::default() }))
     }
 
     /// Where it lies, for people.
@@ -89,7 +92,7 @@ impl Tree {
     /// # Errors
     /// Those of looking.
     pub fn is_near(&self) -> io::Result<bool> {
-        mounts::are_near(&self.path)
+        mounts::are_near(&self.real)
     }
 
     pub(super) fn root(&self) -> &Arc<OwnedFd> {

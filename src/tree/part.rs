@@ -62,8 +62,11 @@ impl Place {
         let Self { dir, name, part, there } = self;
         let creates = create.contains(OFlags::CREATE);
         let claim = Claim::begin(view, || Stat::at(&dir, &part), creates, there)?;
-        let opened = open_part(&dir, &part, create).inspect_err(|_| view.recount());
-        Ok(PartFile { fd: opened?, dir, part, elsewhere: None, name, mode: None, ephemeral: false, gone: false, claim })
+        let fd = open_part(&dir, &part, create).inspect_err(|_| view.recount())?;
+        if let Some(claim) = &claim {
+            claim.opened(&Stat::of(&fd)?);
+        }
+        Ok(PartFile { fd, dir, part, elsewhere: None, name, mode: None, ephemeral: false, gone: false, claim })
     }
 }
 
@@ -314,9 +317,12 @@ impl PartFile {
             Err(error) => return Err(error.into()),
         };
         let kept = holds(there.as_ref())?;
+        if let Some(claim) = &self.claim {
+            claim.publishing(there.as_ref())?;
+        }
         self.take_name(replace)?;
-        if let (Some(claim), Some(there)) = (&self.claim, &there) {
-            claim.replaced(there);
+        if let Some(claim) = &mut self.claim {
+            claim.published(there.as_ref());
         }
         drop((kept, turn));
         Ok(self.settle()?)
@@ -352,10 +358,10 @@ impl PartFile {
         self.unlink()
     }
 
-    fn unlink(&self) -> io::Result<()> {
+    fn unlink(&mut self) -> io::Result<()> {
         unlinkat(&self.dir, self.part.as_os_str(), AtFlags::empty())?;
-        if let Some(claim) = &self.claim {
-            claim.end();
+        if let Some(claim) = &mut self.claim {
+            claim.removed();
         }
         Ok(())
     }

@@ -1,17 +1,21 @@
 //! How much a home holds, and how much it may hold.
 //!
 //! A [`Ledger`] is counted by walking the home, and kept up to date by what the views with a quota do there. What
-//! others do (jobs, accounts with a home above it, people on the machine) is seen by the next count. Nothing is ever
-//! refused on the word of an old ledger: before a refusal the home is counted again.
+//! others do (jobs, accounts with a home above it, people on the machine) is seen by the next count. Before anybody is
+//! refused the home is counted again, unless that was done a moment ago ([`Count::is_older`]).
+//!
+//! A part that will take the place of a file counts with what is more in it than in that file, for everybody. What it
+//! really replaces is seen when it is published, and then it has to fit again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Dir, OFlags};
+use rustix::fs::{Dir, Mode, OFlags, openat};
+use rustix::io::Errno;
 
-use super::resolve::{open_plain, readable};
+use super::resolve::open_plain;
 use super::trash::TRASH;
 use super::{Stat, Tree, View};
 use crate::model::{Name, Quota, RelPath, Used};
@@ -26,12 +30,23 @@ const TIMES: u32 = 10;
 /// What the home at one path of the tree holds.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    count: Mutex<Option<Count>>,
+    books: Mutex<Books>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    /// What lies there, without the parts that are being written.
+    count: Option<Count>,
+    /// Those parts.
+    live: HashMap<u64, Live>,
+    /// What they count together.
+    charged: Used,
+    next: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Count {
-    used: Used,
+    settled: Used,
     at: Instant,
     took: Duration,
     /// Something was done of which nobody knows what it freed.
@@ -39,15 +54,67 @@ struct Count {
 }
 
 impl Count {
-    fn made(tree: &Tree, home: &RelPath) -> io::Result<Self> {
-        let begin = Instant::now();
-        let used = walk(tree, home)?;
-        let at = Instant::now();
-        Ok(Self { used, at, took: at.duration_since(begin), doubtful: false })
-    }
-
     fn is_older(&self, than: Duration) -> bool {
         self.at.elapsed() > than.max(self.took.saturating_mul(TIMES))
+    }
+}
+
+/// A part that is being written.
+#[derive(Debug, Clone, Copy, Default)]
+struct Live {
+    /// Device and inode, so that a count can leave it out.
+    file: Option<(u64, u64)>,
+    /// What it counts.
+    charge: Used,
+}
+
+impl Books {
+    /// What lies there, counted again when the last count is `too_old` or there is none.
+    fn count(&mut self, too_old: impl Fn(&Count) -> bool, view: &View) -> io::Result<Count> {
+        if let Some(count) = self.count.filter(|count| !too_old(count)) {
+            return Ok(count);
+        }
+        let begin = Instant::now();
+        let live = self.live.values().filter_map(|live| live.file).collect();
+        let settled = walk(&view.tree, &view.prefix, &live)?;
+        let at = Instant::now();
+        let made = Count { settled, at, took: at.duration_since(begin), doubtful: false };
+        self.count = Some(made);
+        Ok(made)
+    }
+
+    /// Is there room for `more`?
+    fn check(&mut self, more: Used, quota: Quota, view: &View) -> io::Result<()> {
+        let charged = self.charged;
+        let has_room = |count: Count| {
+            let then = count.settled.and(charged).and(more);
+            let fits = |more: u64, then: u64, most: Option<u64>| more == 0 || most.is_none_or(|most| then <= most);
+            fits(more.bytes, then.bytes, quota.bytes) && fits(more.files, then.files, quota.files)
+        };
+        if has_room(self.count(|count| count.is_older(OLD), view)?) {
+            return Ok(());
+        }
+        let old = |count: &Count| count.is_older(if count.doubtful { Duration::ZERO } else { FRESH });
+        if has_room(self.count(old, view)?) { Ok(()) } else { Err(io::ErrorKind::QuotaExceeded.into()) }
+    }
+
+    fn settle(&mut self, change: impl Fn(Used) -> Used) {
+        if let Some(count) = &mut self.count {
+            count.settled = change(count.settled);
+        }
+    }
+
+    /// The part `id` counts so much from now on.
+    fn charge(&mut self, id: u64, charge: Used) {
+        if let Some(live) = self.live.get_mut(&id) {
+            self.charged = self.charged.without(live.charge).and(charge);
+            live.charge = charge;
+        }
+    }
+
+    fn forget(&mut self, id: u64) {
+        self.charge(id, Used::default());
+        self.live.remove(&id);
     }
 }
 
@@ -69,96 +136,57 @@ impl Ledgers {
 /// A quota and the ledger of the home that it is about.
 #[derive(Debug, Clone)]
 pub(super) struct Allowance {
-    pub(super) quota: Quota,
+    quota: Quota,
     ledger: Arc<Ledger>,
 }
 
 impl Allowance {
-    fn lock(&self) -> MutexGuard<'_, Option<Count>> {
-        self.ledger.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn used(&self, view: &View) -> io::Result<Used> {
-        let mut count = self.lock();
-        Ok(fresh(&mut count, |count| count.is_older(OLD), view)?.used)
-    }
-
-    /// Is there room for `more`, if `credit` is given back when it is done? Counts it as used then.
-    fn take(&self, more: Used, credit: Used, view: &View) -> io::Result<()> {
-        let mut count = self.lock();
-        let mut now = fresh(&mut count, |count| count.is_older(OLD), view)?;
-        if !self.has_room(now.used, more, credit) {
-            now = fresh(&mut count, |count| count.doubtful || count.is_older(FRESH), view)?;
-            if !self.has_room(now.used, more, credit) {
-                return Err(io::ErrorKind::QuotaExceeded.into());
-            }
-        }
-        *count = Some(Count { used: now.used.and(more), ..now });
-        Ok(())
-    }
-
-    fn has_room(&self, used: Used, more: Used, credit: Used) -> bool {
-        let then = used.and(more).without(credit);
-        let fits = |more: u64, then: u64, most: Option<u64>| more == 0 || most.is_none_or(|most| then <= most);
-        fits(more.bytes, then.bytes, self.quota.bytes) && fits(more.files, then.files, self.quota.files)
-    }
-
-    fn give(&self, less: Used) {
-        if let Some(count) = self.lock().as_mut() {
-            count.used = count.used.without(less);
-        }
-    }
-
-    fn doubt(&self) {
-        if let Some(count) = self.lock().as_mut() {
-            count.doubtful = true;
-        }
+    fn lock(&self) -> MutexGuard<'_, Books> {
+        self.ledger.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What the ledger says, counted again when it is `too_old` or was never counted.
-fn fresh(count: &mut Option<Count>, too_old: impl Fn(&Count) -> bool, view: &View) -> io::Result<Count> {
-    match *count {
-        Some(known) if !too_old(&known) => Ok(known),
-        _ => {
-            let made = Count::made(&view.tree, &view.prefix)?;
-            *count = Some(made);
-            Ok(made)
-        }
-    }
-}
-
-/// What lies below `home`, with what is hidden there: it takes room, too. The trash is the service's.
-fn walk(tree: &Tree, home: &RelPath) -> io::Result<Used> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-    let top = open_plain(&**tree.root(), if home.is_root() { ".".as_ref() } else { home.as_path() }, flags)?;
+/// What lies below `home` without the files `live`, and with what is hidden there: it takes room, too. The trash is
+/// the service's.
+fn walk(tree: &Tree, home: &RelPath, live: &HashSet<(u64, u64)>) -> io::Result<Used> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut open = vec![Dir::new(open_plain(&**tree.root(), home.as_path(), flags)?)?];
     let mut used = Used::default();
-    let mut open = vec![(RelPath::root(), Dir::read_from(&top)?)];
-    while let Some((folder, dir)) = open.last_mut() {
+    loop {
+        let depth = open.len();
+        let Some(dir) = open.last_mut() else { return Ok(used) };
         let Some(entry) = dir.read() else {
             open.pop();
             continue;
         };
         let Ok(name) = Name::new(entry?.file_name().to_bytes()) else { continue };
-        if home.is_root() && folder.is_root() && name.as_bytes() == TRASH {
+        let dir = dir.fd()?;
+        if home.is_root() && depth == 1 && name.as_bytes() == TRASH {
             continue;
         }
-        let path = folder.join(&name);
-        let stat = match dir.fd().map_err(io::Error::from).and_then(|dir| Stat::at(dir, &name)) {
-            Ok(stat) => stat,
+        let stat = match Stat::at(dir, &name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
+            stat => stat?,
         };
-        used = used.and(Used::file(if stat.is_file() { stat.size } else { 0 }));
+        if live.contains(&(stat.dev, stat.ino)) {
+            continue;
+        }
+        used = used.and(weight(&stat));
         if stat.is_dir() {
-            match open_plain(&top, path.as_path(), OFlags::PATH | OFlags::DIRECTORY).and_then(readable) {
-                Ok(found) => open.push((path, Dir::new(found)?)),
-                // Gone meanwhile, or closed to the service: nobody writes there, either.
-                Err(error) => tracing::debug!(%error, path = %path.display(), "a folder was not counted"),
+            match openat(dir, name.as_os_str(), flags, Mode::empty()) {
+                Ok(folder) => open.push(Dir::new(folder)?),
+                // Something else has the name by now.
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                // What cannot be counted could hold anything.
+                Err(error) => return Err(error.into()),
             }
         }
     }
-    Ok(used)
+}
+
+/// What one name counts.
+fn weight(stat: &Stat) -> Used {
+    Used::file(if stat.is_file() { stat.size } else { 0 })
 }
 
 impl View {
@@ -167,55 +195,65 @@ impl View {
     /// # Errors
     /// Those of walking the home.
     pub fn usage(&self) -> io::Result<Option<(Quota, Used)>> {
-        self.allowance.as_ref().map(|allowance| Ok((allowance.quota, allowance.used(self)?))).transpose()
+        let Some(allowance) = &self.allowance else { return Ok(None) };
+        let mut books = allowance.lock();
+        let count = books.count(|count| count.is_older(OLD), self)?;
+        Ok(Some((allowance.quota, count.settled.and(books.charged))))
     }
 
-    /// Counts `more`, which is about to be made.
+    /// Is it held to a quota? Then a change may have to wait until its home was counted.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.allowance.is_some()
+    }
+
+    /// Counts `more` while `make` makes it: what was not made is not counted.
     ///
     /// # Errors
-    /// [`io::ErrorKind::QuotaExceeded`] when there is no room for it, and those of walking the home.
-    pub(super) fn charge(&self, more: Used) -> io::Result<()> {
-        self.allowance.as_ref().map_or(Ok(()), |allowance| allowance.take(more, Used::default(), self))
-    }
-
-    /// As [`View::charge`], for what `make` makes: what was not made is not counted.
+    /// [`io::ErrorKind::QuotaExceeded`] when there is no room for it, those of walking the home, and those of `make`.
     pub(super) fn charged<T>(&self, more: Used, make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        self.charge(more)?;
+        if let Some(allowance) = &self.allowance {
+            let mut books = allowance.lock();
+            books.check(more, allowance.quota, self)?;
+            books.settle(|settled| settled.and(more));
+        }
         make().inspect_err(|_| self.free(more))
     }
 
     /// `less` is gone.
     pub(super) fn free(&self, less: Used) {
         if let Some(allowance) = &self.allowance {
-            allowance.give(less);
+            allowance.lock().settle(|settled| settled.without(less));
         }
     }
 
     /// Something is gone, or not, and to look at it would take longer than to count when it matters.
     pub(super) fn recount(&self) {
-        if let Some(allowance) = &self.allowance {
-            allowance.doubt();
+        if let Some(allowance) = &self.allowance
+            && let Some(count) = &mut allowance.lock().count
+        {
+            count.doubtful = true;
         }
     }
 
     /// What removing the name would free; nothing is looked up where nobody asks.
     pub(super) fn weight(&self, look: impl FnOnce() -> io::Result<Stat>) -> Used {
-        match self.allowance.as_ref().map(|_| look()) {
-            Some(Ok(stat)) if stat.is_file() => Used::file(stat.size),
-            Some(Ok(_)) => Used::file(0),
-            Some(Err(_)) | None => Used::default(),
-        }
+        self.allowance.as_ref().and_then(|_| look().ok()).map_or_else(Used::default, |stat| weight(&stat))
     }
 }
 
-/// What a part takes of the quota of its view.
+/// What a part takes of the quota of its view, until it is published or removed.
 #[derive(Debug)]
 pub(super) struct Claim {
     view: View,
+    allowance: Allowance,
+    id: u64,
     /// Bytes that are counted for it: as far as it was ever written since it was opened or cut.
     held: Mutex<u64>,
-    /// What publishing it will free.
+    /// What publishing it will free, as far as can be seen.
     credit: Used,
+    /// Nothing is to be counted for it any more.
+    is_over: bool,
 }
 
 impl Claim {
@@ -227,24 +265,44 @@ impl Claim {
         creates: bool,
         credit: Used,
     ) -> io::Result<Option<Self>> {
-        let Some(allowance) = &view.allowance else { return Ok(None) };
+        let Some(allowance) = view.allowance.clone() else { return Ok(None) };
         let begun = begun().ok();
-        if creates && begun.is_none() {
-            allowance.take(Used::file(0), credit, view)?;
+        if begun.is_none() && !creates {
+            return Ok(None);
         }
-        let held = Mutex::new(begun.map_or(0, |begun| begun.size));
-        Ok(Some(Self { view: view.clone(), held, credit }))
+        let held = begun.as_ref().map_or(0, |begun| begun.size);
+        let charge = Used::file(held).without(credit);
+        let id = {
+            let mut books = allowance.lock();
+            let before = begun.as_ref().map_or_else(Used::default, weight);
+            books.check(charge.without(before), allowance.quota, view)?;
+            // From here on it counts as what is being written.
+            books.settle(|settled| settled.without(before));
+            books.next += 1;
+            let id = books.next;
+            books.live.insert(id, Live { file: begun.map(|begun| (begun.dev, begun.ino)), ..Live::default() });
+            books.charge(id, charge);
+            id
+        };
+        Ok(Some(Self { view: view.clone(), allowance, id, held: Mutex::new(held), credit, is_over: false }))
     }
 
     fn held(&self) -> MutexGuard<'_, u64> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// It is this file.
+    pub(super) fn opened(&self, stat: &Stat) {
+        if let Some(live) = self.allowance.lock().live.get_mut(&self.id) {
+            live.file = Some((stat.dev, stat.ino));
+        }
+    }
+
     /// It is about to be written up to `end`.
     pub(super) fn grow(&self, end: u64) -> io::Result<()> {
         let mut held = self.held();
-        if let (Some(allowance), true) = (&self.view.allowance, end > *held) {
-            allowance.take(Used::content(end - *held), self.credit, &self.view)?;
+        if end > *held {
+            self.become_as_long(end, self.credit)?;
             *held = end;
         }
         Ok(())
@@ -254,23 +312,56 @@ impl Claim {
     pub(super) fn cut(&self, len: u64) {
         let mut held = self.held();
         if len < *held {
-            self.view.free(Used::content(*held - len));
+            self.allowance.lock().charge(self.id, Used::file(len).without(self.credit));
             *held = len;
         }
+    }
+
+    fn become_as_long(&self, end: u64, credit: Used) -> io::Result<()> {
+        let charge = Used::file(end).without(credit);
+        let mut books = self.allowance.lock();
+        let now = books.live.get(&self.id).map_or_else(Used::default, |live| live.charge);
+        books.check(charge.without(now), self.allowance.quota, &self.view)?;
+        books.charge(self.id, charge);
+        Ok(())
     }
 
     /// It will take another name than it was begun for.
     pub(super) fn turn_to(&mut self, credit: Used) {
         self.credit = credit;
+        let charge = Used::file(*self.held()).without(credit);
+        self.allowance.lock().charge(self.id, charge);
+    }
+
+    /// It is about to take the place of `there`, whatever it was begun for.
+    pub(super) fn publishing(&self, there: Option<&Stat>) -> io::Result<()> {
+        self.become_as_long(*self.held(), there.map_or_else(Used::default, weight))
+    }
+
+    /// It took the place of `there`.
+    pub(super) fn published(&mut self, there: Option<&Stat>) {
+        let old = there.map_or_else(Used::default, weight);
+        self.over(|settled, held| settled.and(Used::file(held)).without(old));
     }
 
     /// It is removed.
-    pub(super) fn end(&self) {
-        self.view.free(Used::file(*self.held()));
+    pub(super) fn removed(&mut self) {
+        self.over(|settled, _| settled);
     }
 
-    /// It took the place of this.
-    pub(super) fn replaced(&self, there: &Stat) {
-        self.view.free(Used::file(there.size));
+    fn over(&mut self, change: impl Fn(Used, u64) -> Used) {
+        if !std::mem::replace(&mut self.is_over, true) {
+            let held = *self.held();
+            let mut books = self.allowance.lock();
+            books.forget(self.id);
+            books.settle(|settled| change(settled, held));
+        }
+    }
+}
+
+impl Drop for Claim {
+    /// It lies where it is, for later.
+    fn drop(&mut self) {
+        self.over(|settled, held| settled.and(Used::file(held)));
     }
 }

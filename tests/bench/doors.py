@@ -24,6 +24,7 @@ tree = "{root}"
 listen = "127.0.0.1:0"
 [sftp]
 listen = "{host}:{port}"
+connections-per-account = 4096
 [limits]
 connections = 4096
 connections-per-address = 4096

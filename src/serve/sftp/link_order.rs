@@ -7,7 +7,7 @@
 use crate::net::sftp::Request;
 
 /// How clients begin to call themselves that send OpenSSH's order to OpenSSH only.
-const BY_THE_SERVER: [&[u8]; 3] = [b"AsyncSSH_", b"libssh_", b"WinSCP_"];
+const BY_THE_SERVER: [&[u8]; 4] = [b"AsyncSSH_", b"libssh-", b"libssh_", b"WinSCP_"];
 
 /// Which of the two comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

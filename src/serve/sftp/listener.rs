@@ -132,21 +132,15 @@ fn refused(address: SocketAddr, error: io::Error) -> ListenError {
 /// The door has threads of its own, on which a request may be done on the spot; a connection stays on one of them.
 ///
 /// # Errors
-/// When the system has no more threads, or does not part with the socket.
+/// When the system has no more threads.
 pub fn serve(listener: Listener, door: Door, tasks: &Tasks) -> io::Result<()> {
     let Listener { socket, config, settings, .. } = listener;
-    let (socket, inner) = (socket.into_std()?, tasks.child());
+    let inner = tasks.child();
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).max(THREADS);
     let lanes = Lanes::start("sftp", threads, &inner, tasks)?;
-    lanes.spawn("sftp door", {
-        let lanes = Arc::clone(&lanes);
-        async move {
-            match TcpListener::from_std(socket) {
-                Ok(socket) => Porch::new((config, settings), Arc::new(door), inner, lanes).accept(socket).await,
-                Err(error) => tracing::error!(%error, "the SFTP door cannot accept anybody"),
-            }
-        }
-    });
+    let porch = Porch::new((config, settings), Arc::new(door), inner.clone(), lanes);
+    // Not on one of them: who comes in does not wait for a disk either.
+    inner.spawn("sftp door", porch.accept(socket));
     Ok(())
 }
 

@@ -15,10 +15,27 @@ use super::listener::{Door, Visit, watch_logins};
 use super::work::Spot;
 use crate::net::admit::Admission;
 use crate::net::{AdmissionLimits, Entrance, Origin, origin};
-use crate::task::{Lanes, Tasks};
+use crate::task::{self, Lanes, Tasks};
+use crate::tree::Tree;
 
 /// How long a proxy may take to say whose connection it passes on.
 const INTRODUCTION: Duration = Duration::from_secs(5);
+
+/// How often it is looked where the tree lies: something may be mounted below it.
+const LOOK: Duration = Duration::from_secs(10);
+
+async fn watch_mounts(spot: Arc<Spot>, tree: Arc<Tree>, tasks: Tasks) {
+    loop {
+        let (spot, tree) = (Arc::clone(&spot), Arc::clone(&tree));
+        if let Err(error) = task::blocking(move || spot.look(&tree)).await {
+            tracing::warn!(%error, "it cannot be seen where the tree lies");
+        }
+        tokio::select! {
+            () = tasks.stopped() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
 
 /// Where it is decided who comes in.
 pub(super) struct Porch {
@@ -44,6 +61,8 @@ impl Porch {
     ) -> Arc<Self> {
         let AdmissionLimits { total, .. } = settings.strangers;
         let (tell, logins) = watch::channel(String::new());
+        let spot = Arc::<Spot>::default();
+        tasks.spawn("sftp mounts", watch_mounts(Arc::clone(&spot), Arc::clone(&door.tree), tasks.clone()));
         tasks.spawn("sftp logins", watch_logins(door.accounts.clone(), tell, tasks.clone()));
         Arc::new(Self {
             entrance: Entrance::new(settings.connections, settings.strangers),
@@ -52,7 +71,7 @@ impl Porch {
             door,
             config,
             settings,
-            spot: Arc::default(),
+            spot,
             logins,
             tasks,
             lanes,

@@ -11,10 +11,10 @@ use tokio::sync::Mutex;
 use super::link_order::LinkOrder;
 use super::listener::Door;
 use super::session::SftpChannel;
-use super::work::{Context, Direct, Wire};
+use super::work::{Context, Direct, Spot, Wire};
 use crate::account::Grant;
 use crate::presence::Moving;
-use crate::task::Tasks;
+use crate::task::{self, Tasks};
 
 /// As much as one SSH packet brings.
 const PIECE: usize = 32 << 10;
@@ -41,7 +41,10 @@ pub async fn converse<S>(door: &Door, grant: Grant, stream: S, tasks: &Tasks) ->
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
-    let context = Context::begin(door, grant, Moving::default(), Arc::default()).await?;
+    let (spot, tree) = (Arc::<Spot>::default(), Arc::clone(&door.tree));
+    let looks = Arc::clone(&spot);
+    task::blocking(move || looks.look(&tree)).await.map_err(io::Error::other)?;
+    let context = Context::begin(door, grant, Moving::default(), spot).await?;
     let (mut from, to) = tokio::io::split(stream);
     let to = Arc::new(Mutex::new(to));
     let mut channel = SftpChannel::start(context, LinkOrder::TargetFirst, tasks, StreamWire(Arc::clone(&to)));

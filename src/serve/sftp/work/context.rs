@@ -40,12 +40,8 @@ impl Context {
     /// # Errors
     /// What the file system says.
     pub async fn begin(door: &Door, grant: Grant, moving: Moving, spot: Arc<Spot>) -> io::Result<Self> {
-        let (tree, own, looks) = (Arc::clone(&door.tree), grant.clone(), Arc::clone(&spot));
-        let open = move || {
-            looks.look(&tree);
-            own.view(&tree)
-        };
-        let view = spot.run(Kind::Light, open).await.map_err(io::Error::other)??;
+        let (tree, own) = (Arc::clone(&door.tree), grant.clone());
+        let view = spot.run(Kind::Light, move || own.view(&tree)).await.map_err(io::Error::other)??;
         Ok(Self {
             grant,
             view,

@@ -130,6 +130,10 @@ fn takes_long(request: &Request) -> bool {
     if let Request::Open { flags, .. } = request {
         return flags.intersects(OpenFlags::WRITE | OpenFlags::APPEND) && !flags.contains(OpenFlags::TRUNCATE);
     }
+    // As long as a copy of the file.
+    if let Request::Setstat { attributes, .. } | Request::Fsetstat { attributes, .. } = request {
+        return attributes.size.is_some();
+    }
     matches!(
         request,
         Request::Close { .. }
@@ -225,6 +229,8 @@ impl Lane {
                 Some(Open::Download(_) | Open::Listing(_)) | None => spot::Kind::Light,
             },
             request if takes_long(request) => return Some(packet),
+            // The home may have to be counted first.
+            _ if self.worker.context.view.is_limited() => return Some(packet),
             _ => spot::Kind::Light,
         };
         if lock(&self.queue).hands > 0 {

@@ -7,6 +7,7 @@
 //! is gone may keep a thread for ever.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::open::lock;
@@ -18,9 +19,6 @@ const SLOW: Duration = Duration::from_millis(5);
 
 /// How long a slow disk is left to blocking threads.
 const AFTER: Duration = Duration::from_secs(10);
-
-/// How long is believed where the tree lies.
-const BELIEVED: Duration = Duration::from_secs(10);
 
 /// How a request uses the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,21 +33,18 @@ pub enum Kind {
 #[derive(Debug, Default)]
 pub struct Spot {
     slow_until: [Mutex<Option<Instant>>; 2],
-    /// Whether the tree lies on this machine, and when that was looked up.
-    near: Mutex<Option<(bool, Instant)>>,
+    /// Does the tree lie on this machine, as far as was seen?
+    near: AtomicBool,
 }
 
 impl Spot {
-    /// Looks where the tree lies, unless that was done lately. Blocks.
+    /// Looks where the tree lies now. Blocks.
     pub fn look(&self, tree: &Tree) {
-        let mut near = lock(&self.near);
-        if near.is_none_or(|(_, at)| at.elapsed() > BELIEVED) {
-            let found = tree.is_near().unwrap_or_else(|error| {
-                tracing::warn!(%error, "it cannot be seen where the tree lies: its requests are done more slowly");
-                false
-            });
-            *near = Some((found, Instant::now()));
-        }
+        let near = tree.is_near().unwrap_or_else(|error| {
+            tracing::warn!(%error, "it cannot be seen where the tree lies: its requests are done more slowly");
+            false
+        });
+        self.near.store(near, Ordering::Relaxed);
     }
 
     /// Whoever gets something may work now, for as long as it is held. `None` when the disk was slow lately or is none of
@@ -60,8 +55,8 @@ impl Spot {
             Kind::Durable => &self.slow_until[1],
         };
         let since = Instant::now();
-        let may = lock(&self.near).is_some_and(|(near, _)| near) && lock(slow_until).is_none_or(|until| since >= until);
-        may.then_some(Watched { slow_until, since })
+        let may = || lock(slow_until).is_none_or(|until| since >= until);
+        (self.near.load(Ordering::Relaxed) && may()).then_some(Watched { slow_until, since })
     }
 
     /// Does `work` now, or on a blocking thread.
@@ -100,7 +95,7 @@ mod tests {
     use super::*;
 
     fn near() -> Spot {
-        Spot { near: Mutex::new(Some((true, Instant::now()))), ..Spot::default() }
+        Spot { near: AtomicBool::new(true), ..Spot::default() }
     }
 
     #[test]
@@ -124,7 +119,8 @@ mod tests {
         assert_eq!(near().run(Kind::Light, elsewhere).await.unwrap(), here);
         let folder = tempfile::tempdir().unwrap();
         let spot = Spot::default();
-        spot.look(&Tree::open(folder.path()).unwrap());
-        assert!(spot.near.lock().unwrap().is_some());
+        let tree = Tree::open(folder.path()).unwrap();
+        spot.look(&tree);
+        assert_eq!(spot.begin(Kind::Light).is_some(), tree.is_near().unwrap());
     }
 }
