@@ -99,6 +99,13 @@ impl Https {
         self.data.path()
     }
 
+    /// What Causeway keeps for itself at the top of the tree: parts of uploads, and what is staged.
+    pub fn leftovers(&self) -> Vec<String> {
+        let names =
+            std::fs::read_dir(&self.root).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with(".causeway-")).collect()
+    }
+
     /// Runs curl as `anna`; the last argument is the path.
     pub fn curl(&self, args: &[&str], path: &str) -> Output {
         self.curl_as("anna", args, path)
