@@ -3,7 +3,8 @@
 //! It knows which request it serves, and uses that to mend two habits of `dav-server`: an overwriting
 //! MOVE or COPY deletes its destination first (we let a rename replace a file, and put a folder together
 //! under a hidden name that changes places with the old one when it is whole: nothing is lost when it
-//! fails, and there is no moment without a file), and LOCK of a free name opens a file without writing to it (we make it, empty).
+//! fails, and there is no moment without a file), and LOCK of a free name opens a file without writing to it (we make
+//! it, empty).
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,17 +15,16 @@ use dav_server::fs::{
     DavDirEntry, DavFile, DavFileSystem, DavMetaData, DavProp, FsError, FsFuture, FsStream, OpenOptions, ReadDirMeta,
 };
 use futures_util::stream;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
-use super::fs_types::{DirItem, Incoming, Meta};
-use super::locks::Locks;
+use super::fs_types::{DirItem, Made, Meta};
 use super::properties::Properties;
 use super::request::Intent;
-use super::status::{Verdict, fs_error};
+use super::status::{Remark, fs_error};
 use super::terms;
 use crate::audit::Event;
 use crate::model::{EntryKind, RelPath};
-use crate::serve::files::{Claims as _, Upload};
+use crate::serve::files::{Unfinished, Upload};
 use crate::serve::http::Guest;
 use crate::task;
 use crate::tree::{DirReader, Fate, Replace, Stat, View};
@@ -41,9 +41,7 @@ pub(super) struct Inner {
     pub(super) guest: Guest,
     pub(super) properties: Properties,
     pub(super) intent: Intent,
-    pub(super) verdict: Verdict,
-    pub(super) headers: HeaderMap,
-    pub(super) locks: Locks,
+    pub(super) remark: Remark,
 }
 
 fn rel(path: &DavPath) -> Result<RelPath, FsError> {
@@ -67,40 +65,19 @@ impl DavFs {
         self.work(move |view| if follow { view.stat_follow(&path) } else { view.stat(&path) }).await
     }
 
-    async fn begin(&self, path: &RelPath, options: &OpenOptions) -> Result<Incoming, FsError> {
-        let guest = &self.0.guest;
-        let upload = Upload::begin(guest, path).await.map_err(|error| match error.kind() {
-            io::ErrorKind::NotADirectory => FsError::NotFound,
-            _ => fs_error(&error),
-        })?;
-        let mtime = self.0.intent.mtime;
-        let replace = if options.create_new { Replace::No } else { Replace::Yes };
-        let terms = if options.truncate {
-            self.0.locks.of_put(guest, path, &self.0.headers)
-        } else {
-            // A LOCK makes the file that it has just locked.
-            terms::none()
-        };
-        let verdict = self.0.verdict.clone();
-        Ok(Incoming { upload: Some((upload, terms)), expected: options.size, mtime, replace, published: None, verdict })
-    }
-
+    /// LOCK of a free name makes an empty file (RFC 4918, 7.3), and only if it still is free.
     async fn open(&self, path: RelPath, options: OpenOptions) -> Result<Box<dyn DavFile>, FsError> {
-        if !options.write || options.append {
+        if !options.write || !options.create || options.append || options.truncate {
             return Err(FsError::NotImplemented);
         }
-        if !options.create && self.stat(path.clone(), true).await.is_err() {
-            return Err(FsError::NotFound);
-        }
-        let mut file = self.begin(&path, &options).await?;
-        if !options.truncate {
-            // LOCK of a free name makes an empty file (RFC 4918, 7.3), and only if it still is free.
-            file.replace = Replace::No;
-            file.expected = Some(0);
-            file.flush().await?;
-        }
-        self.0.properties.forget_new(&self.0.guest.whole(&path), file.published.is_some()).await;
-        Ok(Box::new(file))
+        let guest = &self.0.guest;
+        let upload = Upload::begin(guest, &path).await.map_err(|error| fs_error(&parent_missing(error)))?;
+        let made = upload.finish(Some(0), None, Replace::No, terms::none()).await.map_err(|error| match error {
+            Unfinished::Io(error) => fs_error(&error),
+            Unfinished::Refused(_) => FsError::Forbidden,
+        })?;
+        self.0.properties.removed(&guest.whole(&path)).await;
+        Ok(Box::new(Made(made)))
     }
 
     async fn remove(&self, path: RelPath, dir: bool) -> Result<(), FsError> {
@@ -324,7 +301,7 @@ impl DavFileSystem for DavFs {
         path: &'a DavPath,
         patch: Vec<(bool, DavProp)>,
     ) -> FsFuture<'a, Vec<(StatusCode, DavProp)>> {
-        Box::pin(async move { self.0.properties.patch(&self.0.guest, &rel(path)?, patch, &self.0.verdict).await })
+        Box::pin(async move { self.0.properties.patch(&self.0.guest, &rel(path)?, patch, &self.0.remark).await })
     }
 
     fn get_props<'a>(&'a self, path: &'a DavPath, _content: bool) -> FsFuture<'a, Vec<DavProp>> {

@@ -9,7 +9,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use sqlx::Acquire as _;
 
-use super::status::{Verdict, fs_error};
+use super::status::{Remark, fs_error};
 use super::{mtime, store};
 use crate::audit::Event;
 use crate::db::{Db, DbError, WriteTx};
@@ -77,7 +77,7 @@ impl Properties {
         guest: &Guest,
         path: &RelPath,
         patch: Vec<(bool, DavProp)>,
-        verdict: &Verdict,
+        remark: &Remark,
     ) -> Result<Vec<(StatusCode, DavProp)>, FsError> {
         let whole = guest.whole(path);
         let is_dead = |prop: &DavProp| mtime::original(prop.namespace.as_deref()).is_none();
@@ -119,7 +119,7 @@ impl Properties {
             Ok(()) => {}
             Err(Unstored::Db(error)) => return Err(failed(&error)),
             Err(Unstored::Over(bound)) => {
-                verdict.explain(bound.sentence());
+                remark.make(bound.sentence());
                 for ((status, _), size) in answer.iter_mut().zip(sizes) {
                     let refused = size.is_some_and(|size| size > LARGEST || !matches!(bound, Bound::Size));
                     *status = if refused { StatusCode::INSUFFICIENT_STORAGE } else { StatusCode::FAILED_DEPENDENCY };
@@ -171,13 +171,6 @@ impl Properties {
             tx.commit().await.map_err(DbError::from)
         };
         complain(done.await);
-    }
-
-    /// As [`Properties::removed`], when `new`.
-    pub(super) async fn forget_new(&self, path: &RelPath, new: bool) {
-        if new {
-            self.removed(path).await;
-        }
     }
 
     /// `from` was moved to `to`, or copied there by `copier`.

@@ -7,11 +7,9 @@ use std::sync::Arc;
 use http::header::HOST;
 use http::request::Parts;
 use http::{Method, StatusCode, Uri};
-use jiff::Timestamp;
 
 use super::MOUNT;
 use crate::model::RelPath;
-use crate::serve::files::wanted_mtime;
 use crate::serve::http::{href, status};
 use crate::tree::{Staged, View};
 
@@ -27,8 +25,6 @@ pub(super) struct Intent {
     pub(super) staged: Option<Arc<Staged>>,
     /// May the destination be replaced?
     pub(super) overwrite: bool,
-    /// For PUT: the time that the client wants the file to have.
-    pub(super) mtime: Option<Timestamp>,
     copy: bool,
 }
 
@@ -63,19 +59,15 @@ impl Intent {
     }
 }
 
-/// Looks at a request that changes something. Blocking.
+/// Looks at a request that changes something, PUT apart. Blocking.
 ///
 /// # Errors
 /// The status to refuse it with.
 pub(super) fn intent(view: &View, head: &Parts, path: &RelPath) -> Result<Intent, StatusCode> {
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let mut intent = Intent { overwrite: true, mtime: wanted_mtime(&head.headers), ..Intent::default() };
+    let mut intent = Intent { overwrite: true, ..Intent::default() };
     match head.method.as_str() {
         "DELETE" if path.is_root() => return Err(StatusCode::FORBIDDEN),
-        // RFC 9110, 14.5: whoever does not do partial PUT must refuse it.
-        "PUT" if header("content-range").is_some() => return Err(StatusCode::BAD_REQUEST),
-        "PUT" if head.uri.path().ends_with('/') => return Err(StatusCode::METHOD_NOT_ALLOWED),
-        "PUT" if view.stat_follow(path).is_ok_and(|stat| stat.is_dir()) => return Err(StatusCode::METHOD_NOT_ALLOWED),
         "COPY" | "MOVE" => {
             let destination = destination(head)?;
             let found = view.stat(path).map_err(|error| status::of(&error))?;

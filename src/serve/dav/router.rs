@@ -9,9 +9,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use bytes::Bytes;
 use dav_server::DavHandler;
-use futures_util::stream;
 use http::header::LOCATION;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
@@ -20,7 +18,7 @@ use http_body_util::BodyExt as _;
 use super::fs::{DavFs, Inner};
 use super::locks::Locks;
 use super::properties::Properties;
-use super::status::Verdict;
+use super::status::Remark;
 use super::{mtime, propfind, request, xml};
 use crate::db::{Db, DbError};
 use crate::model::{Access, Door, RelPath};
@@ -30,7 +28,7 @@ use crate::task;
 
 /// Where this door is.
 pub const MOUNT: &str = "/dav/";
-/// `dav-server` reads no larger body, PUT apart.
+/// `dav-server` reads no larger body.
 const MAX_XML: usize = 64 * 1024;
 /// Deleting or copying a large folder takes its time; a client that waits longer is told to look again.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -100,7 +98,10 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
     match head.method.as_str() {
         "GET" | "HEAD" => get(&guest, &path, &head).await,
         "PROPFIND" => propfind::answer(&guest, &dav.locks, &dav.properties, &path, &head.headers, body).await,
-        "OPTIONS" | "PUT" | "MKCOL" | "DELETE" | "COPY" | "MOVE" | "LOCK" | "UNLOCK" | "PROPPATCH" => {
+        // A name that ends in a slash is a folder's.
+        "PUT" if head.uri.path().ends_with('/') => options(problem(StatusCode::METHOD_NOT_ALLOWED)),
+        "PUT" => files::put(&guest, &path, &head.headers, body, &dav.locks).await,
+        "OPTIONS" | "MKCOL" | "DELETE" | "COPY" | "MOVE" | "LOCK" | "UNLOCK" | "PROPPATCH" => {
             change(&dav, guest, &path, head, body).await
         }
         _ => options(problem(StatusCode::METHOD_NOT_ALLOWED)),
@@ -137,29 +138,18 @@ async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body
         Ok(Err(status)) => return problem(status),
         Err(lost) => return problem(status::of(&io::Error::other(lost))),
     };
-    let (method, with_mtime) = (head.method.clone(), intent.mtime.is_some());
-    let verdict = Verdict::default();
-    let body = if method == Method::PUT {
-        watched(body, verdict.clone())
-    } else {
-        match body::whole(body, MAX_XML).await {
-            Ok(bytes) if !xml::is_modest(&bytes) => return problem(StatusCode::BAD_REQUEST),
-            Ok(bytes) if method.as_str() == "PROPPATCH" => Body::from(mtime::redirected(bytes)),
-            Ok(bytes) => Body::from(bytes),
-            Err(error) => return problem(status::of(&error)),
-        }
+    let method = head.method.clone();
+    let body = match body::whole(body, MAX_XML).await {
+        Ok(bytes) if !xml::is_modest(&bytes) => return problem(StatusCode::BAD_REQUEST),
+        Ok(bytes) if method.as_str() == "PROPPATCH" => Body::from(mtime::redirected(bytes)),
+        Ok(bytes) => Body::from(bytes),
+        Err(error) => return problem(status::of(&error)),
     };
     let locks = dav.locks.seen_by(&guest);
     let account = guest.account.clone();
     let tasks = guest.books.tasks.clone();
-    let fs = DavFs(Arc::new(Inner {
-        guest,
-        properties: dav.properties.clone(),
-        intent,
-        verdict: verdict.clone(),
-        headers: head.headers.clone(),
-        locks: dav.locks.clone(),
-    }));
+    let inner = Inner { guest, properties: dav.properties.clone(), intent, remark: Remark::default() };
+    let fs = DavFs(Arc::new(inner));
     let settled = fs.clone();
     let handler: DavHandler = DavHandler::builder()
         .filesystem(Box::new(fs))
@@ -168,24 +158,14 @@ async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body
         .principal(account)
         .build_handler();
     let request = http::Request::from_parts(head, body);
-    let answer = if method == Method::PUT {
-        // Ends with its client, up to the moment when the file is complete (see `Upload::finish`), and
-        // may take as long as bytes keep coming.
-        handler.handle(request).await.map(Body::new)
-    } else {
-        // A client that hangs up must not cut a change in half, or keep it out of the log.
-        let handled = tasks.spawn("webdav change", carried_out(handler, request, settled));
-        match tokio::time::timeout(LONGEST, handled).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(lost)) => return problem(status::of(&io::Error::other(lost))),
-            Err(_) => return problem(StatusCode::SERVICE_UNAVAILABLE),
-        }
-    };
-    let mut answer = verdict.given().map_or(answer, problem);
-    if method == Method::PUT && with_mtime && answer.status().is_success() {
-        answer.headers_mut().insert("x-oc-mtime", HeaderValue::from_static("accepted"));
+    // A client that hangs up must not cut a change in half, or keep it out of the log.
+    let handled = tasks.spawn("webdav change", carried_out(handler, request, settled));
+    match tokio::time::timeout(LONGEST, handled).await {
+        Ok(Ok(answer)) if method == Method::OPTIONS => options(answer),
+        Ok(Ok(answer)) => answer,
+        Ok(Err(lost)) => problem(status::of(&io::Error::other(lost))),
+        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE),
     }
-    if method == Method::OPTIONS { options(answer) } else { answer }
 }
 
 /// The whole change, with the answer's body: `dav-server` works on while it is read.
@@ -194,7 +174,7 @@ async fn carried_out(handler: DavHandler, request: http::Request<Body>, fs: DavF
     let body = body.collect().await.map(http_body_util::Collected::to_bytes);
     let well = body.is_ok() && matches!(head.status, StatusCode::CREATED | StatusCode::NO_CONTENT);
     match (fs.settle(well).await, body) {
-        (Ok(()), Ok(body)) => Response::from_parts(head, Body::from(fs.0.verdict.described(body))),
+        (Ok(()), Ok(body)) => Response::from_parts(head, Body::from(fs.0.remark.added_to(body))),
         (Err(error), _) => {
             tracing::warn!(dav.error = ?error, "a copy could not take the place of what was there");
             problem(StatusCode::CONFLICT)
@@ -210,12 +190,4 @@ fn options(mut answer: Response) -> Response {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     answer
-}
-
-/// The same body; when it fails, its status is the answer's.
-fn watched(body: Body, verdict: Verdict) -> Body {
-    Body::from_stream(stream::try_unfold((body, verdict), |(mut body, verdict)| async move {
-        let next: Option<Bytes> = body::next(&mut body).await.inspect_err(|error| verdict.give(status::of(error)))?;
-        Ok::<_, io::Error>(next.map(|bytes| (bytes, (body, verdict))))
-    }))
 }

@@ -6,14 +6,14 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::BytesMut;
 use data_encoding::HEXLOWER;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 
 use crate::audit::Event;
 use crate::model::{FaultKind, RelPath};
 use crate::reliability::Direction;
-use crate::serve::http::{Guest, Meter, body, problem, status};
+use crate::serve::http::{Guest, Meter, body, date, problem, status};
 use crate::task;
 use crate::tree::{PartFile, Replace, SetAttributes, Stat};
 
@@ -221,14 +221,24 @@ pub fn wanted_mtime(headers: &HeaderMap) -> Option<Timestamp> {
     Timestamp::from_second(seconds).ok()
 }
 
+/// How long the body will be, when the client says so. The Finder of macOS, which sends in chunks, says it in a header
+/// of its own.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse().ok();
+    number(CONTENT_LENGTH.as_str()).or_else(|| number("x-expected-entity-length"))
+}
+
 /// Answers PUT of the file `path`: 201 or 204 with the new entity tag.
 pub async fn put(guest: &Guest, path: &RelPath, headers: &HeaderMap, body: Body, claims: &dyn Claims) -> Response {
     match take(guest, path, headers, body, claims).await {
         Ok((stat, created)) => {
             let mut answer = Response::new(Body::empty());
             *answer.status_mut() = if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
-            if let Ok(tag) = HeaderValue::from_str(&stat.etag()) {
-                answer.headers_mut().insert(ETAG, tag);
+            let date = date::print(stat.mtime).unwrap_or_default();
+            for (name, value) in [(ETAG, stat.etag()), (LAST_MODIFIED, date)] {
+                if let Ok(value) = HeaderValue::from_str(&value) {
+                    answer.headers_mut().insert(name, value);
+                }
             }
             if wanted_mtime(headers).is_some() {
                 answer.headers_mut().insert("x-oc-mtime", HeaderValue::from_static("accepted"));
@@ -260,12 +270,11 @@ async fn take(
     while let Some(bytes) = body::next(&mut sent).await.map_err(|error| status::of(&error))? {
         upload.write(&bytes).await.map_err(|error| status::of(&error))?;
     }
-    let expected = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     // `If-None-Match: *` holds until the very end: two who create the same name cannot both win.
     let only_new = headers.get(http::header::IF_NONE_MATCH).is_some_and(|value| value == "*");
     let replace = if only_new { Replace::No } else { Replace::Yes };
     let terms = claims.of_put(guest, path, headers);
-    let stat = upload.finish(expected, wanted_mtime(headers), replace, terms).await.map_err(|error| match &error {
+    let stat = upload.finish(announced(headers), wanted_mtime(headers), replace, terms).await.map_err(|error| match &error {
         Unfinished::Io(taken) if taken.kind() == io::ErrorKind::AlreadyExists => StatusCode::PRECONDITION_FAILED,
         _ => error.status(),
     })?;
@@ -278,7 +287,8 @@ async fn begin(guest: &Guest, path: &RelPath, terms: Terms) -> Result<bool, Stat
     let begun = task::blocking(move || {
         let current = match view.stat_follow(&at) {
             Ok(stat) => Some(stat),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // What lies below a file is as good as what lies below nothing.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
             Err(error) => return Err(status::of(&error)),
         };
         (terms.0)(current.as_ref()).map(|_| current.is_none())
