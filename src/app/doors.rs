@@ -13,6 +13,7 @@ use http::{Method, StatusCode};
 
 use crate::account::Sessions;
 use crate::db::DbError;
+use crate::digests::Digests;
 use crate::job::Jobs;
 use crate::model::Door;
 use crate::presence::Presence;
@@ -64,6 +65,7 @@ pub(super) async fn router(
     let books = Books {
         audit: store.audit.clone(),
         recorder: context.recorder.clone(),
+        digests: Digests::new(store.db.clone()),
         clock: Arc::clone(&store.clock),
         max_upload,
         tasks: tasks.clone(),

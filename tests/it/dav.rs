@@ -2,6 +2,7 @@
 
 mod access;
 mod change;
+mod checksums;
 mod clients;
 mod listing;
 mod locks;

@@ -24,7 +24,7 @@ use super::status::{Remark, fs_error};
 use super::terms;
 use crate::audit::Event;
 use crate::model::{EntryKind, RelPath};
-use crate::serve::files::{Unfinished, Upload};
+use crate::serve::files::{Integrity, Unfinished, Upload};
 use crate::serve::http::Guest;
 use crate::task;
 use crate::tree::{DirReader, Fate, Replace, Stat, View};
@@ -71,10 +71,12 @@ impl DavFs {
             return Err(FsError::NotImplemented);
         }
         let guest = &self.0.guest;
-        let upload = Upload::begin(guest, &path).await.map_err(|error| fs_error(&parent_missing(error)))?;
+        let upload = Upload::begin(guest, &path, Integrity::default())
+            .await
+            .map_err(|error| fs_error(&parent_missing(error)))?;
         let made = upload.finish(Some(0), None, Replace::No, terms::none()).await.map_err(|error| match error {
             Unfinished::Io(error) => fs_error(&error),
-            Unfinished::Refused(_) => FsError::Forbidden,
+            Unfinished::Refused(_) | Unfinished::Mismatch(_) => FsError::Forbidden,
         })?;
         self.0.properties.removed(&guest.whole(&path)).await;
         Ok(Box::new(Made(made)))

@@ -4,6 +4,7 @@
 //! ([`fs`]), the locks ([`locks`]) and the properties ([`properties`]) are ours. GET and PUT ([`files`](super::files))
 //! and PROPFIND ([`propfind`]) do not go through it at all: see `router` for who answers what.
 
+mod checksums;
 mod fs;
 mod fs_types;
 mod if_header;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sqlx::Acquire as _;
 
 use super::status::{Remark, fs_error};
-use super::{mtime, store};
+use super::{checksums, mtime, store};
 use crate::audit::Event;
 use crate::db::{Db, DbError, WriteTx};
 use crate::model::RelPath;
@@ -71,7 +71,8 @@ impl Properties {
         Ok(found)
     }
 
-    /// PROPPATCH (RFC 4918, 9.2): all or nothing; 507 for what is more than may be stored. Times that came redirected (see `mtime`) are set on the file.
+    /// PROPPATCH (RFC 4918, 9.2): all or nothing; 507 for what is more than may be stored. Times that came
+    /// redirected (see `mtime`) are set on the file, and checksums (see `checksums`) are only looked at.
     pub(super) async fn patch(
         &self,
         guest: &Guest,
@@ -80,7 +81,7 @@ impl Properties {
         remark: &Remark,
     ) -> Result<Vec<(StatusCode, DavProp)>, FsError> {
         let whole = guest.whole(path);
-        let is_dead = |prop: &DavProp| mtime::original(prop.namespace.as_deref()).is_none();
+        let is_dead = |prop: &DavProp| mtime::original(prop.namespace.as_deref()).is_none() && !checksums::is(prop);
         let sizes: Vec<Option<usize>> =
             patch.iter().map(|(set, prop)| prop.xml.as_ref().filter(|_| *set && is_dead(prop)).map(Vec::len)).collect();
         let mut time = None;
@@ -94,6 +95,11 @@ impl Properties {
                 time = wanted.or(time);
                 let (namespace, prefix) = (Some(original.to_owned()), Some("t".to_owned()));
                 answer.push((status, DavProp { namespace, prefix, ..named }));
+                continue;
+            }
+            if checksums::is(&prop) {
+                let wanted = prop.xml.as_deref().filter(|_| set);
+                answer.push((checksums::judged(guest, path, wanted).await?, named));
                 continue;
             }
             dead.push((set, prop));
@@ -233,16 +239,18 @@ async fn copy_within_bounds(
     tx.commit().await.map_err(DbError::from)
 }
 
-/// Sets the modification time of `path`, and returns the one before.
+/// Sets the modification time of `path`, and returns the one before. The content is the same: so are its checksums.
 async fn set_time(guest: &Guest, path: &RelPath, at: Timestamp) -> Result<Timestamp, FsError> {
     let (view, path) = (guest.view.clone(), path.clone());
     let set = task::blocking(move || {
-        let before = view.stat_follow(&path)?.mtime;
+        let before = view.stat_follow(&path)?;
         view.set_attributes(&path, SetAttributes::mtime(at))?;
-        Ok(before)
+        Ok((before, view.stat_follow(&path)?))
     });
     let set = set.await.unwrap_or_else(|lost| Err(io::Error::other(lost)));
-    set.map_err(|error| fs_error(&error))
+    let (before, after) = set.map_err(|error| fs_error(&error))?;
+    guest.books.digests.retimed(&before, &after).await;
+    Ok(before.mtime)
 }
 
 /// Why properties were not stored.

@@ -1,6 +1,6 @@
 //! Clients and a test suite that nobody here wrote.
 
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use crate::support::https::{Https, PASSWORD};
@@ -34,6 +34,53 @@ fn litmus(url: &str, suites: &[(&str, u32)]) {
     assert!(output.status.success());
 }
 
+/// Runs rclone as `anna`; `:webdav:` is the door, which it takes for an ownCloud.
+fn rclone(door: &Https, args: &[&str]) -> Output {
+    let obscured = Command::new("rclone").args(["obscure", PASSWORD]).output().unwrap().stdout;
+    let password = String::from_utf8(obscured).unwrap().trim().to_owned();
+    Command::new("timeout")
+        .args(["120", "rclone", "--no-check-certificate", "--config", "/dev/null", "--webdav-vendor", "owncloud"])
+        .args(["--webdav-url", &door.url("/dav/"), "--webdav-user", "anna", "--webdav-pass", &password])
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rclone_compares_by_hashes() {
+    let door = Https::start().await;
+    let source = tempfile::tempdir().unwrap();
+    std::fs::create_dir(source.path().join("d")).unwrap();
+    let from = source.path().to_str().unwrap();
+    // The second time, contents of the same length take the place of the first ones.
+    for (round, byte) in [b'a', b'b'].into_iter().enumerate() {
+        for (name, length) in [("one", 3_000_000), ("d/two", 5), ("empty", 0)] {
+            std::fs::write(source.path().join(name), vec![byte; length]).unwrap();
+        }
+        let copied = rclone(&door, &["copy", "--checksum", from, ":webdav:copy"]);
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let checked = rclone(&door, &["check", "--checksum", from, ":webdav:copy"]);
+        let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+        assert!(checked.status.success() && said.contains(" 0 differences found"), "{said}");
+        assert!(!said.contains("could not be checked"), "{said}");
+        for (kind, tool) in [("SHA1", "sha1sum"), ("MD5", "md5sum")] {
+            let told = rclone(&door, &["hashsum", kind, ":webdav:copy"]).stdout;
+            let lines = |text: &[u8]| {
+                let mut lines: Vec<String> = String::from_utf8_lossy(text).lines().map(str::to_owned).collect();
+                lines.sort();
+                lines
+            };
+            let own = Command::new(tool).args(["one", "d/two", "empty"]).current_dir(source.path()).output().unwrap();
+            assert_eq!(lines(&told), lines(&own.stdout), "{kind} in round {round}");
+        }
+        let touched = rclone(&door, &["touch", "-t", "2020-01-02T03:04:05", ":webdav:copy/one"]);
+        assert!(touched.status.success(), "{}", String::from_utf8_lossy(&touched.stderr));
+        let checked = rclone(&door, &["check", "--checksum", from, ":webdav:copy"]);
+        let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+        assert!(said.contains(" 0 differences found") && !said.contains("could not be checked"), "{said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_keeps_times_and_has_nothing_to_do_twice() {
     let door = Https::start().await;
@@ -45,16 +92,7 @@ async fn rclone_keeps_times_and_has_nothing_to_do_twice() {
         let time = std::time::SystemTime::now() - Duration::from_secs(age);
         std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
     }
-    let obscured = Command::new("rclone").args(["obscure", PASSWORD]).output().unwrap().stdout;
-    let password = String::from_utf8(obscured).unwrap().trim().to_owned();
-    let rclone = |args: &[&str]| {
-        Command::new("timeout")
-            .args(["120", "rclone", "--no-check-certificate", "--config", "/dev/null", "--webdav-vendor", "owncloud"])
-            .args(["--webdav-url", &door.url("/dav/"), "--webdav-user", "anna", "--webdav-pass", &password])
-            .args(args)
-            .output()
-            .unwrap()
-    };
+    let rclone = |args: &[&str]| rclone(&door, args);
     let source_path = source.path().to_str().unwrap();
     let first = rclone(&["sync", source_path, ":webdav:copy"]);
     assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use causeway::account::{Accounts, HashCost, NewAccount, Settings as AccountSettings};
 use causeway::audit::{Actor, AuditLog};
 use causeway::db::{Db, Vault};
+use causeway::digests::Digests;
 use causeway::model::{Access, RelPath, Scope, Secret, SystemClock};
 use causeway::reliability::{Observation, Recorder};
 use causeway::serve::http::{BasicAuth, Books, Settings, bind, serve};
@@ -80,7 +81,9 @@ impl Https {
         let (recorder, observations) = Recorder::channel(10_000);
         let tasks = Tasks::new();
         let audit = AuditLog::new(db.clone(), clock.clone());
-        let books = Books { audit, recorder, clock: clock.clone(), max_upload: MAX_UPLOAD, tasks: tasks.clone() };
+        let (digests, tasks_of_door) = (Digests::new(db.clone()), tasks.clone());
+        let books =
+            Books { audit, recorder, digests, clock: clock.clone(), max_upload: MAX_UPLOAD, tasks: tasks_of_door };
         let doorman = Arc::new(BasicAuth { accounts: accounts.clone(), tree: Tree::open(&root).unwrap(), books });
         let listener = bind(&settings, data.path(), clock.clone()).await.unwrap();
         let (port, fingerprint) = (listener.address().port(), listener.certificate().borrow().fingerprint.clone());
