@@ -139,17 +139,21 @@ impl DavFs {
         Ok(())
     }
 
-    /// The end of an overwriting COPY or MOVE: what was staged takes its place if all went `well`, and what
-    /// is left under the hidden name goes.
+    /// The end of a COPY or MOVE that was staged: the copy takes its place if all went `well`, and what is left under
+    /// the hidden name goes.
     pub(super) async fn settle(&self, well: bool) -> Result<(), FsError> {
         let intent = &self.0.intent;
         let (Some(staged), Some((source, _)), Some(to)) = (&intent.staged, &intent.source, &intent.destination) else {
             return Ok(());
         };
-        let (staged, target, swap) = (Arc::clone(staged), to.clone(), well && intent.is_copy());
-        let swapped = self
+        let (staged, target, place) = (Arc::clone(staged), to.clone(), well && intent.is_copy());
+        if intent.is_copy() && !well {
+            self.0.remark.make("nothing was copied: a folder is copied whole or not at all");
+        }
+        let replace = if intent.overwrite { Replace::Yes } else { Replace::No };
+        let placed = self
             .work(move |_| {
-                let swapped = if swap { staged.swap(&target) } else { Ok(()) };
+                let placed = if place { staged.place(&target, replace) } else { Ok(()) };
                 match staged.end() {
                     Ok(Fate::Removed) => {}
                     Ok(fate) => tracing::warn!(?fate, file.path = %target.display(), "a folder was not replaced"),
@@ -157,17 +161,17 @@ impl DavFs {
                         tracing::warn!(io.error = %error, file.path = %target.display(), "a replaced folder is left to the sweep");
                     }
                 }
-                swapped
+                placed
             })
             .await;
-        if swap && swapped.is_ok() {
+        if place && placed.is_ok() {
             let guest = &self.0.guest;
             let (from, to) = (guest.whole(source), guest.whole(to));
-            self.0.properties.copied_whole(&from, &to, &guest.account).await;
+            self.0.properties.copied_whole(&from, &to, intent.deep, &guest.account).await;
             let (door, account) = (guest.door, guest.account.clone());
             guest.record(Event::DoorCopied { door, account, from, to }).await;
         }
-        swapped
+        placed
     }
 
     async fn make_dir(&self, path: RelPath) -> Result<(), FsError> {

@@ -200,15 +200,15 @@ impl Properties {
         complain(done.await);
     }
 
-    /// A whole folder `from` was copied to `to` by `copier`, and replaced what was there.
-    pub(super) async fn copied_whole(&self, from: &RelPath, to: &RelPath, copier: &str) {
+    /// The folder `from` was copied to `to` by `copier`, with all that is in it when `deep`, and replaced what was there.
+    pub(super) async fn copied_whole(&self, from: &RelPath, to: &RelPath, deep: bool, copier: &str) {
         if !self.any(from).await && !self.any(to).await {
             return;
         }
         let done = async {
             let mut tx = self.db.write().await?;
             store::remove_tree(&mut tx, to).await?;
-            copy_within_bounds(tx, from, to, true, copier).await
+            copy_within_bounds(tx, from, to, deep, copier).await
         };
         complain(done.await);
     }

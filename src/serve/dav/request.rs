@@ -20,9 +20,11 @@ pub(super) struct Intent {
     pub(super) source: Option<(RelPath, bool)>,
     /// For COPY and MOVE.
     pub(super) destination: Option<RelPath>,
-    /// For COPY and MOVE onto something that a rename cannot simply replace: where the new thing is put
-    /// together, beside its name. The two change places when it is whole.
+    /// For the COPY of a folder, and for a MOVE onto something that a rename cannot simply replace: where the new thing
+    /// is put together, beside its name, which it takes when it is whole.
     pub(super) staged: Option<Arc<Staged>>,
+    /// For COPY: with all that is in a folder?
+    pub(super) deep: bool,
     /// May the destination be replaced?
     pub(super) overwrite: bool,
     copy: bool,
@@ -38,7 +40,7 @@ impl Intent {
         self.copy
     }
 
-    /// Is `path` what an overwriting COPY or MOVE is about to replace, or in it?
+    /// Is `path` where a COPY or MOVE goes, or in it?
     pub(super) fn is_doomed(&self, path: &RelPath) -> bool {
         self.below_destination(path).is_some()
     }
@@ -75,12 +77,18 @@ pub(super) fn intent(view: &View, head: &Parts, path: &RelPath) -> Result<Intent
             let is_file = view.stat_follow(path).map_or(!found.is_dir(), |stat| !stat.is_dir());
             intent.copy = head.method.as_str() == "COPY";
             intent.overwrite = header("overwrite").is_none_or(|value| !value.trim().eq_ignore_ascii_case("f"));
+            intent.deep = header("depth").is_none_or(|depth| depth.trim() != "0");
             let there = view.stat(&destination).ok();
             let onto_dir = there.as_ref().is_some_and(|stat| stat.is_dir());
             // Depth 0 onto a folder only copies properties (RFC 4918, 9.8.3).
-            let only_properties = intent.copy && onto_dir && header("depth").is_some_and(|depth| depth.trim() == "0");
-            if intent.overwrite && there.is_some() && !only_properties && (onto_dir || !is_file) {
-                intent.staged = Some(Arc::new(view.stage(&destination).map_err(|error| status::of(&error))?));
+            let only_properties = intent.copy && onto_dir && !intent.deep;
+            let replaces = intent.overwrite && there.is_some() && (onto_dir || !is_file) && !only_properties;
+            if replaces || (intent.copy && !is_file && there.is_none()) {
+                intent.staged = Some(Arc::new(view.stage(&destination).map_err(|error| match error.kind() {
+                    // The folder above is missing (RFC 4918, 9.8.5).
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StatusCode::CONFLICT,
+                    _ => status::of(&error),
+                })?));
             }
             intent.source = Some((path.clone(), is_file && !onto_dir));
             intent.destination = Some(destination);

@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use dav_server::DavHandler;
+use dav_server::fs::FsError;
 use http::header::LOCATION;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
@@ -176,8 +177,9 @@ async fn carried_out(handler: DavHandler, request: http::Request<Body>, fs: DavF
     match (fs.settle(well).await, body) {
         (Ok(()), Ok(body)) => Response::from_parts(head, Body::from(fs.0.remark.added_to(body))),
         (Err(error), _) => {
-            tracing::warn!(dav.error = ?error, "a copy could not take the place of what was there");
-            problem(StatusCode::CONFLICT)
+            tracing::warn!(dav.error = ?error, "a copy could not take its place");
+            let taken = error == FsError::Exists && !fs.0.intent.overwrite;
+            problem(if taken { StatusCode::PRECONDITION_FAILED } else { StatusCode::CONFLICT })
         }
         (_, Err(error)) => problem(status::of(&io::Error::other(error))),
     }

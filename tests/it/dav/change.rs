@@ -1,8 +1,11 @@
 //! COPY, MOVE and DELETE, and who hangs up in the middle.
 
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::support::https::{Https, head};
+use crate::support::causeway::Causeway;
+use crate::support::https::{Https, PASSWORD, head};
 use crate::support::tls::tls;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,4 +125,108 @@ async fn who_hangs_up_leaves_no_change_without_its_entry() {
     println!("of {ROUNDS}: {put} of both kinds of PUT and {moved} MOVEs were carried out");
     assert!(put >= 2 && moved >= 1, "the last ones at least");
     assert_eq!((put, moved), (put_entries, moved_entries));
+}
+
+/// So many files are copied, each of which is synced: it takes its time.
+const FILES: usize = 3000;
+
+#[test]
+fn a_folder_is_copied_whole_or_not_at_all_whenever_the_process_is_killed() {
+    let mut causeway = Causeway::serve();
+    causeway.account("anna", PASSWORD, &[]);
+    let from = causeway.tree().join("from");
+    for number in 0..FILES {
+        let folder = from.join(format!("{}", number % 7));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(number.to_string()), number.to_string()).unwrap();
+    }
+    let copy = |https: std::net::SocketAddr, overwrite: &str| {
+        let to = format!("Destination: https://{https}/dav/to");
+        Command::new("curl")
+            .args(["-sk", "--max-time", "100", "-u", &format!("anna:{PASSWORD}"), "-X", "COPY", "-H", &to])
+            .args(["-H", &format!("Overwrite: {overwrite}"), "-o", "/dev/null", "-w", "%{http_code}"])
+            .arg(format!("https://{https}/dav/from"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let count = |folder: &Path| {
+        let found = Command::new("find").arg(folder).args(["-type", "f"]).output().unwrap().stdout;
+        String::from_utf8_lossy(&found).lines().count()
+    };
+    let staged = |tree: &Path| {
+        let names = std::fs::read_dir(tree).unwrap().map(|entry| entry.unwrap().path());
+        names.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with(".causeway-staged-"))
+    };
+    let (tree, to) = (causeway.tree(), causeway.tree().join("to"));
+    // Where nothing is, and over what is there.
+    for round in 0..2 {
+        if round == 1 {
+            std::fs::create_dir(&to).unwrap();
+            std::fs::write(to.join("old"), "old").unwrap();
+        }
+        let mut client = copy(causeway.https, "T");
+        let begin = Instant::now();
+        while staged(&tree).is_none_or(|hidden| count(&hidden) < 50) {
+            assert!(begin.elapsed() < Duration::from_secs(60), "nothing is copied");
+            assert!(client.try_wait().unwrap().is_none(), "it was over at once");
+        }
+        causeway.kill_nine();
+        client.wait().unwrap();
+        let hidden = staged(&tree).expect("it was in the middle");
+        let copied = count(&hidden);
+        println!("killed after {copied} of {FILES} files");
+        assert!(copied < FILES);
+        let seen = || if to.exists() { std::fs::read_dir(&to).unwrap().count() } else { 0 };
+        assert_eq!(seen(), round, "nobody sees a part of it");
+        causeway.again();
+        let begin = Instant::now();
+        while staged(&tree).is_some() {
+            assert!(begin.elapsed() < Duration::from_secs(60), "what is left is swept up");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(seen(), round);
+    }
+    let answer = copy(causeway.https, "T").wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer.stdout), "204");
+    let same = Command::new("diff").arg("-r").args([&from, &to]).status().unwrap();
+    assert!(same.success() && staged(&tree).is_none());
+    let answer = copy(causeway.https, "F").wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer.stdout), "412");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_fails_in_the_middle_leaves_nothing_where_nothing_was() {
+    let door = Https::start().await;
+    for name in ["a/one", "a/d/two", "a/d/e/three"] {
+        std::fs::create_dir_all(door.root.join(name).parent().unwrap()).unwrap();
+        std::fs::write(door.root.join(name), "x").unwrap();
+    }
+    let to = |name: &str| format!("Destination: {}", door.url(&format!("/dav/{name}")));
+    let copy = |more: &[&str], name: &str| door.status(&[&["-X", "COPY", "-H", &to(name)], more].concat(), "/dav/a");
+    let colour = "<D:propertyupdate xmlns:D='DAV:'><D:set><D:prop><u:c xmlns:u='u'>red</u:c></D:prop></D:set>\
+        </D:propertyupdate>";
+    for path in ["/dav/a", "/dav/a/d/two"] {
+        assert_eq!(door.status(&["-X", "PROPPATCH", "-d", colour], path), 207);
+    }
+    // In the middle a path gets longer than any file system allows.
+    let long: String = ('b'..'u').map(|letter| letter.to_string().repeat(200)).collect::<Vec<_>>().join("/");
+    std::fs::create_dir_all(door.root.join("a").join(&long)).unwrap();
+    let folder = |letter: char| letter.to_string().repeat(200);
+    let below = [folder('x'), folder('y'), folder('z')].join("/");
+    std::fs::create_dir_all(door.root.join(&below)).unwrap();
+    let place = format!("{below}/to");
+    let (head, said) = door.exchange(&["-X", "COPY", "-H", &to(&place)], "/dav/a");
+    assert!(head.starts_with("http/2 207"), "{head}");
+    assert!(String::from_utf8(said).unwrap().contains("nothing was copied"), "and it is said");
+    assert_eq!(std::fs::read_dir(door.root.join(&below)).unwrap().count(), 0);
+    std::fs::remove_dir_all(door.root.join("a").join(folder('b'))).unwrap();
+    assert_eq!(copy(&[], "missing/b"), 409);
+    assert_eq!(copy(&[], "b"), 201);
+    assert_eq!(std::fs::read_to_string(door.root.join("b/d/e/three")).unwrap(), "x");
+    assert_eq!(copy(&["-H", "Depth: 0"], "c"), 201);
+    assert_eq!(std::fs::read_dir(door.root.join("c")).unwrap().count(), 0, "the folder alone");
+    let properties = sqlx::query_scalar::<_, String>("SELECT CAST(path AS TEXT) FROM dav_properties ORDER BY path");
+    assert_eq!(properties.fetch_all(door.db.read()).await.unwrap(), ["a", "a/d/two", "b", "b/d/two", "c"]);
+    assert_eq!((audited(&door, "door-copied").await, door.leftovers()), (2, vec![]));
 }
