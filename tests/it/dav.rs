@@ -6,6 +6,7 @@ mod checksums;
 mod clients;
 mod listing;
 mod locks;
+mod mkcol;
 mod properties;
 mod put;
 

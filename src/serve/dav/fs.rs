@@ -175,25 +175,9 @@ impl DavFs {
     }
 
     async fn make_dir(&self, path: RelPath) -> Result<(), FsError> {
-        if let Some(staged) = self.0.intent.staging(&path) {
-            return self.work(move |view| view.with_own_files().make_dir(&staged)).await;
-        }
-        let at = path.clone();
-        self.work(move |view| view.make_dir(&at).map_err(parent_missing)).await?;
-        let guest = &self.0.guest;
-        let whole = guest.whole(&path);
-        match &self.0.intent.source {
-            // A COPY makes the folders of its source, with their properties.
-            Some((source, _)) => {
-                if let Some(below) = self.0.intent.below_destination(&path) {
-                    let from = guest.whole(&source.concat(&below));
-                    self.0.properties.followed(&from, &whole, Some(&guest.account)).await;
-                }
-            }
-            None => self.0.properties.removed(&whole).await,
-        }
-        guest.record(Event::DoorDirMade { door: guest.door, account: guest.account.clone(), path: whole }).await;
-        Ok(())
+        // Only a COPY comes here, and it is put together elsewhere; or it has a folder already, for its properties.
+        let staged = self.0.intent.staging(&path).ok_or(FsError::Exists)?;
+        self.work(move |view| view.with_own_files().make_dir(&staged)).await
     }
 
     async fn list(&self, path: RelPath) -> Result<FsStream<Box<dyn DavDirEntry>>, FsError> {

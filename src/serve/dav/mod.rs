@@ -9,6 +9,7 @@ mod fs;
 mod fs_types;
 mod if_header;
 mod locks;
+mod mkcol;
 mod mtime;
 mod properties;
 mod propfind;

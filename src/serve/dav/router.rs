@@ -20,7 +20,7 @@ use super::fs::{DavFs, Inner};
 use super::locks::Locks;
 use super::properties::Properties;
 use super::status::Remark;
-use super::{mtime, propfind, request, xml};
+use super::{mkcol, mtime, propfind, request, xml};
 use crate::db::{Db, DbError};
 use crate::model::{Access, Door, RelPath};
 use crate::serve::files::{self, Claims, Page, Show};
@@ -30,7 +30,7 @@ use crate::task;
 /// Where this door is.
 pub const MOUNT: &str = "/dav/";
 /// `dav-server` reads no larger body.
-const MAX_XML: usize = 64 * 1024;
+pub(super) const MAX_XML: usize = 64 * 1024;
 /// Deleting or copying a large folder takes its time; a client that waits longer is told to look again.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -102,7 +102,8 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
         // A name that ends in a slash is a folder's.
         "PUT" if head.uri.path().ends_with('/') => options(problem(StatusCode::METHOD_NOT_ALLOWED)),
         "PUT" => files::put(&guest, &path, &head.headers, body, &dav.locks).await,
-        "OPTIONS" | "MKCOL" | "DELETE" | "COPY" | "MOVE" | "LOCK" | "UNLOCK" | "PROPPATCH" => {
+        "MKCOL" => mkcol::answer(guest, &dav.locks, &dav.properties, &path, &head, body).await,
+        "OPTIONS" | "DELETE" | "COPY" | "MOVE" | "LOCK" | "UNLOCK" | "PROPPATCH" => {
             change(&dav, guest, &path, head, body).await
         }
         _ => options(problem(StatusCode::METHOD_NOT_ALLOWED)),
@@ -188,7 +189,7 @@ async fn carried_out(handler: DavHandler, request: http::Request<Body>, fs: DavF
 /// What we are (RFC 4918, 18).
 fn options(mut answer: Response) -> Response {
     let allow = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK";
-    for (name, value) in [("dav", "1, 2, 3"), ("ms-author-via", "DAV"), ("allow", allow)] {
+    for (name, value) in [("dav", "1, 2, 3, extended-mkcol"), ("ms-author-via", "DAV"), ("allow", allow)] {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     answer

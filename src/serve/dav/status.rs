@@ -19,6 +19,11 @@ impl Remark {
         self.0.get_or_init(|| sentence);
     }
 
+    /// What was said.
+    pub(super) fn made(&self) -> Option<&'static str> {
+        self.0.get().copied()
+    }
+
     /// A 207 with what was said (RFC 4918, 14.25).
     pub(super) fn added_to(&self, multistatus: Bytes) -> Bytes {
         const END: &str = "</D:multistatus>";

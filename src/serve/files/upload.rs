@@ -34,6 +34,14 @@ impl Terms {
     ) -> Self {
         Self(Box::new(|now| ask(now).map(|kept| Box::new(kept) as Box<dyn Send>)))
     }
+
+    /// Do they hold, with `now` under the name? What is given keeps it so until it is dropped. Blocks.
+    ///
+    /// # Errors
+    /// The status to refuse with.
+    pub fn hold(self, now: Option<&Stat>) -> Result<Box<dyn Send>, StatusCode> {
+        (self.0)(now)
+    }
 }
 
 impl std::fmt::Debug for Terms {
@@ -44,7 +52,8 @@ impl std::fmt::Debug for Terms {
 
 /// Knows what must hold for a change: preconditions, and the locks that others hold.
 pub trait Claims: Send + Sync + 'static {
-    /// The terms of a PUT with `headers` to `path`. They are asked before the body, and again when it is complete.
+    /// The terms of a PUT (or MKCOL) with `headers` to `path`. For a PUT they are asked before the body, and again when
+    /// it is complete.
     fn of_put(&self, guest: &Guest, path: &RelPath, headers: &HeaderMap) -> Terms;
 }
 
@@ -206,7 +215,7 @@ impl Upload {
             if mtime.is_some() {
                 part.set_attributes(SetAttributes { mtime, ..SetAttributes::default() })?;
             }
-            part.publish_if(replace, |now| (terms.0)(now).map_err(Unfinished::Refused))
+            part.publish_if(replace, |now| terms.hold(now).map_err(Unfinished::Refused))
         });
         let published = published.await.unwrap_or_else(|lost| Err(io::Error::other(lost).into()));
         match &published {
@@ -318,7 +327,7 @@ async fn begin(guest: &Guest, path: &RelPath, terms: Terms) -> Result<bool, Stat
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
             Err(error) => return Err(status::of(&error)),
         };
-        (terms.0)(current.as_ref()).map(|_| current.is_none())
+        terms.hold(current.as_ref()).map(|_| current.is_none())
     });
     begun.await.unwrap_or_else(|lost| Err(status::of(&io::Error::other(lost))))
 }
