@@ -4,6 +4,7 @@ mod access;
 mod change;
 mod checksums;
 mod clients;
+mod cut;
 mod listing;
 mod locks;
 mod mkcol;

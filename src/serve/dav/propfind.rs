@@ -38,6 +38,22 @@ enum Depth {
     Zero,
     One,
     Infinity,
+    /// As [`Depth::One`], but without the folder itself: Microsoft's Web Folders ask so.
+    OneWithoutRoot,
+}
+
+impl Depth {
+    /// None when it says something else.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let Some(text) = headers.get("depth") else { return Some(Self::Infinity) };
+        match text.to_str().ok()?.trim().to_ascii_lowercase().as_str() {
+            "0" => Some(Self::Zero),
+            "1" => Some(Self::One),
+            "infinity" => Some(Self::Infinity),
+            "1,noroot" => Some(Self::OneWithoutRoot),
+            _ => None,
+        }
+    }
 }
 
 pub(super) async fn answer(
@@ -48,13 +64,7 @@ pub(super) async fn answer(
     headers: &HeaderMap,
     body: Body,
 ) -> Response {
-    let depth = match headers.get("depth").map(HeaderValue::as_bytes) {
-        Some(b"0") => Depth::Zero,
-        Some(b"1") => Depth::One,
-        None => Depth::Infinity,
-        Some(text) if text.eq_ignore_ascii_case(b"infinity") => Depth::Infinity,
-        Some(_) => return problem(StatusCode::BAD_REQUEST),
-    };
+    let Some(depth) = Depth::of(headers) else { return problem(StatusCode::BAD_REQUEST) };
     let body = match body::whole(body, MAX_XML).await {
         Ok(body) => body,
         Err(error) => return problem(status::of(&error)),
@@ -170,7 +180,9 @@ impl Walker {
                 let reader = self.view.read_dir(&path)?;
                 self.open.push((path.clone(), reader));
             }
-            found.push(Found { path, what: Ok(stat) });
+            if self.depth != Depth::OneWithoutRoot {
+                found.push(Found { path, what: Ok(stat) });
+            }
         }
         while found.len() < BATCH
             && let Some((folder, reader)) = self.open.last_mut()
@@ -240,5 +252,58 @@ impl Walker {
             out.push_str("</D:multistatus>\n");
         }
         (Bytes::from(out), more.then_some(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+    use crate::model::Scope;
+    use crate::tree::Tree;
+
+    #[tokio::test]
+    async fn a_deep_listing_ends_at_its_bound_and_says_what_it_leaves_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("tree");
+        for number in 0..100 {
+            let inner = root.join(format!("d{}", number / 10));
+            std::fs::create_dir_all(&inner).unwrap();
+            std::fs::write(inner.join(number.to_string()), "").unwrap();
+        }
+        let view = Tree::open(&root).unwrap().view(&Scope::whole()).unwrap();
+        let facts = Facts {
+            asked: Asked::These(vec![("DAV:".to_owned(), "getetag".to_owned())]),
+            dead: HashMap::new(),
+            locks: Vec::new(),
+            digests: Digests::new(Db::open(&folder.path().join("causeway.db")).await.unwrap()),
+            space: None,
+            home: RelPath::root(),
+        };
+        let top = view.stat(&RelPath::root()).unwrap();
+        let walker = Walker::new(view, facts, Depth::Infinity, RelPath::root(), top);
+        let mut walker = Some(Walker { most: 25, ..walker });
+        let mut text = Vec::new();
+        while let Some(now) = walker {
+            let (piece, rest) = advance(now).await.unwrap();
+            text.extend_from_slice(&piece);
+            walker = rest;
+        }
+        let answer = xmltree::Element::parse(text.as_slice()).unwrap();
+        let responses: Vec<String> = answer
+            .children
+            .iter()
+            .filter_map(|node| node.as_element())
+            .map(|response| {
+                let href = response.get_child("href").unwrap().get_text().unwrap().into_owned();
+                let left_out = response.get_child("status").map(|status| status.get_text().unwrap().into_owned());
+                format!("{href} {}", left_out.unwrap_or_default())
+            })
+            .collect();
+        let count = |test: &dyn Fn(&str) -> bool| responses.iter().filter(|text| test(text)).count();
+        // Three folders of eleven entries each are more than 25.
+        assert_eq!(count(&|text| text.ends_with("/ HTTP/1.1 507 Insufficient Storage")), 7, "{responses:?}");
+        assert_eq!(count(&|text| text.ends_with("/ ") && text.contains("/d")), 3 + 1, "three, and /dav/ itself");
+        assert_eq!(responses.len(), 1 + 10 + 30);
     }
 }

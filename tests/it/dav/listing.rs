@@ -88,3 +88,83 @@ fn a_listing_of_a_broken_folder_is_never_a_complete_207() {
         }
     });
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_a_hundred_thousand_is_listed_with_little_memory() {
+    const ENTRIES: usize = 100_000;
+    let door = Https::start().await;
+    for number in 0..ENTRIES {
+        std::fs::File::create(door.root.join(format!("file number {number}"))).unwrap();
+    }
+    let listing = tempfile::NamedTempFile::new().unwrap();
+    let list = || {
+        let to = listing.path().to_str().unwrap();
+        assert!(door.curl(&["-f", "-X", "PROPFIND", "-H", "Depth: 1", "-o", to], "/dav/").status.success());
+    };
+    // The first one warms everything up; the peak is that of the second.
+    list();
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    let resident = memory("VmRSS:");
+    list();
+    let grown = memory("VmHWM:").saturating_sub(resident);
+    let text = std::fs::read(listing.path()).unwrap();
+    println!("{} bytes for {ENTRIES} entries; the memory grew by {grown}", text.len());
+    assert!(text.ends_with(b"</D:multistatus>\n"));
+    let count = text.windows(12).filter(|twelve| twelve == b"<D:response>").count();
+    assert_eq!(count, ENTRIES + 1);
+    assert!(grown < 16 << 20, "{grown}");
+}
+
+/// Bytes, of this process.
+fn memory(line: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let found = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
+    found.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_is_as_deep_as_was_asked() {
+    let door = Https::start().await;
+    std::fs::create_dir_all(door.root.join("a/b")).unwrap();
+    std::fs::write(door.root.join("a/b/f"), "x").unwrap();
+    let hrefs = |depth: Option<&str>, path: &str| {
+        let depth = depth.map(|depth| format!("Depth: {depth}"));
+        let header: Vec<&str> = depth.iter().flat_map(|depth| ["-H", depth.as_str()]).collect();
+        let answer = door.curl(&[&["-X", "PROPFIND"], header.as_slice()].concat(), path).stdout;
+        let answer = String::from_utf8(answer).unwrap();
+        let hrefs = answer.split("<D:response><D:href>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned());
+        hrefs.collect::<Vec<_>>()
+    };
+    assert_eq!(hrefs(Some("0"), "/dav/a"), ["/dav/a/"]);
+    assert_eq!(hrefs(Some("1"), "/dav/a/"), ["/dav/a/", "/dav/a/b/"]);
+    assert_eq!(hrefs(Some("1,noroot"), "/dav/a/"), ["/dav/a/b/"]);
+    assert_eq!(hrefs(Some("1,NoRoot"), "/dav/a/b/f"), Vec::<String>::new());
+    // RFC 4918, 9.1: who names no depth wants all of it.
+    for depth in [Some("infinity"), Some("Infinity"), None] {
+        assert_eq!(hrefs(depth, "/dav/a"), ["/dav/a/", "/dav/a/b/", "/dav/a/b/f"], "{depth:?}");
+    }
+    assert_eq!(door.status(&["-X", "PROPFIND", "-H", "Depth: 2"], "/dav/a"), 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_more_than_4_gib_is_told_and_read_to_its_end() {
+    use std::os::unix::fs::FileExt as _;
+    const SIZE: u64 = (5 << 30) + 3;
+    let door = Https::start().await;
+    let file = std::fs::File::create(door.root.join("large")).unwrap();
+    file.set_len(SIZE).unwrap();
+    file.write_all_at(b"end", SIZE - 3).unwrap();
+    file.write_all_at(b"edge", (4 << 30) - 2).unwrap();
+    let listing = door.curl(&["-X", "PROPFIND", "-H", "Depth: 0"], "/dav/large").stdout;
+    assert!(String::from_utf8(listing).unwrap().contains(&format!("<D:getcontentlength>{SIZE}</")));
+    for mount in ["/dav", "/files"] {
+        let path = format!("{mount}/large");
+        let (head, _) = door.exchange(&["-I"], &path);
+        assert!(head.contains(&format!("content-length: {SIZE}")), "{head}");
+        assert_eq!(door.curl(&["-r", "-3"], &path).stdout, b"end");
+        assert_eq!(door.curl(&["-r", &format!("{}-{}", (4_u64 << 30) - 2, (4_u64 << 30) + 1)], &path).stdout, b"edge");
+        let (head, tail) = door.exchange(&["-r", &format!("{}-", SIZE - 1)], &path);
+        let range = format!("content-range: bytes {}-{}/{SIZE}", SIZE - 1, SIZE - 1);
+        assert!(head.starts_with("http/2 206") && head.contains(&range) && tail == b"d", "{head}");
+    }
+}

@@ -8,42 +8,6 @@ use crate::support::https::{Https, head};
 use crate::support::skip::not_run;
 use crate::support::tls::tls;
 
-/// Sends raw bytes over TLS and then just goes away: curl cannot break off at a given byte.
-async fn cut_put(door: &Https, path: &str, announced: usize, sent: usize) {
-    use tokio::io::AsyncWriteExt as _;
-    let mut stream = tls(door).await;
-    let what = if announced > 0 {
-        format!("Content-Length: {announced}\r\n\r\n")
-    } else {
-        format!("Transfer-Encoding: chunked\r\n\r\n{sent:x}\r\n")
-    };
-    let head = head("PUT", path) + &what;
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&vec![b'n'; sent]).await.unwrap();
-    stream.flush().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_put_that_is_cut_leaves_what_was_there() {
-    let door = Https::start().await;
-    std::fs::write(door.root.join("old"), "the old content").unwrap();
-    for mount in ["/dav", "/files"] {
-        cut_put(&door, &format!("{mount}/old"), 1_000_000, 300_000).await;
-        cut_put(&door, &format!("{mount}/old"), 0, 300_000).await;
-        cut_put(&door, &format!("{mount}/new"), 1_000_000, 300_000).await;
-    }
-    for _ in 0..100 {
-        if door.leftovers().is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert_eq!(std::fs::read_to_string(door.root.join("old")).unwrap(), "the old content");
-    assert!(!door.root.join("new").exists());
-    assert_eq!(door.leftovers(), Vec::<String>::new());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_see_whole_files_while_others_overwrite_and_move() {
     let door = Https::start().await;
@@ -188,4 +152,26 @@ async fn a_lock_that_is_taken_during_a_put_keeps_the_file() {
     let during = || drop(lock(&door, "Infinite", "/dav/new"));
     assert_eq!(interrupted_put(&door, "/files/new", "", during).await, 423);
     assert_eq!(std::fs::read_to_string(door.root.join("new")).unwrap(), "", "the empty file of the lock");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_put_as_the_finder_sends_it_has_the_length_that_it_announces() {
+    let door = Https::start().await;
+    let text = |name: &str| std::fs::read_to_string(door.root.join(name)).ok();
+    for mount in ["/dav", "/files"] {
+        std::fs::write(door.root.join("f"), "old").unwrap();
+        let put = |announced: u64, body: &str| {
+            let length = format!("X-Expected-Entity-Length: {announced}");
+            let finder = ["-X", "PUT", "--http1.1", "-H", "Transfer-Encoding: chunked", "-H", &length, "-d", body];
+            door.status(&finder, &format!("{mount}/f"))
+        };
+        // What was cut off, and what was added, on the way.
+        for (announced, body) in [(8, "newer"), (1, "newer"), (4, "newer")] {
+            assert_eq!(put(announced, body), 400, "{mount}: {announced} {body}");
+            assert_eq!(text("f").as_deref(), Some("old"), "{mount}: {announced} {body}");
+        }
+        assert_eq!(put(5, "newer"), 204);
+        assert_eq!(text("f").as_deref(), Some("newer"));
+    }
+    assert_eq!(door.leftovers(), Vec::<String>::new());
 }
