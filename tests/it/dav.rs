@@ -5,6 +5,7 @@ mod change;
 mod checksums;
 mod clients;
 mod cut;
+mod junk;
 mod listing;
 mod locks;
 mod mkcol;

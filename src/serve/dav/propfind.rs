@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::locks::{Held, Locks};
 use super::properties::{Dead, Properties};
-use super::{MOUNT, checksums, xml};
+use super::{Junk, MOUNT, checksums, xml};
 use crate::digests::{Digests, Known};
 use crate::model::{EntryKind, RelPath};
 use crate::serve::http::{Guest, body, href, problem, status};
@@ -63,6 +63,7 @@ pub(super) async fn answer(
     path: &RelPath,
     headers: &HeaderMap,
     body: Body,
+    junk: Junk,
 ) -> Response {
     let Some(depth) = Depth::of(headers) else { return problem(StatusCode::BAD_REQUEST) };
     let body = match body::whole(body, MAX_XML).await {
@@ -86,7 +87,7 @@ pub(super) async fn answer(
     };
     let locks = locks.around(&whole, depth != Depth::Zero);
     let digests = guest.books.digests.clone();
-    let facts = Facts { asked, dead, locks, digests, space, home: guest.view.prefix().clone() };
+    let facts = Facts { asked, dead, locks, digests, space, home: guest.view.prefix().clone(), junk };
     let walker = Walker::new(guest.view.clone(), facts, depth, path.clone(), stat);
     // A folder that cannot be read is an error; the status says so as long as nothing was sent.
     let (first, walker) = match advance(walker).await {
@@ -125,6 +126,7 @@ struct Facts {
     digests: Digests,
     space: Option<Space>,
     home: RelPath,
+    junk: Junk,
 }
 
 impl Facts {
@@ -193,6 +195,9 @@ impl Walker {
                     // Whoever deletes what a listing does not name must not be told that it is complete.
                     let entry = entry?;
                     let path = folder.join(&entry.name);
+                    if !self.facts.junk.shows(&path) {
+                        continue;
+                    }
                     found.extend(self.look_at(path, entry.stat)?);
                 }
             }
@@ -279,6 +284,7 @@ mod tests {
             digests: Digests::new(Db::open(&folder.path().join("causeway.db")).await.unwrap()),
             space: None,
             home: RelPath::root(),
+            junk: Junk::Keep,
         };
         let top = view.stat(&RelPath::root()).unwrap();
         let walker = Walker::new(view, facts, Depth::Infinity, RelPath::root(), top);

@@ -8,7 +8,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{Method, StatusCode, Uri};
 
-use super::MOUNT;
+use super::{Junk, MOUNT};
 use crate::model::RelPath;
 use crate::serve::http::{href, status};
 use crate::tree::{Staged, View};
@@ -65,13 +65,16 @@ impl Intent {
 ///
 /// # Errors
 /// The status to refuse it with.
-pub(super) fn intent(view: &View, head: &Parts, path: &RelPath) -> Result<Intent, StatusCode> {
+pub(super) fn intent(view: &View, head: &Parts, path: &RelPath, junk: Junk) -> Result<Intent, StatusCode> {
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let mut intent = Intent { overwrite: true, ..Intent::default() };
     match head.method.as_str() {
         "DELETE" if path.is_root() => return Err(StatusCode::FORBIDDEN),
         "COPY" | "MOVE" => {
             let destination = destination(head)?;
+            if junk.refuses(&destination) {
+                return Err(StatusCode::FORBIDDEN);
+            }
             let found = view.stat(path).map_err(|error| status::of(&error))?;
             refuse_nesting(view, path, &destination, found.is_dir())?;
             let is_file = view.stat_follow(path).map_or(!found.is_dir(), |stat| !stat.is_dir());

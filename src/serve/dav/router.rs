@@ -20,17 +20,20 @@ use super::fs::{DavFs, Inner};
 use super::locks::Locks;
 use super::properties::Properties;
 use super::status::Remark;
-use super::{mkcol, mtime, propfind, request, xml};
+use super::{Junk, mkcol, mtime, propfind, request, xml};
 use crate::db::{Db, DbError};
 use crate::model::{Access, Door, RelPath};
 use crate::serve::files::{self, Claims, Page, Show};
-use crate::serve::http::{Doorman, Guest, body, href, peer_of, problem, status};
+use crate::serve::http::{Doorman, Guest, body, href, peer_of, plain, problem, status};
 use crate::task;
 
 /// Where this door is.
 pub const MOUNT: &str = "/dav/";
 /// `dav-server` reads no larger body.
 pub(super) const MAX_XML: usize = 64 * 1024;
+/// Why junk is not taken.
+const REFUSED: &str =
+    "what systems leave beside files ('._*', '.DS_Store', 'Thumbs.db') is not taken here: your files are";
 /// Deleting or copying a large folder takes its time; a client that waits longer is told to look again.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -40,6 +43,7 @@ pub struct Dav {
     doorman: Arc<dyn Doorman>,
     locks: Locks,
     properties: Properties,
+    junk: Junk,
 }
 
 impl std::fmt::Debug for Dav {
@@ -49,13 +53,19 @@ impl std::fmt::Debug for Dav {
 }
 
 impl Dav {
-    /// Opens the door; locks that were held before a restart are held again.
+    /// Opens the door; locks that were held before a restart are held again. Junk is kept like any file.
     ///
     /// # Errors
     /// What the store says.
     pub async fn open(db: Db, doorman: Arc<dyn Doorman>, clock: Arc<dyn crate::model::Clock>) -> Result<Self, DbError> {
         let locks = Locks::load(db.clone(), clock).await?;
-        Ok(Self { doorman, locks, properties: Properties::new(db) })
+        Ok(Self { doorman, locks, properties: Properties::new(db), junk: Junk::default() })
+    }
+
+    /// The same, but what systems leave beside files is treated so.
+    #[must_use]
+    pub fn with_junk(self, junk: Junk) -> Self {
+        Self { junk, ..self }
     }
 
     /// The locks, for other doors: they hold there as well.
@@ -96,9 +106,17 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
     if request::changes(&head.method) && guest.view.access() == Access::ReadOnly {
         return problem(StatusCode::FORBIDDEN);
     }
+    if dav.junk.refuses(&path) {
+        match head.method.as_str() {
+            // What lies there from before can be taken away.
+            "OPTIONS" | "DELETE" | "UNLOCK" => {}
+            "PUT" | "MKCOL" | "LOCK" | "PROPPATCH" => return plain(StatusCode::FORBIDDEN, REFUSED),
+            _ => return problem(StatusCode::NOT_FOUND),
+        }
+    }
     match head.method.as_str() {
         "GET" | "HEAD" => get(&guest, &path, &head).await,
-        "PROPFIND" => propfind::answer(&guest, &dav.locks, &dav.properties, &path, &head.headers, body).await,
+        "PROPFIND" => propfind::answer(&guest, &dav.locks, &dav.properties, &path, &head.headers, body, dav.junk).await,
         // A name that ends in a slash is a folder's.
         "PUT" if head.uri.path().ends_with('/') => options(problem(StatusCode::METHOD_NOT_ALLOWED)),
         "PUT" => files::put(&guest, &path, &head.headers, body, &dav.locks).await,
@@ -134,8 +152,8 @@ async fn get(guest: &Guest, path: &RelPath, head: &Parts) -> Response {
 
 /// Everything that goes through `dav-server`.
 async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body) -> Response {
-    let (view, at, copied) = (guest.view.clone(), path.clone(), head.clone());
-    let intent = match task::blocking(move || request::intent(&view, &copied, &at)).await {
+    let (view, at, copied, junk) = (guest.view.clone(), path.clone(), head.clone(), dav.junk);
+    let intent = match task::blocking(move || request::intent(&view, &copied, &at, junk)).await {
         Ok(Ok(intent)) => intent,
         Ok(Err(status)) => return problem(status),
         Err(lost) => return problem(status::of(&io::Error::other(lost))),
