@@ -71,8 +71,11 @@ pub(super) async fn answer(
         Err(error) => return problem(status::of(&error)),
     };
     let Some(asked) = Asked::parse(&body) else { return problem(StatusCode::BAD_REQUEST) };
+    // Where there is a quota, what is used may have to be counted.
+    let counts = live::QUOTA.iter().any(|name| asked.may_have(xml::DAV_NS, name));
     let (view, at) = (guest.view.clone(), path.clone());
-    let (stat, space) = match task::blocking(move || Ok((view.stat_follow(&at)?, view.space().ok()))).await {
+    let look = move || Ok((view.stat_follow(&at)?, counts.then(|| view.space().ok()).flatten()));
+    let (stat, space) = match task::blocking(look).await {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => return problem(status::of(&error)),
         Err(lost) => return problem(status::of(&io::Error::other(lost))),

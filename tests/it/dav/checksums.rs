@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER};
 
+use super::property;
 use crate::support::https::Https;
 
 /// What GNU's tools say of `text`: in hexadecimal, and in base64.
@@ -17,20 +18,8 @@ fn sum(tool: &str, text: &[u8]) -> (String, String) {
     (hex, base64)
 }
 
-/// What the property says; none when it is said to be missing.
-fn property(door: &Https, path: &str) -> Option<String> {
-    let ask =
-        "<D:propfind xmlns:D='DAV:' xmlns:oc='http://owncloud.org/ns'><D:prop><oc:checksums/></D:prop></D:propfind>";
-    let answer = door.curl(&["-X", "PROPFIND", "-H", "Depth: 0", "-d", ask], path).stdout;
-    let answer = xmltree::Element::parse(answer.as_slice()).unwrap();
-    let stat = answer.get_child("response").unwrap().get_child("propstat").unwrap();
-    let status = stat.get_child("status").unwrap().get_text().unwrap().into_owned();
-    let told = stat.get_child("prop").unwrap().get_child("checksums").expect("it is named in any case");
-    assert_eq!(told.namespace.as_deref(), Some("http://owncloud.org/ns"));
-    match status.as_str() {
-        "HTTP/1.1 404 Not Found" => None,
-        _ => Some(told.get_child("checksum").unwrap().get_text().unwrap().into_owned()),
-    }
+fn checksums(door: &Https, path: &str) -> Option<String> {
+    property(door, path, "oc", "checksums")
 }
 
 fn patch(door: &Https, path: &str, action: &str, props: &str) -> String {
@@ -91,10 +80,10 @@ async fn checksums_are_of_the_content_that_is_there() {
     let oc = format!("OC-Checksum: MD5:{md5}");
     let put = |header: &str| door.status(&["-X", "PUT", "-d", "new", "-H", header], "/dav/f");
     assert_eq!(put("X-Nothing: said"), 201);
-    assert_eq!(property(&door, "/dav/f"), None, "nothing is read for a listing");
+    assert_eq!(checksums(&door, "/dav/f"), None, "nothing is read for a listing");
     assert_eq!(put(&oc), 204);
     let told = Some(format!("SHA1:{sha1} MD5:{md5}"));
-    assert_eq!(property(&door, "/dav/f"), told);
+    assert_eq!(checksums(&door, "/dav/f"), told);
     let names = "<D:propfind xmlns:D='DAV:'><D:propname/></D:propfind>";
     let names = door.curl(&["-X", "PROPFIND", "-H", "Depth: 1", "-d", names], "/dav/").stdout;
     assert!(String::from_utf8(names).unwrap().contains("checksums"));
@@ -112,17 +101,17 @@ async fn checksums_are_of_the_content_that_is_there() {
     let said = patch(&door, "/dav/f", "set", &claim(&format!("SHA1:{sha1}")));
     assert!(said.contains("200 OK") && !said.contains("40"), "{said}");
     assert_eq!(mtime(), then);
-    assert_eq!(property(&door, "/dav/f"), told, "another time is no other content");
+    assert_eq!(checksums(&door, "/dav/f"), told, "another time is no other content");
 
     let to = format!("Destination: {}", door.url("/dav/g"));
     assert_eq!(door.status(&["-X", "MOVE", "-H", &to], "/dav/f"), 201);
     let door = door.restart().await;
-    assert_eq!(property(&door, "/dav/g"), told, "wherever it is, and after a restart");
+    assert_eq!(checksums(&door, "/dav/g"), told, "wherever it is, and after a restart");
     assert_eq!(door.status(&["-X", "PUT", "-d", "two"], "/dav/g"), 204);
-    assert_eq!(property(&door, "/dav/g"), None, "of the new content nobody knows any");
+    assert_eq!(checksums(&door, "/dav/g"), None, "of the new content nobody knows any");
     let said = patch(&door, "/dav/g", "set", &claim(&format!("SHA1:{sha1}")));
     assert!(said.contains("200 OK"), "{said}");
-    assert_eq!(property(&door, "/dav/g"), None, "and a client's word is not taken");
+    assert_eq!(checksums(&door, "/dav/g"), None, "and a client's word is not taken");
     let stored = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM dav_properties");
     assert_eq!(stored.fetch_one(door.db.read()).await.unwrap(), 0);
 }
@@ -138,7 +127,7 @@ async fn a_digest_that_is_wanted_is_told_and_then_known() {
     let told = format!("repr-digest: sha-256=:{}:", sha256.1.to_lowercase());
     assert!(!answer(&["-H", wish]).contains("digest"), "for a GET the file is not read twice");
     assert!(answer(&["-I", "-H", wish]).contains(&told));
-    assert_eq!(property(&door, "/dav/f.txt"), Some(format!("SHA256:{}", sha256.0)));
+    assert_eq!(checksums(&door, "/dav/f.txt"), Some(format!("SHA256:{}", sha256.0)));
     // It is about the bytes as they are, so that they are not compressed.
     let got = answer(&["-H", wish, "-H", "Accept-Encoding: gzip"]);
     assert!(got.contains(&told) && !got.contains("content-encoding"), "{got}");
@@ -152,7 +141,7 @@ async fn a_digest_that_is_wanted_is_told_and_then_known() {
         words.sort();
         words
     };
-    assert_eq!(sorted(property(&door, "/dav/f.txt")), sorted(both));
+    assert_eq!(sorted(checksums(&door, "/dav/f.txt")), sorted(both));
     std::fs::write(door.root.join("f.txt"), "other").unwrap();
-    assert_eq!(property(&door, "/dav/f.txt"), None, "whoever changes it beside us is noticed");
+    assert_eq!(checksums(&door, "/dav/f.txt"), None, "whoever changes it beside us is noticed");
 }

@@ -35,7 +35,7 @@ fn litmus(url: &str, suites: &[(&str, u32)]) {
 }
 
 /// Runs rclone as `anna`; `:webdav:` is the door, which it takes for an ownCloud.
-fn rclone(door: &Https, args: &[&str]) -> Output {
+pub(super) fn rclone(door: &Https, args: &[&str]) -> Output {
     let obscured = Command::new("rclone").args(["obscure", PASSWORD]).output().unwrap().stdout;
     let password = String::from_utf8(obscured).unwrap().trim().to_owned();
     Command::new("timeout")

@@ -24,7 +24,7 @@ const ALL: &[&str] = &[
     "supportedlock",
     "lockdiscovery",
 ];
-const QUOTA: &[&str] = &["quota-available-bytes", "quota-used-bytes"];
+pub(super) const QUOTA: &[&str] = &["quota-available-bytes", "quota-used-bytes"];
 
 /// Writes one `response`; `sums` is what is known of the content.
 pub(super) fn response(out: &mut String, path: &RelPath, stat: &Stat, sums: &[Checksum], facts: &Facts) {
