@@ -49,6 +49,7 @@ pub mod tree;
 
 // shelf: records
 pub mod audit;
+pub mod digests;
 pub mod manifest;
 pub mod manners;
 pub mod reliability;

@@ -12,7 +12,9 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 
 use crate::account::Sessions;
+use crate::config::Config;
 use crate::db::DbError;
+use crate::digests::Digests;
 use crate::job::Jobs;
 use crate::model::Door;
 use crate::presence::Presence;
@@ -58,12 +60,15 @@ impl Doorman for SessionOrBasic {
 pub(super) async fn router(
     store: &Store,
     (tree, jobs, context, presence): (&Arc<Tree>, &Jobs, &Context, &Presence),
-    (doors, remark, max_upload): (DoorsAt, Option<&'static str>, u64),
+    (doors, remark): (DoorsAt, Option<&'static str>),
+    config: &Config,
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
+    let max_upload = config.limits.upload;
     let books = Books {
         audit: store.audit.clone(),
         recorder: context.recorder.clone(),
+        digests: Digests::new(store.db.clone()),
         clock: Arc::clone(&store.clock),
         max_upload,
         tasks: tasks.clone(),
@@ -72,6 +77,7 @@ pub(super) async fn router(
     let sessions = Sessions::new(store.db.clone(), Arc::clone(&store.clock));
     let doorman: Arc<dyn Doorman> = Arc::new(SessionOrBasic { basic, sessions: sessions.clone() });
     let dav = Dav::open(store.db.clone(), Arc::clone(&doorman), Arc::clone(&store.clock)).await?;
+    let dav = dav.with_junk(config.dav.junk);
     let context = Context { tasks: tasks.clone(), ..context.clone() };
     let state = WebState {
         db: store.db.clone(),

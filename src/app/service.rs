@@ -165,8 +165,8 @@ impl Service {
         let mut router = None;
         if let Some(listener) = &https {
             running.https = Some(listener.address());
-            let shown = (doors_at(listener, sftp.as_ref()), remark, config.limits.upload);
-            router = Some(doors::router(&store, (&tree, &jobs, &context, &presence), shown, &work).await?);
+            let shown = (doors_at(listener, sftp.as_ref()), remark);
+            router = Some(doors::router(&store, (&tree, &jobs, &context, &presence), shown, config, &work).await?);
         }
         running.sftp = sftp.as_ref().map(sftp::Listener::address);
         let started = Event::ServiceStarted { version: env!("CARGO_PKG_VERSION").to_owned() };

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::net::Network;
+use crate::serve::dav::Junk;
 use crate::serve::sftp::Ciphers;
 use crate::tree::file;
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub tree: PathBuf,
     /// The HTTPS door: dashboard, WebDAV and downloads.
     pub https: Https,
+    /// WebDAV, which is a part of the HTTPS door.
+    pub dav: Dav,
     /// The SFTP door.
     pub sftp: Sftp,
     /// What nobody may exceed.
@@ -59,6 +62,13 @@ pub struct Https {
     pub key: Option<PathBuf>,
     /// Names and addresses that a self-signed certificate is made for.
     pub names: Vec<String>,
+}
+
+/// Settings of WebDAV.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dav {
+    /// What is done with what systems leave beside files.
+    pub junk: Junk,
 }
 
 /// Settings of the SFTP door.
@@ -129,6 +139,7 @@ impl Default for Config {
                 key: None,
                 names: vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
             },
+            dav: Dav { junk: Junk::default() },
             sftp: Sftp {
                 listen: Some(SocketAddr::from(([0, 0, 0, 0], 2022))),
                 legacy: false,

@@ -51,6 +51,11 @@ const ROWS: &[Row] = &[
     row!(path "https.certificate", https.certificate, "PEM chain; without one a self-signed is made at the first start"),
     row!(path "https.key", https.key, "PEM key of that chain"),
     row!("https.names", https.names, "what a self-signed certificate is made for"),
+    row!(
+        "dav.junk",
+        dav.junk,
+        "what systems leave beside files ('._*', '.DS_Store', 'Thumbs.db'): \"keep\", \"hide\" or \"refuse\""
+    ),
     row!("sftp.listen", sftp.listen, "SFTP; \"off\" closes the door"),
     row!("sftp.legacy", sftp.legacy, "clients with SHA-1, CBC or groups of 2048 bits only may come in, too"),
     row!("sftp.connections-per-account", sftp.connections_per_account, "of one account at once"),

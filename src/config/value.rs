@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use crate::model::size;
 use crate::net::{Network, NetworkError};
+use crate::serve::dav::Junk;
 use crate::serve::sftp::Ciphers;
 
 /// A value before its kind is known.
@@ -243,6 +244,26 @@ impl Kind for Ciphers {
         quoted(match self {
             Self::Compatible => "compatible",
             Self::Fast => "fast",
+        })
+    }
+}
+
+impl Kind for Junk {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        match raw.text()? {
+            "keep" => Ok(Self::Keep),
+            "hide" => Ok(Self::Hide),
+            "refuse" => Ok(Self::Refuse),
+            other => {
+                Err(wrong(format!("'{other}' is nothing to do with it"), "write \"keep\", \"hide\" or \"refuse\""))
+            }
+        }
+    }
+    fn write(&self) -> String {
+        quoted(match self {
+            Self::Keep => "keep",
+            Self::Hide => "hide",
+            Self::Refuse => "refuse",
         })
     }
 }

@@ -162,7 +162,12 @@ impl View {
                 self.remove_dir(&path)?;
             } else {
                 todo.push((path.clone(), true));
-                for entry in self.read_dir(&path)? {
+                let entries = match self.read_dir(&path) {
+                    // Nobody made anything below a path that is as long as a path can be.
+                    Err(error) if error.kind() == io::ErrorKind::InvalidFilename => continue,
+                    entries => entries?,
+                };
+                for entry in entries {
                     todo.push((path.join(&entry?.name), false));
                 }
             }

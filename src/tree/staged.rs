@@ -1,9 +1,9 @@
-//! Putting something together, or moving it, so that it takes the place of something else in one step.
+//! Putting something together, or moving it, so that it takes its place in one step.
 //!
-//! The new thing waits as `thing` in a hidden folder beside the place; then the two change places
-//! (`RENAME_EXCHANGE`), and what was there is removed from the hidden folder. A thing that was moved there has a
-//! note beside it, `from`, written before: wherever a crash falls, the note says whether `thing` is the new one,
-//! which goes back to where it was, or the old one, which may go. The folder is locked (`flock(2)`) as long as its
+//! The new thing waits as `thing` in a hidden folder beside the place. Where nothing is it gets its name; else the two
+//! change places (`RENAME_EXCHANGE`), and what was there is removed from the hidden folder. A thing that was moved
+//! there has a note beside it, `from`, written before: wherever a crash falls, the note says whether `thing` is the new
+//! one, which goes back to where it was, or the old one, which may go. The folder is locked (`flock(2)`) as long as its
 //! maker lives.
 
 use std::io;
@@ -88,6 +88,30 @@ impl Staged {
         self.view.rename(source, &self.thing(), Replace::No)
     }
 
+    /// Gives the thing its place `target`, in one step: where nothing is, or, under [`Replace::Yes`], that of what is
+    /// there. It survives a power cut.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] under [`Replace::No`], and those of `renameat2(2)`; then nothing has moved.
+    pub fn place(&self, target: &RelPath, replace: Replace) -> io::Result<()> {
+        match self.view.rename(&self.thing(), target, Replace::No) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && replace == Replace::Yes => {
+                self.swap(target)?;
+            }
+            // A file system that cannot (NFS): there a folder still replaces nothing but an empty folder.
+            Err(error) if is_unable(&error) && self.is_folder_for_free(target) => {
+                self.view.rename(&self.thing(), target, Replace::Yes)?;
+            }
+            placed => placed?,
+        }
+        self.view.sync_dir(&target.parent().unwrap_or_default())
+    }
+
+    fn is_folder_for_free(&self, target: &RelPath) -> bool {
+        let free = self.view.stat(target).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        free && self.view.stat(&self.thing()).is_ok_and(|stat| stat.is_dir())
+    }
+
     /// Lets the thing and what is at `target` change places, in one step.
     ///
     /// # Errors
@@ -103,6 +127,10 @@ impl Staged {
     pub fn end(&self) -> io::Result<Fate> {
         finish(&self.view, &self.at)
     }
+}
+
+fn is_unable(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::NOSYS))
 }
 
 /// Looks at the hidden folder (or file) `at` of a crash, and does what is right.

@@ -250,7 +250,7 @@ async fn tls_1_2_and_1_3_and_the_same_certificate_after_a_restart() {
         let args: Vec<&str> = version.split('=').collect();
         assert_eq!(door.status(&args, "/files/f"), 200, "{version}");
     }
-    let stream = crate::dav::tls(&door).await;
+    let stream = crate::support::tls::tls(&door).await;
     let group = stream.get_ref().1.negotiated_key_exchange_group().unwrap().name();
     assert_eq!(group, rustls::NamedGroup::X25519MLKEM768, "hybrid post-quantum");
     let old = ["--tlsv1.0", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"];

@@ -12,8 +12,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 
-use crate::dav::{leftovers, tls, tls_over};
 use crate::support::https::{Https, head};
+use crate::support::tls::{tls, tls_over};
 
 /// Everything that still comes, up to the end; the peer must end it.
 async fn rest(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
@@ -52,7 +52,7 @@ async fn a_body_that_makes_no_progress_is_ended_and_leaves_nothing() {
         let said = dripped(tls(&door).await, &head).await;
         assert!(said.starts_with("HTTP/1.1 408"), "{method} {path} by drops: {said}");
     }
-    assert_eq!(leftovers(&door), Vec::<String>::new());
+    assert_eq!(door.leftovers(), Vec::<String>::new());
     assert_eq!(std::fs::read_to_string(door.root.join("old")).unwrap(), "old");
 }
 

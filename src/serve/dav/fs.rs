@@ -3,7 +3,8 @@
 //! It knows which request it serves, and uses that to mend two habits of `dav-server`: an overwriting
 //! MOVE or COPY deletes its destination first (we let a rename replace a file, and put a folder together
 //! under a hidden name that changes places with the old one when it is whole: nothing is lost when it
-//! fails, and there is no moment without a file), and LOCK of a free name opens a file without writing to it (we make it, empty).
+//! fails, and there is no moment without a file), and LOCK of a free name opens a file without writing to it (we make
+//! it, empty).
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,17 +15,16 @@ use dav_server::fs::{
     DavDirEntry, DavFile, DavFileSystem, DavMetaData, DavProp, FsError, FsFuture, FsStream, OpenOptions, ReadDirMeta,
 };
 use futures_util::stream;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
-use super::fs_types::{DirItem, Incoming, Meta};
-use super::locks::Locks;
+use super::fs_types::{DirItem, Made, Meta};
 use super::properties::Properties;
 use super::request::Intent;
-use super::status::{Verdict, fs_error};
+use super::status::{Remark, fs_error};
 use super::terms;
 use crate::audit::Event;
 use crate::model::{EntryKind, RelPath};
-use crate::serve::files::{Claims as _, Upload};
+use crate::serve::files::{Integrity, Unfinished, Upload};
 use crate::serve::http::Guest;
 use crate::task;
 use crate::tree::{DirReader, Fate, Replace, Stat, View};
@@ -41,9 +41,7 @@ pub(super) struct Inner {
     pub(super) guest: Guest,
     pub(super) properties: Properties,
     pub(super) intent: Intent,
-    pub(super) verdict: Verdict,
-    pub(super) headers: HeaderMap,
-    pub(super) locks: Locks,
+    pub(super) remark: Remark,
 }
 
 fn rel(path: &DavPath) -> Result<RelPath, FsError> {
@@ -67,40 +65,21 @@ impl DavFs {
         self.work(move |view| if follow { view.stat_follow(&path) } else { view.stat(&path) }).await
     }
 
-    async fn begin(&self, path: &RelPath, options: &OpenOptions) -> Result<Incoming, FsError> {
-        let guest = &self.0.guest;
-        let upload = Upload::begin(guest, path).await.map_err(|error| match error.kind() {
-            io::ErrorKind::NotADirectory => FsError::NotFound,
-            _ => fs_error(&error),
-        })?;
-        let mtime = self.0.intent.mtime;
-        let replace = if options.create_new { Replace::No } else { Replace::Yes };
-        let terms = if options.truncate {
-            self.0.locks.of_put(guest, path, &self.0.headers)
-        } else {
-            // A LOCK makes the file that it has just locked.
-            terms::none()
-        };
-        let verdict = self.0.verdict.clone();
-        Ok(Incoming { upload: Some((upload, terms)), expected: options.size, mtime, replace, published: None, verdict })
-    }
-
+    /// LOCK of a free name makes an empty file (RFC 4918, 7.3), and only if it still is free.
     async fn open(&self, path: RelPath, options: OpenOptions) -> Result<Box<dyn DavFile>, FsError> {
-        if !options.write || options.append {
+        if !options.write || !options.create || options.append || options.truncate {
             return Err(FsError::NotImplemented);
         }
-        if !options.create && self.stat(path.clone(), true).await.is_err() {
-            return Err(FsError::NotFound);
-        }
-        let mut file = self.begin(&path, &options).await?;
-        if !options.truncate {
-            // LOCK of a free name makes an empty file (RFC 4918, 7.3), and only if it still is free.
-            file.replace = Replace::No;
-            file.expected = Some(0);
-            file.flush().await?;
-        }
-        self.0.properties.forget_new(&self.0.guest.whole(&path), file.published.is_some()).await;
-        Ok(Box::new(file))
+        let guest = &self.0.guest;
+        let upload = Upload::begin(guest, &path, Integrity::default())
+            .await
+            .map_err(|error| fs_error(&parent_missing(error)))?;
+        let made = upload.finish(Some(0), None, Replace::No, terms::none()).await.map_err(|error| match error {
+            Unfinished::Io(error) => fs_error(&error),
+            Unfinished::Refused(_) | Unfinished::Mismatch(_) => FsError::Forbidden,
+        })?;
+        self.0.properties.removed(&guest.whole(&path)).await;
+        Ok(Box::new(Made(made)))
     }
 
     async fn remove(&self, path: RelPath, dir: bool) -> Result<(), FsError> {
@@ -160,17 +139,21 @@ impl DavFs {
         Ok(())
     }
 
-    /// The end of an overwriting COPY or MOVE: what was staged takes its place if all went `well`, and what
-    /// is left under the hidden name goes.
+    /// The end of a COPY or MOVE that was staged: the copy takes its place if all went `well`, and what is left under
+    /// the hidden name goes.
     pub(super) async fn settle(&self, well: bool) -> Result<(), FsError> {
         let intent = &self.0.intent;
         let (Some(staged), Some((source, _)), Some(to)) = (&intent.staged, &intent.source, &intent.destination) else {
             return Ok(());
         };
-        let (staged, target, swap) = (Arc::clone(staged), to.clone(), well && intent.is_copy());
-        let swapped = self
+        let (staged, target, place) = (Arc::clone(staged), to.clone(), well && intent.is_copy());
+        if intent.is_copy() && !well {
+            self.0.remark.make("nothing was copied: a folder is copied whole or not at all");
+        }
+        let replace = if intent.overwrite { Replace::Yes } else { Replace::No };
+        let placed = self
             .work(move |_| {
-                let swapped = if swap { staged.swap(&target) } else { Ok(()) };
+                let placed = if place { staged.place(&target, replace) } else { Ok(()) };
                 match staged.end() {
                     Ok(Fate::Removed) => {}
                     Ok(fate) => tracing::warn!(?fate, file.path = %target.display(), "a folder was not replaced"),
@@ -178,39 +161,23 @@ impl DavFs {
                         tracing::warn!(io.error = %error, file.path = %target.display(), "a replaced folder is left to the sweep");
                     }
                 }
-                swapped
+                placed
             })
             .await;
-        if swap && swapped.is_ok() {
+        if place && placed.is_ok() {
             let guest = &self.0.guest;
             let (from, to) = (guest.whole(source), guest.whole(to));
-            self.0.properties.copied_whole(&from, &to, &guest.account).await;
+            self.0.properties.copied_whole(&from, &to, intent.deep, &guest.account).await;
             let (door, account) = (guest.door, guest.account.clone());
             guest.record(Event::DoorCopied { door, account, from, to }).await;
         }
-        swapped
+        placed
     }
 
     async fn make_dir(&self, path: RelPath) -> Result<(), FsError> {
-        if let Some(staged) = self.0.intent.staging(&path) {
-            return self.work(move |view| view.with_own_files().make_dir(&staged)).await;
-        }
-        let at = path.clone();
-        self.work(move |view| view.make_dir(&at).map_err(parent_missing)).await?;
-        let guest = &self.0.guest;
-        let whole = guest.whole(&path);
-        match &self.0.intent.source {
-            // A COPY makes the folders of its source, with their properties.
-            Some((source, _)) => {
-                if let Some(below) = self.0.intent.below_destination(&path) {
-                    let from = guest.whole(&source.concat(&below));
-                    self.0.properties.followed(&from, &whole, Some(&guest.account)).await;
-                }
-            }
-            None => self.0.properties.removed(&whole).await,
-        }
-        guest.record(Event::DoorDirMade { door: guest.door, account: guest.account.clone(), path: whole }).await;
-        Ok(())
+        // Only a COPY comes here, and it is put together elsewhere; or it has a folder already, for its properties.
+        let staged = self.0.intent.staging(&path).ok_or(FsError::Exists)?;
+        self.work(move |view| view.with_own_files().make_dir(&staged)).await
     }
 
     async fn list(&self, path: RelPath) -> Result<FsStream<Box<dyn DavDirEntry>>, FsError> {
@@ -324,7 +291,7 @@ impl DavFileSystem for DavFs {
         path: &'a DavPath,
         patch: Vec<(bool, DavProp)>,
     ) -> FsFuture<'a, Vec<(StatusCode, DavProp)>> {
-        Box::pin(async move { self.0.properties.patch(&self.0.guest, &rel(path)?, patch, &self.0.verdict).await })
+        Box::pin(async move { self.0.properties.patch(&self.0.guest, &rel(path)?, patch, &self.0.remark).await })
     }
 
     fn get_props<'a>(&'a self, path: &'a DavPath, _content: bool) -> FsFuture<'a, Vec<DavProp>> {

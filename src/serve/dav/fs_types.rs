@@ -6,10 +6,8 @@ use std::time::SystemTime;
 use bytes::{Buf, Bytes};
 use dav_server::fs::{DavDirEntry, DavFile, DavMetaData, FsError, FsFuture, FsResult};
 
-use super::status::{Verdict, fs_error};
 use crate::model::Name;
-use crate::serve::files::{Terms, Unfinished, Upload};
-use crate::tree::{Replace, Stat};
+use crate::tree::Stat;
 
 /// Metadata of one entry.
 #[derive(Debug, Clone)]
@@ -60,57 +58,37 @@ impl DavDirEntry for DirItem {
     }
 }
 
-/// A file being written by PUT. It appears when it is flushed, which happens only after the whole body.
+/// The empty file that a LOCK has made. Nothing else opens files here.
 #[derive(Debug)]
-pub(super) struct Incoming {
-    pub(super) upload: Option<(Upload, Terms)>,
-    pub(super) expected: Option<u64>,
-    pub(super) mtime: Option<jiff::Timestamp>,
-    pub(super) replace: Replace,
-    pub(super) published: Option<Stat>,
-    pub(super) verdict: Verdict,
+pub(super) struct Made(pub(super) Stat);
+
+fn refused<T: Send + 'static>() -> FsFuture<'static, T> {
+    Box::pin(std::future::ready(Err(FsError::NotImplemented)))
 }
 
-impl DavFile for Incoming {
+impl DavFile for Made {
     fn metadata(&'_ mut self) -> FsFuture<'_, Box<dyn DavMetaData>> {
-        let meta = self.published.clone().map(|stat| Box::new(Meta(stat)) as Box<dyn DavMetaData>);
-        Box::pin(std::future::ready(meta.ok_or(FsError::GeneralFailure)))
+        let meta: Box<dyn DavMetaData> = Box::new(Meta(self.0.clone()));
+        Box::pin(std::future::ready(Ok(meta)))
     }
 
-    fn write_buf(&'_ mut self, mut buf: Box<dyn Buf + Send>) -> FsFuture<'_, ()> {
-        self.write_bytes(buf.copy_to_bytes(buf.remaining()))
+    fn write_buf(&'_ mut self, _buf: Box<dyn Buf + Send>) -> FsFuture<'_, ()> {
+        refused()
     }
 
-    fn write_bytes(&'_ mut self, buf: Bytes) -> FsFuture<'_, ()> {
-        Box::pin(async move {
-            let (upload, _) = self.upload.as_mut().ok_or(FsError::GeneralFailure)?;
-            upload.write(&buf).await.map_err(|error| fs_error(&error))
-        })
+    fn write_bytes(&'_ mut self, _buf: Bytes) -> FsFuture<'_, ()> {
+        refused()
     }
 
     fn read_bytes(&'_ mut self, _count: usize) -> FsFuture<'_, Bytes> {
-        Box::pin(std::future::ready(Err(FsError::NotImplemented)))
+        refused()
     }
 
-    // Only partial PUTs seek, and those are refused before.
     fn seek(&'_ mut self, _pos: SeekFrom) -> FsFuture<'_, u64> {
-        Box::pin(std::future::ready(Err(FsError::NotImplemented)))
+        refused()
     }
 
     fn flush(&'_ mut self) -> FsFuture<'_, ()> {
-        Box::pin(async move {
-            let (upload, terms) = self.upload.take().ok_or(FsError::GeneralFailure)?;
-            match upload.finish(self.expected, self.mtime, self.replace, terms).await {
-                Ok(stat) => {
-                    self.published = Some(stat);
-                    Ok(())
-                }
-                Err(Unfinished::Refused(status)) => {
-                    self.verdict.give(status);
-                    Err(FsError::Forbidden)
-                }
-                Err(Unfinished::Io(error)) => Err(fs_error(&error)),
-            }
-        })
+        refused()
     }
 }

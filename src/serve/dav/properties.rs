@@ -9,8 +9,8 @@ use http::StatusCode;
 use jiff::Timestamp;
 use sqlx::Acquire as _;
 
-use super::status::{Verdict, fs_error};
-use super::{mtime, store};
+use super::status::{Remark, fs_error};
+use super::{checksums, mtime, store};
 use crate::audit::Event;
 use crate::db::{Db, DbError, WriteTx};
 use crate::model::RelPath;
@@ -71,16 +71,17 @@ impl Properties {
         Ok(found)
     }
 
-    /// PROPPATCH (RFC 4918, 9.2): all or nothing; 507 for what is more than may be stored. Times that came redirected (see `mtime`) are set on the file.
+    /// PROPPATCH (RFC 4918, 9.2): all or nothing; 507 for what is more than may be stored. Times that came
+    /// redirected (see `mtime`) are set on the file, and checksums (see `checksums`) are only looked at.
     pub(super) async fn patch(
         &self,
         guest: &Guest,
         path: &RelPath,
         patch: Vec<(bool, DavProp)>,
-        verdict: &Verdict,
+        remark: &Remark,
     ) -> Result<Vec<(StatusCode, DavProp)>, FsError> {
         let whole = guest.whole(path);
-        let is_dead = |prop: &DavProp| mtime::original(prop.namespace.as_deref()).is_none();
+        let is_dead = |prop: &DavProp| mtime::original(prop.namespace.as_deref()).is_none() && !checksums::is(prop);
         let sizes: Vec<Option<usize>> =
             patch.iter().map(|(set, prop)| prop.xml.as_ref().filter(|_| *set && is_dead(prop)).map(Vec::len)).collect();
         let mut time = None;
@@ -94,6 +95,11 @@ impl Properties {
                 time = wanted.or(time);
                 let (namespace, prefix) = (Some(original.to_owned()), Some("t".to_owned()));
                 answer.push((status, DavProp { namespace, prefix, ..named }));
+                continue;
+            }
+            if checksums::is(&prop) {
+                let wanted = prop.xml.as_deref().filter(|_| set);
+                answer.push((checksums::judged(guest, path, wanted).await?, named));
                 continue;
             }
             dead.push((set, prop));
@@ -119,7 +125,7 @@ impl Properties {
             Ok(()) => {}
             Err(Unstored::Db(error)) => return Err(failed(&error)),
             Err(Unstored::Over(bound)) => {
-                verdict.explain(bound.sentence());
+                remark.make(bound.sentence());
                 for ((status, _), size) in answer.iter_mut().zip(sizes) {
                     let refused = size.is_some_and(|size| size > LARGEST || !matches!(bound, Bound::Size));
                     *status = if refused { StatusCode::INSUFFICIENT_STORAGE } else { StatusCode::FAILED_DEPENDENCY };
@@ -173,13 +179,6 @@ impl Properties {
         complain(done.await);
     }
 
-    /// As [`Properties::removed`], when `new`.
-    pub(super) async fn forget_new(&self, path: &RelPath, new: bool) {
-        if new {
-            self.removed(path).await;
-        }
-    }
-
     /// `from` was moved to `to`, or copied there by `copier`.
     pub(super) async fn followed(&self, from: &RelPath, to: &RelPath, copier: Option<&str>) {
         if !self.any(from).await && !self.any(to).await {
@@ -201,15 +200,15 @@ impl Properties {
         complain(done.await);
     }
 
-    /// A whole folder `from` was copied to `to` by `copier`, and replaced what was there.
-    pub(super) async fn copied_whole(&self, from: &RelPath, to: &RelPath, copier: &str) {
+    /// The folder `from` was copied to `to` by `copier`, with all that is in it when `deep`, and replaced what was there.
+    pub(super) async fn copied_whole(&self, from: &RelPath, to: &RelPath, deep: bool, copier: &str) {
         if !self.any(from).await && !self.any(to).await {
             return;
         }
         let done = async {
             let mut tx = self.db.write().await?;
             store::remove_tree(&mut tx, to).await?;
-            copy_within_bounds(tx, from, to, true, copier).await
+            copy_within_bounds(tx, from, to, deep, copier).await
         };
         complain(done.await);
     }
@@ -240,16 +239,18 @@ async fn copy_within_bounds(
     tx.commit().await.map_err(DbError::from)
 }
 
-/// Sets the modification time of `path`, and returns the one before.
+/// Sets the modification time of `path`, and returns the one before. The content is the same: so are its checksums.
 async fn set_time(guest: &Guest, path: &RelPath, at: Timestamp) -> Result<Timestamp, FsError> {
     let (view, path) = (guest.view.clone(), path.clone());
     let set = task::blocking(move || {
-        let before = view.stat_follow(&path)?.mtime;
+        let before = view.stat_follow(&path)?;
         view.set_attributes(&path, SetAttributes::mtime(at))?;
-        Ok(before)
+        Ok((before, view.stat_follow(&path)?))
     });
     let set = set.await.unwrap_or_else(|lost| Err(io::Error::other(lost)));
-    set.map_err(|error| fs_error(&error))
+    let (before, after) = set.map_err(|error| fs_error(&error))?;
+    guest.books.digests.retimed(&before, &after).await;
+    Ok(before.mtime)
 }
 
 /// Why properties were not stored.

@@ -7,11 +7,9 @@ use std::sync::Arc;
 use http::header::HOST;
 use http::request::Parts;
 use http::{Method, StatusCode, Uri};
-use jiff::Timestamp;
 
-use super::MOUNT;
+use super::{Junk, MOUNT};
 use crate::model::RelPath;
-use crate::serve::files::wanted_mtime;
 use crate::serve::http::{href, status};
 use crate::tree::{Staged, View};
 
@@ -22,13 +20,13 @@ pub(super) struct Intent {
     pub(super) source: Option<(RelPath, bool)>,
     /// For COPY and MOVE.
     pub(super) destination: Option<RelPath>,
-    /// For COPY and MOVE onto something that a rename cannot simply replace: where the new thing is put
-    /// together, beside its name. The two change places when it is whole.
+    /// For the COPY of a folder, and for a MOVE onto something that a rename cannot simply replace: where the new thing
+    /// is put together, beside its name, which it takes when it is whole.
     pub(super) staged: Option<Arc<Staged>>,
+    /// For COPY: with all that is in a folder?
+    pub(super) deep: bool,
     /// May the destination be replaced?
     pub(super) overwrite: bool,
-    /// For PUT: the time that the client wants the file to have.
-    pub(super) mtime: Option<Timestamp>,
     copy: bool,
 }
 
@@ -42,7 +40,7 @@ impl Intent {
         self.copy
     }
 
-    /// Is `path` what an overwriting COPY or MOVE is about to replace, or in it?
+    /// Is `path` where a COPY or MOVE goes, or in it?
     pub(super) fn is_doomed(&self, path: &RelPath) -> bool {
         self.below_destination(path).is_some()
     }
@@ -63,32 +61,37 @@ impl Intent {
     }
 }
 
-/// Looks at a request that changes something. Blocking.
+/// Looks at a request that changes something, PUT apart. Blocking.
 ///
 /// # Errors
 /// The status to refuse it with.
-pub(super) fn intent(view: &View, head: &Parts, path: &RelPath) -> Result<Intent, StatusCode> {
+pub(super) fn intent(view: &View, head: &Parts, path: &RelPath, junk: Junk) -> Result<Intent, StatusCode> {
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let mut intent = Intent { overwrite: true, mtime: wanted_mtime(&head.headers), ..Intent::default() };
+    let mut intent = Intent { overwrite: true, ..Intent::default() };
     match head.method.as_str() {
         "DELETE" if path.is_root() => return Err(StatusCode::FORBIDDEN),
-        // RFC 9110, 14.5: whoever does not do partial PUT must refuse it.
-        "PUT" if header("content-range").is_some() => return Err(StatusCode::BAD_REQUEST),
-        "PUT" if head.uri.path().ends_with('/') => return Err(StatusCode::METHOD_NOT_ALLOWED),
-        "PUT" if view.stat_follow(path).is_ok_and(|stat| stat.is_dir()) => return Err(StatusCode::METHOD_NOT_ALLOWED),
         "COPY" | "MOVE" => {
             let destination = destination(head)?;
+            if junk.refuses(&destination) {
+                return Err(StatusCode::FORBIDDEN);
+            }
             let found = view.stat(path).map_err(|error| status::of(&error))?;
             refuse_nesting(view, path, &destination, found.is_dir())?;
             let is_file = view.stat_follow(path).map_or(!found.is_dir(), |stat| !stat.is_dir());
             intent.copy = head.method.as_str() == "COPY";
             intent.overwrite = header("overwrite").is_none_or(|value| !value.trim().eq_ignore_ascii_case("f"));
+            intent.deep = header("depth").is_none_or(|depth| depth.trim() != "0");
             let there = view.stat(&destination).ok();
             let onto_dir = there.as_ref().is_some_and(|stat| stat.is_dir());
             // Depth 0 onto a folder only copies properties (RFC 4918, 9.8.3).
-            let only_properties = intent.copy && onto_dir && header("depth").is_some_and(|depth| depth.trim() == "0");
-            if intent.overwrite && there.is_some() && !only_properties && (onto_dir || !is_file) {
-                intent.staged = Some(Arc::new(view.stage(&destination).map_err(|error| status::of(&error))?));
+            let only_properties = intent.copy && onto_dir && !intent.deep;
+            let replaces = intent.overwrite && there.is_some() && (onto_dir || !is_file) && !only_properties;
+            if replaces || (intent.copy && !is_file && there.is_none()) {
+                intent.staged = Some(Arc::new(view.stage(&destination).map_err(|error| match error.kind() {
+                    // The folder above is missing (RFC 4918, 9.8.5).
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StatusCode::CONFLICT,
+                    _ => status::of(&error),
+                })?));
             }
             intent.source = Some((path.clone(), is_file && !onto_dir));
             intent.destination = Some(destination);

@@ -9,9 +9,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use bytes::Bytes;
 use dav_server::DavHandler;
-use futures_util::stream;
+use dav_server::fs::FsError;
 use http::header::LOCATION;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
@@ -20,18 +19,21 @@ use http_body_util::BodyExt as _;
 use super::fs::{DavFs, Inner};
 use super::locks::Locks;
 use super::properties::Properties;
-use super::status::Verdict;
-use super::{mtime, propfind, request, xml};
+use super::status::Remark;
+use super::{Junk, mkcol, mtime, propfind, request, xml};
 use crate::db::{Db, DbError};
 use crate::model::{Access, Door, RelPath};
 use crate::serve::files::{self, Claims, Page, Show};
-use crate::serve::http::{Doorman, Guest, body, href, peer_of, problem, status};
+use crate::serve::http::{Doorman, Guest, body, href, peer_of, plain, problem, status};
 use crate::task;
 
 /// Where this door is.
 pub const MOUNT: &str = "/dav/";
-/// `dav-server` reads no larger body, PUT apart.
-const MAX_XML: usize = 64 * 1024;
+/// `dav-server` reads no larger body.
+pub(super) const MAX_XML: usize = 64 * 1024;
+/// Why junk is not taken.
+const REFUSED: &str =
+    "what systems leave beside files ('._*', '.DS_Store', 'Thumbs.db') is not taken here: your files are";
 /// Deleting or copying a large folder takes its time; a client that waits longer is told to look again.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -41,6 +43,7 @@ pub struct Dav {
     doorman: Arc<dyn Doorman>,
     locks: Locks,
     properties: Properties,
+    junk: Junk,
 }
 
 impl std::fmt::Debug for Dav {
@@ -50,13 +53,19 @@ impl std::fmt::Debug for Dav {
 }
 
 impl Dav {
-    /// Opens the door; locks that were held before a restart are held again.
+    /// Opens the door; locks that were held before a restart are held again. Junk is kept like any file.
     ///
     /// # Errors
     /// What the store says.
     pub async fn open(db: Db, doorman: Arc<dyn Doorman>, clock: Arc<dyn crate::model::Clock>) -> Result<Self, DbError> {
         let locks = Locks::load(db.clone(), clock).await?;
-        Ok(Self { doorman, locks, properties: Properties::new(db) })
+        Ok(Self { doorman, locks, properties: Properties::new(db), junk: Junk::default() })
+    }
+
+    /// The same, but what systems leave beside files is treated so.
+    #[must_use]
+    pub fn with_junk(self, junk: Junk) -> Self {
+        Self { junk, ..self }
     }
 
     /// The locks, for other doors: they hold there as well.
@@ -97,10 +106,22 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
     if request::changes(&head.method) && guest.view.access() == Access::ReadOnly {
         return problem(StatusCode::FORBIDDEN);
     }
+    if dav.junk.refuses(&path) {
+        match head.method.as_str() {
+            // What lies there from before can be taken away.
+            "OPTIONS" | "DELETE" | "UNLOCK" => {}
+            "PUT" | "MKCOL" | "LOCK" | "PROPPATCH" => return plain(StatusCode::FORBIDDEN, REFUSED),
+            _ => return problem(StatusCode::NOT_FOUND),
+        }
+    }
     match head.method.as_str() {
         "GET" | "HEAD" => get(&guest, &path, &head).await,
-        "PROPFIND" => propfind::answer(&guest, &dav.locks, &dav.properties, &path, &head.headers, body).await,
-        "OPTIONS" | "PUT" | "MKCOL" | "DELETE" | "COPY" | "MOVE" | "LOCK" | "UNLOCK" | "PROPPATCH" => {
+        "PROPFIND" => propfind::answer(&guest, &dav.locks, &dav.properties, &path, &head.headers, body, dav.junk).await,
+        // A name that ends in a slash is a folder's.
+        "PUT" if head.uri.path().ends_with('/') => options(problem(StatusCode::METHOD_NOT_ALLOWED)),
+        "PUT" => files::put(&guest, &path, &head.headers, body, &dav.locks).await,
+        "MKCOL" => mkcol::answer(guest, &dav.locks, &dav.properties, &path, &head, body).await,
+        "OPTIONS" | "DELETE" | "COPY" | "MOVE" | "LOCK" | "UNLOCK" | "PROPPATCH" => {
             change(&dav, guest, &path, head, body).await
         }
         _ => options(problem(StatusCode::METHOD_NOT_ALLOWED)),
@@ -131,35 +152,24 @@ async fn get(guest: &Guest, path: &RelPath, head: &Parts) -> Response {
 
 /// Everything that goes through `dav-server`.
 async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body) -> Response {
-    let (view, at, copied) = (guest.view.clone(), path.clone(), head.clone());
-    let intent = match task::blocking(move || request::intent(&view, &copied, &at)).await {
+    let (view, at, copied, junk) = (guest.view.clone(), path.clone(), head.clone(), dav.junk);
+    let intent = match task::blocking(move || request::intent(&view, &copied, &at, junk)).await {
         Ok(Ok(intent)) => intent,
         Ok(Err(status)) => return problem(status),
         Err(lost) => return problem(status::of(&io::Error::other(lost))),
     };
-    let (method, with_mtime) = (head.method.clone(), intent.mtime.is_some());
-    let verdict = Verdict::default();
-    let body = if method == Method::PUT {
-        watched(body, verdict.clone())
-    } else {
-        match body::whole(body, MAX_XML).await {
-            Ok(bytes) if !xml::is_modest(&bytes) => return problem(StatusCode::BAD_REQUEST),
-            Ok(bytes) if method.as_str() == "PROPPATCH" => Body::from(mtime::redirected(bytes)),
-            Ok(bytes) => Body::from(bytes),
-            Err(error) => return problem(status::of(&error)),
-        }
+    let method = head.method.clone();
+    let body = match body::whole(body, MAX_XML).await {
+        Ok(bytes) if !xml::is_modest(&bytes) => return problem(StatusCode::BAD_REQUEST),
+        Ok(bytes) if method.as_str() == "PROPPATCH" => Body::from(mtime::redirected(bytes)),
+        Ok(bytes) => Body::from(bytes),
+        Err(error) => return problem(status::of(&error)),
     };
     let locks = dav.locks.seen_by(&guest);
     let account = guest.account.clone();
     let tasks = guest.books.tasks.clone();
-    let fs = DavFs(Arc::new(Inner {
-        guest,
-        properties: dav.properties.clone(),
-        intent,
-        verdict: verdict.clone(),
-        headers: head.headers.clone(),
-        locks: dav.locks.clone(),
-    }));
+    let inner = Inner { guest, properties: dav.properties.clone(), intent, remark: Remark::default() };
+    let fs = DavFs(Arc::new(inner));
     let settled = fs.clone();
     let handler: DavHandler = DavHandler::builder()
         .filesystem(Box::new(fs))
@@ -168,24 +178,14 @@ async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body
         .principal(account)
         .build_handler();
     let request = http::Request::from_parts(head, body);
-    let answer = if method == Method::PUT {
-        // Ends with its client, up to the moment when the file is complete (see `Upload::finish`), and
-        // may take as long as bytes keep coming.
-        handler.handle(request).await.map(Body::new)
-    } else {
-        // A client that hangs up must not cut a change in half, or keep it out of the log.
-        let handled = tasks.spawn("webdav change", carried_out(handler, request, settled));
-        match tokio::time::timeout(LONGEST, handled).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(lost)) => return problem(status::of(&io::Error::other(lost))),
-            Err(_) => return problem(StatusCode::SERVICE_UNAVAILABLE),
-        }
-    };
-    let mut answer = verdict.given().map_or(answer, problem);
-    if method == Method::PUT && with_mtime && answer.status().is_success() {
-        answer.headers_mut().insert("x-oc-mtime", HeaderValue::from_static("accepted"));
+    // A client that hangs up must not cut a change in half, or keep it out of the log.
+    let handled = tasks.spawn("webdav change", carried_out(handler, request, settled));
+    match tokio::time::timeout(LONGEST, handled).await {
+        Ok(Ok(answer)) if method == Method::OPTIONS => options(answer),
+        Ok(Ok(answer)) => answer,
+        Ok(Err(lost)) => problem(status::of(&io::Error::other(lost))),
+        Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE),
     }
-    if method == Method::OPTIONS { options(answer) } else { answer }
 }
 
 /// The whole change, with the answer's body: `dav-server` works on while it is read.
@@ -194,10 +194,11 @@ async fn carried_out(handler: DavHandler, request: http::Request<Body>, fs: DavF
     let body = body.collect().await.map(http_body_util::Collected::to_bytes);
     let well = body.is_ok() && matches!(head.status, StatusCode::CREATED | StatusCode::NO_CONTENT);
     match (fs.settle(well).await, body) {
-        (Ok(()), Ok(body)) => Response::from_parts(head, Body::from(fs.0.verdict.described(body))),
+        (Ok(()), Ok(body)) => Response::from_parts(head, Body::from(fs.0.remark.added_to(body))),
         (Err(error), _) => {
-            tracing::warn!(dav.error = ?error, "a copy could not take the place of what was there");
-            problem(StatusCode::CONFLICT)
+            tracing::warn!(dav.error = ?error, "a copy could not take its place");
+            let taken = error == FsError::Exists && !fs.0.intent.overwrite;
+            problem(if taken { StatusCode::PRECONDITION_FAILED } else { StatusCode::CONFLICT })
         }
         (_, Err(error)) => problem(status::of(&io::Error::other(error))),
     }
@@ -206,16 +207,8 @@ async fn carried_out(handler: DavHandler, request: http::Request<Body>, fs: DavF
 /// What we are (RFC 4918, 18).
 fn options(mut answer: Response) -> Response {
     let allow = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK";
-    for (name, value) in [("dav", "1, 2, 3"), ("ms-author-via", "DAV"), ("allow", allow)] {
+    for (name, value) in [("dav", "1, 2, 3, extended-mkcol"), ("ms-author-via", "DAV"), ("allow", allow)] {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     answer
-}
-
-/// The same body; when it fails, its status is the answer's.
-fn watched(body: Body, verdict: Verdict) -> Body {
-    Body::from_stream(stream::try_unfold((body, verdict), |(mut body, verdict)| async move {
-        let next: Option<Bytes> = body::next(&mut body).await.inspect_err(|error| verdict.give(status::of(error)))?;
-        Ok::<_, io::Error>(next.map(|bytes| (bytes, (body, verdict))))
-    }))
 }

@@ -1,4 +1,4 @@
-//! What a failed file operation means to `dav-server`, and to the client where `dav-server` has no word for it.
+//! What a failed file operation means to `dav-server`, and to a person where a status is too little.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -9,37 +9,26 @@ use http::StatusCode;
 
 use crate::serve::http::status;
 
-/// The status of a request that `dav-server` would answer with a vaguer one. The first one counts.
+/// What a 207 says to a person, beside the statuses. The first one counts.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Verdict(Arc<Cells>);
+pub(super) struct Remark(Arc<OnceLock<&'static str>>);
 
-#[derive(Debug, Default)]
-struct Cells {
-    status: OnceLock<StatusCode>,
-    sentence: OnceLock<&'static str>,
-}
-
-impl Verdict {
-    /// This is why it failed.
-    pub(super) fn give(&self, status: StatusCode) {
-        self.0.status.get_or_init(|| status);
+impl Remark {
+    /// Says this.
+    pub(super) fn make(&self, sentence: &'static str) {
+        self.0.get_or_init(|| sentence);
     }
 
-    /// Why it failed, if somebody said so.
-    pub(super) fn given(&self) -> Option<StatusCode> {
-        self.0.status.get().copied()
+    /// What was said.
+    pub(super) fn made(&self) -> Option<&'static str> {
+        self.0.get().copied()
     }
 
-    /// Says more to a person, inside a 207.
-    pub(super) fn explain(&self, sentence: &'static str) {
-        self.0.sentence.get_or_init(|| sentence);
-    }
-
-    /// A 207 with what was said more (RFC 4918, 14.25).
-    pub(super) fn described(&self, multistatus: Bytes) -> Bytes {
+    /// A 207 with what was said (RFC 4918, 14.25).
+    pub(super) fn added_to(&self, multistatus: Bytes) -> Bytes {
         const END: &str = "</D:multistatus>";
         let text = std::str::from_utf8(&multistatus).ok().and_then(|text| text.rsplit_once(END));
-        match (self.0.sentence.get(), text) {
+        match (self.0.get(), text) {
             (Some(sentence), Some((before, after))) => {
                 let described = format!("<D:responsedescription>{sentence}</D:responsedescription>");
                 Bytes::from([before, &described, END, after].concat())

@@ -7,6 +7,8 @@ use xmltree::Element;
 pub(super) const DAV_NS: &str = "DAV:";
 /// Microsoft's.
 pub(super) const MS_NS: &str = "urn:schemas-microsoft-com:";
+/// ownCloud's.
+pub(super) const OC_NS: &str = "http://owncloud.org/ns";
 /// mod_dav's.
 pub(super) const APACHE_NS: &str = "http://apache.org/dav/props/";
 

@@ -19,7 +19,8 @@ use http_body::{Frame, SizeHint};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::range::{Wanted, wanted};
-use super::{conditional, media, repr_digest};
+use super::wanted_digest::Wanted as WantedDigest;
+use super::{conditional, media};
 use crate::model::{FaultKind, RelPath};
 use crate::reliability::Direction;
 use crate::serve::http::{Guest, Meter, date, problem, status};
@@ -75,14 +76,16 @@ pub async fn download(guest: &Guest, path: &RelPath, method: &Method, headers: &
     };
     let length = pieces.iter().map(Piece::len).sum::<u64>();
     set(&mut answer, CONTENT_LENGTH, &length.to_string());
+    let digest = WantedDigest::of(headers);
     if method == Method::HEAD {
-        if repr_digest::is_wanted(headers) {
-            match repr_digest::of(opened).await {
-                Ok(digest) => drop(answer.headers_mut().insert(repr_digest::REPR_DIGEST, digest)),
-                Err(error) => return problem(status::of(&error)),
-            }
-        }
-        return answer;
+        let Some(digest) = digest else { return answer };
+        return match digest.computed(&guest.books.digests, opened).await {
+            Ok(told) => with(answer, told),
+            Err(error) => problem(status::of(&error)),
+        };
+    }
+    if let Some(digest) = digest {
+        answer = with(answer, digest.known(&guest.books.digests, &stat).await);
     }
     let body = FileBody::new(opened, pieces, guest.measure(Direction::Download));
     answer.map(|_| Body::new(body))
@@ -120,6 +123,11 @@ fn describe(path: &RelPath, stat: &Stat, show: Show) -> Response {
         Err(_) => format!("{disposition}; filename=\"{plain}\""),
     };
     set(&mut answer, CONTENT_DISPOSITION, &value);
+    answer
+}
+
+fn with(mut answer: Response, header: Option<(HeaderName, HeaderValue)>) -> Response {
+    answer.headers_mut().extend(header);
     answer
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::audit::{Actor, AuditLog, Event};
+use crate::digests::Digests;
 use crate::model::{Clock, Door, FaultKind, Phase, Protocol, RelPath};
 use crate::reliability::{Direction, End, Observation, Recorder, Role, What};
 use crate::task::Tasks;
@@ -19,6 +20,8 @@ pub struct Books {
     pub audit: AuditLog,
     /// Measurements, for statistics.
     pub recorder: Recorder,
+    /// Checksums of what is in the tree.
+    pub digests: Digests,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Bytes of the largest upload that is taken.

@@ -11,6 +11,7 @@ use tower_http::compression::predicate::Predicate;
 
 use super::certificate::Served;
 use super::coding;
+use crate::net::http::digest::{DIGEST, REPR_DIGEST};
 
 /// For answers that set none of their own: nothing runs, nothing is loaded, nothing is sent anywhere.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -60,7 +61,11 @@ struct WorthCompressing;
 impl Predicate for WorthCompressing {
     fn should_compress<B: http_body::Body>(&self, response: &http::Response<B>) -> bool {
         let headers = response.headers();
-        if headers.contains_key(header::CONTENT_RANGE) || headers.contains_key(header::CONTENT_ENCODING) {
+        // Digests are of the bytes as they are.
+        if [header::CONTENT_RANGE, header::CONTENT_ENCODING, REPR_DIGEST, DIGEST]
+            .iter()
+            .any(|h| headers.contains_key(h))
+        {
             return false;
         }
         if response.body().size_hint().exact().is_some_and(|size| size < SMALLEST) {

@@ -35,7 +35,8 @@ pub fn problem(status: http::StatusCode) -> axum::response::Response {
 }
 
 /// As [`problem`], in other words than those that the status stands for.
-fn plain(status: http::StatusCode, sentence: &str) -> axum::response::Response {
+#[must_use]
+pub fn plain(status: http::StatusCode, sentence: &str) -> axum::response::Response {
     use axum::response::IntoResponse as _;
     (status, [(http::header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{sentence}\n")).into_response()
 }

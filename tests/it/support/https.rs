@@ -8,6 +8,7 @@ use std::time::Duration;
 use causeway::account::{Accounts, HashCost, NewAccount, Settings as AccountSettings};
 use causeway::audit::{Actor, AuditLog};
 use causeway::db::{Db, Vault};
+use causeway::digests::Digests;
 use causeway::model::{Access, RelPath, Scope, Secret, SystemClock};
 use causeway::reliability::{Observation, Recorder};
 use causeway::serve::http::{BasicAuth, Books, Settings, bind, serve};
@@ -37,6 +38,7 @@ pub struct Https {
     tasks: Tasks,
     data: Arc<TempDir>,
     settings: Settings,
+    junk: dav::Junk,
 }
 
 /// No test sends as much, but the one that wants to know what happens then.
@@ -50,7 +52,13 @@ impl Https {
     /// With other settings than the usual ones.
     pub async fn with(settings: Settings) -> Self {
         let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..settings };
-        Self::start_in(Arc::new(TempDir::new().unwrap()), settings).await
+        Self::start_in(Arc::new(TempDir::new().unwrap()), settings, dav::Junk::Keep).await
+    }
+
+    /// Another on the same data, which treats so what systems leave beside files.
+    pub async fn restart_with(mut self, junk: dav::Junk) -> Self {
+        self.junk = junk;
+        self.restart().await
     }
 
     /// Ends it and starts another on the same data.
@@ -58,10 +66,10 @@ impl Https {
         let data = Arc::clone(&self.data);
         assert!(self.tasks.drain(Duration::from_secs(25)).await, "connections are drained");
         self.db.close().await;
-        Self::start_in(data, self.settings.clone()).await
+        Self::start_in(data, self.settings.clone(), self.junk).await
     }
 
-    async fn start_in(data: Arc<TempDir>, settings: Settings) -> Self {
+    async fn start_in(data: Arc<TempDir>, settings: Settings, junk: dav::Junk) -> Self {
         let root = data.path().join("tree");
         std::fs::create_dir_all(&root).unwrap();
         let clock = Arc::new(SystemClock);
@@ -80,15 +88,17 @@ impl Https {
         let (recorder, observations) = Recorder::channel(10_000);
         let tasks = Tasks::new();
         let audit = AuditLog::new(db.clone(), clock.clone());
-        let books = Books { audit, recorder, clock: clock.clone(), max_upload: MAX_UPLOAD, tasks: tasks.clone() };
+        let (digests, tasks_of_door) = (Digests::new(db.clone()), tasks.clone());
+        let books =
+            Books { audit, recorder, digests, clock: clock.clone(), max_upload: MAX_UPLOAD, tasks: tasks_of_door };
         let doorman = Arc::new(BasicAuth { accounts: accounts.clone(), tree: Tree::open(&root).unwrap(), books });
         let listener = bind(&settings, data.path(), clock.clone()).await.unwrap();
         let (port, fingerprint) = (listener.address().port(), listener.certificate().borrow().fingerprint.clone());
-        let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap();
+        let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap().with_junk(junk);
         let files = files::Files { doorman, render: None, claims: dav.claims() };
         let router = dav::router(dav).merge(files::router(files));
         serve(listener, router, &tasks);
-        Self { root, port, fingerprint, accounts, db, observations, tasks, data, settings }
+        Self { root, port, fingerprint, accounts, db, observations, tasks, data, settings, junk }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -97,6 +107,13 @@ impl Https {
 
     pub fn data(&self) -> &Path {
         self.data.path()
+    }
+
+    /// What Causeway keeps for itself at the top of the tree: parts of uploads, and what is staged.
+    pub fn leftovers(&self) -> Vec<String> {
+        let names =
+            std::fs::read_dir(&self.root).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with(".causeway-")).collect()
     }
 
     /// Runs curl as `anna`; the last argument is the path.

@@ -17,4 +17,5 @@ pub mod scripted;
 pub mod scripted_http;
 pub mod skip;
 pub mod sshd;
+pub mod tls;
 pub mod totp;

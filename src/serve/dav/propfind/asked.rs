@@ -19,6 +19,14 @@ pub(in crate::serve::dav) enum Asked {
 const MOST: usize = 500;
 
 impl Asked {
+    /// Could the answer hold the property?
+    pub(super) fn may_have(&self, namespace: &str, name: &str) -> bool {
+        match self {
+            Self::Names => true,
+            Self::All(these) | Self::These(these) => these.iter().any(|(ns, n)| ns == namespace && n == name),
+        }
+    }
+
     /// Reads the body; an empty one asks for all. `None` when it is not a PROPFIND.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         if body.iter().all(u8::is_ascii_whitespace) {

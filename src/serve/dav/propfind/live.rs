@@ -1,11 +1,13 @@
 //! The properties of one entry: live ones from the file system, dead ones from the store.
 
 use super::{Asked, Facts};
-use crate::model::RelPath;
+use crate::model::{Checksum, RelPath};
+use crate::net::http::digest;
 use crate::serve::dav::MOUNT;
+use crate::serve::dav::checksums::NAME as CHECKSUMS;
 use crate::serve::dav::locks::lock_root;
 use crate::serve::dav::properties::Dead;
-use crate::serve::dav::xml::{APACHE_NS, DAV_NS, MS_NS, push, push_empty};
+use crate::serve::dav::xml::{APACHE_NS, DAV_NS, MS_NS, OC_NS, push, push_empty};
 use crate::serve::files::media;
 use crate::serve::http::{date, href};
 use crate::tree::Stat;
@@ -22,17 +24,17 @@ const ALL: &[&str] = &[
     "supportedlock",
     "lockdiscovery",
 ];
-const QUOTA: &[&str] = &["quota-available-bytes", "quota-used-bytes"];
+pub(super) const QUOTA: &[&str] = &["quota-available-bytes", "quota-used-bytes"];
 
-/// Writes one `response`.
-pub(super) fn response(out: &mut String, asked: &Asked, path: &RelPath, stat: &Stat, facts: &Facts) {
+/// Writes one `response`; `sums` is what is known of the content.
+pub(super) fn response(out: &mut String, path: &RelPath, stat: &Stat, sums: &[Checksum], facts: &Facts) {
     let whole = facts.home.concat(path);
     let dead = facts.dead.get(&whole).map(Vec::as_slice).unwrap_or_default();
-    let one = One { path, whole: &whole, stat, facts, dead };
+    let one = One { path, whole: &whole, stat, sums, facts, dead };
     out.push_str("<D:response><D:href>");
     out.push_str(&href::path(MOUNT, path, stat.is_dir()));
     out.push_str("</D:href>");
-    match asked {
+    match &facts.asked {
         Asked::Names => one.names(out),
         Asked::All(more) => {
             out.push_str("<D:propstat><D:prop>");
@@ -56,6 +58,7 @@ struct One<'a> {
     path: &'a RelPath,
     whole: &'a RelPath,
     stat: &'a Stat,
+    sums: &'a [Checksum],
     facts: &'a Facts,
     dead: &'a [Dead],
 }
@@ -88,6 +91,9 @@ impl One<'_> {
         for name in ALL.iter().chain(QUOTA.iter().filter(|_| dir)).filter(here) {
             push_empty(out, DAV_NS, name);
         }
+        if digest::property(self.sums).is_some() {
+            push_empty(out, OC_NS, CHECKSUMS);
+        }
         for dead in self.only_dead() {
             push_empty(out, &dead.namespace, &dead.name);
         }
@@ -108,6 +114,7 @@ impl One<'_> {
                 out.push_str(&format!("<A:executable>{flag}</A:executable>"));
                 true
             }
+            OC_NS if name == CHECKSUMS => self.checksums(out),
             MS_NS if name == "Win32LastModifiedTime" => self.dated(out, "Z:Win32LastModifiedTime"),
             _ => false,
         };
@@ -164,6 +171,12 @@ impl One<'_> {
             }
             _ => return false,
         }
+        true
+    }
+
+    fn checksums(&self, out: &mut String) -> bool {
+        let Some(told) = digest::property(self.sums) else { return false };
+        out.push_str(&format!("<x:{CHECKSUMS} xmlns:x=\"{OC_NS}\"><x:checksum>{told}</x:checksum></x:{CHECKSUMS}>"));
         true
     }
 
