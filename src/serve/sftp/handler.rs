@@ -285,6 +285,7 @@ impl Handler for Connection {
         }
         match Command::read(line) {
             Ok(command) => {
+                let command = command.of(session.remote_sshid());
                 let begin = |context, tasks: &Tasks, handle, channel| {
                     Use::Exec(Exec::start(command, context, tasks, handle, channel))
                 };

@@ -42,6 +42,14 @@ pub(super) enum Command {
 }
 
 impl Command {
+    /// As a client means it that calls itself so (RFC 4253, section 4.2).
+    pub(super) fn of(self, identification: &[u8]) -> Self {
+        match self {
+            Self::ScpTo(options) => Self::ScpTo(options.of(identification)),
+            other => other,
+        }
+    }
+
     /// What `line` asks for.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! | record | means |
 //! | --- | --- |
 //! | `T<mtime> 0 <atime> 0` | times of the file or folder that comes next |
-//! | `C<mode> <size> <name>` | a file: behind the yes come its bytes, then the sender's own 0, or its end |
+//! | `C<mode> <size> <name>` | a file: behind the yes come its bytes, then the sender's own 0 |
 //! | `D<mode> 0 <name>` | a folder: what follows lies in it |
 //! | `E` | the end of that folder |
 
@@ -25,9 +25,18 @@ pub(in super::super) struct Options {
     folder: bool,
     /// What to send, or where to.
     paths: Vec<Vec<u8>>,
+    /// The end of the channel behind the last byte of a file stands for the sender's 0.
+    ends_quietly: bool,
 }
 
 impl Options {
+    /// Of a client by its identification string (RFC 4253, section 4.2): libssh2 says no word behind a file and ends its
+    /// channel. Everybody else who does that was ended himself.
+    pub(super) fn of(self, identification: &[u8]) -> Self {
+        let software = identification.splitn(3, |byte| *byte == b'-').nth(2).unwrap_or_default();
+        Self { ends_quietly: software.starts_with(b"libssh2_"), ..self }
+    }
+
     /// Reads the words behind `scp`.
     pub(super) fn read(words: &[Vec<u8>]) -> Result<Command, String> {
         let (mut options, mut from, mut to, mut names_only) = (Self::default(), false, false, false);

@@ -249,7 +249,9 @@ impl Sink<'_> {
             moving.set(at);
         }
         match input.byte().await {
-            Some(0) | None => (part, Ended::Whole),
+            Some(0) => (part, Ended::Whole),
+            None if self.options.ends_quietly => (part, Ended::Whole),
+            None => (part, Ended::Early),
             Some(_) => {
                 input.line().await;
                 (part, Ended::Void)
