@@ -24,8 +24,9 @@ pub(super) const FRESH: Duration = Duration::from_secs(1);
 const TIMES: u32 = 10;
 
 /// What the home at one path of the tree holds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ledger {
+    home: RelPath,
     count: Mutex<Option<Count>>,
 }
 
@@ -60,13 +61,14 @@ impl Ledgers {
     pub(super) fn allowance(&self, home: &RelPath, quota: Quota) -> Option<Allowance> {
         let find = || {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(home.clone()).or_default())
+            let new = || Arc::new(Ledger { home: home.clone(), count: Mutex::default() });
+            Arc::clone(all.entry(home.clone()).or_insert_with(new))
         };
         quota.is_limited().then(|| Allowance { quota, ledger: find() })
     }
 }
 
-/// A quota and the ledger of the home that it is about.
+/// A quota and the ledger of the home that it is about. A part of a view has that of the whole home.
 #[derive(Debug, Clone)]
 pub(super) struct Allowance {
     pub(super) quota: Quota,
@@ -80,15 +82,27 @@ impl Allowance {
 
     fn used(&self, view: &View) -> io::Result<Used> {
         let mut count = self.lock();
-        Ok(fresh(&mut count, |count| count.is_older(OLD), view)?.used)
+        Ok(self.fresh(&mut count, |count| count.is_older(OLD), view)?.used)
+    }
+
+    /// What the ledger says, counted again when it is `too_old` or was never counted.
+    fn fresh(&self, count: &mut Option<Count>, too_old: impl Fn(&Count) -> bool, view: &View) -> io::Result<Count> {
+        match *count {
+            Some(known) if !too_old(&known) => Ok(known),
+            _ => {
+                let made = Count::made(&view.tree, &self.ledger.home)?;
+                *count = Some(made);
+                Ok(made)
+            }
+        }
     }
 
     /// Is there room for `more`, if `credit` is given back when it is done? Counts it as used then.
     fn take(&self, more: Used, credit: Used, view: &View) -> io::Result<()> {
         let mut count = self.lock();
-        let mut now = fresh(&mut count, |count| count.is_older(OLD), view)?;
+        let mut now = self.fresh(&mut count, |count| count.is_older(OLD), view)?;
         if !self.has_room(now.used, more, credit) {
-            now = fresh(&mut count, |count| count.doubtful || count.is_older(FRESH), view)?;
+            now = self.fresh(&mut count, |count| count.doubtful || count.is_older(FRESH), view)?;
             if !self.has_room(now.used, more, credit) {
                 return Err(io::ErrorKind::QuotaExceeded.into());
             }
@@ -112,18 +126,6 @@ impl Allowance {
     fn doubt(&self) {
         if let Some(count) = self.lock().as_mut() {
             count.doubtful = true;
-        }
-    }
-}
-
-/// What the ledger says, counted again when it is `too_old` or was never counted.
-fn fresh(count: &mut Option<Count>, too_old: impl Fn(&Count) -> bool, view: &View) -> io::Result<Count> {
-    match *count {
-        Some(known) if !too_old(&known) => Ok(known),
-        _ => {
-            let made = Count::made(&view.tree, &view.prefix)?;
-            *count = Some(made);
-            Ok(made)
         }
     }
 }

@@ -620,12 +620,13 @@ fn app_passwords() -> Vec<AppRow> {
 }
 
 fn own() -> OwnPage {
-    let AccountPage { keys, app_passwords, required, .. } = account();
+    let AccountPage { keys, app_passwords, required, usage, .. } = account();
     OwnPage {
         frame: frame("Your account", "/account"),
         name: "scanner".into(),
         home: "/scans".into(),
         read_only: false,
+        usage,
         keys,
         app_passwords,
         second_factor: false,
