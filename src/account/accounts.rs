@@ -9,7 +9,10 @@ use super::guess::{Limits, peer_subject};
 use super::password::{self, Hasher};
 use super::request::Remembered;
 use super::store::{self, AccountRow, Subject};
-use super::{AccountError, HashCost, PasswordError, PublicKey, Required, StoredKey, check_name, readable_password};
+use super::{
+    AccountError, AppPassword, HashCost, PasswordError, PublicKey, Required, StoredKey, app_password, check_name,
+    readable_password,
+};
 use crate::audit::{self, Actor, Event};
 use crate::db::{Db, DbError, Vault};
 use crate::model::{Access, AccountId, Clock, Quota, RelPath, Scope, Secret};
@@ -61,6 +64,8 @@ pub struct Account {
     pub required: Required,
     /// Its SSH keys.
     pub keys: Vec<StoredKey>,
+    /// Its app passwords, also those that have expired.
+    pub app_passwords: Vec<AppPassword>,
     /// When it was made.
     pub created: Timestamp,
     /// When somebody last came in by it.
@@ -400,6 +405,7 @@ impl Accounts {
         let locked_until = store::locked_until(conn, &row.name).await?;
         Ok(Account {
             keys: store::keys(conn, row.id).await?,
+            app_passwords: app_password::of(conn, row.id).await?,
             second_factor: self.has_second_factor(conn, row.id).await?,
             required: row.required,
             id: row.id,

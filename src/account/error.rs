@@ -1,6 +1,6 @@
 //! Why an account, or who may open it, was not changed.
 
-use super::{AccountNameError, KeyError, PasswordError, random};
+use super::{AccountNameError, AppPasswordError, KeyError, PasswordError, random};
 use crate::db::{DbError, VaultError};
 
 /// Why an account was not made or changed.
@@ -48,6 +48,9 @@ pub enum AccountError {
     /// The first code of a new second factor.
     #[error("the code is not right: type the one that the app shows now, and see that its clock is right")]
     WrongCode,
+    /// The app password.
+    #[error(transparent)]
+    AppPassword(#[from] AppPasswordError),
     /// A secret could not be sealed.
     #[error(transparent)]
     Vault(#[from] VaultError),

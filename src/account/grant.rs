@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::AppPassword;
 use super::certificate::Seen;
 use super::store::AccountRow;
 use crate::audit::Actor;
@@ -17,27 +18,50 @@ use crate::tree::{Tree, View};
 pub struct Grant {
     id: AccountId,
     name: Arc<str>,
+    /// What it may see and do.
     scope: Arc<Scope>,
+    /// What the account may, and `folder`, where `scope` begins below that: an app password may be narrower. Its folder is
+    /// looked for from the account's home on, so that no link leads out of there.
+    whole: Arc<Scope>,
+    folder: RelPath,
     admin: bool,
     changed: Timestamp,
     certificate: Option<Arc<Seen>>,
+    app_password: Option<i64>,
 }
 
 impl Grant {
     pub(super) fn of(row: &AccountRow) -> Self {
+        let whole = Arc::new(row.scope.clone());
         Self {
             id: row.id,
             name: row.name.as_str().into(),
-            scope: Arc::new(row.scope.clone()),
+            scope: Arc::clone(&whole),
+            whole,
+            folder: RelPath::root(),
             admin: row.admin,
             changed: row.changed,
             certificate: None,
+            app_password: None,
         }
     }
 
     /// It was given for this certificate.
     pub(super) fn certified(self, certificate: Option<Arc<Seen>>) -> Self {
         Self { certificate, ..self }
+    }
+
+    /// It was given for this app password, which may be narrower than the account and administers nothing.
+    pub(super) fn by_app_password(self, id: i64, shown: &AppPassword) -> Self {
+        let folder = shown.folder.clone();
+        let mut scope = Scope::clone(&self.whole);
+        scope.home = scope.home.concat(&folder);
+        scope.access = scope.access.min(shown.access);
+        Self { scope: Arc::new(scope), folder, admin: false, app_password: Some(id), ..self }
+    }
+
+    pub(super) fn app_password(&self) -> Option<i64> {
+        self.app_password
     }
 
     pub(super) fn certificate(&self) -> Option<&Seen> {
@@ -78,18 +102,24 @@ impl Grant {
         &self.scope
     }
 
+    /// Is it for a folder below the account's home, which is not made when it is missing?
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        !self.folder.is_root()
+    }
+
     /// Who to write into the audit log.
     #[must_use]
     pub fn actor(&self) -> Actor {
         Actor::Account(self.name.to_string())
     }
 
-    /// What the account may see of `tree`; makes its home folder when it is missing. Blocks.
+    /// What it may see of `tree`; makes the account's home folder when it is missing, and no folder below. Blocks.
     ///
     /// # Errors
     /// What the file system says.
     pub fn view(&self, tree: &Arc<Tree>) -> io::Result<View> {
-        tree.view(&self.scope)
+        tree.view(&self.whole)?.narrowed(&self.folder, self.scope.access)
     }
 
     /// A path of the account's view as the audit log names it: from the root of the tree.

@@ -12,7 +12,7 @@ use super::certificate::{self, Seen};
 use super::guess::{Guesses, peer_subject};
 use super::settle::Attempt;
 use super::store::{self, AccountRow, Subject};
-use super::{Accounts, Factors, Grant, MAX_NAME, PasswordError, key};
+use super::{Accounts, Factors, Grant, MAX_NAME, PasswordError, app_password, key};
 use crate::audit::{LoginMethod, LoginRefusal};
 use crate::db::DbError;
 use crate::model::{AccountId, Door, Secret};
@@ -34,7 +34,10 @@ pub enum LoginError {
     #[error("wrong name, password or key")]
     Refused,
     /// All that was shown is right, but the account requires more than fits through this door.
-    #[error("this account requires more than a name and a password, which is all that can be shown here")]
+    #[error(
+        "this account requires more than a name and a password: make an app password for this device on the dashboard, \
+         under 'Your account', and use it instead of the password"
+    )]
     Incomplete,
     /// Too many failures on this account; try again at the time given.
     #[error("too many failed logins: try again after {0:.0}, or lift it with 'causeway account unlock NAME'")]
@@ -314,7 +317,7 @@ impl Accounts {
 
     /// Is what a grant was given for still so? Doors with long connections ask now and then: false after
     /// the account was removed, switched off, or changed in password, scope or rights, or the certificate it came in
-    /// with was revoked.
+    /// with was revoked, or the app password was removed or has expired.
     ///
     /// # Errors
     /// What the store says.
@@ -322,6 +325,11 @@ impl Accounts {
         let mut conn = self.db.read().acquire().await?;
         if let Some(seen) = grant.certificate()
             && !seen.stands(&mut conn).await?
+        {
+            return Ok(false);
+        }
+        if let Some(id) = grant.app_password()
+            && !app_password::stands(&mut conn, id, self.clock.now()).await?
         {
             return Ok(false);
         }
@@ -395,7 +403,7 @@ async fn check_key(
 }
 
 /// A name as it is looked up and logged: whatever was sent, but not more than a name can be long.
-fn short(name: &str) -> &str {
+pub(super) fn short(name: &str) -> &str {
     match name.char_indices().nth(MAX_NAME + 1) {
         Some((end, _)) => name.get(..end).unwrap_or_default(),
         None => name,

@@ -5,12 +5,14 @@
 //! bytes, a [second factor](Accounts::begin_second_factor) stands beside the password, an account may
 //! [require](Required) several of these, and every login and every change writes its audit event in the same transaction.
 //!
+//! A device or program may have an [app password](AppPassword) of its own, for WebDAV and `/files/` alone.
 //! A key may also come with a certificate of an [authority](Accounts::add_authority) that is believed here.
 //!
 //! Guessing is slowed down, then locked out, per account and per address; see [`Limits`]. A name that
 //! does not exist costs a guesser the same time and gets the same answers as one that does.
 
 mod accounts;
+mod app_password;
 mod certificate;
 mod error;
 mod factors;
@@ -28,6 +30,7 @@ mod settle;
 mod store;
 
 pub use accounts::{Account, Accounts, Change, NewAccount, Settings};
+pub use app_password::{AppPassword, AppPasswordError, MAX_LABEL, NewAppPassword};
 pub use certificate::{Authority, Revocation};
 pub use error::AccountError;
 pub use factors::{Factors, Required, RequiredError};

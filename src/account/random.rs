@@ -1,5 +1,6 @@
 //! Secrets that we make ourselves.
 
+use aws_lc_rs::digest::{Context, SHA256};
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::model::Secret;
@@ -37,6 +38,18 @@ pub fn readable_password() -> Result<Secret, NoRandom> {
 /// A session token: 256 bits, fit for a cookie.
 pub(super) fn token() -> Result<Secret, NoRandom> {
     Ok(Secret::new(BASE64URL_NOPAD.encode(&bytes::<32>()?)))
+}
+
+/// How a secret of ours is stored. It has too many random bits to be found by trying, so no slow hash is needed.
+/// `domain` says what it is for: the same secret has another hash elsewhere.
+pub(super) fn hashed(domain: &str, secret: &str) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    context.update(domain.as_bytes());
+    context.update(b"\0");
+    context.update(secret.as_bytes());
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    bytes
 }
 
 #[cfg(test)]

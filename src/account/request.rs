@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Accounts, Grant, LoginContext, LoginError, random, store};
+use super::store::AccountRow;
+use super::{Accounts, Grant, LoginContext, LoginError, app_password, random, store};
 use crate::model::{AccountId, Secret};
 
 /// How long a right password is remembered, counted from the real check. After that the next request is
@@ -24,11 +25,19 @@ pub(super) struct Remembered {
     proofs: Mutex<HashMap<[u8; 32], Proof>>,
 }
 
+/// A login that passed.
 #[derive(Clone, Copy)]
-struct Proof {
+pub(super) struct Proof {
     account: AccountId,
     changed: Timestamp,
     until: Timestamp,
+}
+
+impl Proof {
+    /// Is the account still the same, and open?
+    pub(super) fn is_of(&self, row: &AccountRow) -> bool {
+        !row.disabled && (row.id, row.changed) == (self.account, self.changed)
+    }
 }
 
 impl std::fmt::Debug for Remembered {
@@ -39,7 +48,7 @@ impl std::fmt::Debug for Remembered {
 
 impl Remembered {
     /// `None` without random numbers: then nothing is remembered.
-    fn tag(&self, name: &str, password: &Secret, context: &LoginContext) -> Option<[u8; 32]> {
+    pub(super) fn tag(&self, name: &str, password: &Secret, context: &LoginContext) -> Option<[u8; 32]> {
         let key = self.key.get_or_init(|| random::bytes::<32>().ok().map(|bytes| Key::new(HMAC_SHA256, &bytes)));
         let who = format!("{}\0{}\0{name}\0", context.door, context.peer.ip());
         let mut message = who.into_bytes();
@@ -49,12 +58,14 @@ impl Remembered {
         tag.as_ref().try_into().ok()
     }
 
-    fn find(&self, tag: &[u8; 32], now: Timestamp) -> Option<Proof> {
+    pub(super) fn find(&self, tag: Option<[u8; 32]>, now: Timestamp) -> Option<Proof> {
         let proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
-        proofs.get(tag).copied().filter(|proof| proof.until > now)
+        proofs.get(&tag?).copied().filter(|proof| proof.until > now)
     }
 
-    fn put(&self, tag: [u8; 32], proof: Proof, now: Timestamp) {
+    pub(super) fn put(&self, tag: Option<[u8; 32]>, grant: &Grant, now: Timestamp) {
+        let (Some(tag), Ok(until)) = (tag, now.checked_add(REMEMBER)) else { return };
+        let proof = Proof { account: grant.id(), changed: grant.changed(), until };
         let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
         if proofs.len() >= MOST {
             proofs.retain(|_, proof| proof.until > now);
@@ -68,7 +79,8 @@ impl Remembered {
 impl Accounts {
     /// Lets in one request of many with the same name and password from the same address. The first is a
     /// [login](Accounts::login_password); for ten minutes after that the others only look whether the
-    /// account is still the same, and are not logged one by one.
+    /// account is still the same, and are not logged one by one. What has the form of an app password is taken for one,
+    /// and not for the password of the account.
     ///
     /// # Errors
     /// As [`Accounts::login_password`].
@@ -78,21 +90,19 @@ impl Accounts {
         password: &Secret,
         context: &LoginContext,
     ) -> Result<Grant, LoginError> {
+        if app_password::is_one(password) {
+            return self.login_app_password(Some(name), password, context).await;
+        }
         let now = self.clock.now();
         let tag = self.remembered.tag(name, password, context);
-        if let Some(proof) = tag.and_then(|tag| self.remembered.find(&tag, now)) {
+        if let Some(proof) = self.remembered.find(tag, now) {
             let mut conn = self.db.read().acquire().await?;
-            if let Some(row) = store::by_id(&mut conn, proof.account).await?
-                && !row.disabled
-                && row.changed == proof.changed
-            {
+            if let Some(row) = store::by_id(&mut conn, proof.account).await?.filter(|row| proof.is_of(row)) {
                 return Ok(Grant::of(&row));
             }
         }
         let grant = self.login_password(name, password, context).await?;
-        if let (Some(tag), Ok(until)) = (tag, now.checked_add(REMEMBER)) {
-            self.remembered.put(tag, Proof { account: grant.id(), changed: grant.changed(), until }, now);
-        }
+        self.remembered.put(tag, &grant, now);
         Ok(grant)
     }
 }

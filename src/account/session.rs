@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use data_encoding::BASE64URL_NOPAD;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Grant;
-use super::random::{self, NoRandom};
+use super::random::{self, NoRandom, hashed};
 use super::store::{self, SessionRow};
 use crate::audit::{self, Event};
 use crate::db::{Db, DbError};
@@ -48,16 +47,6 @@ pub struct SessionInfo {
     pub used: Timestamp,
     /// From where it began.
     pub peer: String,
-}
-
-fn hashed(domain: &str, token: &str) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    context.update(domain.as_bytes());
-    context.update(b"\0");
-    context.update(token.as_bytes());
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(context.finish().as_ref());
-    bytes
 }
 
 fn stored(token: &str) -> [u8; 32] {

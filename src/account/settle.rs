@@ -126,7 +126,7 @@ impl Accounts {
         let mut methods = methods.map(|method| if method == LoginMethod::Key { certified(method) } else { method });
         let method = methods.next().unwrap_or(LoginMethod::Password);
         let with = methods.collect();
-        let event = Event::LoginSucceeded { account, door, peer, method, with, certificate };
+        let event = Event::LoginSucceeded { account, door, peer, method, with, certificate, app_password: None };
         let grant = Grant::of(&row).certified(seen);
         audit::append(tx, now, &grant.actor(), &event).await?;
         Ok(Progress::In(grant))
@@ -146,6 +146,7 @@ impl Accounts {
             method: attempt.proofs.method(),
             reason,
             certificate: attempt.key.certificate.as_ref().map(|seen| seen.shown()),
+            app_password: None,
         };
         audit::append(tx, now, &Actor::System, &event).await?;
         if reason == LoginRefusal::Incomplete {
@@ -156,18 +157,12 @@ impl Accounts {
             return Ok(LoginError::Refused);
         }
         let limits = &self.settings.limits;
-        let peer_after = seen.on_peer.after_failure(now, limits.peer_failures, limits);
-        store::put_guesses(tx, Subject::Peer(&attempt.peer), &peer_after).await?;
-        if let Some(until) = peer_after.lock(now) {
-            let event = Event::PeerLocked { peer: attempt.peer.clone(), until };
-            audit::append(tx, now, &Actor::System, &event).await?;
-        }
+        self.count_peer(tx, &attempt.peer, (&seen.on_peer, now)).await?;
         if let Some(until) = seen.on_account.lock(now) {
             return Ok(LoginError::Locked(until));
         }
         let after = seen.on_account.after_failure(now, limits.account_failures, limits);
         store::put_guesses(tx, seen.counted, &after).await?;
-        store::bound_guesses(tx, now).await?;
         if let Some(until) = after.lock(now) {
             let peer = match seen.counted {
                 Subject::Known(_, peer) => Some(peer.to_owned()),
@@ -177,5 +172,23 @@ impl Accounts {
             audit::append(tx, now, &Actor::System, &event).await?;
         }
         Ok(LoginError::Refused)
+    }
+
+    /// Counts one more failure from an address, which had `seen` before.
+    pub(super) async fn count_peer(
+        &self,
+        tx: &mut SqliteConnection,
+        peer: &str,
+        (seen, now): (&Guesses, Timestamp),
+    ) -> Result<(), DbError> {
+        let limits = &self.settings.limits;
+        let after = seen.after_failure(now, limits.peer_failures, limits);
+        store::put_guesses(tx, Subject::Peer(peer), &after).await?;
+        store::bound_guesses(tx, now).await?;
+        if let Some(until) = after.lock(now) {
+            let event = Event::PeerLocked { peer: peer.to_owned(), until };
+            audit::append(tx, now, &Actor::System, &event).await?;
+        }
+        Ok(())
     }
 }

@@ -118,13 +118,14 @@ pub(super) async fn other_admins(conn: &mut SqliteConnection, id: AccountId) -> 
     Ok(sqlx::query_scalar(sql).bind(id.0).fetch_one(conn).await?)
 }
 
-/// How many accounts there are and when they were changed, and how many authorities and revocations: it is another
-/// word after every change of them.
+/// How many accounts there are and when they were changed, how many authorities and revocations, and when app passwords
+/// were removed: it is another word after every change of them.
 pub(super) async fn logins(conn: &mut SqliteConnection) -> Result<String, DbError> {
     // The remainder keeps the sum exact whatever their number.
     let sql = "SELECT (SELECT count(*) || ' ' || coalesce(sum(changed % 1000000007), 0) FROM accounts) || ' ' \
                || (SELECT count(*) || ' ' || coalesce(sum(added % 1000000007), 0) FROM certificate_authorities) || ' ' \
-               || (SELECT count(*) FROM revoked_certificates)";
+               || (SELECT count(*) FROM revoked_certificates) || ' ' \
+               || (SELECT coalesce(sum(removed % 1000000007), 0) FROM app_passwords)";
     Ok(sqlx::query_scalar(sql).fetch_one(conn).await?)
 }
 

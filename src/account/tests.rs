@@ -1,5 +1,6 @@
 //! Logins, lock-outs, sessions and changes over a real database.
 
+mod app_password;
 mod factors;
 
 use std::net::SocketAddr;

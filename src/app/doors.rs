@@ -21,7 +21,7 @@ use crate::presence::Presence;
 use crate::remote::Context;
 use crate::serve::dav::{self, Dav};
 use crate::serve::files::{self, Files};
-use crate::serve::http::{BasicAuth, Books, Doorman, Guest, Peer};
+use crate::serve::http::{Books, Doorman, Guest, HeaderAuth, Peer};
 use crate::survey::Surveys;
 use crate::task::Tasks;
 use crate::tree::Tree;
@@ -32,27 +32,27 @@ use super::Store;
 /// How long the database may take to say that it is well.
 const HEALTH: Duration = Duration::from_secs(5);
 
-/// Lets in who signed in to the dashboard, to read; everybody else by password in every request.
+/// Lets in who signed in to the dashboard, to read; everybody else by what is shown in every request.
 #[derive(Debug, Clone)]
-struct SessionOrBasic {
-    basic: BasicAuth,
+struct SessionOrHeader {
+    header: HeaderAuth,
     sessions: Sessions,
 }
 
 #[async_trait]
-impl Doorman for SessionOrBasic {
+impl Doorman for SessionOrHeader {
     async fn admit(&self, head: &Parts, door: Door) -> Result<Guest, Response> {
         // A cookie is sent by the browser, not by the person: it may read, and change nothing.
         let reads = matches!(head.method, Method::GET | Method::HEAD) && !head.headers.contains_key(AUTHORIZATION);
         let token = web::session_token(&head.headers).filter(|_| reads && door == Door::Files);
         if let Some(token) = token {
             match self.sessions.find(&token).await {
-                Ok(Some(session)) => return self.basic.guest(&session.grant, head, door).await,
+                Ok(Some(session)) => return self.header.guest(&session.grant, head, door).await,
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "a session could not be looked up"),
             }
         }
-        self.basic.admit(head, door).await
+        self.header.admit(head, door).await
     }
 }
 
@@ -73,9 +73,9 @@ pub(super) async fn router(
         max_upload,
         tasks: tasks.clone(),
     };
-    let basic = BasicAuth { accounts: store.accounts.clone(), tree: Arc::clone(tree), books };
+    let header = HeaderAuth { accounts: store.accounts.clone(), tree: Arc::clone(tree), books };
     let sessions = Sessions::new(store.db.clone(), Arc::clone(&store.clock));
-    let doorman: Arc<dyn Doorman> = Arc::new(SessionOrBasic { basic, sessions: sessions.clone() });
+    let doorman: Arc<dyn Doorman> = Arc::new(SessionOrHeader { header, sessions: sessions.clone() });
     let dav = Dav::open(store.db.clone(), Arc::clone(&doorman), Arc::clone(&store.clock)).await?;
     let dav = dav.with_junk(config.dav.junk);
     let context = Context { tasks: tasks.clone(), ..context.clone() };

@@ -62,6 +62,8 @@ pub enum LoginMethod {
     Certificate,
     /// A one-time code of the second factor.
     Code,
+    /// An app password, beside the name or as a bearer token.
+    AppPassword,
 }
 
 /// Why a login did not pass. Told to the log, never to the one who tried.
@@ -98,6 +100,10 @@ pub enum LoginRefusal {
     CertificateAddress,
     /// The certificate has a critical option that is not known here, or is for another command.
     CertificateOption,
+    /// The app password was removed.
+    AppPasswordRemoved,
+    /// The app password has expired.
+    AppPasswordExpired,
 }
 
 /// A certificate that was shown.
@@ -151,6 +157,9 @@ pub enum Event {
         with: Vec<LoginMethod>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         certificate: Option<CertificateShown>,
+        /// The label of the app password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        app_password: Option<String>,
     },
     /// Somebody showed a part of what the account requires; the rest is asked for.
     LoginPartial { account: String, door: Door, peer: String, method: LoginMethod },
@@ -163,6 +172,9 @@ pub enum Event {
         reason: LoginRefusal,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         certificate: Option<CertificateShown>,
+        /// The label of the app password, where it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        app_password: Option<String>,
     },
     /// Somebody signed out of the dashboard.
     SignedOut { account: String },
@@ -197,6 +209,17 @@ pub enum Event {
     SecondFactorAdded { account: String },
     /// A second factor is gone.
     SecondFactorRemoved { account: String },
+    /// A new app password, for a folder below the account's home.
+    AppPasswordMade {
+        account: String,
+        label: String,
+        folder: RelPath,
+        access: Access,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Timestamp>,
+    },
+    /// An app password is gone.
+    AppPasswordRemoved { account: String, label: String },
     /// From the next start on the SFTP door shows this host key, and the last one of its kind no more.
     HostKeyChanged { fingerprint: String },
     /// Certificates that this key signed are believed from now on.

@@ -11,7 +11,7 @@ use crate::model::{Access, Quota, RelPath, Scope, size};
 use crate::tree::file;
 
 use super::args::{AccountAdd, AccountChange, AccountVerb, Format, KeyVerb, Limit, TotpVerb};
-use super::{Failure, Out, password};
+use super::{Failure, Out, app, password};
 
 /// A file of public keys is small.
 const MAX_KEYS: usize = 1 << 20;
@@ -57,6 +57,7 @@ pub(super) async fn run(verb: AccountVerb, store: &Store, environment: &Environm
             store.accounts.remove_second_factor(&operator(), &name).await?;
             out.line(format!("'{name}' has no second factor any more"))
         }
+        AccountVerb::App(verb) => app::run(verb, store).await,
     }
 }
 
@@ -81,7 +82,7 @@ async fn second_factor(name: &str, store: &Store) -> Result<(), Failure> {
     Err(Failure::new(format!("no right code came: '{name}' has no second factor, begin again")))
 }
 
-async fn known(store: &Store, name: &str) -> Result<Account, Failure> {
+pub(super) async fn known(store: &Store, name: &str) -> Result<Account, Failure> {
     let missing = || Failure::new(format!("there is no account '{name}': see 'causeway account list'"));
     store.accounts.get(name).await?.ok_or_else(missing)
 }
@@ -98,6 +99,7 @@ fn as_json(account: &Account) -> serde_json::Value {
         "second-factor": account.second_factor,
         "requires": account.required.to_string(),
         "keys": account.keys.iter().map(|key| &key.fingerprint).collect::<Vec<_>>(),
+        "app-passwords": account.app_passwords.iter().map(|app| &app.label).collect::<Vec<_>>(),
         "created": account.created,
         "last-login": account.last_login,
         "locked-until": account.locked_until,
@@ -126,6 +128,8 @@ fn row(account: &Account) -> Vec<String> {
     by.extend(account.has_password.then(|| "password".to_owned()));
     by.extend(account.second_factor.then(|| "code".to_owned()));
     by.extend((!account.keys.is_empty() || by.is_empty()).then(|| format!("{} key(s)", account.keys.len())));
+    let apps = account.app_passwords.len();
+    by.extend((apps > 0).then(|| format!("{apps} app password(s)")));
     let state = match (account.disabled, account.locked_until) {
         (true, _) => "off".to_owned(),
         (false, Some(until)) => format!("locked until {until:.0}"),

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod app;
 mod ca;
 mod host_key;
 mod ls;
@@ -14,6 +15,7 @@ use crate::account::Required;
 use crate::mirror::{Links, Naming, Proving, Uploads};
 use crate::model::{Deadlines, DigestAlgorithm, ServerZone};
 
+pub use app::{AppAdd, AppVerb};
 pub use ca::{CaRevoke, CaVerb};
 pub use host_key::{HostKeyList, HostKeyVerb};
 pub use ls::LsArgs;
@@ -563,6 +565,9 @@ pub enum AccountVerb {
     /// The second factor: a code from an authenticator app beside the password.
     #[command(subcommand)]
     Totp(TotpVerb),
+    /// App passwords: one for each device or program that opens WebDAV or /files/, instead of the password and its code.
+    #[command(subcommand)]
+    App(AppVerb),
 }
 
 /// Which account.

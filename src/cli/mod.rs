@@ -2,6 +2,7 @@
 //! an exit code that can be relied on. Only this module speaks to the terminal.
 
 mod account;
+mod app;
 mod args;
 mod audit;
 mod ca;

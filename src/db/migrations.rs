@@ -34,6 +34,7 @@ const FILES: &[(&str, &str)] = migrations![
     "0023_required_factors.sql",
     "0024_certificate_authorities.sql",
     "0025_quotas.sql",
+    "0026_app_passwords.sql",
     "0027_digests.sql",
 ];
 

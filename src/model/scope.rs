@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Quota, RelPath};
 
-/// May the holder change anything?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// May the holder change anything? The lesser right comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
     /// List and read.

@@ -28,13 +28,14 @@ pub(super) const FRESH: Duration = Duration::from_secs(1);
 const TIMES: u32 = 10;
 
 /// What the home at one path of the tree holds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ledger {
     books: Mutex<Books>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Books {
+    home: RelPath,
     /// What lies there, without the parts that are being written.
     count: Option<Count>,
     /// Those parts.
@@ -69,6 +70,10 @@ struct Live {
 }
 
 impl Books {
+    fn of(home: RelPath) -> Self {
+        Self { home, count: None, live: HashMap::new(), charged: Used::default(), next: 0 }
+    }
+
     /// What lies there, counted again when the last count is `too_old` or there is none.
     fn count(&mut self, too_old: impl Fn(&Count) -> bool, view: &View) -> io::Result<Count> {
         if let Some(count) = self.count.filter(|count| !too_old(count)) {
@@ -76,7 +81,7 @@ impl Books {
         }
         let begin = Instant::now();
         let live = self.live.values().filter_map(|live| live.file).collect();
-        let settled = walk(&view.tree, &view.prefix, &live)?;
+        let settled = walk(&view.tree, &self.home, &live)?;
         let at = Instant::now();
         let made = Count { settled, at, took: at.duration_since(begin), doubtful: false };
         self.count = Some(made);
@@ -127,13 +132,14 @@ impl Ledgers {
     pub(super) fn allowance(&self, home: &RelPath, quota: Quota) -> Option<Allowance> {
         let find = || {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(home.clone()).or_default())
+            let new = || Arc::new(Ledger { books: Mutex::new(Books::of(home.clone())) });
+            Arc::clone(all.entry(home.clone()).or_insert_with(new))
         };
         quota.is_limited().then(|| Allowance { quota, ledger: find() })
     }
 }
 
-/// A quota and the ledger of the home that it is about.
+/// A quota and the ledger of the home that it is about. A part of a view has that of the whole home.
 #[derive(Debug, Clone)]
 pub(super) struct Allowance {
     quota: Quota,

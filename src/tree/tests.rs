@@ -259,6 +259,35 @@ fn a_home_is_never_behind_a_link() {
 }
 
 #[test]
+fn a_part_of_a_view_is_never_more_than_the_view() {
+    let f = fixture();
+    f.view.make_dirs(&path("home/anna/reports")).unwrap();
+    f.view.make_dirs(&path("home/bert")).unwrap();
+    put(&f.view, "home/anna/reports/a", b"x");
+    let anna = f.view.narrowed(&path("home/anna"), Access::ReadWrite).unwrap();
+    let part = anna.narrowed(&path("reports"), Access::ReadOnly).unwrap();
+    assert_eq!((part.prefix(), part.access()), (&path("home/anna/reports"), Access::ReadOnly));
+    assert_eq!(part.open_read(&path("a")).unwrap().len(), 1);
+    assert_eq!(kind(part.make_dir(&path("new"))), ErrorKind::PermissionDenied);
+    assert_eq!(part.narrowed(&RelPath::root(), Access::ReadWrite).unwrap().access(), Access::ReadOnly);
+    put(&anna.narrowed(&path("reports"), Access::ReadWrite).unwrap(), "new", b"z");
+    assert_eq!(std::fs::read(f.root().join("home/anna/reports/new")).unwrap(), b"z");
+    // Inside the tree, and outside of the view: the wider view may follow it.
+    symlink("../../bert", f.root().join("home/anna/reports/out")).unwrap();
+    assert!(f.view.stat_follow(&path("home/anna/reports/out")).unwrap().is_dir());
+    symlink("reports", f.root().join("home/anna/inside")).unwrap();
+    for (folder, why) in [
+        ("reports/out", ErrorKind::PermissionDenied),
+        ("inside", ErrorKind::PermissionDenied),
+        ("missing", ErrorKind::NotFound),
+        ("reports/a", ErrorKind::NotADirectory),
+        (".causeway-trash", ErrorKind::PermissionDenied),
+    ] {
+        assert_eq!(kind(anna.narrowed(&path(folder), Access::ReadOnly)), why, "{folder}");
+    }
+}
+
+#[test]
 fn a_reader_changes_nothing() {
     let f = fixture();
     put(&f.view, "a", b"x");

@@ -56,6 +56,21 @@ impl View {
         Self { access: Access::ReadOnly, ..self.clone() }
     }
 
+    /// The folder `path` and what is below, with no more rights than this view has. It must be there, and no part of its
+    /// path may be a link: whoever may write above it could lead its holder elsewhere, or out of this view.
+    ///
+    /// # Errors
+    /// Those of `openat2(2)`; [`io::ErrorKind::PermissionDenied`] for a link and for reserved names.
+    pub fn narrowed(&self, path: &RelPath, access: Access) -> io::Result<Self> {
+        self.check(path)?;
+        let access = self.access.min(access);
+        if path.is_root() {
+            return Ok(Self { access, ..self.clone() });
+        }
+        let home = open_plain(&*self.home, path.as_path(), OFlags::RDONLY | OFlags::DIRECTORY)?;
+        Ok(Self { home: Arc::new(home), prefix: self.prefix.concat(path), access, ..self.clone() })
+    }
+
     /// The same folder for Causeway's own engines: names that it keeps for itself (parts, trash) may be
     /// used in paths. Listings hide them all the same. Never for a door.
     #[must_use]

@@ -9,6 +9,7 @@ use super::live::LiveRun;
 use super::page::Pager;
 use super::page::account::{AccountPage, KeyRow};
 use super::page::accounts::{AccountForm, AccountRow, AccountsPage};
+use super::page::app_password::{AppPasswordPage, AppRow};
 use super::page::audit::{AuditPage, AuditRow, Filter};
 use super::page::browse::{BrowsePage, Crumb, EntryRow};
 use super::page::connections::{ConnectionRow, ConnectionsPage, ConnectionsPart, MovingRow};
@@ -17,6 +18,7 @@ use super::page::job_form::{DIGESTS, JobForm, JobFormPage, LINKS, NAMES, PROOFS,
 use super::page::jobs::{JobRow, JobsPage};
 use super::page::manifest::{ManifestShown, ProofShown};
 use super::page::overview::{MissingRow, OverviewPage, RunRow, Storage, Verdict};
+use super::page::own::OwnPage;
 use super::page::reliability::{Cell, Family, ReliabilityPage, Shown, StatRow};
 use super::page::run::{Began, Count, FaultShown, ItemRow, RunPage, Tab, Try};
 use super::page::sign_in::SignInPage;
@@ -593,8 +595,54 @@ fn account() -> AccountPage {
             fingerprint: "SHA256:q0yBvW7cFm1mB3n0vJx7nq7H1b9C3sQ8t1Zz2r9JYpE".into(),
             added: ago(90),
         }],
+        app_passwords: app_passwords(),
         second_factor: true,
         required: Some("key, code".into()),
+    }
+}
+
+fn app_passwords() -> Vec<AppRow> {
+    let row =
+        |label: &str, may: &str| AppRow { label: label.into(), may: may.into(), used: None, ends: None, over: None };
+    vec![
+        AppRow {
+            used: Some((ago(7), "2001:db8:1:2:3:4:5:6".into())),
+            ..row("Laptop of Jörg <home>", "May read and write everything")
+        },
+        AppRow { ends: Some(ago(-40_000)), ..row("Nightly report", "May read in reports/2026") },
+        AppRow {
+            used: Some((ago(60_000), "192.0.2.17".into())),
+            ends: Some(ago(3_000)),
+            over: Some(Chip::new(Tone::Idle, "Expired")),
+            ..row("Phone", "May read everything")
+        },
+    ]
+}
+
+fn own() -> OwnPage {
+    let AccountPage { keys, app_passwords, required, usage, .. } = account();
+    OwnPage {
+        frame: frame("Your account", "/account"),
+        name: "scanner".into(),
+        home: "/scans".into(),
+        read_only: false,
+        usage,
+        keys,
+        app_passwords,
+        second_factor: false,
+        required,
+    }
+}
+
+fn app_password() -> AppPasswordPage {
+    AppPasswordPage {
+        frame: frame("App password", "/account/app-passwords"),
+        label: "Laptop of Jörg <home>".into(),
+        secret: format!("cway_{}", "abcdefgh".repeat(4)),
+        name: "scanner".into(),
+        origin: "https://files.example.org:8443".into(),
+        may: "May read in reports/2026".into(),
+        ends: Some(ago(-40_000)),
     }
 }
 
@@ -626,6 +674,8 @@ fn every_page_renders() {
         ("connections", connections().render().unwrap()),
         ("accounts", accounts().render().unwrap()),
         ("account", account().render().unwrap()),
+        ("own", own().render().unwrap()),
+        ("app_password", app_password().render().unwrap()),
         (
             "problem",
             ProblemPage {

@@ -6,10 +6,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway::account::{Accounts, HashCost, Limits, LoginContext, LoginError, NewAccount, Sessions, Settings};
+use causeway::account::{
+    Accounts, HashCost, Limits, LoginContext, LoginError, NewAccount, NewAppPassword, Sessions, Settings,
+};
 use causeway::audit::{Actor, AuditLog, Checkpoint, DamageKind, Event, Filter, Verification};
 use causeway::db::{Db, DbError, Vault};
-use causeway::model::{Clock, Door, JobId, ManualClock, RelPath, RunId, Scope, Secret, SystemClock};
+use causeway::model::{Access, Clock, Door, JobId, ManualClock, RelPath, RunId, Scope, Secret, SystemClock};
 use jiff::SignedDuration;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -381,8 +383,15 @@ async fn no_secret_lies_in_the_file() {
     let grant = accounts.login_request("anna", &password, &context).await.unwrap();
     let token = sessions.create(&grant, context.peer).await.unwrap();
     let session = sessions.find(token.expose()).await.unwrap().unwrap();
-    let secrets =
-        [password.expose(), wrong.expose(), token.expose(), session.csrf.expose()].map(|s| s.as_bytes().to_vec());
+    let new =
+        NewAppPassword { label: "Laptop".to_owned(), folder: RelPath::root(), access: Access::ReadWrite, lasts: None };
+    let app = accounts.add_app_password(&Actor::System, "anna", &new).await.unwrap();
+    let at_files = LoginContext { door: Door::Files, ..context };
+    accounts.login_request("anna", &app, &at_files).await.unwrap();
+    accounts.remove_app_password(&Actor::System, "anna", "Laptop").await.unwrap();
+    assert!(accounts.login_bearer(&app, &at_files).await.is_err());
+    let secrets = [password.expose(), wrong.expose(), token.expose(), session.csrf.expose(), app.expose()]
+        .map(|s| s.as_bytes().to_vec());
     let mut files = 0;
     // With the write-ahead log still there, and after it was folded in.
     for round in 0..2 {

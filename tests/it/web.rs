@@ -1,5 +1,6 @@
 //! The dashboard over real TLS: `curl` for people without scripts, Chromium for the others.
 
+mod app_passwords;
 mod browser;
 mod connections;
 mod files;

@@ -1,4 +1,5 @@
-//! Basic authentication (RFC 7617), for programs: WebDAV clients, curl, rclone.
+//! The header `Authorization`, for programs: WebDAV clients, curl, rclone. Basic (RFC 7617), with the password of the
+//! account or an app password, and Bearer (RFC 6750), with an app password.
 
 use std::io;
 use std::sync::Arc;
@@ -16,9 +17,9 @@ use crate::model::{Door, Secret};
 use crate::task;
 use crate::tree::Tree;
 
-/// Lets people in by name and password in every request.
+/// Lets in who shows in every request that it may.
 #[derive(Debug, Clone)]
-pub struct BasicAuth {
+pub struct HeaderAuth {
     /// Who may come in.
     pub accounts: Accounts,
     /// Where to.
@@ -27,7 +28,7 @@ pub struct BasicAuth {
     pub books: Books,
 }
 
-impl BasicAuth {
+impl HeaderAuth {
     /// A guest for a login that passed some other way (the dashboard's session).
     ///
     /// # Errors
@@ -51,18 +52,28 @@ impl BasicAuth {
 }
 
 fn homeless(grant: &Grant, error: &io::Error) -> Response {
+    if grant.is_narrowed() && error.kind() == io::ErrorKind::NotFound {
+        // It is not made as a home is: an empty folder would tell programs that keep two sides alike to remove everything
+        // on theirs.
+        return plain(StatusCode::NOT_FOUND, "the folder that this app password is for is not there any more");
+    }
     tracing::error!(account.name = grant.name(), io.error = %error, "the home folder of an account cannot be opened");
     problem(status::of(error))
 }
 
 #[async_trait]
-impl Doorman for BasicAuth {
+impl Doorman for HeaderAuth {
     async fn admit(&self, head: &Parts, door: Door) -> Result<Guest, Response> {
-        let Some((name, password)) = credentials(head) else { return Err(challenge()) };
+        let Some(shown) = credentials(head) else { return Err(challenge()) };
         let context = LoginContext { door, peer: peer_of(head).address };
-        match self.accounts.login_request(&name, &password, &context).await {
-            Ok(grant) => self.guest(&grant, head, door).await,
-            Err(error) => Err(refusal(&error)),
+        let login = match &shown {
+            Credentials::Basic(name, password) => self.accounts.login_request(name, password, &context).await,
+            Credentials::Bearer(token) => self.accounts.login_bearer(token, &context).await,
+        };
+        match (login, shown) {
+            (Ok(grant), _) => self.guest(&grant, head, door).await,
+            (Err(LoginError::Refused), Credentials::Bearer(_)) => Err(invalid_token()),
+            (Err(error), _) => Err(refusal(&error)),
         }
     }
 }
@@ -90,25 +101,47 @@ fn refusal(error: &LoginError) -> Response {
     }
 }
 
-/// 401: come again with a name and a password.
+/// 401: come again with a name and a password. Of tokens it says nothing: some clients understand no second challenge.
 #[must_use]
 pub fn challenge() -> Response {
+    unauthorized("Basic realm=\"Causeway\", charset=\"UTF-8\"")
+}
+
+/// 401 for whoever came with a token (RFC 6750, section 3.1).
+fn invalid_token() -> Response {
+    unauthorized("Bearer realm=\"Causeway\", error=\"invalid_token\"")
+}
+
+fn unauthorized(challenge: &'static str) -> Response {
     let mut answer = problem(StatusCode::UNAUTHORIZED);
-    let value = HeaderValue::from_static("Basic realm=\"Causeway\", charset=\"UTF-8\"");
-    answer.headers_mut().insert(WWW_AUTHENTICATE, value);
+    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     answer
 }
 
-/// Name and password of the request, when it has them.
-fn credentials(head: &Parts) -> Option<(String, Secret)> {
+/// What a request shows.
+#[derive(Debug, PartialEq)]
+enum Credentials {
+    /// A name and a password.
+    Basic(String, Secret),
+    /// A token, which needs no name.
+    Bearer(Secret),
+}
+
+/// What the request shows, when we understand it. A token in the URL (RFC 6750, section 2.3) is not looked for: URLs are
+/// written into logs.
+fn credentials(head: &Parts) -> Option<Credentials> {
     let value = head.headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
+    let (scheme, shown) = value.split_once(' ')?;
+    let shown = shown.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(Credentials::Bearer(Secret::new(shown)));
+    }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let text = String::from_utf8(BASE64.decode(encoded.trim().as_bytes()).ok()?).ok()?;
+    let text = String::from_utf8(BASE64.decode(shown.as_bytes()).ok()?).ok()?;
     let (name, password) = text.split_once(':')?;
-    Some((name.to_owned(), Secret::new(password)))
+    Some(Credentials::Basic(name.to_owned(), Secret::new(password)))
 }
 
 #[cfg(test)]
@@ -116,11 +149,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_name_and_password() {
+    fn reads_what_is_shown() {
         let head = |value: &str| http::Request::builder().header(AUTHORIZATION, value).body(()).unwrap().into_parts().0;
-        let (name, password) = credentials(&head("basic YW5uYTpwYTpzcw==")).unwrap();
-        assert_eq!((name.as_str(), password.expose()), ("anna", "pa:ss"));
-        assert!(credentials(&head("Basic ???")).is_none());
-        assert!(credentials(&head("Bearer x")).is_none());
+        let basic = Credentials::Basic("anna".to_owned(), Secret::new("pa:ss"));
+        assert_eq!(credentials(&head("basic YW5uYTpwYTpzcw==")), Some(basic));
+        assert_eq!(credentials(&head("bearer  cway_x")), Some(Credentials::Bearer(Secret::new("cway_x"))));
+        for other in ["Basic ???", "Basic", "Digest username=\"anna\"", "cway_x"] {
+            assert_eq!(credentials(&head(other)), None, "{other}");
+        }
     }
 }

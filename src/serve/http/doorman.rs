@@ -8,7 +8,7 @@ use super::{Guest, Peer};
 use crate::model::Door;
 
 /// Turns the head of a request into a guest, or into the answer that says why not. The doors do not
-/// care how: by password in every request, or by the dashboard's session.
+/// care how: by what every request shows, or by the dashboard's session.
 #[async_trait]
 pub trait Doorman: Send + Sync + 'static {
     /// Lets the sender of `head` in through `door`.

@@ -20,7 +20,7 @@ mod stall;
 pub mod status;
 
 pub use crate::net::http::{date, href};
-pub use auth::BasicAuth;
+pub use auth::HeaderAuth;
 pub use certificate::{CertificateError, Identity, Served, read as read_certificate};
 pub use connection::Peer;
 pub use doorman::{Doorman, peer_of};

@@ -45,6 +45,24 @@ fn what_would_be_too_much_is_refused_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_part_of_a_home_is_held_to_the_quota_of_all_of_it() {
+    let f = fixture();
+    let view = limited(&f, quota(100, None));
+    view.make_dir(&path("reports")).unwrap();
+    put(&view, "a", &[b'a'; 60]);
+    // Counted by the part first, too: it is the home that counts.
+    let again = Tree::open(&f.root()).unwrap();
+    let whole = again.view(&Scope { home: path(HOME), access: Access::ReadWrite, quota: quota(100, None) }).unwrap();
+    let part = whole.narrowed(&path("reports"), Access::ReadWrite).unwrap();
+    assert_eq!(used(&part), Used { bytes: 60, files: 2 });
+    put(&part, "b", &[b'b'; 40]);
+    let more = part.part(&path("c"), "k").unwrap();
+    assert_eq!(kind(more.write_at(b"c", 0)), ErrorKind::QuotaExceeded);
+    more.discard().unwrap();
+    assert_eq!(used(&whole), Used { bytes: 100, files: 3 });
+}
+
+#[test]
 fn to_replace_a_file_takes_room_only_for_what_is_more() {
     let f = fixture();
     let view = limited(&f, quota(100, 1));

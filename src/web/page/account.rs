@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::accounts::{address, chip, scope};
+use super::app_password::{self, AppRow};
 use super::own;
 use super::usage::Usage;
 use crate::account::{Account, AccountError, Change, StoredKey};
@@ -44,6 +45,7 @@ pub(in crate::web) struct AccountPage {
     pub admin: bool,
     pub disabled: bool,
     pub keys: Vec<KeyRow>,
+    pub app_passwords: Vec<AppRow>,
     pub second_factor: bool,
     pub required: Option<String>,
 }
@@ -70,6 +72,7 @@ pub(in crate::web) async fn show(
         admin: account.admin,
         disabled: account.disabled,
         keys: key_rows(&account, now),
+        app_passwords: app_password::rows(&account, now),
         second_factor: account.second_factor,
         required: own::required(&account),
         name: account.name,
@@ -88,7 +91,7 @@ pub(super) fn key_rows(account: &Account, now: Timestamp) -> Vec<KeyRow> {
 }
 
 /// Back to the page with good news, or with the reason why not.
-fn answer(name: &str, result: Result<(), AccountError>, good: &str) -> Result<Response, Problem> {
+pub(super) fn answer(name: &str, result: Result<(), AccountError>, good: &str) -> Result<Response, Problem> {
     match result {
         Ok(()) => Ok(done(&address(name), good)),
         Err(AccountError::Store(error)) => Err(error.into()),

@@ -43,6 +43,8 @@ pub(super) const ACTIONS: &[&str] = &[
     "disconnected",
     "second-factor-added",
     "second-factor-removed",
+    "app-password-made",
+    "app-password-removed",
     "host-key-changed",
     "authority-added",
     "authority-removed",

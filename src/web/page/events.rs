@@ -24,17 +24,19 @@ fn of_the_house(event: &Event) -> Option<String> {
         Event::CheckpointWritten { seq, .. } => format!("The log up to entry {seq} was sealed outside of it"),
         Event::PeerLocked { peer, until } => format!("{peer} is locked out until {until:.0}, after too many failures"),
         Event::Unlocked { subject } => format!("“{subject}” may try again"),
-        Event::LoginSucceeded { account, door, peer, method, with, certificate } => {
+        Event::LoginSucceeded { account, door, peer, method, with, certificate, app_password } => {
             let shown: Vec<_> = std::iter::once(method).chain(with).map(|method| by(*method)).collect();
-            let which = certificate.as_ref().map(certified).unwrap_or_default();
+            let which = which(certificate.as_ref(), app_password.as_deref());
             format!("“{account}” came in {} by {}{which}, from {peer}", at(*door), shown.join(" and "))
         }
         Event::LoginPartial { account, door, peer, method } => {
             format!("The {} of “{account}” was right {}, from {peer}: more is asked for", by(*method), at(*door))
         }
-        Event::LoginFailed { account, door, peer, method, reason, certificate } => {
-            let which = certificate.as_ref().map(certified).unwrap_or_default();
-            format!("“{account}” was turned away {} from {peer}: {}{which}", at(*door), why(*reason, *method))
+        Event::LoginFailed { account, door, peer, method, reason, certificate, app_password } => {
+            let which = which(certificate.as_ref(), app_password.as_deref());
+            // A bearer token that nobody knows names nobody.
+            let who = if account.is_empty() { "somebody".to_owned() } else { format!("“{account}”") };
+            format!("{who} was turned away {} from {peer}: {}{which}", at(*door), why(*reason, *method))
         }
         Event::HostKeyChanged { fingerprint } => format!("The host key {fingerprint} is shown from the next start on"),
         Event::AuthorityAdded { fingerprint, name } => format!("Certificates of {name} ({fingerprint}) are accepted"),
@@ -52,12 +54,20 @@ fn of_an_account(event: &Event) -> Option<String> {
             format!("“{account}” is locked for {whom} until {until:.0}, after too many failures")
         }
         Event::AccountCreated { account, home, access, admin } => {
-            let may = match access {
-                Access::ReadOnly => "may read",
-                Access::ReadWrite => "may read and write",
-            };
+            let may = may(*access);
             let admin = if *admin { ", and administer" } else { "" };
             format!("“{account}” {may} in /{}{admin}", home.display())
+        }
+        Event::AppPasswordMade { account, label, folder, access, expires } => {
+            let may = may(*access);
+            let end = expires.map(|end| format!(", until {end:.0}")).unwrap_or_default();
+            format!(
+                "“{account}” has an app password for “{label}”, which {may} in {} of its folder{end}",
+                named(folder)
+            )
+        }
+        Event::AppPasswordRemoved { account, label } => {
+            format!("The app password of “{account}” for “{label}” is gone")
         }
         Event::AccountChanged { account, changed } => format!("“{account}”: changed {}", changed.join(", ")),
         Event::PasswordChanged { account } => format!("“{account}” has a new password"),
@@ -177,9 +187,20 @@ const fn at(door: Door) -> &'static str {
     }
 }
 
-/// Which certificate it was.
-fn certified(shown: &CertificateShown) -> String {
-    format!(" (“{}”, serial {}, of {})", shown.key_id, shown.serial, shown.authority)
+const fn may(access: Access) -> &'static str {
+    match access {
+        Access::ReadOnly => "may read",
+        Access::ReadWrite => "may read and write",
+    }
+}
+
+/// Which certificate or app password it was.
+fn which(certificate: Option<&CertificateShown>, app_password: Option<&str>) -> String {
+    match (certificate, app_password) {
+        (Some(shown), _) => format!(" (“{}”, serial {}, of {})", shown.key_id, shown.serial, shown.authority),
+        (None, Some(label)) => format!(" (“{label}”)"),
+        (None, None) => String::new(),
+    }
 }
 
 const fn by(method: LoginMethod) -> &'static str {
@@ -188,6 +209,7 @@ const fn by(method: LoginMethod) -> &'static str {
         LoginMethod::Key => "key",
         LoginMethod::Certificate => "certificate",
         LoginMethod::Code => "one-time code",
+        LoginMethod::AppPassword => "app password",
     }
 }
 
@@ -198,6 +220,9 @@ const fn why(reason: LoginRefusal, method: LoginMethod) -> &'static str {
         (LoginRefusal::Wrong, LoginMethod::Key) => "the account has no such key",
         (LoginRefusal::Wrong, LoginMethod::Certificate) => "the account was changed meanwhile",
         (LoginRefusal::Wrong, LoginMethod::Code) | (LoginRefusal::WrongCode, _) => "the one-time code was wrong",
+        (LoginRefusal::Wrong, LoginMethod::AppPassword) => "there is no such app password",
+        (LoginRefusal::AppPasswordRemoved, _) => "the app password was removed",
+        (LoginRefusal::AppPasswordExpired, _) => "the app password has expired",
         (LoginRefusal::Disabled, _) => "the account is switched off",
         (LoginRefusal::Locked, _) => "the account was locked",
         (LoginRefusal::NoPassword, _) => "the account has no password",
@@ -243,6 +268,7 @@ mod tests {
         });
         // The macro takes no more at a time.
         (fields["client"], fields["algorithms"]) = (json!("SSH-2.0-x"), json!(["ssh-rsa"]));
+        (fields["label"], fields["folder"], fields["app_password"]) = (json!("Laptop"), json!("a/b"), json!("Laptop"));
         serde_json::from_value(fields).unwrap()
     }
 
@@ -254,6 +280,8 @@ mod tests {
             assert!(said.ends_with(['.', '…']) && said.contains(' '), "{action}: {said}");
             assert!(names.iter().all(|name| !said.contains(name)), "{action}: {said}");
         }
+        let made = "“anna” has an app password for “Laptop”, which may read in /a/b of its folder.";
+        assert_eq!(told(&sample("app-password-made")), made);
         assert_eq!(told(&sample("door-renamed")), "Renamed /a/b to /a/c over WebDAV.");
         assert_eq!(told(&sample("run-ended")), "Run 5 of job 4 is complete: 1,234 files copied, 5.0 MB, 0 missing.");
     }

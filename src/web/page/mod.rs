@@ -3,6 +3,7 @@
 
 pub(super) mod account;
 pub(super) mod accounts;
+pub(super) mod app_password;
 pub(super) mod audit;
 pub(super) mod browse;
 pub(super) mod connections;
@@ -125,6 +126,9 @@ pub const PAGES: &[Page] = &[
     page("/account/second-factor", Account, || post(second_factor::begin)),
     page("/account/second-factor/confirm", Account, || post(second_factor::confirm)),
     page("/account/second-factor/remove", Account, || post(second_factor::remove)),
+    page("/account/app-passwords", Account, || post(app_password::make)),
+    page("/account/app-passwords/remove", Account, || post(app_password::remove)),
+    page("/accounts/{name}/app-passwords/remove", Admin, || post(app_password::remove_of)),
     page("/accounts/{name}/second-factor/remove", Admin, || post(account::remove_second_factor)),
     page("/accounts/{name}/unlock", Admin, || post(account::unlock)),
     page("/accounts/{name}/delete", Admin, || post(account::delete)),

@@ -1,4 +1,4 @@
-//! Your account: whoever is signed in may change the own password and keys, and nothing else.
+//! Your account: whoever is signed in may change the own password, keys and app passwords, and nothing else.
 
 use askama::Template;
 use axum::extract::State;
@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::account::{KeyRow, key_rows};
+use super::app_password::{self, AppRow};
 use super::usage::Usage;
 use crate::account::{ABSOLUTE_HOURS, Account, AccountError, LoginContext, LoginError, Proofs, Required};
 use crate::model::{Access, Door, Secret};
@@ -28,6 +29,7 @@ pub(in crate::web) struct OwnPage {
     pub read_only: bool,
     pub usage: Option<Usage>,
     pub keys: Vec<KeyRow>,
+    pub app_passwords: Vec<AppRow>,
     pub second_factor: bool,
     pub required: Option<String>,
 }
@@ -41,6 +43,7 @@ pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): A
         read_only: account.scope.access == Access::ReadOnly,
         usage: Usage::of(&state, &account.scope).await,
         keys: key_rows(&account, state.clock.now()),
+        app_passwords: app_password::rows(&account, state.clock.now()),
         second_factor: account.second_factor,
         required: required(&account),
         name: account.name,
@@ -133,18 +136,24 @@ pub(super) fn required(account: &Account) -> Option<String> {
 
 /// What a new password does not close.
 pub(super) fn still_open(account: &Account) -> String {
-    match account.keys.len() {
+    let keys = match account.keys.len() {
         0 => "No SSH key opens this account.".to_owned(),
         1 => "One SSH key still opens this account: remove it if you do not know it.".to_owned(),
         many => format!("{many} SSH keys still open this account: remove those that you do not know."),
+    };
+    match account.app_passwords.len() {
+        0 => keys,
+        1 => format!("{keys} One app password still opens its files."),
+        many => format!("{keys} {many} app passwords still open its files."),
     }
 }
 
-/// The answer to who would change the own password or keys on the page of all accounts, which asks for no
+/// The answer to who would change the own password, keys or app passwords on the page of all accounts, which asks for no
 /// password; none for the account of somebody else.
 pub(super) fn elsewhere(visitor: &Visitor, name: &str) -> Result<Option<Response>, Problem> {
     let own = visitor.grant()?.name() == name;
-    Ok(own.then(|| refused(HERE, "your own password and keys are changed here, with the present password")))
+    let why = "your own password, keys and app passwords are changed here, with the present password";
+    Ok(own.then(|| refused(HERE, why)))
 }
 
 /// Back to the page; true when it was done.

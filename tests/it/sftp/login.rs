@@ -5,9 +5,9 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway::account::Change;
+use causeway::account::{Change, NewAppPassword};
 use causeway::audit::Actor;
-use causeway::model::{Clock as _, ManualClock, Secret, SystemClock};
+use causeway::model::{Access, Clock as _, ManualClock, RelPath, Secret, SystemClock};
 use causeway::serve::sftp::Settings;
 use jiff::SignedDuration;
 
@@ -43,8 +43,12 @@ impl House {
 
     /// OpenSSH's `sftp`, which asks a program for what is to be typed.
     fn sftp(&self, code: &str, options: &[&str]) -> Output {
+        self.sftp_with(PASSWORD, code, options)
+    }
+
+    fn sftp_with(&self, password: &str, code: &str, options: &[&str]) -> Output {
         let askpass = self.door.local("askpass");
-        let script = format!("#!/bin/sh\ncase \"$1\" in *Verification*) echo '{code}';; *) echo '{PASSWORD}';; esac\n");
+        let script = format!("#!/bin/sh\ncase \"$1\" in *Verification*) echo '{code}';; *) echo '{password}';; esac\n");
         std::fs::write(&askpass, script).unwrap();
         std::fs::set_permissions(&askpass, std::fs::Permissions::from_mode(0o700)).unwrap();
         let mut command = Command::new("sftp");
@@ -92,6 +96,21 @@ fn openssh_types_password_and_code() {
     assert!(said(&steps).contains("Authenticated using \"password\" with partial success"), "{}", said(&steps));
     let half = bad(&house.sftp("", &["-oPreferredAuthentications=password"]));
     assert!(half.contains("partial success") && half.contains("Permission denied (keyboard-interactive)"), "{half}");
+}
+
+#[test]
+fn an_app_password_opens_no_sftp() {
+    let house = House::new();
+    let (label, folder) = ("Laptop".to_owned(), RelPath::root());
+    let new = NewAppPassword { label, folder, access: Access::ReadWrite, lasts: None };
+    let made = house.door.accounts.add_app_password(&Actor::System, "anna", &new);
+    let secret = house.door.runtime().block_on(made).unwrap();
+    for methods in ["password", "keyboard-interactive"] {
+        let options = [&*format!("-oPreferredAuthentications={methods}")];
+        bad(&house.sftp_with(secret.expose(), &house.code(), &options));
+    }
+    let code = house.code();
+    good(&house.sftp(&code, &["-oPreferredAuthentications=keyboard-interactive"]));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use causeway::db::{Db, Vault};
 use causeway::digests::Digests;
 use causeway::model::{Access, RelPath, Scope, Secret, SystemClock};
 use causeway::reliability::{Observation, Recorder};
-use causeway::serve::http::{BasicAuth, Books, Settings, bind, serve};
+use causeway::serve::http::{Books, HeaderAuth, Settings, bind, serve};
 use causeway::serve::{dav, files};
 use causeway::task::Tasks;
 use causeway::tree::Tree;
@@ -91,7 +91,7 @@ impl Https {
         let (digests, tasks_of_door) = (Digests::new(db.clone()), tasks.clone());
         let books =
             Books { audit, recorder, digests, clock: clock.clone(), max_upload: MAX_UPLOAD, tasks: tasks_of_door };
-        let doorman = Arc::new(BasicAuth { accounts: accounts.clone(), tree: Tree::open(&root).unwrap(), books });
+        let doorman = Arc::new(HeaderAuth { accounts: accounts.clone(), tree: Tree::open(&root).unwrap(), books });
         let listener = bind(&settings, data.path(), clock.clone()).await.unwrap();
         let (port, fingerprint) = (listener.address().port(), listener.certificate().borrow().fingerprint.clone());
         let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap().with_junk(junk);

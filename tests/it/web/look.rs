@@ -38,6 +38,8 @@ fn lived_in(site: &Site) -> Curl<'_> {
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me@here";
     curl.post("/accounts/partner", "/accounts/partner/keys", &[("key", key)]);
     curl.post("/account", "/account/keys", &[("key", key), ("old", super::site::PASSWORD)]);
+    let app = [("label", "A laptop with a rather long name"), ("days", "30"), ("old", super::site::PASSWORD)];
+    assert_eq!(curl.post("/account", "/account/app-passwords", &app).status, 200);
     assert_eq!(curl.post("/surveys", "/surveys", &[("endpoint", "1"), ("minutes", "5")]).status, 303);
     let begun = Instant::now();
     let ended = |run: u32| {
@@ -85,6 +87,7 @@ fn a_browser_finds_nothing_wrong_with_any_page() {
         ("/jobs/1", "details.ask"),
         ("/browse/", "td details.ask"),
         ("/account", "td details.ask"),
+        ("/account", "[aria-labelledby='apps'] details.ask"),
         ("/", "details.menu"),
         ("/runs/2", "details.more"),
         ("/surveys/1", "details.more"),
