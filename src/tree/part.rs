@@ -44,7 +44,8 @@ pub struct PartFile {
     mode: Option<u32>,
     ephemeral: bool,
     pub(super) gone: bool,
-    pub(super) claim: Option<Claim>,
+    /// Few have one.
+    pub(super) claim: Option<Box<Claim>>,
 }
 
 /// Where a part lies and what it will be called.

@@ -270,7 +270,7 @@ impl Claim {
         begun: impl FnOnce() -> io::Result<Stat>,
         creates: bool,
         credit: Used,
-    ) -> io::Result<Option<Self>> {
+    ) -> io::Result<Option<Box<Self>>> {
         let Some(allowance) = view.allowance.clone() else { return Ok(None) };
         let begun = begun().ok();
         if begun.is_none() && !creates {
@@ -290,7 +290,7 @@ impl Claim {
             books.charge(id, charge);
             id
         };
-        Ok(Some(Self { view: view.clone(), allowance, id, held: Mutex::new(held), credit, is_over: false }))
+        Ok(Some(Box::new(Self { view: view.clone(), allowance, id, held: Mutex::new(held), credit, is_over: false })))
     }
 
     fn held(&self) -> MutexGuard<'_, u64> {
