@@ -32,8 +32,8 @@ class Target:
 
 
 # Of files that are put into memory.
-PAGES = ("the kernel gets and clears the pages of what is written, which is about half of the work and the same for every "
-         "server")
+PAGES = ("the kernel gets and clears the pages of what is written, which is about half of the work and the same for "
+         "every server")
 
 TARGETS = (
     Target("get ≥ 1.8 × OpenSSH's", "get-null", "sftp", "rate", 1.8),
