@@ -17,7 +17,7 @@ use super::quota::Claim;
 use super::reader::read_full;
 use super::resolve::{parent_of, readable};
 use super::{FileReader, Replace, SetAttributes, Stat, View, turn};
-use crate::model::{Name, RESERVED_PREFIX, RelPath, Used};
+use crate::model::{Name, RESERVED_PREFIX, RelPath};
 
 /// Mirror jobs name theirs differently: a sweep must not take those.
 pub(super) const PART: &[u8] = b".causeway-upload-";
@@ -54,19 +54,26 @@ pub(super) struct Place {
     pub(super) name: Name,
     pub(super) part: Name,
     /// What has the name now.
-    there: Used,
+    there: Option<Stat>,
 }
 
 impl Place {
     /// Opens the part and locks it.
     pub(super) fn open(self, view: &View, create: OFlags) -> io::Result<PartFile> {
         let Self { dir, name, part, there } = self;
-        let creates = create.contains(OFlags::CREATE);
-        let claim = Claim::begin(view, || Stat::at(&dir, &part), creates, there)?;
-        let fd = open_part(&dir, &part, create).inspect_err(|_| view.recount())?;
-        if let Some(claim) = &claim {
-            claim.opened(&Stat::of(&fd)?);
-        }
+        let is_new = view.is_limited() && Stat::at(&dir, &part).is_err();
+        let fd = open_part(&dir, &part, create)?;
+        // Who holds the part counts it, nobody else.
+        let claim = match view.is_limited().then(|| Claim::begin(view, &Stat::of(&fd)?, is_new, there.as_ref())) {
+            None => None,
+            Some(Ok(claim)) => Some(Box::new(claim)),
+            Some(Err(error)) => {
+                if is_new {
+                    unlinkat(&dir, part.as_os_str(), AtFlags::empty())?;
+                }
+                return Err(error);
+            }
+        };
         Ok(PartFile { fd, dir, part, elsewhere: None, name, mode: None, ephemeral: false, gone: false, claim })
     }
 }
@@ -93,8 +100,8 @@ impl View {
             Ok(there) if !there.is_file() => {
                 return Err(io::Error::new(io::ErrorKind::PermissionDenied, "only regular files can be written"));
             }
-            Ok(there) => Used::file(there.size),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Used::default(),
+            Ok(there) => Some(there),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
         let (dir, name) = parent_of(&*self.home, &path)?;
@@ -111,7 +118,7 @@ impl View {
     pub fn part_in_place(&self, path: &RelPath) -> io::Result<PartFile> {
         self.check_write(path)?;
         let (dir, name) = parent_of(&*self.home, path)?;
-        Place { dir, part: name.clone(), name, there: Used::default() }.open(self, OFlags::CREATE)
+        Place { dir, part: name.clone(), name, there: None }.open(self, OFlags::CREATE)
     }
 }
 
@@ -284,7 +291,7 @@ impl PartFile {
         view.check_write(path)?;
         let (dir, name) = parent_of(&*view.home, path)?;
         if let Some(claim) = &mut self.claim {
-            claim.turn_to(view.weight(|| Stat::at(&dir, &name)));
+            claim.turn_to(Stat::at(&dir, &name).ok().as_ref());
         }
         (self.elsewhere, self.name) = (Some(dir), name);
         Ok(())

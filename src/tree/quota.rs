@@ -60,13 +60,19 @@ impl Count {
     }
 }
 
-/// A part that is being written.
+/// A part that is being written. Files are told by device and inode.
 #[derive(Debug, Clone, Copy, Default)]
 struct Live {
-    /// Device and inode, so that a count can leave it out.
-    file: Option<(u64, u64)>,
+    /// A count leaves it out.
+    file: (u64, u64),
+    /// The file whose room it takes over.
+    replaces: Option<(u64, u64)>,
     /// What it counts.
     charge: Used,
+}
+
+fn id(stat: &Stat) -> (u64, u64) {
+    (stat.dev, stat.ino)
 }
 
 impl Books {
@@ -80,7 +86,7 @@ impl Books {
             return Ok(count);
         }
         let begin = Instant::now();
-        let live = self.live.values().filter_map(|live| live.file).collect();
+        let live = self.live.values().map(|live| live.file).collect();
         let settled = walk(&view.tree, &self.home, &live)?;
         let at = Instant::now();
         let made = Count { settled, at, took: at.duration_since(begin), doubtful: false };
@@ -101,6 +107,17 @@ impl Books {
         }
         let old = |count: &Count| count.is_older(if count.doubtful { Duration::ZERO } else { FRESH });
         if has_room(self.count(old, view)?) { Ok(()) } else { Err(io::ErrorKind::QuotaExceeded.into()) }
+    }
+
+    /// The room that `part` may take over from the file `there`: of several parts for one name only one frees it.
+    fn credit(&mut self, part: u64, there: Option<&Stat>) -> Used {
+        let taken =
+            |there: &Stat| self.live.iter().any(|(other, live)| *other != part && live.replaces == Some(id(there)));
+        let there = there.filter(|there| !taken(there));
+        if let Some(live) = self.live.get_mut(&part) {
+            live.replaces = there.map(id);
+        }
+        there.map_or_else(Used::default, weight)
     }
 
     fn settle(&mut self, change: impl Fn(Used) -> Used) {
@@ -263,45 +280,32 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// For a part that is about to be opened, and made when it `creates` and `begun` finds nothing; `credit` is what it
-    /// will replace. `None` where there is no quota.
-    pub(super) fn begin(
-        view: &View,
-        begun: impl FnOnce() -> io::Result<Stat>,
-        creates: bool,
-        credit: Used,
-    ) -> io::Result<Option<Box<Self>>> {
-        let Some(allowance) = view.allowance.clone() else { return Ok(None) };
-        let begun = begun().ok();
-        if begun.is_none() && !creates {
-            return Ok(None);
-        }
-        let held = begun.as_ref().map_or(0, |begun| begun.size);
-        let charge = Used::file(held).without(credit);
-        let id = {
+    /// For a part of a view with a quota that was just opened and locked, and made if it `is_new`; `there` is what it
+    /// will replace.
+    pub(super) fn begin(view: &View, part: &Stat, is_new: bool, there: Option<&Stat>) -> io::Result<Self> {
+        let Some(allowance) = view.allowance.clone() else { return Err(io::ErrorKind::InvalidInput.into()) };
+        let before = if is_new { Used::default() } else { weight(part) };
+        let (number, credit) = {
             let mut books = allowance.lock();
-            let before = begun.as_ref().map_or_else(Used::default, weight);
-            books.check(charge.without(before), allowance.quota, view)?;
-            // From here on it counts as what is being written.
-            books.settle(|settled| settled.without(before));
             books.next += 1;
-            let id = books.next;
-            books.live.insert(id, Live { file: begun.map(|begun| (begun.dev, begun.ino)), ..Live::default() });
-            books.charge(id, charge);
-            id
+            let number = books.next;
+            books.live.insert(number, Live { file: id(part), ..Live::default() });
+            let credit = books.credit(number, there);
+            let charge = Used::file(part.size).without(credit);
+            // What lies there already counts from here on as what is being written.
+            books.settle(|settled| settled.without(before));
+            if is_new && let Err(error) = books.check(charge, allowance.quota, view) {
+                books.forget(number);
+                return Err(error);
+            }
+            books.charge(number, charge);
+            (number, credit)
         };
-        Ok(Some(Box::new(Self { view: view.clone(), allowance, id, held: Mutex::new(held), credit, is_over: false })))
+        Ok(Self { view: view.clone(), allowance, id: number, held: Mutex::new(part.size), credit, is_over: false })
     }
 
     fn held(&self) -> MutexGuard<'_, u64> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// It is this file.
-    pub(super) fn opened(&self, stat: &Stat) {
-        if let Some(live) = self.allowance.lock().live.get_mut(&self.id) {
-            live.file = Some((stat.dev, stat.ino));
-        }
     }
 
     /// It is about to be written up to `end`.
@@ -332,11 +336,12 @@ impl Claim {
         Ok(())
     }
 
-    /// It will take another name than it was begun for.
-    pub(super) fn turn_to(&mut self, credit: Used) {
-        self.credit = credit;
-        let charge = Used::file(*self.held()).without(credit);
-        self.allowance.lock().charge(self.id, charge);
+    /// It will take the place of `there`, another file than it was begun for.
+    pub(super) fn turn_to(&mut self, there: Option<&Stat>) {
+        let held = *self.held.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut books = self.allowance.lock();
+        self.credit = books.credit(self.id, there);
+        books.charge(self.id, Used::file(held).without(self.credit));
     }
 
     /// It is about to take the place of `there`, whatever it was begun for.

@@ -77,6 +77,33 @@ fn to_replace_a_file_takes_room_only_for_what_is_more() {
     assert_eq!(used(&view), Used { bytes: 0, files: 1 });
 }
 
+/// Two of them would otherwise each have the room of the file that only one can replace.
+#[test]
+fn the_room_of_a_file_is_taken_over_once() {
+    let f = fixture();
+    let view = limited(&f, quota(100, 10));
+    put(&view, "a", &[b'a'; 90]);
+    let mut first = view.part(&path("a"), "first").unwrap();
+    first.write_at(&[b'b'; 95], 0).unwrap();
+    let second = view.part(&path("a"), "second").unwrap();
+    assert_eq!(kind(second.write_at(&[b'c'; 95], 0)), ErrorKind::QuotaExceeded);
+    let other = view.part(&path("b"), "k").unwrap();
+    other.write_at(&[b'd'; 5], 0).unwrap();
+    assert_eq!(used(&view).bytes, 100);
+    // What it was to replace has become smaller: now it has to fit as it is.
+    f.view.set_attributes(&path("home/anna/a"), size(1)).unwrap();
+    assert_eq!(kind(first.publish(Replace::Yes)), ErrorKind::QuotaExceeded);
+    other.discard().unwrap();
+    second.discard().unwrap();
+    std::thread::sleep(super::super::quota::FRESH);
+    first.publish(Replace::Yes).unwrap();
+    assert_eq!(used(&view), Used { bytes: 95, files: 1 });
+}
+
+fn size(size: u64) -> super::SetAttributes {
+    super::SetAttributes { size: Some(size), ..super::SetAttributes::default() }
+}
+
 #[test]
 fn every_name_counts() {
     let f = fixture();
@@ -208,10 +235,7 @@ fn take(view: &View, step: &Step) -> std::io::Result<()> {
         Step::Put(name, size) => write(view, name, size, 0)?.publish(Replace::Yes).map(drop),
         Step::Grow(name, size) => write(view, name, size, 100)?.publish(Replace::Yes).map(drop),
         Step::Abandon(name, size) => write(view, name, size, 0).map(drop),
-        Step::Resize(name, size) => {
-            let change = super::SetAttributes { size: Some(size.into()), ..super::SetAttributes::default() };
-            view.set_attributes(&at(name), change)
-        }
+        Step::Resize(name, size) => view.set_attributes(&at(name), self::size(size.into())),
         Step::Remove(name) => view.remove_file(&at(name)),
         Step::Rename(from, to, yes) => view.rename(&at(from), &at(to), replace(yes)),
         Step::Link(from, to) => view.hard_link(&at(from), &at(to)),

@@ -13,6 +13,8 @@ use crate::web::widget::Gauge;
 pub struct Share {
     pub gauge: Gauge,
     pub words: String,
+    /// Nothing more fits in.
+    pub is_full: bool,
 }
 
 /// The limits of a folder: at least one.
@@ -44,10 +46,12 @@ impl Usage {
         let bytes = quota.bytes.map(|most| Share {
             gauge: Gauge::new(used.bytes, most),
             words: format!("{} of {}", show::bytes(used.bytes), show::bytes(most)),
+            is_full: used.bytes >= most,
         });
         let files = quota.files.map(|most| Share {
             gauge: Gauge::new(used.files, most),
             words: format!("{} of {} files, folders and links", show::count(used.files), show::count(most)),
+            is_full: used.files >= most,
         });
         Self { shares: [bytes, files].into_iter().flatten().collect() }
     }

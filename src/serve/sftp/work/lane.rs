@@ -222,6 +222,10 @@ impl Lane {
     /// Does a request on the spot, when nothing else is under way and it is known to be done in no time; else gives it
     /// back.
     async fn try_at_once(&self, packet: Packet, direct: &mut Direct) -> Option<Packet> {
+        if self.worker.context.view.is_limited() {
+            // The home may have to be counted first.
+            return Some(packet);
+        }
         let kind = match &packet.request {
             Request::Close { handle } => match self.worker.handles().get(handle).as_deref() {
                 Some(Open::Upload(upload)) if upload.is_small() => spot::Kind::Durable,
@@ -229,8 +233,6 @@ impl Lane {
                 Some(Open::Download(_) | Open::Listing(_)) | None => spot::Kind::Light,
             },
             request if takes_long(request) => return Some(packet),
-            // The home may have to be counted first.
-            _ if self.worker.context.view.is_limited() => return Some(packet),
             _ => spot::Kind::Light,
         };
         if lock(&self.queue).hands > 0 {
