@@ -239,10 +239,11 @@ impl Session<'_> {
     }
 
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut stream = self.sound_data().await?;
+        // To a client that listens no more nothing is given.
         if let Some(path) = &self.giving {
             *self.stage.given.lock().unwrap().entry(path.clone()).or_default() += bytes.len() as u64;
         }
-        let mut stream = self.sound_data().await?;
         stream.write_all(bytes).await?;
         stream.flush().await?;
         self.stream = Some(stream);
