@@ -49,16 +49,18 @@ impl View {
         self.check_write(path)?;
         let (parent, name) = parent_of(&*self.home, path)?;
         let _turn = turn::at(&parent)?;
-        match unlinkat(&parent, name.as_os_str(), AtFlags::REMOVEDIR) {
-            Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                super::part::sweep_dir(&parent, &name)?;
-                self.recount();
-                unlinkat(&parent, name.as_os_str(), AtFlags::REMOVEDIR)?;
-            }
-            done => done?,
-        }
-        self.free(Used::file(0));
-        Ok(())
+        let remove = || unlinkat(&parent, name.as_os_str(), AtFlags::REMOVEDIR);
+        self.freed(
+            || Stat::at(&parent, &name),
+            || match remove() {
+                Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                    super::part::sweep_dir(&parent, &name)?;
+                    self.recount();
+                    Ok(remove()?)
+                }
+                done => Ok(done?),
+            },
+        )
     }
 
     /// Removes a file or a link.
@@ -69,10 +71,8 @@ impl View {
         self.check_write(path)?;
         let (parent, name) = parent_of(&*self.home, path)?;
         let _turn = turn::at(&parent)?;
-        let weight = self.weight(|| Stat::at(&parent, &name));
-        unlinkat(&parent, name.as_os_str(), AtFlags::empty())?;
-        self.free(weight);
-        Ok(())
+        let look = || Stat::at(&parent, &name);
+        self.freed(look, || Ok(unlinkat(&parent, name.as_os_str(), AtFlags::empty())?))
     }
 
     /// Moves `from` to `to` in one step; links are moved, not followed.
@@ -112,14 +112,13 @@ impl View {
         match replace {
             Replace::No => rename_to_free((from_dir, from), (to_dir, to))?,
             Replace::Yes => {
-                let weight = self.weight(|| {
+                let look = || {
                     let (new, old) = (Stat::at(from_dir, from)?, Stat::at(to_dir, to)?);
                     // Two names of one file stay two: rename(2) does nothing then.
                     let one = (new.ino, new.dev) == (old.ino, old.dev);
                     if one { Err(io::ErrorKind::NotFound.into()) } else { Ok(old) }
-                });
-                renameat(from_dir, from.as_os_str(), to_dir, to.as_os_str())?;
-                self.free(weight);
+                };
+                self.freed(look, || Ok(renameat(from_dir, from.as_os_str(), to_dir, to.as_os_str())?))?;
             }
         }
         Ok(())

@@ -64,16 +64,11 @@ impl Place {
         let is_new = view.is_limited() && Stat::at(&dir, &part).is_err();
         let fd = open_part(&dir, &part, create)?;
         // Who holds the part counts it, nobody else.
-        let claim = match view.is_limited().then(|| Claim::begin(view, &Stat::of(&fd)?, is_new, there.as_ref())) {
-            None => None,
-            Some(Ok(claim)) => Some(Box::new(claim)),
-            Some(Err(error)) => {
-                if is_new {
-                    unlinkat(&dir, part.as_os_str(), AtFlags::empty())?;
-                }
-                return Err(error);
+        let claim = Claim::begin(view, &Stat::of(&fd)?, is_new, there.as_ref()).inspect_err(|_| {
+            if is_new && let Err(error) = unlinkat(&dir, part.as_os_str(), AtFlags::empty()) {
+                tracing::warn!(error = %error, part = %part.display(), "a part without room could not be removed");
             }
-        };
+        })?;
         Ok(PartFile { fd, dir, part, elsewhere: None, name, mode: None, ephemeral: false, gone: false, claim })
     }
 }
@@ -318,6 +313,9 @@ impl PartFile {
         holds: impl FnOnce(Option<&Stat>) -> Result<K, E>,
     ) -> Result<Stat, E> {
         self.prepare()?;
+        if let Some(claim) = &self.claim {
+            claim.prepare(Stat::at(self.target(), &self.name).ok().as_ref())?;
+        }
         let turn = turn::at(self.target())?;
         let there = match Stat::at(self.target(), &self.name) {
             Ok(there) => Some(there),
@@ -325,7 +323,7 @@ impl PartFile {
             Err(error) => return Err(error.into()),
         };
         let kept = holds(there.as_ref())?;
-        if let Some(claim) = &self.claim {
+        if let Some(claim) = &mut self.claim {
             claim.publishing(there.as_ref())?;
         }
         self.take_name(replace)?;

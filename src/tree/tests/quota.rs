@@ -181,6 +181,49 @@ fn room_is_what_the_quota_leaves() {
     assert!(space.available <= disk.total && space.files == disk.files, "a quota makes no disk larger");
 }
 
+/// Eight write, replace and remove at once, while the home is counted again and again: at the end there is not more than
+/// the quota, and the ledger never says less than there is.
+#[test]
+fn many_at_once_hold_to_it_while_it_is_counted() {
+    const MOST: u64 = 20_000;
+    let f = fixture();
+    let view = limited(&f, quota(MOST, 40));
+    let refused = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for thread in 0..8_u64 {
+            let (view, refused) = (&view, &refused);
+            scope.spawn(move || {
+                let mut state = thread + 1;
+                let mut random = |below: u64| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    (state >> 33) % below
+                };
+                for _ in 0..150 {
+                    // Two threads each have the same names.
+                    let name = path(&format!("{}-{}", thread / 2, random(4)));
+                    let done = match random(4) {
+                        0 => view.remove_file(&name),
+                        _ => view.part(&name, &format!("k{thread}")).and_then(|mut part| {
+                            part.ephemeral();
+                            part.write_at(&vec![b'x'; 1 + random(3000) as usize], 0)?;
+                            part.publish(Replace::Yes).map(drop)
+                        }),
+                    };
+                    if done.is_err_and(|error| error.kind() == ErrorKind::QuotaExceeded) {
+                        refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        // The next refusal rests on a new count.
+                        view.recount();
+                    }
+                }
+            });
+        }
+    });
+    assert!(refused.into_inner() > 0, "it was never full");
+    let counted = used(&limited(&Fixture { tree: Tree::open(&f.root()).unwrap(), ..f }, quota(MOST, 40)));
+    assert!(counted.bytes <= MOST, "{counted:?}");
+    assert!(used(&view).bytes >= counted.bytes, "{:?} of {counted:?}", used(&view));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Put(u8, u16),
