@@ -19,27 +19,38 @@ pub const OC_CHECKSUM: HeaderName = HeaderName::from_static("oc-checksum");
 /// that its algorithm cannot give.
 pub fn told(headers: &HeaderMap, names: &[HeaderName]) -> Vec<Result<Checksum, ChecksumError>> {
     let values = names.iter().flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value)));
-    let texts = values.filter_map(|(name, value)| Some((name, value.to_str().ok()?)));
-    texts
-        .flat_map(|(name, text)| if *name == OC_CHECKSUM { spaced(text) } else { listed(text, *name == DIGEST) })
+    values
+        .flat_map(|(name, value)| match value.to_str() {
+            Ok(text) if *name == OC_CHECKSUM => spaced(text),
+            Ok(text) => listed(text, *name == DIGEST),
+            Err(_) => vec![Err(ChecksumError)],
+        })
         .collect()
 }
 
 /// `SHA1:… MD5:… ADLER32:…` in hexadecimal, as ownCloud's header and property tell.
 fn spaced(text: &str) -> Vec<Result<Checksum, ChecksumError>> {
-    let pairs = text.split_whitespace().filter_map(|pair| pair.split_once(':'));
-    pairs.filter_map(|(name, digits)| Some(Checksum::from_hex(algorithm(name)?, digits))).collect()
+    let read = |word: &str| match word.split_once(':') {
+        Some((name, digits)) => Some(Checksum::from_hex(algorithm(name)?, digits)),
+        None => Some(Err(ChecksumError)),
+    };
+    text.split_whitespace().filter_map(read).collect()
 }
 
 /// `sha-256=:…:`, a dictionary of byte sequences (RFC 9651); or, when `bare`, without the colons.
 fn listed(text: &str, bare: bool) -> Vec<Result<Checksum, ChecksumError>> {
-    let pairs = text.split(',').filter_map(|pair| pair.trim().split_once('='));
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
     let read = |algorithm: Algorithm, value: &str| {
         let inner = if bare { Some(value) } else { value.strip_prefix(':').and_then(|rest| rest.strip_suffix(':')) };
         let bytes = BASE64.decode(inner.ok_or(ChecksumError)?.as_bytes()).map_err(|_| ChecksumError)?;
         Checksum::new(algorithm, &bytes)
     };
-    pairs.filter_map(|(name, value)| Some(read(algorithm(name)?, value.trim()))).collect()
+    words
+        .filter_map(|word| match word.split_once('=') {
+            Some((name, value)) => Some(read(algorithm(name)?, value.trim())),
+            None => Some(Err(ChecksumError)),
+        })
+        .collect()
 }
 
 /// What ownCloud's property tells, as far as it can be read.
@@ -99,9 +110,15 @@ mod tests {
         let sha256 = "sha-256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hex, [sha256, "sha-1:a9993e364706816aba3e25717850c26c9cd0d89d", md5, md5]);
         assert_eq!(told(&headers, &[CONTENT_DIGEST]), []);
-        for nonsense in ["sha-256=ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=", "sha-256=:AA==:", "sha-512=:?:"] {
+        for nonsense in
+            ["sha-256=ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=", "sha-256=:AA==:", "sha-512=:?:", "sha-256"]
+        {
             headers.insert(CONTENT_DIGEST, nonsense.parse().unwrap());
             assert_eq!(told(&headers, &[CONTENT_DIGEST]), [Err(ChecksumError)], "{nonsense}");
+        }
+        for nonsense in [&b"SHA1=a9993e36"[..], b"SHA1:\xff"] {
+            headers.insert(OC_CHECKSUM, http::HeaderValue::from_bytes(nonsense).unwrap());
+            assert_eq!(told(&headers, &[OC_CHECKSUM]), [Err(ChecksumError)], "{nonsense:?}");
         }
         assert!(of_property("SHA1:zz MD5: :x").is_empty());
     }

@@ -115,11 +115,18 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
         }
     }
     match head.method.as_str() {
-        "GET" | "HEAD" => get(&guest, &path, &head).await,
+        "GET" | "HEAD" => get(&guest, &path, &head, dav.junk).await,
         "PROPFIND" => propfind::answer(&guest, &dav.locks, &dav.properties, &path, &head.headers, body, dav.junk).await,
         // A name that ends in a slash is a folder's.
         "PUT" if head.uri.path().ends_with('/') => options(problem(StatusCode::METHOD_NOT_ALLOWED)),
-        "PUT" => files::put(&guest, &path, &head.headers, body, &dav.locks).await,
+        "PUT" => {
+            let answer = files::put(&guest, &path, &head.headers, body, &dav.locks).await;
+            if answer.status() == StatusCode::CREATED {
+                // Of what had the name before and went past WebDAV.
+                dav.properties.removed(&guest.whole(&path)).await;
+            }
+            answer
+        }
         "MKCOL" => mkcol::answer(guest, &dav.locks, &dav.properties, &path, &head, body).await,
         "OPTIONS" | "DELETE" | "COPY" | "MOVE" | "LOCK" | "UNLOCK" | "PROPPATCH" => {
             change(&dav, guest, &path, head, body).await
@@ -128,10 +135,10 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
     }
 }
 
-async fn get(guest: &Guest, path: &RelPath, head: &Parts) -> Response {
+async fn get(guest: &Guest, path: &RelPath, head: &Parts, junk: Junk) -> Response {
     let (view, at, page) = (guest.view.clone(), path.clone(), Page::wanted(head.uri.query()));
     let listed = task::blocking(move || match view.stat_follow(&at) {
-        Ok(stat) if stat.is_dir() => files::listing(&view, &at, page).map(Some),
+        Ok(stat) if stat.is_dir() => files::listing(&view, &at, page, |path| junk.shows(path)).map(Some),
         Ok(_) => Ok(None),
         Err(error) => Err(error),
     });
@@ -152,18 +159,19 @@ async fn get(guest: &Guest, path: &RelPath, head: &Parts) -> Response {
 
 /// Everything that goes through `dav-server`.
 async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body) -> Response {
-    let (view, at, copied, junk) = (guest.view.clone(), path.clone(), head.clone(), dav.junk);
-    let intent = match task::blocking(move || request::intent(&view, &copied, &at, junk)).await {
-        Ok(Ok(intent)) => intent,
-        Ok(Err(status)) => return problem(status),
-        Err(lost) => return problem(status::of(&io::Error::other(lost))),
-    };
     let method = head.method.clone();
     let body = match body::whole(body, MAX_XML).await {
         Ok(bytes) if !xml::is_modest(&bytes) => return problem(StatusCode::BAD_REQUEST),
         Ok(bytes) if method.as_str() == "PROPPATCH" => Body::from(mtime::redirected(bytes)),
         Ok(bytes) => Body::from(bytes),
         Err(error) => return problem(status::of(&error)),
+    };
+    // With the body at hand: what is staged from here on is ended by whoever carries it out.
+    let (view, at, copied, junk) = (guest.view.clone(), path.clone(), head.clone(), dav.junk);
+    let intent = match task::blocking(move || request::intent(&view, &copied, &at, junk)).await {
+        Ok(Ok(intent)) => intent,
+        Ok(Err(status)) => return problem(status),
+        Err(lost) => return problem(status::of(&io::Error::other(lost))),
     };
     let locks = dav.locks.seen_by(&guest);
     let account = guest.account.clone();
@@ -197,8 +205,12 @@ async fn carried_out(handler: DavHandler, request: http::Request<Body>, fs: DavF
         (Ok(()), Ok(body)) => Response::from_parts(head, Body::from(fs.0.remark.added_to(body))),
         (Err(error), _) => {
             tracing::warn!(dav.error = ?error, "a copy could not take its place");
-            let taken = error == FsError::Exists && !fs.0.intent.overwrite;
-            problem(if taken { StatusCode::PRECONDITION_FAILED } else { StatusCode::CONFLICT })
+            problem(match error {
+                FsError::Exists if !fs.0.intent.overwrite => StatusCode::PRECONDITION_FAILED,
+                FsError::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
+                FsError::Forbidden => StatusCode::FORBIDDEN,
+                _ => StatusCode::CONFLICT,
+            })
         }
         (_, Err(error)) => problem(status::of(&io::Error::other(error))),
     }

@@ -119,11 +119,12 @@ impl Listing {
     }
 }
 
-/// Reads the folder `path`. Links that lead nowhere or out of the view are not shown. Blocking.
+/// Reads the folder `path`. Links that lead nowhere or out of the view are not shown, nor is what `shows` leaves out.
+/// Blocking.
 ///
 /// # Errors
 /// Those of [`View::read_dir`].
-pub fn listing(view: &View, path: &RelPath, page: Page) -> io::Result<Listing> {
+pub fn listing(view: &View, path: &RelPath, page: Page, shows: impl Fn(&RelPath) -> bool) -> io::Result<Listing> {
     let mut found: Vec<(Name, Stat, bool)> = Vec::new();
     let mut truncated = false;
     for entry in view.read_dir(path)? {
@@ -131,6 +132,9 @@ pub fn listing(view: &View, path: &RelPath, page: Page) -> io::Result<Listing> {
         if found.len() >= MOST {
             truncated = true;
             break;
+        }
+        if !shows(&path.join(&entry.name)) {
+            continue;
         }
         match entry.stat.kind {
             EntryKind::Symlink(_) => {
@@ -185,7 +189,7 @@ mod tests {
         std::os::unix::fs::symlink("c", folder.path().join("in")).unwrap();
         let view = Tree::open(folder.path()).unwrap().view(&Scope::whole()).unwrap();
         let names = |page| {
-            let listing = listing(&view, &RelPath::root(), page).unwrap();
+            let listing = listing(&view, &RelPath::root(), page, |_| true).unwrap();
             assert_eq!(listing.total, 4);
             listing.rows.into_iter().map(|row| row.href).collect::<Vec<_>>()
         };

@@ -91,7 +91,7 @@ async fn get(files: &Files, guest: &Guest, path: &RelPath, head: &Parts) -> Resp
         return (StatusCode::PERMANENT_REDIRECT, [(LOCATION, to)]).into_response();
     }
     let (view, at, wanted) = (guest.view.clone(), path.clone(), Page::wanted(head.uri.query()));
-    let listing = match task::blocking(move || listing(&view, &at, wanted)).await {
+    let listing = match task::blocking(move || listing(&view, &at, wanted, |_| true)).await {
         Ok(Ok(listing)) => listing,
         Ok(Err(error)) => return problem(status::of(&error)),
         Err(lost) => return problem(status::of(&io::Error::other(lost))),

@@ -13,6 +13,9 @@ fn listed(door: &Https, depth: &str) -> Vec<&'static str> {
     let answer = String::from_utf8(answer).unwrap();
     let named = |name: &str| answer.contains(&format!("{name}</D:href>"));
     assert!(named("/d/f") == (depth == "Depth: infinity") && named("/dav/d/"), "{answer}");
+    // The page that a browser sees says the same.
+    let page = String::from_utf8(door.curl(&[], "/dav/").stdout).unwrap();
+    assert!(page.contains("d/") && page.contains(".DS_Store") == named("/dav/.DS_Store"), "{page}");
     JUNK.into_iter().filter(|name| named(&format!("/d/{name}")) || named(&format!("/dav/{name}"))).collect()
 }
 

@@ -110,3 +110,35 @@ async fn nested_xml_is_refused_and_the_server_lives() {
     }
     assert_eq!(door.status(&[], "/dav/"), 200);
 }
+
+/// A file that went past WebDAV leaves its properties to nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_file_has_no_properties_of_an_old_one() {
+    let door = Https::start().await;
+    let set =
+        "<D:propertyupdate xmlns:D='DAV:'><D:set><D:prop><x xmlns='u'>of old</x></D:prop></D:set></D:propertyupdate>";
+    let ask = "<D:propfind xmlns:D='DAV:'><D:prop><x xmlns='u'/></D:prop></D:propfind>";
+    let told =
+        || String::from_utf8(door.curl(&["-X", "PROPFIND", "-H", "Depth: 0", "-d", ask], "/dav/f").stdout).unwrap();
+    assert_eq!(door.status(&["-X", "PUT", "-d", "old"], "/dav/f"), 201);
+    assert_eq!(door.status(&["-X", "PROPPATCH", "-d", set], "/dav/f"), 207);
+    assert_eq!(door.status(&["-X", "PUT", "-d", "newer"], "/dav/f"), 204);
+    assert!(told().contains("of old"), "the same file keeps them");
+    std::fs::remove_file(door.root.join("f")).unwrap();
+    assert_eq!(door.status(&["-X", "PUT", "-d", "new"], "/dav/f"), 201);
+    assert!(!told().contains("of old"), "{}", told());
+}
+
+/// A request that is refused for its body leaves nothing behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_with_a_bad_body_leaves_no_hidden_folder() {
+    let door = Https::start().await;
+    std::fs::create_dir(door.root.join("d")).unwrap();
+    let body = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(body.path(), vec![b'x'; 1 << 20]).unwrap();
+    let (to, body) = (format!("Destination: {}", door.url("/dav/e")), format!("@{}", body.path().display()));
+    let status = door.status(&["-X", "COPY", "-H", &to, "--data-binary", &body], "/dav/d");
+    assert!(status >= 400, "{status}");
+    let names: Vec<_> = std::fs::read_dir(&door.root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["d"]);
+}
