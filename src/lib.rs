@@ -60,6 +60,7 @@ pub mod presence;
 pub mod remote;
 
 // shelf: engines
+pub mod drive;
 pub mod mirror;
 pub mod survey;
 

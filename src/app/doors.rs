@@ -15,13 +15,14 @@ use crate::account::Sessions;
 use crate::config::Config;
 use crate::db::DbError;
 use crate::digests::Digests;
+use crate::drive::{Books, Guest};
 use crate::job::Jobs;
 use crate::model::Door;
 use crate::presence::Presence;
 use crate::remote::Context;
 use crate::serve::dav::{self, Dav};
 use crate::serve::files::{self, Files};
-use crate::serve::http::{Books, Doorman, Guest, HeaderAuth, Peer};
+use crate::serve::http::{Doorman, HeaderAuth, Peer};
 use crate::survey::Surveys;
 use crate::task::Tasks;
 use crate::tree::Tree;
@@ -64,16 +65,15 @@ pub(super) async fn router(
     config: &Config,
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
-    let max_upload = config.limits.upload;
     let books = Books {
         audit: store.audit.clone(),
         recorder: context.recorder.clone(),
         digests: Digests::new(store.db.clone()),
         clock: Arc::clone(&store.clock),
-        max_upload,
+        max_upload: config.limits.upload,
         tasks: tasks.clone(),
     };
-    let header = HeaderAuth { accounts: store.accounts.clone(), tree: Arc::clone(tree), books };
+    let header = HeaderAuth { accounts: store.accounts.clone(), tree: Arc::clone(tree), books: books.clone() };
     let sessions = Sessions::new(store.db.clone(), Arc::clone(&store.clock));
     let doorman: Arc<dyn Doorman> = Arc::new(SessionOrHeader { header, sessions: sessions.clone() });
     let dav = Dav::open(store.db.clone(), Arc::clone(&doorman), Arc::clone(&store.clock)).await?;
@@ -98,8 +98,9 @@ pub(super) async fn router(
             }
         }),
         stop: tasks.token(),
-        max_upload,
         tasks: tasks.clone(),
+        books,
+        claims: dav.claims(),
     };
     let files = Files { doorman, render: None, claims: dav.claims() };
     let door_routes = Router::new().merge(dav::router(dav)).merge(files::router(files));

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{Accounts, Sessions};
 use crate::audit::AuditLog;
 use crate::db::Db;
+use crate::drive::{Books, Claims};
 use crate::job::Jobs;
 use crate::model::Clock;
 use crate::presence::Presence;
@@ -71,10 +72,12 @@ pub struct WebState {
     pub welcome: Welcome,
     /// Ends the live streams, so that the server can drain.
     pub stop: CancellationToken,
-    /// Bytes of the largest upload that is taken.
-    pub max_upload: u64,
     /// For changes that must come to their end, whether or not the browser still waits.
     pub tasks: Tasks,
+    /// What people do with files is written down here, as at the doors.
+    pub books: Books,
+    /// What others hold: WebDAV's locks.
+    pub claims: Arc<dyn Claims>,
 }
 
 impl fmt::Debug for WebState {

@@ -8,9 +8,9 @@ use http::StatusCode;
 
 use super::status::fs_error;
 use super::xml::{self, OC_NS};
+use crate::drive::Guest;
 use crate::model::RelPath;
 use crate::net::http::digest;
-use crate::serve::http::Guest;
 use crate::task;
 
 /// Its name.

@@ -23,9 +23,8 @@ use super::request::Intent;
 use super::status::{Remark, fs_error};
 use super::terms;
 use crate::audit::Event;
+use crate::drive::{Guest, Integrity, Unfinished, Upload};
 use crate::model::{EntryKind, RelPath};
-use crate::serve::files::{Integrity, Unfinished, Upload};
-use crate::serve::http::Guest;
 use crate::task;
 use crate::tree::{DirReader, Fate, Replace, Stat, View};
 

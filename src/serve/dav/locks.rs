@@ -12,8 +12,9 @@ use xmltree::Element;
 
 use super::{MOUNT, store};
 use crate::db::{Db, DbError};
+use crate::drive::Guest;
 use crate::model::{Clock, RelPath};
-use crate::serve::http::{Guest, href};
+use crate::serve::http::href;
 
 /// Who asks for no time or for ever gets this; a client that lives refreshes.
 const LONGEST: u64 = 3600;

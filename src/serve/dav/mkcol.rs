@@ -16,9 +16,9 @@ use super::router::MAX_XML;
 use super::status::Remark;
 use super::xml::{self, APACHE_NS, DAV_NS, MS_NS, push_empty};
 use crate::audit::Event;
+use crate::drive::{Claims, Guest, Terms};
 use crate::model::RelPath;
-use crate::serve::files::{Claims, Terms};
-use crate::serve::http::{Guest, body, problem, status};
+use crate::serve::http::{body, problem, status};
 use crate::task;
 
 /// Answers a MKCOL of `path`.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use xmltree::XMLNode;
 
 use super::xml::{self, DAV_NS, MS_NS};
-use crate::serve::http::date;
+use crate::net::http::date;
 
 const OURS: &str = "urn:causeway:live:";
 

@@ -13,8 +13,8 @@ use super::status::{Remark, fs_error};
 use super::{checksums, mtime, store};
 use crate::audit::Event;
 use crate::db::{Db, DbError, WriteTx};
+use crate::drive::Guest;
 use crate::model::RelPath;
-use crate::serve::http::Guest;
 use crate::task;
 use crate::tree::SetAttributes;
 

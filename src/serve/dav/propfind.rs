@@ -15,8 +15,9 @@ use super::locks::{Held, Locks};
 use super::properties::{Dead, Properties};
 use super::{Junk, MOUNT, checksums, xml};
 use crate::digests::{Digests, Known};
+use crate::drive::Guest;
 use crate::model::{EntryKind, RelPath};
-use crate::serve::http::{Guest, body, href, problem, status};
+use crate::serve::http::{body, href, problem, status};
 use crate::task;
 use crate::tree::{DirReader, Space, Stat, View};
 

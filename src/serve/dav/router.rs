@@ -22,9 +22,10 @@ use super::properties::Properties;
 use super::status::Remark;
 use super::{Junk, mkcol, mtime, propfind, request, xml};
 use crate::db::{Db, DbError};
+use crate::drive::{Claims, Guest, Show, download};
 use crate::model::{Access, Door, RelPath};
-use crate::serve::files::{self, Claims, Page, Show};
-use crate::serve::http::{Doorman, Guest, body, href, peer_of, plain, problem, status};
+use crate::serve::files::{self, Page};
+use crate::serve::http::{Doorman, body, href, peer_of, plain, problem, status};
 use crate::task;
 
 /// Where this door is.
@@ -143,7 +144,10 @@ async fn get(guest: &Guest, path: &RelPath, head: &Parts, junk: Junk) -> Respons
         Err(error) => Err(error),
     });
     match listed.await {
-        Ok(Ok(None)) => files::download(guest, path, &head.method, &head.headers, Show::Plain).await,
+        Ok(Ok(None)) => {
+            let sent = download(guest, path, &head.method, &head.headers, Show::Plain).await;
+            sent.unwrap_or_else(|error| problem(status::of(&error)))
+        }
         // A browser at the WebDAV address sees a plain page.
         Ok(Ok(Some(_))) if !head.uri.path().ends_with('/') => {
             (StatusCode::PERMANENT_REDIRECT, [(LOCATION, href::path(MOUNT, path, true))]).into_response()

@@ -5,9 +5,8 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::if_header::If;
 use super::locks::Locks;
+use crate::drive::{Claims, Guest, Terms, conditional};
 use crate::model::RelPath;
-use crate::serve::files::{Claims, Terms, conditional};
-use crate::serve::http::Guest;
 
 /// Nothing is asked.
 pub(super) fn none() -> Terms {

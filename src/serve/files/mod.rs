@@ -1,20 +1,11 @@
-//! The tree over plain HTTP at `/files/`: listing, downloads, uploads. WebDAV shares the downloads and
-//! the uploads.
+//! The tree over plain HTTP at `/files/`: listing, downloads, uploads. WebDAV shares what answers GET and PUT.
 
-pub mod conditional;
-mod download;
-mod integrity;
 mod listing;
-pub mod media;
 mod page;
-mod range;
+mod put;
 mod router;
-mod upload;
-mod wanted_digest;
 
-pub use download::{Show, download};
-pub use integrity::{Integrity, Mismatch};
 pub use listing::{Listing, Order, Page, Row, listing};
 pub use page::html as plain_page;
+pub use put::put;
 pub use router::{Files, MOUNT, Render, router};
-pub use upload::{Claims, Terms, Unfinished, Upload, put};

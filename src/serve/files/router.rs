@@ -12,9 +12,10 @@ use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::{Claims, Listing, Page, Show, download, listing, page, put};
+use super::{Listing, Page, listing, page, put};
+use crate::drive::{Claims, Guest, Show, download};
 use crate::model::{Door, RelPath};
-use crate::serve::http::{Doorman, Guest, href, peer_of, problem, status};
+use crate::serve::http::{Doorman, href, peer_of, problem, status};
 use crate::task;
 
 /// Where this door is.
@@ -84,7 +85,8 @@ async fn get(files: &Files, guest: &Guest, path: &RelPath, head: &Parts) -> Resp
     };
     if !stat.is_dir() {
         let show = if asks(head, "download") { Show::Never } else { Show::IfSafe };
-        return download(guest, path, &head.method, &head.headers, show).await;
+        let sent = download(guest, path, &head.method, &head.headers, show).await;
+        return sent.unwrap_or_else(|error| problem(status::of(&error)));
     }
     if !head.uri.path().ends_with('/') {
         let to = href::path(MOUNT, path, true);

@@ -11,8 +11,9 @@ use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
-use super::{Books, Doorman, Guest, peer_of, plain, problem, status};
+use super::{Doorman, peer_of, plain, problem, status};
 use crate::account::{Accounts, Grant, LoginContext, LoginError};
+use crate::drive::{Books, Guest};
 use crate::model::{Door, Secret};
 use crate::task;
 use crate::tree::Tree;

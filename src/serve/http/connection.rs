@@ -18,11 +18,11 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::Settings;
-use super::guest::{Books, connection_ended};
 use super::linger::Lingering;
 use super::pace::{PacedBody, Patience};
 use super::polite::PoliteBody;
 use super::stall::StallGuard;
+use crate::drive::Books;
 use crate::model::{FaultKind, Phase};
 use crate::net::Place;
 use crate::reliability::End;
@@ -114,7 +114,7 @@ impl Visit {
         tokio::pin!(connection);
         let end = self.attend(connection).await;
         if let Some((books, came_in)) = door.get() {
-            connection_ended(books, came_in.duration_since(accepted), came_in.elapsed(), end);
+            books.connection_ended(came_in.duration_since(accepted), came_in.elapsed(), end);
         }
     }
 

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use axum::response::Response;
 use http::request::Parts;
 
-use super::{Guest, Peer};
+use super::Peer;
+use crate::drive::Guest;
 use crate::model::Door;
 
 /// Turns the head of a request into a guest, or into the answer that says why not. The doors do not

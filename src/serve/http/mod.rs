@@ -9,7 +9,6 @@ mod certificate;
 mod coding;
 mod connection;
 mod doorman;
-mod guest;
 mod layers;
 mod linger;
 mod listener;
@@ -17,14 +16,12 @@ mod pace;
 mod polite;
 mod settings;
 mod stall;
-pub mod status;
 
-pub use crate::net::http::{date, href};
+pub use crate::net::http::{href, status};
 pub use auth::HeaderAuth;
 pub use certificate::{CertificateError, Identity, Served, read as read_certificate};
 pub use connection::Peer;
 pub use doorman::{Doorman, peer_of};
-pub use guest::{Books, Guest, Meter};
 pub use listener::{ListenError, Listener, bind, serve};
 pub use settings::Settings;
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::Pager;
 use crate::account::Grant;
 use crate::audit::Event;
+use crate::drive::Guest;
 use crate::model::{Access, Door, EntryKind, Name, RelPath};
 use crate::task;
 use crate::tree::{Replace, Stat, View};
@@ -20,7 +21,7 @@ use crate::web::frame::Frame;
 use crate::web::problem::Problem;
 use crate::web::show as shown;
 use crate::web::state::WebState;
-use crate::web::visitor::Asks;
+use crate::web::visitor::{Asks, Visitor};
 use crate::web::widget::Moment;
 
 /// Entries on one page.
@@ -97,6 +98,14 @@ pub(super) fn folder_at(mount: &str, path: &RelPath) -> String {
 pub(super) fn look(state: &WebState, grant: &Grant) -> impl Fn() -> io::Result<View> + Send + 'static {
     let (tree, grant) = (state.tree.clone(), grant.clone());
     move || grant.view(&tree)
+}
+
+/// The visitor, as the drive knows people who come over HTTP.
+pub(super) async fn guest(state: &WebState, visitor: &Visitor) -> Result<Guest, Problem> {
+    let grant = visitor.grant()?;
+    let view = task::blocking(look(state, grant)).await??;
+    let (account, books) = (grant.name().to_owned(), state.books.clone());
+    Ok(Guest { account, view, door: Door::Web, peer: visitor.peer, books })
 }
 
 /// `GET /browse/…`: a folder; a file is sent.
@@ -349,6 +358,7 @@ pub(super) fn reason(error: &io::Error) -> &'static str {
         E::NotFound => "it is not there any more",
         E::PermissionDenied | E::ReadOnlyFilesystem => "your account may not change this",
         E::StorageFull | E::QuotaExceeded => "there is no room left",
+        E::FileTooLarge => "it is larger than uploads may be here",
         E::InvalidFilename => "the name is too long",
         _ => "the file system refused, the server's log says more",
     }

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 
-use super::download::body;
+use crate::drive::FileBody;
 use crate::job::Run;
 use crate::manifest::Kept;
 use crate::model::RunId;
@@ -81,5 +81,5 @@ pub(in crate::web) async fn download(State(state): State<WebState>, Path(id): Pa
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
         (header::CACHE_CONTROL, "private, no-cache".to_owned()),
     ];
-    Ok((about, Body::from_stream(body(reader, 0, length))).into_response())
+    Ok((about, Body::new(FileBody::whole(reader))).into_response())
 }

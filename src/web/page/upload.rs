@@ -4,16 +4,16 @@ use std::io;
 
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use super::browse::{folder_at, look, path_of, reason, recorded};
-use crate::account::Grant;
-use crate::audit::Event;
-use crate::model::{Access, Door, Name, RelPath};
+use super::browse::{folder_at, guest, path_of, reason};
+use crate::drive::{Guest, Integrity, Unfinished, Upload};
+use crate::model::{Access, Name, RelPath};
+use crate::net::http::status;
 use crate::task;
-use crate::tree::{PartFile, Replace, Stat};
+use crate::tree::Replace;
 use crate::web::form::{self, say};
 use crate::web::frame::Note;
 use crate::web::parts::{self, Parts};
@@ -49,12 +49,12 @@ pub(in crate::web) async fn upload(
     request: Request,
 ) -> Result<Response, Problem> {
     form::check_origin(request.uri(), request.headers())?;
-    let grant = visitor.grant()?;
-    if grant.scope().access == Access::ReadOnly {
+    if visitor.grant()?.scope().access == Access::ReadOnly {
         return Err(Problem::Forbidden);
     }
     let folder = path_of(request.uri(), "/upload/")?;
     let here = folder_at("/browse/", &folder);
+    let guest = guest(&state, &visitor).await?;
     let mut form = Parts::of(request).await?;
     let (mut proven, mut outcome) = (false, Outcome::default());
     while let Some(mut field) = form.next().await.map_err(|error| broken(&outcome, &error))? {
@@ -72,7 +72,7 @@ pub(in crate::web) async fn upload(
         // A folder that is uploaded as a whole sends paths; the last part is the name.
         let name = field.file_name().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
         if !name.is_empty() {
-            match take(&state, grant, &folder, &name, &mut field).await {
+            match take(&state, &guest, &folder, &name, &mut field).await {
                 Ok(Ok(())) => outcome.taken += 1,
                 Ok(Err(why)) => outcome.refused.push((name, why)),
                 Err(Broken::Upload(error)) => return Err(broken(&outcome, &error)),
@@ -103,10 +103,10 @@ fn broken(outcome: &Outcome, error: &MultipartError) -> Problem {
     Problem::Bad(format!("the upload broke off ({error}); {files} arrived before"))
 }
 
-/// One file: written to a part, published when complete. The inner error is why it was refused.
+/// One file: it has its name when it is complete. The inner error is why it was refused.
 async fn take(
     state: &WebState,
-    grant: &Grant,
+    guest: &Guest,
     folder: &RelPath,
     name: &str,
     field: &mut Field<'_>,
@@ -116,47 +116,30 @@ async fn take(
         Err(error) => return Ok(Err(error.to_string())),
     };
     let path = folder.join(&name);
-    let mut part = match begin(state, grant, path.clone()).await? {
-        Ok(part) => part,
+    let mut upload = match begin(guest, &path).await? {
+        Ok(upload) => upload,
         Err(error) => return Ok(Err(reason(&error).to_owned())),
     };
-    let mut size = 0;
     while let Some(chunk) = field.chunk().await.map_err(Broken::Upload)? {
-        let length = u64::try_from(chunk.len()).unwrap_or(0);
-        if length.saturating_add(size) > state.max_upload {
-            return Ok(Err("it is larger than uploads may be here".to_owned()));
-        }
-        let (back, written) = task::blocking(move || {
-            let written = part.write_at(&chunk, size);
-            (part, written)
-        })
-        .await?;
-        part = back;
-        if let Err(error) = written {
+        if let Err(error) = upload.write(&chunk).await {
             return Ok(Err(reason(&error).to_owned()));
         }
-        size += length;
     }
-    let (account, path) = (grant.name().to_owned(), grant.in_tree(&path));
-    let event = move |_: &Stat| Event::DoorUploaded { door: Door::Web, account, path, size };
-    let published = recorded(state, grant, move || part.publish(Replace::No), event).await?;
-    Ok(published.map(drop).map_err(|error| reason(&error).to_owned()))
+    let terms = state.claims.of_put(guest, &path, &HeaderMap::new());
+    Ok(match upload.finish(None, None, Replace::No, terms).await {
+        Ok(_) => Ok(()),
+        Err(Unfinished::Io(error)) => Err(reason(&error).to_owned()),
+        Err(error) => Err(status::sentence(error.status()).to_owned()),
+    })
 }
 
-/// A part for a name that is free: who uploads a large file learns of a taken name before, not after it.
-async fn begin(state: &WebState, grant: &Grant, path: RelPath) -> Result<io::Result<PartFile>, Problem> {
-    let view = look(state, grant);
-    let key = crate::web::cookie::random().unwrap_or_default();
-    let made = task::blocking(move || {
-        let view = view()?;
-        if view.stat(&path).is_ok() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        let mut part = view.part(&path, &key)?;
-        part.ephemeral();
-        Ok(part)
-    });
-    Ok(made.await?)
+/// To a name that is free: who uploads a large file learns of a taken name before, not after it.
+async fn begin(guest: &Guest, path: &RelPath) -> Result<io::Result<Upload>, Problem> {
+    let (view, at) = (guest.view.clone(), path.clone());
+    if task::blocking(move || view.stat(&at).is_ok()).await? {
+        return Ok(Err(io::ErrorKind::AlreadyExists.into()));
+    }
+    Ok(Upload::begin(guest, path, Integrity::default()).await)
 }
 
 impl Outcome {

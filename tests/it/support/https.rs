@@ -9,9 +9,10 @@ use causeway::account::{Accounts, HashCost, NewAccount, Settings as AccountSetti
 use causeway::audit::{Actor, AuditLog};
 use causeway::db::{Db, Vault};
 use causeway::digests::Digests;
+use causeway::drive::Books;
 use causeway::model::{Access, RelPath, Scope, Secret, SystemClock};
 use causeway::reliability::{Observation, Recorder};
-use causeway::serve::http::{Books, HeaderAuth, Settings, bind, serve};
+use causeway::serve::http::{HeaderAuth, Settings, bind, serve};
 use causeway::serve::{dav, files};
 use causeway::task::Tasks;
 use causeway::tree::Tree;

@@ -9,11 +9,14 @@ use std::time::Duration;
 use causeway::account::{Accounts, NewAccount, Sessions};
 use causeway::audit::{Actor, AuditLog};
 use causeway::db::{Db, Vault};
+use causeway::digests::Digests;
+use causeway::drive::Books;
 use causeway::job::{Jobs, MirrorEngine, Worker, WorkerOptions};
 use causeway::model::{Access, Clock, RelPath, Scope, Secret, SystemClock};
 use causeway::presence::Presence;
 use causeway::reliability::Recorder;
-use causeway::serve::http;
+use causeway::serve::dav::Dav;
+use causeway::serve::http::{self, HeaderAuth};
 use causeway::survey::Surveys;
 use causeway::task::Tasks;
 use causeway::tree::Tree;
@@ -85,6 +88,18 @@ async fn site(folder: &Path, presence: &Presence, tasks: &Tasks) -> String {
     }
     let jobs = Jobs::new(db.clone(), vault, clock.clone()).with_manifests(&folder.join("data"));
     let recorder = Recorder::discard();
+    let audit = AuditLog::new(db.clone(), clock.clone());
+    let books = Books {
+        audit: audit.clone(),
+        recorder: recorder.clone(),
+        digests: Digests::new(db.clone()),
+        clock: clock.clone(),
+        max_upload: u64::MAX,
+        tasks: tasks.clone(),
+    };
+    let tree = Tree::open(&folder.join("tree")).unwrap();
+    let doorman = HeaderAuth { accounts: accounts.clone(), tree: tree.clone(), books: books.clone() };
+    let claims = Dav::open(db.clone(), Arc::new(doorman), clock.clone()).await.unwrap().claims();
     let manners = causeway::manners::Manners::new(db.clone(), tasks);
     let context = causeway::remote::Context { recorder, manners, clock: clock.clone(), tasks: tasks.clone() };
     let surveys = Surveys::open(db.clone(), context.clone()).await.unwrap();
@@ -95,16 +110,17 @@ async fn site(folder: &Path, presence: &Presence, tasks: &Tasks) -> String {
     let base = format!("https://localhost:{}", listener.address().port());
     let door = DoorShown { icon: "web", name: "HTTPS".into(), address: base.clone(), fingerprint: None };
     let state = WebState {
-        audit: AuditLog::new(db.clone(), clock.clone()),
+        audit,
+        books,
+        claims,
         sessions: Sessions::new(db.clone(), clock.clone()),
-        tree: Tree::open(&folder.join("tree")).unwrap(),
+        tree,
         doors: Arc::new(move |_| vec![door.clone()]),
         remark: None,
         peer_of: Arc::new(|e| e.get::<http::Peer>().map_or(([0, 0, 0, 0], 0).into(), |peer| peer.address)),
         welcome: Arc::new(|e| e.get::<http::Peer>().into_iter().for_each(http::Peer::welcome)),
         stop: tasks.token(),
         tasks: tasks.clone(),
-        max_upload: u64::MAX,
         presence: presence.clone(),
         db,
         clock,

@@ -1,15 +1,16 @@
 //! The properties of one entry: live ones from the file system, dead ones from the store.
 
 use super::{Asked, Facts};
+use crate::drive::media;
 use crate::model::{Checksum, RelPath};
+use crate::net::http::date;
 use crate::net::http::digest;
 use crate::serve::dav::MOUNT;
 use crate::serve::dav::checksums::NAME as CHECKSUMS;
 use crate::serve::dav::locks::lock_root;
 use crate::serve::dav::properties::Dead;
 use crate::serve::dav::xml::{APACHE_NS, DAV_NS, MS_NS, OC_NS, push, push_empty};
-use crate::serve::files::media;
-use crate::serve::http::{date, href};
+use crate::serve::http::href;
 use crate::tree::Stat;
 
 /// What `allprop` gives; quota only when it is asked for (RFC 4331, 2).

@@ -2,60 +2,21 @@
 
 use std::io;
 
-use axum::body::Body;
-use axum::response::Response;
 use bytes::BytesMut;
 use data_encoding::HEXLOWER;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, LAST_MODIFIED};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::StatusCode;
 use jiff::Timestamp;
 
-use super::integrity::{Integrity, Mismatch};
+use super::{Guest, Integrity, Meter, Mismatch, Terms};
 use crate::audit::Event;
 use crate::model::{Checksum, FaultKind, RelPath};
+use crate::net::http::status;
 use crate::reliability::Direction;
-use crate::serve::http::{Guest, Meter, body, date, plain, problem, status};
 use crate::task;
 use crate::tree::{PartFile, Replace, SetAttributes, Stat};
 
 /// How much is gathered before it is written.
 const BLOCK: usize = 1 << 20;
-
-/// What must hold when an upload takes its name; told what is under the name then (`None`: nothing). What it gives
-/// is kept until the name is taken. Asked on a blocking thread.
-pub struct Terms(Box<Ask>);
-
-type Ask = dyn FnOnce(Option<&Stat>) -> Result<Box<dyn Send>, StatusCode> + Send + Sync;
-
-impl Terms {
-    /// These; an `Err` is the status to refuse the upload with.
-    pub fn new<K: Send + 'static>(
-        ask: impl FnOnce(Option<&Stat>) -> Result<K, StatusCode> + Send + Sync + 'static,
-    ) -> Self {
-        Self(Box::new(|now| ask(now).map(|kept| Box::new(kept) as Box<dyn Send>)))
-    }
-
-    /// Do they hold, with `now` under the name? What is given keeps it so until it is dropped. Blocks.
-    ///
-    /// # Errors
-    /// The status to refuse with.
-    pub fn hold(self, now: Option<&Stat>) -> Result<Box<dyn Send>, StatusCode> {
-        (self.0)(now)
-    }
-}
-
-impl std::fmt::Debug for Terms {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Terms")
-    }
-}
-
-/// Knows what must hold for a change: preconditions, and the locks that others hold.
-pub trait Claims: Send + Sync + 'static {
-    /// The terms of a PUT (or MKCOL) with `headers` to `path`. For a PUT they are asked before the body, and again when
-    /// it is complete.
-    fn of_put(&self, guest: &Guest, path: &RelPath, headers: &HeaderMap) -> Terms;
-}
 
 /// Why an upload has not got its name.
 #[derive(Debug, thiserror::Error)]
@@ -240,94 +201,4 @@ fn lost() -> io::Error {
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     task::blocking(work).await.map_err(io::Error::other)?
-}
-
-/// The modification time that the client wants (`X-OC-Mtime`, seconds since 1970, as rclone and
-/// ownCloud clients send it).
-fn wanted_mtime(headers: &HeaderMap) -> Option<Timestamp> {
-    let text = headers.get("x-oc-mtime")?.to_str().ok()?.trim();
-    let seconds = text.split('.').next()?.parse().ok()?;
-    Timestamp::from_second(seconds).ok()
-}
-
-/// How long the body will be, when the client says so. The Finder of macOS, which sends in chunks, says it in a header
-/// of its own.
-fn announced(headers: &HeaderMap) -> Option<u64> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse().ok();
-    number(CONTENT_LENGTH.as_str()).or_else(|| number("x-expected-entity-length"))
-}
-
-/// Answers PUT of the file `path`: 201 or 204 with the new entity tag.
-pub async fn put(guest: &Guest, path: &RelPath, headers: &HeaderMap, body: Body, claims: &dyn Claims) -> Response {
-    match take(guest, path, headers, body, claims).await {
-        Ok((stat, created)) => {
-            let mut answer = Response::new(Body::empty());
-            *answer.status_mut() = if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
-            let date = date::print(stat.mtime).unwrap_or_default();
-            for (name, value) in [(ETAG, stat.etag()), (LAST_MODIFIED, date)] {
-                if let Ok(value) = HeaderValue::from_str(&value) {
-                    answer.headers_mut().insert(name, value);
-                }
-            }
-            if wanted_mtime(headers).is_some() {
-                answer.headers_mut().insert("x-oc-mtime", HeaderValue::from_static("accepted"));
-            }
-            answer
-        }
-        Err(Unfinished::Mismatch(mismatch)) => plain(StatusCode::BAD_REQUEST, &mismatch.to_string()),
-        Err(error) => problem(error.status()),
-    }
-}
-
-async fn take(
-    guest: &Guest,
-    path: &RelPath,
-    headers: &HeaderMap,
-    mut sent: Body,
-    claims: &dyn Claims,
-) -> Result<(Stat, bool), Unfinished> {
-    // RFC 9110, 14.5: a server that does not do partial PUT must refuse it, or it would store a piece
-    // as the whole.
-    if headers.contains_key(CONTENT_RANGE) || path.is_root() {
-        return Err(if path.is_root() { StatusCode::METHOD_NOT_ALLOWED } else { StatusCode::BAD_REQUEST }.into());
-    }
-    let integrity = Integrity::of(headers)?;
-    let is_new = begin(guest, path, claims.of_put(guest, path, headers)).await?;
-    let mut upload = Upload::begin(guest, path, integrity).await.map_err(|error| match error.kind() {
-        // The folder above is missing (RFC 4918, 9.7.1).
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StatusCode::CONFLICT,
-        _ => status::of(&error),
-    })?;
-    while let Some(bytes) = body::next(&mut sent).await? {
-        upload.write(&bytes).await?;
-    }
-    // `If-None-Match: *` holds until the very end: two who create the same name cannot both win.
-    let only_new = headers.get(http::header::IF_NONE_MATCH).is_some_and(|value| value == "*");
-    let replace = if only_new { Replace::No } else { Replace::Yes };
-    let terms = claims.of_put(guest, path, headers);
-    let stat =
-        upload.finish(announced(headers), wanted_mtime(headers), replace, terms).await.map_err(
-            |error| match error {
-                Unfinished::Io(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {
-                    StatusCode::PRECONDITION_FAILED.into()
-                }
-                error => error,
-            },
-        )?;
-    Ok((stat, is_new))
-}
-
-/// Is it a new file? And do the terms hold, as far as can be said before the body?
-async fn begin(guest: &Guest, path: &RelPath, terms: Terms) -> Result<bool, StatusCode> {
-    let (view, at) = (guest.view.clone(), path.clone());
-    let begun = task::blocking(move || {
-        let current = match view.stat_follow(&at) {
-            Ok(stat) => Some(stat),
-            // What lies below a file is as good as what lies below nothing.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
-            Err(error) => return Err(status::of(&error)),
-        };
-        terms.hold(current.as_ref()).map(|_| current.is_none())
-    });
-    begun.await.unwrap_or_else(|lost| Err(status::of(&io::Error::other(lost))))
 }

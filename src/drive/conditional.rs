@@ -4,7 +4,7 @@
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
-use crate::serve::http::date;
+use crate::net::http::date;
 use crate::tree::Stat;
 
 /// What the preconditions say about the present version (`None`: there is no file). `Err` holds the

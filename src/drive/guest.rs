@@ -1,4 +1,4 @@
-//! Somebody who came in through a door over HTTP, and what the doors write down about it.
+//! Somebody who came in over HTTP, and what is written down about it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +28,19 @@ pub struct Books {
     pub max_upload: u64,
     /// What must come to its end, whether or not the client still waits for it.
     pub tasks: Tasks,
+}
+
+impl Books {
+    /// A connection that ended: how long it took to be `setup`, how long it was `held`, how it came to its `end`.
+    pub fn connection_ended(&self, setup: Duration, held: Duration, end: End) {
+        self.note(What::Connection { setup: Some(setup), phases: vec![(Phase::Tls, setup)], held, end });
+    }
+
+    fn note(&self, what: What) {
+        // One family of doors over HTTPS: the statistics compare FTP, SFTP and WebDAV.
+        let (at, protocol, endpoint) = (self.clock.now(), Protocol::Davs, "dav".to_owned());
+        self.recorder.record(Observation { at, protocol, role: Role::Door, endpoint, what });
+    }
 }
 
 /// A signed-in client and what it may see and do.
@@ -101,17 +114,6 @@ impl Drop for Meter {
         let end = self.end.unwrap_or(End::Failed(Phase::Transfer, FaultKind::ClosedEarly));
         let what =
             What::Transfer { direction: self.direction, bytes: self.bytes, duration: self.started.elapsed(), end };
-        self.books.recorder.record(observation(&self.books, what));
+        self.books.note(what);
     }
-}
-
-/// A door's connection that ended.
-pub(super) fn connection_ended(books: &Books, setup: Duration, held: Duration, end: End) {
-    let what = What::Connection { setup: Some(setup), phases: vec![(Phase::Tls, setup)], held, end };
-    books.recorder.record(observation(books, what));
-}
-
-fn observation(books: &Books, what: What) -> Observation {
-    // One family of doors over HTTPS: the statistics compare FTP, SFTP and WebDAV.
-    Observation { at: books.clock.now(), protocol: Protocol::Davs, role: Role::Door, endpoint: "dav".to_owned(), what }
 }
