@@ -26,7 +26,7 @@ use crate::serve::http::{Doorman, HeaderAuth, Peer};
 use crate::survey::Surveys;
 use crate::task::Tasks;
 use crate::tree::Tree;
-use crate::web::{self, DoorsAt, WebState};
+use crate::web::{self, DoorsAt, ReachNow, WebState};
 
 use super::Store;
 
@@ -61,7 +61,7 @@ impl Doorman for SessionOrHeader {
 pub(super) async fn router(
     store: &Store,
     (tree, jobs, context, presence): (&Arc<Tree>, &Jobs, &Context, &Presence),
-    (doors, remark): (DoorsAt, Option<&'static str>),
+    (doors, reach, remark): (DoorsAt, ReachNow, Option<&'static str>),
     config: &Config,
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
@@ -90,6 +90,7 @@ pub(super) async fn router(
         surveys: Surveys::open(store.db.clone(), context).await?,
         tree: Arc::clone(tree),
         doors,
+        reach,
         remark,
         peer_of: Arc::new(|extensions| extensions.get::<Peer>().cloned().unwrap_or_else(Peer::unknown).address),
         welcome: Arc::new(|extensions| {

@@ -7,6 +7,7 @@ mod service;
 mod signals;
 mod store;
 mod sweep;
+mod ways;
 
 pub use running::{Running, RunningError};
 pub use service::{Certificate, Service, StartError};

@@ -20,10 +20,9 @@ use crate::serve::http::{self, ListenError};
 use crate::serve::sftp;
 use crate::task::Tasks;
 use crate::tree::{Tree, file};
-use crate::web::{DoorShown, DoorsAt};
 
 use super::running::{Running, RunningError};
-use super::{Store, StoreError, doors, files, sweep};
+use super::{Store, StoreError, doors, files, sweep, ways};
 
 /// How long the records may take to reach the disk after everything else has ended.
 const RECORDS_GRACE: Duration = Duration::from_secs(5);
@@ -165,7 +164,7 @@ impl Service {
         let mut router = None;
         if let Some(listener) = &https {
             running.https = Some(listener.address());
-            let shown = (doors_at(listener, sftp.as_ref()), remark);
+            let shown = (ways::doors_at(listener, sftp.as_ref()), ways::reach(listener, sftp.as_ref()), remark);
             router = Some(doors::router(&store, (&tree, &jobs, &context, &presence), shown, config, &work).await?);
         }
         running.sftp = sftp.as_ref().map(sftp::Listener::address);
@@ -346,23 +345,4 @@ fn sftp_settings(config: &Config, listen: SocketAddr) -> sftp::Settings {
 
 fn admission(config: &Config) -> AdmissionLimits {
     AdmissionLimits { total: config.limits.connections, per_address: config.limits.connections_per_address }
-}
-
-/// The ways in, as the dashboard's first page shows them: under the name by which the page itself was reached.
-fn doors_at(https: &http::Listener, sftp: Option<&sftp::Listener>) -> DoorsAt {
-    let served = https.certificate().clone();
-    let sftp = sftp.map(|sftp| (sftp.address().port(), sftp.host_keys().first().map(|key| key.fingerprint.clone())));
-    let shown =
-        |icon, name: &str, address, fingerprint| DoorShown { icon, name: name.to_owned(), address, fingerprint };
-    Arc::new(move |authority| {
-        let certificate = Some(format!("SHA256 {}", served.borrow().fingerprint));
-        let mut doors = Vec::new();
-        if let Some((port, fingerprint)) = &sftp {
-            let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-            doors.push(shown("sftp", "SFTP", format!("sftp -P {port} {host}"), fingerprint.clone()));
-        }
-        doors.push(shown("dav", "WebDAV", format!("https://{authority}/dav/"), certificate.clone()));
-        doors.push(shown("web", "Downloads", format!("https://{authority}/files/"), certificate));
-        doors
-    })
 }

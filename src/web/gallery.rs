@@ -4,6 +4,7 @@
 use askama::Template;
 use jiff::Timestamp;
 
+use super::connect::{Place, System};
 use super::frame::{Frame, Note, Theme};
 use super::live::LiveRun;
 use super::page::Pager;
@@ -12,6 +13,7 @@ use super::page::accounts::{AccountForm, AccountRow, AccountsPage};
 use super::page::app_password::{AppPasswordPage, AppRow};
 use super::page::audit::{AuditPage, AuditRow, Filter};
 use super::page::browse::{BrowsePage, Crumb, EntryRow};
+use super::page::connect::ConnectPage;
 use super::page::connections::{ConnectionRow, ConnectionsPage, ConnectionsPart, MovingRow};
 use super::page::job::JobPage;
 use super::page::job_form::{DIGESTS, JobForm, JobFormPage, LINKS, NAMES, PROOFS, SCHEDULES};
@@ -26,7 +28,7 @@ use super::page::survey::{Bar, Chart, FindingShown, ForecastShown, ProgressPart,
 use super::page::surveys::{Choice, SurveyRow, SurveysPage};
 use super::page::usage::Usage;
 use super::problem::ProblemPage;
-use super::state::DoorShown;
+use super::state::{DoorShown, Reach, SftpReach};
 use super::visitor::{Visitor, Who};
 use super::widget::{Chip, Gauge, IntervalBar, Moment, Problems, Tone};
 use crate::model::{Quota, Used};
@@ -646,6 +648,22 @@ fn app_password() -> AppPasswordPage {
     }
 }
 
+fn connect(system: System) -> ConnectPage {
+    let sftp = SftpReach {
+        port: 2022,
+        host_keys: vec!["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl".into()],
+        fingerprint: "SHA256:q0yBvW7cFm1mB3n0vJx7nq7H1b9C3sQ8t1Zz2r9JYpE".into(),
+    };
+    let reach = Reach {
+        own_certificate: Some("-----BEGIN CERTIFICATE-----\n".into()),
+        fingerprint: vec!["5F"; 32].join(":"),
+        sftp: Some(sftp),
+    };
+    let authority = axum::http::uri::Authority::from_static("files.example.org:8443");
+    let place = Place::new(&authority, "Jörg@example.org", reach).unwrap();
+    ConnectPage::new(frame("Connect this computer", "/connect"), system, true, place)
+}
+
 #[test]
 fn every_page_renders() {
     let pages: Vec<(&str, String)> = vec![
@@ -676,6 +694,12 @@ fn every_page_renders() {
         ("account", account().render().unwrap()),
         ("own", own().render().unwrap()),
         ("app_password", app_password().render().unwrap()),
+        ("connect_windows", connect(System::Windows).render().unwrap()),
+        ("connect_macos", connect(System::Mac).render().unwrap()),
+        ("connect_linux", connect(System::Linux).render().unwrap()),
+        ("connect_ios", connect(System::Iphone).render().unwrap()),
+        ("connect_android", connect(System::Android).render().unwrap()),
+        ("connect_other", connect(System::Other).render().unwrap()),
         (
             "problem",
             ProblemPage {

@@ -5,6 +5,7 @@
 //! see this page). Every form carries a token and is refused without it; see `form`.
 
 mod assets;
+mod connect;
 mod cookie;
 mod form;
 mod frame;
@@ -35,7 +36,7 @@ use assets::url as asset;
 /// For templates.
 use widget::icon;
 
-pub use state::{DoorShown, DoorsAt, PeerOf, WebState, Welcome};
+pub use state::{DoorShown, DoorsAt, PeerOf, Reach, ReachNow, SftpReach, WebState, Welcome};
 
 /// Shown at the foot of every page.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

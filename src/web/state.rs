@@ -35,6 +35,31 @@ pub struct DoorShown {
 /// The ways in as somebody reaches them who came to this authority (host, perhaps with a port).
 pub type DoorsAt = Arc<dyn Fn(&Authority) -> Vec<DoorShown> + Send + Sync>;
 
+/// What programs must know of the doors to come in, whatever they are called there.
+#[derive(Debug, Clone)]
+pub struct Reach {
+    /// The certificate in PEM, where no authority vouches for it.
+    pub own_certificate: Option<String>,
+    /// SHA-256 of the certificate.
+    pub fingerprint: String,
+    /// None while the SFTP door is shut.
+    pub sftp: Option<SftpReach>,
+}
+
+/// What programs must know of the SFTP door.
+#[derive(Debug, Clone)]
+pub struct SftpReach {
+    /// Where it listens.
+    pub port: u16,
+    /// The host keys as `known_hosts` has them behind the name.
+    pub host_keys: Vec<String>,
+    /// Of the first of them.
+    pub fingerprint: String,
+}
+
+/// Tells it as it is now: certificates are renewed.
+pub type ReachNow = Arc<dyn Fn() -> Reach + Send + Sync>;
+
 /// Finds the client's address in a request's extensions; the listener knows how.
 pub type PeerOf = Arc<dyn Fn(&Extensions) -> SocketAddr + Send + Sync>;
 
@@ -64,6 +89,8 @@ pub struct WebState {
     pub tree: Arc<Tree>,
     /// The ways in, in the order of the page.
     pub doors: DoorsAt,
+    /// What programs must know to come in.
+    pub reach: ReachNow,
     /// What must be said with the reliability figures of this instance.
     pub remark: Option<&'static str>,
     /// Finds the client's address.

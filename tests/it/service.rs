@@ -3,6 +3,7 @@
 mod app_passwords;
 mod certificate;
 mod clients;
+mod connect;
 mod disk;
 mod entrance;
 mod host_key;

@@ -6,6 +6,7 @@ pub(super) mod accounts;
 pub(super) mod app_password;
 pub(super) mod audit;
 pub(super) mod browse;
+pub(super) mod connect;
 pub(super) mod connections;
 pub(super) mod download;
 mod events;
@@ -119,6 +120,8 @@ pub const PAGES: &[Page] = &[
     page("/accounts/{name}/keys", Admin, || post(account::add_key)),
     page("/accounts/{name}/keys/remove", Admin, || post(account::remove_key)),
     page("/accounts/{name}/switch", Admin, || post(account::switch)),
+    page("/connect", Account, || get(connect::show)),
+    page("/connect/{file}", Account, || get(connect::download)),
     page("/account", Account, || get(own::show)),
     page("/account/password", Account, || post(own::password)),
     page("/account/keys", Account, || post(own::add_key)),

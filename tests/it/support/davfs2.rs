@@ -15,9 +15,7 @@ impl Mount {
     /// Mounts `url`, whose certificate is `certificate`, with a name and a password. None where the machine cannot
     /// mount, which is written down; the inner error is what davfs2 says.
     pub fn of(url: &str, certificate: &Path, (name, password): (&str, &str)) -> Option<Result<Self, String>> {
-        let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
-        if !Path::new("/dev/fuse").exists() || !root {
-            not_run("a davfs2 mount", "no /dev/fuse, or not root");
+        if !can_mount() {
             return None;
         }
         let work = tempfile::tempdir().unwrap();
@@ -41,8 +39,28 @@ impl Mount {
         );
         std::fs::write(at("conf"), settings).unwrap();
         let option = format!("conf={},uid=0,gid=0", at("conf").display());
-        let mut mount = Command::new("timeout");
-        let output = mount.args(["30", "mount", "-t", "davfs", "-o", &option, url]).arg(at("mnt")).output().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "davfs", "-o", &option, url]).arg(at("mnt"));
+        Self::mounted(work, &mount)
+    }
+
+    /// Mounts by a line of an fstab: `install` is told the folder that has `mnt` in it, and tells the fstab.
+    pub fn by_fstab(install: impl FnOnce(&Path) -> PathBuf) -> Option<Result<Self, String>> {
+        if !can_mount() {
+            return None;
+        }
+        let work = tempfile::tempdir().unwrap();
+        std::fs::create_dir(work.path().join("mnt")).unwrap();
+        assert!(Command::new("chmod").arg("755").arg(work.path()).status().unwrap().success());
+        let fstab = install(work.path());
+        let mut mount = Command::new("mount");
+        mount.arg("-T").arg(fstab).arg(work.path().join("mnt"));
+        Self::mounted(work, &mount)
+    }
+
+    fn mounted(work: tempfile::TempDir, mount: &Command) -> Option<Result<Self, String>> {
+        let mut limited = Command::new("timeout");
+        let output = limited.arg("30").arg(mount.get_program()).args(mount.get_args()).output().unwrap();
         if output.status.success() {
             return Some(Ok(Self { work, mounted: true }));
         }
@@ -76,4 +94,14 @@ impl Drop for Mount {
             self.unmount();
         }
     }
+}
+
+/// Whether this machine lets us; written down where it does not.
+fn can_mount() -> bool {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    let can = root && Path::new("/dev/fuse").exists();
+    if !can {
+        not_run("a davfs2 mount", "no /dev/fuse, or not root");
+    }
+    can
 }

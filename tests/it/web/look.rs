@@ -71,6 +71,7 @@ fn a_browser_finds_nothing_wrong_with_any_page() {
             path if path.contains('{') => vec![],
             path => vec![path.to_owned()],
         })
+        .chain(["windows", "macos", "linux", "ios"].map(|system| format!("/connect?system={system}")))
         .chain(["/accounts?new=yes", "/runs/2?state=all", "/there-is-no-such-page"].map(str::to_owned))
         .filter(|path| matches!(curl.get(path).status, 200 | 404))
         .collect();

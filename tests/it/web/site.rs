@@ -20,7 +20,7 @@ use causeway::serve::http::{self, HeaderAuth};
 use causeway::survey::Surveys;
 use causeway::task::Tasks;
 use causeway::tree::Tree;
-use causeway::web::{self, DoorShown, WebState};
+use causeway::web::{self, DoorShown, Reach, WebState};
 
 /// Of every account.
 pub const PASSWORD: &str = "correct horse battery";
@@ -109,6 +109,11 @@ async fn site(folder: &Path, presence: &Presence, tasks: &Tasks) -> String {
     let listener = http::bind(&settings, &folder.join("data"), clock.clone()).await.unwrap();
     let base = format!("https://localhost:{}", listener.address().port());
     let door = DoorShown { icon: "web", name: "HTTPS".into(), address: base.clone(), fingerprint: None };
+    let served = listener.certificate().clone();
+    let reach = move || {
+        let identity = served.borrow();
+        Reach { own_certificate: Some(identity.pem()), fingerprint: identity.fingerprint.clone(), sftp: None }
+    };
     let state = WebState {
         audit,
         books,
@@ -116,6 +121,7 @@ async fn site(folder: &Path, presence: &Presence, tasks: &Tasks) -> String {
         sessions: Sessions::new(db.clone(), clock.clone()),
         tree,
         doors: Arc::new(move |_| vec![door.clone()]),
+        reach: Arc::new(reach),
         remark: None,
         peer_of: Arc::new(|e| e.get::<http::Peer>().map_or(([0, 0, 0, 0], 0).into(), |peer| peer.address)),
         welcome: Arc::new(|e| e.get::<http::Peer>().into_iter().for_each(http::Peer::welcome)),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::BASE64;
 use jiff::Timestamp;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::sign::CertifiedKey;
@@ -87,6 +88,19 @@ pub struct Identity {
     pub names: Vec<String>,
     /// Its last moment.
     pub ends: Timestamp,
+}
+
+impl Identity {
+    /// The chain in PEM (RFC 7468), for clients that are to trust it.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        let block = |der: &CertificateDer<'_>| {
+            let text = BASE64.encode(der);
+            let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n");
+            format!("-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n")
+        };
+        self.certified.cert.iter().map(block).collect()
+    }
 }
 
 impl std::fmt::Debug for Identity {
