@@ -36,8 +36,12 @@ fn fstab(place: &Place) -> String {
 }
 
 pub(super) fn way(place: &Place) -> Way {
-    let files: Vec<_> = [SETTINGS, SECRETS].into_iter().chain(place.certificate_file()).collect();
-    let names = files.iter().map(|file| file.name).collect::<Vec<_>>().join(" ");
+    // davfs2 reads the certificate when it is root no more.
+    let trust = match place.own_certificate() {
+        Some(_) => format!(" && sudo install -m 644 {CERTIFICATE} {FOLDER}/"),
+        None => String::new(),
+    };
+    let install = format!("sudo install -m 600 {} {} {FOLDER}/{trust}", SETTINGS.name, SECRETS.name);
     Way {
         id: "davfs2",
         title: "davfs2",
@@ -49,16 +53,13 @@ pub(super) fn way(place: &Place) -> Way {
         steps: vec![
             Step::with("Install davfs2 with the system's own tool.", "sudo apt install davfs2"),
             Step::new(format!("Put the app password into {} in the place of {APP_PASSWORD}.", SECRETS.name)),
-            Step::with(
-                "Put the files where they belong, for root only.",
-                format!("sudo install -m 600 {names} {FOLDER}/"),
-            ),
+            Step::with("Put the files where they belong; the password is for root only.", install),
             Step::with(
                 "Add the line to /etc/fstab; 1000 is the number of the person whose files they become (id -u).",
                 format!("sudo mkdir -p {MOUNT} && sudo tee -a /etc/fstab < {}", FSTAB.name),
             ),
             Step::with("Mount it.", format!("sudo mount {MOUNT}")),
         ],
-        files: files.into_iter().chain([FSTAB]).collect(),
+        files: [SETTINGS, SECRETS, FSTAB].into_iter().chain(place.certificate_file()).collect(),
     }
 }

@@ -31,8 +31,8 @@ pub(super) fn way(place: &Place) -> Way {
             )),
             Step::with("Copy a folder.", format!("rclone --config rclone.conf{trust} copy ./reports causeway:reports")),
             Step::with(
-                "Compare what is there by hashes.",
-                format!("rclone --config rclone.conf{trust} check ./reports causeway:reports"),
+                "Compare what is there, byte by byte.",
+                format!("rclone --config rclone.conf{trust} check --download ./reports causeway:reports"),
             ),
             Step::with(
                 "Or mount it, where FUSE is there (on Windows WinFsp, and a letter such as X: for the folder).",
