@@ -63,7 +63,10 @@ pub(super) fn with_windows(place: &Place) -> Option<Way> {
                  {user}."
             )),
             Step::new(NOT_APPS),
-            Step::new(format!("At the first meeting the program shows a host key: it has to be {}.", sftp.fingerprint)),
+            Step::with(
+                "At the first meeting the program shows a host key; it has to be this one.",
+                sftp.fingerprint.clone(),
+            ),
         ],
         files: vec![],
     })
