@@ -355,7 +355,7 @@ impl Accounts {
         now.saturating_sub(self.settings.limits.known).unwrap_or(Timestamp::MIN)
     }
 
-    async fn wait(&self, on_account: &Guesses, on_peer: &Guesses, now: Timestamp) {
+    pub(super) async fn wait(&self, on_account: &Guesses, on_peer: &Guesses, now: Timestamp) {
         let limits = &self.settings.limits;
         // An address may be a whole office: it is slowed down in proportion to its higher limit.
         let share = limits.peer_failures.checked_div(limits.account_failures).unwrap_or(1).max(1);

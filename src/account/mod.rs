@@ -19,6 +19,7 @@ mod factors;
 mod grant;
 mod guess;
 mod key;
+mod lent;
 mod login;
 mod name;
 mod password;
@@ -40,7 +41,7 @@ pub use key::{KeyError, PublicKey, StoredKey};
 pub use login::{LoginContext, LoginError, Passed, Progress, Proofs, ShownKey};
 pub use name::{AccountNameError, MAX_NAME, check_name};
 pub use password::{HashCost, MAX_PASSWORD, MIN_PASSWORD, PasswordError};
-pub use random::{NoRandom, readable_password};
+pub use random::{NoRandom, hashed, readable_password, token};
 pub use second::SharedSecret;
 pub use session::{ABSOLUTE_HOURS, IDLE_HOURS, Session, SessionInfo, Sessions};
 

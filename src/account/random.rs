@@ -35,14 +35,18 @@ pub fn readable_password() -> Result<Secret, NoRandom> {
     Ok(Secret::new(text))
 }
 
-/// A session token: 256 bits, fit for a cookie.
-pub(super) fn token() -> Result<Secret, NoRandom> {
+/// A token that nobody can guess: 256 bits, fit for a cookie or a URL.
+///
+/// # Errors
+/// [`NoRandom`].
+pub fn token() -> Result<Secret, NoRandom> {
     Ok(Secret::new(BASE64URL_NOPAD.encode(&bytes::<32>()?)))
 }
 
 /// How a secret of ours is stored. It has too many random bits to be found by trying, so no slow hash is needed.
 /// `domain` says what it is for: the same secret has another hash elsewhere.
-pub(super) fn hashed(domain: &str, secret: &str) -> [u8; 32] {
+#[must_use]
+pub fn hashed(domain: &str, secret: &str) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(domain.as_bytes());
     context.update(b"\0");

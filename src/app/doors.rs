@@ -15,7 +15,7 @@ use crate::account::Sessions;
 use crate::config::Config;
 use crate::db::DbError;
 use crate::digests::Digests;
-use crate::drive::{Books, Guest};
+use crate::drive::{Books, Guest, Shares};
 use crate::job::Jobs;
 use crate::model::Door;
 use crate::presence::Presence;
@@ -100,6 +100,7 @@ pub(super) async fn router(
         }),
         stop: tasks.token(),
         tasks: tasks.clone(),
+        shares: Shares::new(store.db.clone(), store.accounts.clone(), Arc::clone(tree), books.clone()),
         books,
         claims: dav.claims(),
     };

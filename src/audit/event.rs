@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Access, Digest, Door, EndpointId, JobId, Proof, RelPath, RunId, SurveyId};
+use crate::model::{Access, Digest, Door, EndpointId, JobId, Proof, RelPath, RunId, ShareKind, SurveyId};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,6 +17,8 @@ pub enum Actor {
     Account(String),
     /// A migration job.
     Job(JobId),
+    /// Somebody who has a link that was shared, by its number.
+    Share(i64),
     /// The command line on this machine, by the numeric user id of who typed it.
     Operator(u32),
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Actor {
             Self::System => f.write_str("system"),
             Self::Account(name) => write!(f, "account:{name}"),
             Self::Job(id) => write!(f, "job:{id}"),
+            Self::Share(id) => write!(f, "share:{id}"),
             Self::Operator(uid) => write!(f, "operator:{uid}"),
         }
     }
@@ -34,7 +37,7 @@ impl fmt::Display for Actor {
 
 /// The text names no actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an actor is 'system', 'account:<name>', 'job:<number>' or 'operator:<user id>'")]
+#[error("an actor is 'system', 'account:<name>', 'job:<number>', 'share:<number>' or 'operator:<user id>'")]
 pub struct ActorParseError;
 
 impl FromStr for Actor {
@@ -44,6 +47,7 @@ impl FromStr for Actor {
             None if text == "system" => Ok(Self::System),
             Some(("account", name)) => Ok(Self::Account(name.to_owned())),
             Some(("job", id)) => id.parse().map(|id| Self::Job(JobId(id))).map_err(|_| ActorParseError),
+            Some(("share", id)) => id.parse().map(Self::Share).map_err(|_| ActorParseError),
             Some(("operator", uid)) => uid.parse().map(Self::Operator).map_err(|_| ActorParseError),
             _ => Err(ActorParseError),
         }
@@ -220,6 +224,22 @@ pub enum Event {
     },
     /// An app password is gone.
     AppPasswordRemoved { account: String, label: String },
+    /// A link for people without an account.
+    ShareMade {
+        account: String,
+        share: i64,
+        path: RelPath,
+        kind: ShareKind,
+        with_password: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most: Option<u32>,
+    },
+    /// A link opens nothing any more.
+    ShareEnded { account: String, share: i64 },
+    /// Somebody used a link, for the so-manieth time.
+    ShareUsed { account: String, share: i64, path: RelPath, peer: String, used: u32 },
     /// From the next start on the SFTP door shows this host key, and the last one of its kind no more.
     HostKeyChanged { fingerprint: String },
     /// Certificates that this key signed are believed from now on.

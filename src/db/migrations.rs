@@ -36,6 +36,7 @@ const FILES: &[(&str, &str)] = migrations![
     "0025_quotas.sql",
     "0026_app_passwords.sql",
     "0027_digests.sql",
+    "0030_shares.sql",
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.

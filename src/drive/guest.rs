@@ -48,6 +48,8 @@ impl Books {
 pub struct Guest {
     /// Name of the account.
     pub account: String,
+    /// Who the log says it was: the account, or whoever has a link of its.
+    pub actor: Actor,
     /// Its part of the tree, with its rights.
     pub view: View,
     /// Through which door it came.
@@ -62,8 +64,7 @@ impl Guest {
     /// Writes an operation into the log. The operation has happened: when the log refuses, that is
     /// said to the operator, not to the client.
     pub async fn record(&self, event: Event) {
-        let actor = Actor::Account(self.account.clone());
-        if let Err(error) = self.books.audit.record(&actor, &event).await {
+        if let Err(error) = self.books.audit.record(&self.actor, &event).await {
             tracing::error!(db.error = %error, audit.event = ?event, "an operation is missing from the log");
         }
     }

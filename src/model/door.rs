@@ -16,6 +16,8 @@ pub enum Door {
     Files,
     /// The dashboard.
     Web,
+    /// A link that somebody shares with people without an account.
+    Share,
     /// The command line on this machine.
     Cli,
 }
@@ -29,6 +31,7 @@ impl Door {
             Self::Dav => "dav",
             Self::Files => "files",
             Self::Web => "web",
+            Self::Share => "share",
             Self::Cli => "cli",
         }
     }

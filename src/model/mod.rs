@@ -18,6 +18,7 @@ mod proof;
 mod quota;
 mod scope;
 mod secret;
+mod share;
 pub mod size;
 pub mod zone;
 
@@ -38,4 +39,5 @@ pub use proof::{Algorithm, Checksum, ChecksumError, Proof, ProofParseError};
 pub use quota::{Quota, Used};
 pub use scope::{Access, Scope};
 pub use secret::Secret;
+pub use share::ShareKind;
 pub use zone::{ServerZone, ServerZoneError};

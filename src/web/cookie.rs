@@ -15,6 +15,8 @@ pub const VISIT: &str = "__Host-causeway-visit";
 pub const NOTE: &str = "__Host-causeway-note";
 /// Most bytes of a note's text.
 const NOTE_BYTES: usize = 2_600;
+/// Of a browser that has opened a shared link.
+pub const SHARE: &str = "__Host-causeway-share";
 /// The chosen colours.
 pub const THEME: &str = "__Host-causeway-theme";
 

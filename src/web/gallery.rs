@@ -1,6 +1,8 @@
 //! Renders every page from invented data: the templates hold for all their branches, and a person can
 //! look at them (`CAUSEWAY_GALLERY=folder cargo test --lib web::gallery`).
 
+mod shares;
+
 use askama::Template;
 use jiff::Timestamp;
 
@@ -336,6 +338,7 @@ fn browse() -> BrowsePage {
         raw: "x".into(),
         href: Some("#".into()),
         download: (icon == "file").then(|| "#".into()),
+        share: Some("#".into()),
         about: about.into(),
         size: size.into(),
         new_name: name.into(),
@@ -694,6 +697,13 @@ fn every_page_renders() {
         ("account", account().render().unwrap()),
         ("own", own().render().unwrap()),
         ("app_password", app_password().render().unwrap()),
+        ("shares", shares::list().render().unwrap()),
+        ("share_new", shares::new().render().unwrap()),
+        ("share_made", shares::made().render().unwrap()),
+        ("shared_closed", shares::closed().render().unwrap()),
+        ("shared_file", shares::file().render().unwrap()),
+        ("shared_folder", shares::folder().render().unwrap()),
+        ("shared_box", shares::drop_box().render().unwrap()),
         ("connect_windows", connect(System::Windows).render().unwrap()),
         ("connect_macos", connect(System::Mac).render().unwrap()),
         ("connect_linux", connect(System::Linux).render().unwrap()),

@@ -18,6 +18,8 @@ use crate::task::Lost;
 pub(super) enum Problem {
     /// There is no such thing.
     Missing,
+    /// There was; says why it is gone.
+    Gone(String),
     /// Not for this account.
     Forbidden,
     /// The form did not come from a page of ours, or too late.
@@ -40,6 +42,7 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Missing => StatusCode::NOT_FOUND,
+            Self::Gone(_) => StatusCode::GONE,
             Self::Forbidden | Self::Stale => StatusCode::FORBIDDEN,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
             Self::TooMuch => StatusCode::PAYLOAD_TOO_LARGE,
@@ -58,6 +61,7 @@ impl IntoResponse for Problem {
                     .to_owned(),
             ),
             Self::Bad(why) => Some(why),
+            Self::Gone(why) => Some(sentence(&why)),
             Self::Failed(why) => {
                 tracing::error!(error = %why, "a page could not be made");
                 None
@@ -168,6 +172,7 @@ pub(super) fn dressed(visitor: &Visitor, response: Response) -> Response {
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status {
         StatusCode::NOT_FOUND => ("There is no such page", "The address may be mistyped, or what was here is gone."),
+        StatusCode::GONE => ("This is gone", "Ask whoever gave you the address for another."),
         StatusCode::FORBIDDEN => ("This is not open to your account", "Ask an administrator if you need it."),
         StatusCode::METHOD_NOT_ALLOWED => ("That cannot be done here", "Go back and use the buttons of the page."),
         StatusCode::PAYLOAD_TOO_LARGE => (

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{Accounts, Sessions};
 use crate::audit::AuditLog;
 use crate::db::Db;
-use crate::drive::{Books, Claims};
+use crate::drive::{Books, Claims, Shares};
 use crate::job::Jobs;
 use crate::model::Clock;
 use crate::presence::Presence;
@@ -103,6 +103,8 @@ pub struct WebState {
     pub tasks: Tasks,
     /// What people do with files is written down here, as at the doors.
     pub books: Books,
+    /// Links for people without an account.
+    pub shares: Shares,
     /// What others hold: WebDAV's locks.
     pub claims: Arc<dyn Claims>,
 }

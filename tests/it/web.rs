@@ -10,6 +10,7 @@ mod look;
 mod proof;
 mod reliability;
 mod second_factor;
+mod shares;
 pub mod site;
 mod surveys;
 
@@ -79,6 +80,8 @@ fn every_page_works_without_scripts() {
         "/runs/1",
         "/surveys",
         "/browse/",
+        "/shares",
+        "/shares/new/partners",
         "/reliability",
         "/audit",
         "/accounts",

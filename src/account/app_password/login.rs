@@ -50,7 +50,7 @@ enum Verdict {
 const fn opens(door: Door) -> bool {
     match door {
         Door::Dav | Door::Files => true,
-        Door::Sftp | Door::Web | Door::Cli => false,
+        Door::Sftp | Door::Web | Door::Share | Door::Cli => false,
     }
 }
 

@@ -44,6 +44,7 @@ impl HeaderAuth {
         peer_of(head).welcome();
         Ok(Guest {
             account: grant.name().to_owned(),
+            actor: grant.actor(),
             view,
             door,
             peer: peer_of(head).address,

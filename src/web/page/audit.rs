@@ -45,6 +45,9 @@ pub(super) const ACTIONS: &[&str] = &[
     "second-factor-removed",
     "app-password-made",
     "app-password-removed",
+    "share-made",
+    "share-ended",
+    "share-used",
     "host-key-changed",
     "authority-added",
     "authority-removed",
@@ -217,7 +220,7 @@ fn actor_of(typed: &str) -> String {
     match lower.split_once(' ') {
         _ if lower == "system" => lower,
         _ if typed.contains(':') => typed.to_owned(),
-        Some((kind @ ("job" | "operator"), number)) => format!("{kind}:{}", number.trim()),
+        Some((kind @ ("job" | "share" | "operator"), number)) => format!("{kind}:{}", number.trim()),
         _ => format!("account:{typed}"),
     }
 }
@@ -227,7 +230,7 @@ fn row(record: &Record) -> AuditRow {
     AuditRow {
         number: record.seq,
         at: Moment::exact(record.at),
-        actor: if matches!(kind, "job" | "operator") { format!("{kind} {name}") } else { name.to_owned() },
+        actor: if matches!(kind, "job" | "share" | "operator") { format!("{kind} {name}") } else { name.to_owned() },
         action: events::kind(&record.action),
         detail: record.event.as_ref().map_or_else(|| record.entry.clone(), events::told),
         hash: record.hash.chars().take(12).collect(),

@@ -52,6 +52,8 @@ pub struct EntryRow {
     pub raw: String,
     pub href: Option<String>,
     pub download: Option<String>,
+    /// Where a link to it for others is made.
+    pub share: Option<String>,
     pub about: String,
     pub size: String,
     pub changed: Moment,
@@ -95,6 +97,11 @@ pub(super) fn folder_at(mount: &str, path: &RelPath) -> String {
     if path.is_root() { mount.to_owned() } else { format!("{mount}{}/", encoded(path)) }
 }
 
+/// The address of a file below `mount`.
+pub(super) fn file_at(mount: &str, path: &RelPath) -> String {
+    format!("{mount}{}", encoded(path))
+}
+
 pub(super) fn look(state: &WebState, grant: &Grant) -> impl Fn() -> io::Result<View> + Send + 'static {
     let (tree, grant) = (state.tree.clone(), grant.clone());
     move || grant.view(&tree)
@@ -105,7 +112,7 @@ pub(super) async fn guest(state: &WebState, visitor: &Visitor) -> Result<Guest, 
     let grant = visitor.grant()?;
     let view = task::blocking(look(state, grant)).await??;
     let (account, books) = (grant.name().to_owned(), state.books.clone());
-    Ok(Guest { account, view, door: Door::Web, peer: visitor.peer, books })
+    Ok(Guest { account, actor: grant.actor(), view, door: Door::Web, peer: visitor.peer, books })
 }
 
 /// `GET /browse/…`: a folder; a file is sent.
@@ -153,19 +160,19 @@ pub(in crate::web) async fn show(
 }
 
 /// One name: what it is itself, and what it leads to when it is a link that stays inside.
-struct Found {
-    name: Name,
+pub(super) struct Found {
+    pub(super) name: Name,
     stat: Stat,
     leads_to: Option<Stat>,
 }
 
 impl Found {
-    fn seen(&self) -> &Stat {
+    pub(super) fn seen(&self) -> &Stat {
         self.leads_to.as_ref().unwrap_or(&self.stat)
     }
 }
 
-fn read(view: &View, path: &RelPath) -> io::Result<(Vec<Found>, bool)> {
+pub(super) fn read(view: &View, path: &RelPath) -> io::Result<(Vec<Found>, bool)> {
     let mut found = Vec::new();
     for entry in view.read_dir(path)? {
         let entry = entry?;
@@ -214,6 +221,7 @@ fn entry(folder: &RelPath, found: &Found) -> EntryRow {
             is_file.then(|| format!("/download/{}", encoded(&path)))
         },
         download: is_file.then(|| format!("/download/{}", encoded(&path))),
+        share: (found.stat.is_dir() || found.stat.is_file()).then(|| file_at("/shares/new/", &path)),
         about: about.join(", "),
         size: if is_file { shown::bytes(seen.size) } else { String::new() },
         changed: Moment::at(seen.mtime),

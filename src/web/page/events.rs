@@ -69,6 +69,21 @@ fn of_an_account(event: &Event) -> Option<String> {
         Event::AppPasswordRemoved { account, label } => {
             format!("The app password of “{account}” for “{label}” is gone")
         }
+        Event::ShareMade { account, share, path, kind, with_password, expires, most } => {
+            let password = if *with_password { ", by a password" } else { "" };
+            let end = expires.map(|end| format!(", until {end:.0}")).unwrap_or_default();
+            let most =
+                most.map(|most| format!(", at most {}", show::plural(most.into(), "use", "uses"))).unwrap_or_default();
+            format!("“{account}” shares the {} {} by link {share}{password}{end}{most}", kind.words(), named(path))
+        }
+        Event::ShareEnded { account, share } => format!("Link {share} of “{account}” opens nothing any more"),
+        Event::ShareUsed { share, path, peer, used, .. } => {
+            format!(
+                "Link {share} to {} was used from {peer}, {} so far",
+                named(path),
+                show::plural((*used).into(), "use", "uses")
+            )
+        }
         Event::AccountChanged { account, changed } => format!("“{account}”: changed {}", changed.join(", ")),
         Event::PasswordChanged { account } => format!("“{account}” has a new password"),
         Event::AccountRemoved { account } => format!("“{account}” is gone"),
@@ -183,6 +198,7 @@ const fn at(door: Door) -> &'static str {
         Door::Dav => "over WebDAV",
         Door::Files => "over HTTPS",
         Door::Web => "through the dashboard",
+        Door::Share => "by a shared link",
         Door::Cli => "at the command line",
     }
 }
@@ -268,6 +284,8 @@ mod tests {
         });
         // The macro takes no more at a time.
         (fields["client"], fields["algorithms"]) = (json!("SSH-2.0-x"), json!(["ssh-rsa"]));
+        (fields["share"], fields["kind"], fields["with_password"]) = (json!(9), json!("drop-box"), json!(true));
+        (fields["used"], fields["most"]) = (json!(2), json!(3));
         (fields["label"], fields["folder"], fields["app_password"]) = (json!("Laptop"), json!("a/b"), json!("Laptop"));
         serde_json::from_value(fields).unwrap()
     }

@@ -19,6 +19,8 @@ pub(super) mod own;
 pub(super) mod reliability;
 pub(super) mod run;
 pub(super) mod second_factor;
+pub(super) mod shared;
+pub(super) mod shares;
 pub(super) mod sign_in;
 pub(super) mod survey;
 pub(super) mod surveys;
@@ -120,6 +122,13 @@ pub const PAGES: &[Page] = &[
     page("/accounts/{name}/keys", Admin, || post(account::add_key)),
     page("/accounts/{name}/keys/remove", Admin, || post(account::remove_key)),
     page("/accounts/{name}/switch", Admin, || post(account::switch)),
+    page("/shares", Account, || get(shares::list)),
+    page("/shares/new/", Account, || get(shares::add).post(shares::make)),
+    page("/shares/new/{*path}", Account, || get(shares::add).post(shares::make)),
+    page("/shares/{id}/end", Account, || post(shares::end)),
+    page("/s/{secret}", Public, || get(shared::show).post(shared::open)),
+    page("/s/{secret}/", Public, || get(shared::show).post(shared::receive)),
+    page("/s/{secret}/{*path}", Public, || get(shared::show)),
     page("/connect", Account, || get(connect::show)),
     page("/connect/{file}", Account, || get(connect::download)),
     page("/account", Account, || get(own::show)),

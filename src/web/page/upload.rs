@@ -20,7 +20,7 @@ use crate::web::parts::{self, Parts};
 use crate::web::problem::Problem;
 use crate::web::show as shown;
 use crate::web::state::WebState;
-use crate::web::visitor::Asks;
+use crate::web::visitor::{Asks, Visitor};
 use crate::web::widget::Tone;
 
 /// How much text the refusals may take: the note travels in a cookie.
@@ -28,7 +28,7 @@ const NOTE_BYTES: usize = 1_800;
 
 /// What became of the files of one form.
 #[derive(Default)]
-struct Outcome {
+pub(super) struct Outcome {
     taken: u64,
     /// Name and reason.
     refused: Vec<(String, String)>,
@@ -53,8 +53,28 @@ pub(in crate::web) async fn upload(
         return Err(Problem::Forbidden);
     }
     let folder = path_of(request.uri(), "/upload/")?;
-    let here = folder_at("/browse/", &folder);
     let guest = guest(&state, &visitor).await?;
+    let outcome = receive(&state, &visitor, &guest, (&folder, Naming::AsSent), request).await?;
+    Ok(answer(&folder_at("/browse/", &folder), &outcome.note(), visitor.json))
+}
+
+/// What a file is called of whose name there is one already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// It is refused: whoever sends it sees what is there.
+    AsSent,
+    /// By a number behind its name: whoever sends it sees nothing of what is there.
+    Free,
+}
+
+/// Takes the files of a form whose first part is the token of the page that it was on.
+pub(super) async fn receive(
+    state: &WebState,
+    visitor: &Visitor,
+    guest: &Guest,
+    (folder, naming): (&RelPath, Naming),
+    request: Request,
+) -> Result<Outcome, Problem> {
     let mut form = Parts::of(request).await?;
     let (mut proven, mut outcome) = (false, Outcome::default());
     while let Some(mut field) = form.next().await.map_err(|error| broken(&outcome, &error))? {
@@ -72,7 +92,7 @@ pub(in crate::web) async fn upload(
         // A folder that is uploaded as a whole sends paths; the last part is the name.
         let name = field.file_name().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
         if !name.is_empty() {
-            match take(&state, &guest, &folder, &name, &mut field).await {
+            match take(state, guest, (folder, naming), &name, &mut field).await {
                 Ok(Ok(())) => outcome.taken += 1,
                 Ok(Err(why)) => outcome.refused.push((name, why)),
                 Err(Broken::Upload(error)) => return Err(broken(&outcome, &error)),
@@ -81,7 +101,7 @@ pub(in crate::web) async fn upload(
         }
         parts::skip(field).await.map_err(|error| broken(&outcome, &error))?;
     }
-    Ok(answer(&here, &outcome.note(), visitor.json))
+    Ok(outcome)
 }
 
 /// What ends the whole upload.
@@ -107,7 +127,7 @@ fn broken(outcome: &Outcome, error: &MultipartError) -> Problem {
 async fn take(
     state: &WebState,
     guest: &Guest,
-    folder: &RelPath,
+    (folder, naming): (&RelPath, Naming),
     name: &str,
     field: &mut Field<'_>,
 ) -> Result<Result<(), String>, Broken> {
@@ -115,7 +135,7 @@ async fn take(
         Ok(name) => name,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let path = folder.join(&name);
+    let path = named(guest, folder, &name, naming).await?;
     let mut upload = match begin(guest, &path).await? {
         Ok(upload) => upload,
         Err(error) => return Ok(Err(reason(&error).to_owned())),
@@ -133,6 +153,28 @@ async fn take(
     })
 }
 
+/// Where it goes.
+async fn named(guest: &Guest, folder: &RelPath, name: &Name, naming: Naming) -> Result<RelPath, Problem> {
+    let path = folder.join(name);
+    if naming == Naming::AsSent {
+        return Ok(path);
+    }
+    let (view, folder, name) = (guest.view.clone(), folder.clone(), name.clone());
+    let free = task::blocking(move || {
+        let numbered = (2..1_000_u32).filter_map(|number| Name::new(with_number(name.as_bytes(), number)).ok());
+        let others = numbered.map(|name| folder.join(&name));
+        std::iter::once(folder.join(&name)).chain(others).find(|path| view.stat(path).is_err())
+    });
+    Ok(free.await?.unwrap_or(path))
+}
+
+/// `report.txt` as `report~2.txt`.
+fn with_number(name: &[u8], number: u32) -> Vec<u8> {
+    let dot = name.iter().rposition(|byte| *byte == b'.').filter(|at| *at > 0).unwrap_or(name.len());
+    let (stem, ending) = name.split_at(dot);
+    [stem, format!("~{number}").as_bytes(), ending].concat()
+}
+
 /// To a name that is free: who uploads a large file learns of a taken name before, not after it.
 async fn begin(guest: &Guest, path: &RelPath) -> Result<io::Result<Upload>, Problem> {
     let (view, at) = (guest.view.clone(), path.clone());
@@ -144,7 +186,7 @@ async fn begin(guest: &Guest, path: &RelPath) -> Result<io::Result<Upload>, Prob
 
 impl Outcome {
     /// One sentence for what is here now, one that names every file that is not, and why.
-    fn note(&self) -> Note {
+    pub(super) fn note(&self) -> Note {
         let mut text = String::new();
         if self.taken > 0 {
             text = format!("{} uploaded.", shown::plural(self.taken, "file is", "files are"));
@@ -172,7 +214,7 @@ impl Outcome {
 }
 
 /// The page of the folder, with the note; or for a script its address.
-fn answer(here: &str, note: &Note, json: bool) -> Response {
+pub(super) fn answer(here: &str, note: &Note, json: bool) -> Response {
     let mut response = say(here, note);
     if json {
         let body = serde_json::to_string(&Told { to: here, text: &note.text }).unwrap_or_default();

@@ -10,7 +10,7 @@ use causeway::account::{Accounts, NewAccount, Sessions};
 use causeway::audit::{Actor, AuditLog};
 use causeway::db::{Db, Vault};
 use causeway::digests::Digests;
-use causeway::drive::Books;
+use causeway::drive::{Books, Shares};
 use causeway::job::{Jobs, MirrorEngine, Worker, WorkerOptions};
 use causeway::model::{Access, Clock, RelPath, Scope, Secret, SystemClock};
 use causeway::presence::Presence;
@@ -116,6 +116,7 @@ async fn site(folder: &Path, presence: &Presence, tasks: &Tasks) -> String {
     };
     let state = WebState {
         audit,
+        shares: Shares::new(db.clone(), accounts.clone(), tree.clone(), books.clone()),
         books,
         claims,
         sessions: Sessions::new(db.clone(), clock.clone()),
