@@ -13,6 +13,7 @@ mod model;
 mod order;
 #[path = "../fuzz/sftp/packet.rs"]
 mod packet;
+mod patterns;
 mod presence;
 mod proxied;
 mod quota;
