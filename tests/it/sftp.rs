@@ -5,6 +5,7 @@ mod certificate;
 mod clients;
 mod commands;
 pub mod door;
+mod extensions;
 mod hostile;
 mod interop;
 mod login;
