@@ -156,7 +156,7 @@ fn room_is_told_by_path_and_by_handle() {
     std::fs::write(f.served("a"), "a").unwrap();
     std::os::unix::fs::symlink("nowhere", f.served("dangling")).unwrap();
     let mut raw = Raw::greeted(&f, "anna");
-    let real = rustix::fs::statvfs(&f.served("")).unwrap();
+    let real = rustix::fs::statvfs(f.served("")).unwrap();
     let file = raw.handle(OPEN, 1, &[S(b"a"), U(READS), U(0)]);
     let folder = raw.handle(OPENDIR, 1, &[S(b"/")]);
     for (name, of) in [("statvfs", &b"/"[..]), ("statvfs", b"a"), ("fstatvfs", &file), ("fstatvfs", &folder)] {
