@@ -79,6 +79,11 @@ impl Required {
         ("key+password+code", Factors { key: true, password: true, code: true }),
     ];
 
+    /// Every word that can be read, the least that can be required first.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        Self::WORDS.into_iter().map(|(word, _)| word)
+    }
+
     /// Must a code be shown, whatever else is?
     pub(super) fn code(self) -> bool {
         self.0.code
@@ -149,7 +154,7 @@ mod tests {
 
     #[test]
     fn words_are_read_and_written() {
-        for (word, _) in Required::WORDS {
+        for word in Required::words() {
             assert_eq!(word.parse::<Required>().unwrap().to_string(), word);
         }
         assert_eq!(Required::default().to_string(), "any");

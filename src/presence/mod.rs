@@ -63,6 +63,10 @@ pub struct Seen {
     /// Who it is.
     #[serde(flatten)]
     pub who: Who,
+    /// Bytes that came from the client since it is here.
+    pub uploaded: u64,
+    /// Bytes that went to it.
+    pub downloaded: u64,
     /// What is moved.
     pub moving: Vec<Moved>,
 }
@@ -106,7 +110,14 @@ impl Presence {
     #[must_use]
     pub fn list(&self) -> Vec<Seen> {
         let guests = lock(&self.0.guests).clone();
-        guests.into_iter().map(|(id, guest)| Seen { id, who: guest.who, moving: guest.moving.list() }).collect()
+        let seen = |(id, Guest { who, moving, .. }): (u64, Guest)| Seen {
+            id,
+            who,
+            uploaded: moving.0.total(Direction::Upload).load(Ordering::Relaxed),
+            downloaded: moving.0.total(Direction::Download).load(Ordering::Relaxed),
+            moving: moving.list(),
+        };
+        guests.into_iter().map(seen).collect()
     }
 
     /// Connections of one account.
@@ -115,10 +126,13 @@ impl Presence {
         lock(&self.0.guests).values().filter(|guest| guest.who.account == account).count()
     }
 
-    /// Ends a connection. Returns who that is; `None` when it has gone already.
+    /// Ends a connection, one of `account` if that is given. Returns who that is; `None` when there is none (any more).
     #[must_use]
-    pub fn show_out(&self, id: u64) -> Option<Who> {
+    pub fn show_out(&self, id: u64, account: Option<&str>) -> Option<Who> {
         let guest = lock(&self.0.guests).get(&id).cloned()?;
+        if account.is_some_and(|account| account != guest.who.account) {
+            return None;
+        }
         guest.out.cancel();
         Some(guest.who)
     }
@@ -145,9 +159,25 @@ impl Drop for Stay {
     }
 }
 
-/// The open files of one connection. Clones share it.
+/// The open files of one connection, and the bytes of all that were. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Moving(Arc<Mutex<BTreeMap<u64, Arc<File>>>>);
+pub struct Moving(Arc<Files>);
+
+#[derive(Debug, Default)]
+struct Files {
+    open: Mutex<BTreeMap<u64, Arc<File>>>,
+    uploaded: AtomicU64,
+    downloaded: AtomicU64,
+}
+
+impl Files {
+    fn total(&self, direction: Direction) -> &AtomicU64 {
+        match direction {
+            Direction::Upload => &self.uploaded,
+            Direction::Download => &self.downloaded,
+        }
+    }
+}
 
 #[derive(Debug)]
 struct File {
@@ -162,7 +192,7 @@ impl Moving {
     #[must_use]
     pub fn begin(&self, path: RelPath, direction: Direction, since: Timestamp) -> Transfer {
         let file = Arc::new(File { path: Mutex::new(path), direction, bytes: AtomicU64::new(0), since });
-        let mut files = lock(&self.0);
+        let mut files = lock(&self.0.open);
         let id = files.last_key_value().map_or(0, |(last, _)| last.wrapping_add(1));
         files.insert(id, Arc::clone(&file));
         Transfer { all: self.clone(), id, file }
@@ -171,7 +201,7 @@ impl Moving {
     /// How many are open.
     #[must_use]
     pub fn now(&self) -> usize {
-        lock(&self.0).len()
+        lock(&self.0.open).len()
     }
 
     fn list(&self) -> Vec<Moved> {
@@ -181,7 +211,7 @@ impl Moving {
             bytes: file.bytes.load(Ordering::Relaxed),
             since: file.since,
         };
-        lock(&self.0).values().map(moved).collect()
+        lock(&self.0.open).values().map(moved).collect()
     }
 }
 
@@ -197,6 +227,7 @@ impl Transfer {
     /// So many bytes more.
     pub fn add(&self, bytes: u64) {
         self.file.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.all.0.total(self.file.direction).fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Bytes until now.
@@ -213,7 +244,7 @@ impl Transfer {
 
 impl Drop for Transfer {
     fn drop(&mut self) {
-        lock(&self.all.0).remove(&self.id);
+        lock(&self.all.0.open).remove(&self.id);
     }
 }
 
@@ -243,17 +274,21 @@ mod tests {
         let file = moving.begin(RelPath::new("a").unwrap(), Direction::Upload, Timestamp::UNIX_EPOCH);
         let other = moving.begin(RelPath::new("b").unwrap(), Direction::Download, Timestamp::UNIX_EPOCH);
         file.add(7);
+        other.add(5);
         file.rename(RelPath::new("c").unwrap());
         drop(other);
         let seen = presence.list();
         assert_eq!(seen.iter().map(|seen| seen.who.account.as_str()).collect::<Vec<_>>(), ["anna", "bert"]);
         assert_eq!((seen[0].moving.len(), seen[1].moving.len(), moving.now()), (1, 0, 1));
         assert_eq!((seen[0].moving[0].path.as_str(), seen[0].moving[0].bytes), ("c", 7));
+        assert_eq!((seen[0].uploaded, seen[0].downloaded), (7, 5), "what was closed counts on");
+        assert_eq!((seen[1].uploaded, seen[1].downloaded), (0, 0));
         assert_eq!((presence.of("anna"), presence.of("nobody")), (1, 0));
-        assert_eq!(presence.show_out(seen[0].id), Some(who("anna")));
+        assert_eq!(presence.show_out(seen[0].id, Some("bert")), None, "not his");
+        assert_eq!(presence.show_out(seen[0].id, Some("anna")), Some(who("anna")));
         anna.shown_out().await;
         drop(anna);
-        assert_eq!(presence.show_out(seen[0].id), None);
+        assert_eq!(presence.show_out(seen[0].id, None), None);
         drop(bert);
         assert!(presence.list().is_empty());
     }

@@ -86,6 +86,14 @@ impl Tree {
         View::new(self, scope)
     }
 
+    /// As [`Tree::view`], but a missing home is not made: there is no view of it.
+    ///
+    /// # Errors
+    /// Those of [`Tree::view`].
+    pub fn made_view(self: &Arc<Self>, scope: &Scope) -> io::Result<Option<View>> {
+        View::made(self, scope)
+    }
+
     /// Does it lie, with everything that is mounted below it, on this machine? Then whatever is asked of it comes back,
     /// and mostly at once.
     ///

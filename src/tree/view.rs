@@ -34,11 +34,28 @@ pub struct View {
 }
 
 impl View {
+    /// Makes a home that is missing.
     pub(super) fn new(tree: &Arc<Tree>, scope: &Scope) -> io::Result<Self> {
+        Self::with(tree, scope, make_home)
+    }
+
+    /// Makes nothing: `None` when the home is missing.
+    pub(super) fn made(tree: &Arc<Tree>, scope: &Scope) -> io::Result<Option<Self>> {
+        match Self::with(tree, scope, open_home) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            view => view.map(Some),
+        }
+    }
+
+    fn with(
+        tree: &Arc<Tree>,
+        scope: &Scope,
+        open: impl FnOnce(&Tree, &RelPath) -> io::Result<OwnedFd>,
+    ) -> io::Result<Self> {
         if scope.home.is_reserved() {
             return Err(reserved());
         }
-        let home = if scope.home.is_root() { Arc::clone(tree.root()) } else { Arc::new(home(tree, &scope.home)?) };
+        let home = if scope.home.is_root() { Arc::clone(tree.root()) } else { Arc::new(open(tree, &scope.home)?) };
         let (prefix, access) = (scope.home.clone(), scope.access);
         let allowance = tree.ledgers.allowance(&prefix, scope.quota);
         Ok(Self { tree: Arc::clone(tree), home, prefix, access, own_files: false, allowance })
@@ -230,12 +247,16 @@ impl View {
 
 /// Opens a home and makes what is missing of it. No link is followed: whoever may write above a home could put
 /// one in its place and lead its owner elsewhere.
-fn home(tree: &Arc<Tree>, home: &RelPath) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-    match open_plain(&**tree.root(), home.as_path(), flags) {
+fn open_home(tree: &Tree, home: &RelPath) -> io::Result<OwnedFd> {
+    open_plain(&**tree.root(), home.as_path(), OFlags::RDONLY | OFlags::DIRECTORY)
+}
+
+fn make_home(tree: &Tree, home: &RelPath) -> io::Result<OwnedFd> {
+    match open_home(tree, home) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         opened => return opened,
     }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
     let mut at = open_plain(&**tree.root(), Path::new("."), flags)?;
     for name in home.names() {
         match mkdirat(&at, name.as_os_str(), Mode::from_raw_mode(0o755)) {

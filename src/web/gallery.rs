@@ -10,7 +10,7 @@ use super::connect::{Place, System};
 use super::frame::{Frame, Note, Theme};
 use super::live::LiveRun;
 use super::page::Pager;
-use super::page::account::{AccountPage, KeyRow};
+use super::page::account::{AccountPage, KeyRow, RequireRow};
 use super::page::accounts::{AccountForm, AccountRow, AccountsPage};
 use super::page::app_password::{AppPasswordPage, AppRow};
 use super::page::audit::{AuditPage, AuditRow, Filter};
@@ -531,7 +531,7 @@ fn survey() -> SurveyPage {
     }
 }
 
-fn connections() -> ConnectionsPage {
+fn connection_rows() -> Vec<ConnectionRow> {
     let file =
         |verb, path: &str, bytes: &str| MovingRow { verb, path: path.into(), bytes: bytes.into(), since: ago(2) };
     let row = |id, account: &str, client: &str, moving| ConnectionRow {
@@ -543,13 +543,18 @@ fn connections() -> ConnectionsPage {
         client: client.into(),
         secured: "mlkem768x25519-sha256, aes128-gcm@openssh.com".into(),
         since: ago(40),
+        moved: Some("1.2 GB sent, 48 MB fetched".into()),
         moving,
         more: 0,
     };
-    let rows = vec![
+    vec![
         row(1, "partner-a", "OpenSSH_9.9", vec![file("sends", "/partners/a/orders-2026-11.csv", "48 MB")]),
-        row(2, "warehouse", "WinSCP_release_6.5.3", Vec::new()),
-    ];
+        ConnectionRow { moved: None, ..row(2, "warehouse", "WinSCP_release_6.5.3", Vec::new()) },
+    ]
+}
+
+fn connections() -> ConnectionsPage {
+    let rows = connection_rows();
     ConnectionsPage { frame: frame("Connections", "/connections"), part: ConnectionsPart { rows, csrf: "c".into() } }
 }
 
@@ -602,7 +607,10 @@ fn account() -> AccountPage {
         }],
         app_passwords: app_passwords(),
         second_factor: true,
-        required: Some("key, code".into()),
+        required: vec![
+            RequireRow { word: "any", label: "a key or the password".into(), chosen: false },
+            RequireRow { word: "key+code", label: "key, code".into(), chosen: true },
+        ],
     }
 }
 
@@ -625,7 +633,7 @@ fn app_passwords() -> Vec<AppRow> {
 }
 
 fn own() -> OwnPage {
-    let AccountPage { keys, app_passwords, required, usage, .. } = account();
+    let AccountPage { keys, app_passwords, usage, .. } = account();
     OwnPage {
         frame: frame("Your account", "/account"),
         name: "scanner".into(),
@@ -635,7 +643,8 @@ fn own() -> OwnPage {
         keys,
         app_passwords,
         second_factor: false,
-        required,
+        required: Some("key, code".into()),
+        connections: connection_rows(),
     }
 }
 

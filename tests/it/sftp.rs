@@ -5,6 +5,7 @@ mod certificate;
 mod clients;
 mod commands;
 pub mod door;
+mod extensions;
 mod hostile;
 mod interop;
 mod login;
@@ -13,6 +14,7 @@ mod model;
 mod order;
 #[path = "../fuzz/sftp/packet.rs"]
 mod packet;
+mod patterns;
 mod presence;
 mod proxied;
 mod quota;

@@ -42,8 +42,8 @@ pub enum Reply {
     Attributes(Attributes),
     /// The numbers that an extension was asked for.
     Numbers(Vec<u64>),
-    /// Digests, one behind the other.
-    Sums { algorithm: &'static str, digests: Vec<u8> },
+    /// Digests, one behind the other; named: the extension's name stands before them.
+    Sums { named: bool, algorithm: &'static str, digests: Vec<u8> },
     /// Names of users, and of groups.
     UsersGroups { users: Vec<Bytes>, groups: Vec<Bytes> },
 }
@@ -116,9 +116,11 @@ impl Reply {
                     out.put_u64(*number);
                 }
             }
-            Self::Sums { algorithm, digests } => {
+            Self::Sums { named, algorithm, digests } => {
                 head(out, FXP_EXTENDED_REPLY, id);
-                put_bytes(out, b"check-file");
+                if *named {
+                    put_bytes(out, b"check-file");
+                }
                 put_bytes(out, algorithm.as_bytes());
                 out.put_slice(digests);
             }

@@ -14,8 +14,8 @@ use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect};
 use tokio::sync::Notify;
 
 use super::auth::Login;
+use super::dialect::Dialect;
 use super::exec::{Command, Exec};
-use super::link_order::LinkOrder;
 use super::listener::Door;
 use super::session::{Ending, SftpChannel, SshWire};
 use super::work::{Context, Direct, Spot};
@@ -263,9 +263,9 @@ impl Handler for Connection {
         if name != "sftp" || !self.is_fresh(channel) {
             return session.channel_failure(channel);
         }
-        let order = LinkOrder::of(session.remote_sshid());
+        let dialect = Dialect::of(session.remote_sshid());
         let begin = |context, tasks: &Tasks, handle, channel| {
-            Use::Sftp(SftpChannel::start(context, order, tasks, SshWire { handle, channel }))
+            Use::Sftp(SftpChannel::start(context, dialect, tasks, SshWire { handle, channel }))
         };
         self.start(channel, session, begin).await
     }

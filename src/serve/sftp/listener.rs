@@ -240,7 +240,7 @@ impl Visit {
                 return End::Clean;
             }
             () = shown_out(stay.as_ref()) => {
-                goodbye(&handle, running, "an administrator has ended this connection").await;
+                goodbye(&handle, running, "this connection was ended on the dashboard").await;
                 return End::Clean;
             }
         }

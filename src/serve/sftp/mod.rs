@@ -13,10 +13,10 @@
 mod algorithms;
 mod attributes;
 mod auth;
+mod dialect;
 mod exec;
 mod handler;
 mod host_keys;
-mod link_order;
 mod listener;
 mod longname;
 mod porch;

@@ -7,7 +7,7 @@ use russh::ChannelId;
 use russh::server::Handle;
 use tokio::task::JoinHandle;
 
-use super::link_order::LinkOrder;
+use super::dialect::Dialect;
 use super::work::{Context, Direct, Lane, Outbox, Wire, send};
 use crate::net::sftp::{Frames, Malformed, Packet, Reply, Request};
 use crate::task::Tasks;
@@ -47,7 +47,7 @@ impl Wire for SshWire {
 pub(super) struct SftpChannel {
     frames: Frames,
     greeted: bool,
-    order: LinkOrder,
+    dialect: Dialect,
     lane: Arc<Lane>,
     outbox: Arc<Outbox>,
     answers: JoinHandle<()>,
@@ -55,11 +55,11 @@ pub(super) struct SftpChannel {
 
 impl SftpChannel {
     /// Starts the channel's sender.
-    pub(super) fn start(context: Context, order: LinkOrder, tasks: &Tasks, wire: impl Wire) -> Self {
+    pub(super) fn start(context: Context, dialect: Dialect, tasks: &Tasks, wire: impl Wire) -> Self {
         let outbox = Arc::new(Outbox::default());
-        let lane = Lane::new(context, Arc::clone(&outbox), tasks.clone());
+        let lane = Lane::new((context, dialect), Arc::clone(&outbox), tasks.clone());
         let answers = tasks.spawn("sftp answers", send(Arc::clone(&outbox), wire));
-        Self { frames: Frames::default(), greeted: false, order, lane, outbox, answers }
+        Self { frames: Frames::default(), greeted: false, dialect, lane, outbox, answers }
     }
 
     /// Takes what the channel brought. Waits only for file work. What is answered at once is left in `direct`.
@@ -67,7 +67,7 @@ impl SftpChannel {
         self.frames.feed(data);
         while let Some(frame) = self.frames.take()? {
             let Packet { id, request } = Packet::read(frame)?;
-            let packet = Packet { id, request: self.order.right(request) };
+            let packet = Packet { id, request: self.dialect.right(request) };
             if self.outbox.overflown() {
                 return Err(Ending::Overflow);
             }

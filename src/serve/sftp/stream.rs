@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, WriteHalf};
 use tokio::sync::Mutex;
 
-use super::link_order::LinkOrder;
+use super::dialect::Dialect;
 use super::listener::Door;
 use super::session::SftpChannel;
 use super::work::{Context, Direct, Spot, Wire};
@@ -47,7 +47,7 @@ where
     let context = Context::begin(door, grant, Moving::default(), spot).await?;
     let (mut from, to) = tokio::io::split(stream);
     let to = Arc::new(Mutex::new(to));
-    let mut channel = SftpChannel::start(context, LinkOrder::TargetFirst, tasks, StreamWire(Arc::clone(&to)));
+    let mut channel = SftpChannel::start(context, Dialect::default(), tasks, StreamWire(Arc::clone(&to)));
     let mut piece = vec![0; PIECE];
     loop {
         let got = from.read(&mut piece).await?;

@@ -1,4 +1,4 @@
-//! One account: rights, password, keys.
+//! One account: rights, password, keys, and what a login must show.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -10,7 +10,7 @@ use super::accounts::{address, chip, scope};
 use super::app_password::{self, AppRow};
 use super::own;
 use super::usage::Usage;
-use crate::account::{Account, AccountError, Change, StoredKey};
+use crate::account::{Account, AccountError, Change, Required, StoredKey};
 use crate::model::{Access, Scope, Secret, size};
 use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::Frame;
@@ -47,7 +47,15 @@ pub(in crate::web) struct AccountPage {
     pub keys: Vec<KeyRow>,
     pub app_passwords: Vec<AppRow>,
     pub second_factor: bool,
-    pub required: Option<String>,
+    pub required: Vec<RequireRow>,
+}
+
+/// What a login may have to show.
+#[derive(Debug, Clone)]
+pub struct RequireRow {
+    pub word: &'static str,
+    pub label: String,
+    pub chosen: bool,
 }
 
 /// `GET /accounts/{name}`.
@@ -74,7 +82,7 @@ pub(in crate::web) async fn show(
         keys: key_rows(&account, now),
         app_passwords: app_password::rows(&account, now),
         second_factor: account.second_factor,
-        required: own::required(&account),
+        required: require_rows(&account),
         name: account.name,
     })
 }
@@ -88,6 +96,16 @@ pub(super) fn key_rows(account: &Account, now: Timestamp) -> Vec<KeyRow> {
         added: Moment::around(key.added, now),
     };
     account.keys.iter().map(row).collect()
+}
+
+fn require_rows(account: &Account) -> Vec<RequireRow> {
+    let now = account.required.to_string();
+    let row = |word: &'static str| RequireRow {
+        word,
+        label: own::label(word).unwrap_or_else(|| "a key or the password".to_owned()),
+        chosen: word == now,
+    };
+    Required::words().map(row).collect()
 }
 
 /// Back to the page with good news, or with the reason why not.
@@ -155,6 +173,32 @@ pub(in crate::web) async fn password(
     let result = state.accounts.set_password(&visitor.grant()?.actor(), &name, &new).await;
     let account = state.accounts.get(&name).await?.ok_or(Problem::Missing)?;
     answer(&name, result, &format!("The new password is set. {}", own::still_open(&account)))
+}
+
+/// What every login must show.
+#[derive(Deserialize)]
+pub(in crate::web) struct Require {
+    required: String,
+}
+
+/// `POST /accounts/{name}/require`.
+pub(in crate::web) async fn require(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(name): Path<String>,
+    Posted(form): Posted<Require>,
+) -> Result<Response, Problem> {
+    if visitor.grant()?.name() == name {
+        let why = "what your own login must show is set by another administrator, or on the command line";
+        return Ok(refused(&address(&name), why));
+    }
+    let required = match form.required.parse::<Required>() {
+        Ok(required) => required,
+        Err(error) => return Ok(refused(&address(&name), &error.to_string())),
+    };
+    let change = Change { required: Some(required), ..Change::default() };
+    let result = state.accounts.change(&visitor.grant()?.actor(), &name, &change).await;
+    answer(&name, result, "What a login must show is saved. Sessions that began with less have ended.")
 }
 
 /// A line of an `authorized_keys` file, or the fingerprint of a key that is there.

@@ -14,7 +14,7 @@ use crate::web::frame::Frame;
 use crate::web::problem::Problem;
 use crate::web::show;
 use crate::web::state::WebState;
-use crate::web::visitor::Asks;
+use crate::web::visitor::{Asks, Visitor};
 use crate::web::widget::Moment;
 
 /// One connection.
@@ -29,6 +29,8 @@ pub struct ConnectionRow {
     /// Key exchange and cipher.
     pub secured: String,
     pub since: Moment,
+    /// Of all files, in both directions.
+    pub moved: Option<String>,
     pub moving: Vec<MovingRow>,
     /// Open files that are not shown.
     pub more: usize,
@@ -92,14 +94,48 @@ pub(in crate::web) async fn end(
     Path(id): Path<u64>,
     Posted(Nothing {}): Posted<Nothing>,
 ) -> Result<Response, Problem> {
-    let actor = visitor.grant()?.actor();
-    let Some(who) = state.presence.show_out(id) else {
-        return Ok(done("/connections", "That connection had ended already.".to_owned()));
-    };
-    let said = format!("The connection of “{}” is being ended.", who.account);
-    let event = Event::Disconnected { account: who.account, door: who.door, peer: who.peer.to_string() };
-    state.audit.record(&actor, &event).await?;
-    Ok(done("/connections", said))
+    let account = show_out(&state, &visitor, (id, None)).await?;
+    let said = account.map(|account| format!("The connection of “{account}” is being ended."));
+    Ok(done("/connections", said.unwrap_or_else(|| GONE.to_owned())))
+}
+
+const GONE: &str = "That connection had ended already.";
+
+/// `POST /account/connections/{id}/end`: one of the visitor's own.
+pub(in crate::web) async fn end_own(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(id): Path<u64>,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Result<Response, Problem> {
+    let ended = show_out(&state, &visitor, (id, Some(visitor.grant()?.name()))).await?;
+    Ok(done(super::own::HERE, if ended.is_some() { "The connection is being ended." } else { GONE }))
+}
+
+/// Ends a connection, one of an account if that is given, and writes down who did. Returns whose it is.
+async fn show_out(
+    state: &WebState,
+    visitor: &Visitor,
+    (id, of): (u64, Option<&str>),
+) -> Result<Option<String>, Problem> {
+    let Some(who) = state.presence.show_out(id, of) else { return Ok(None) };
+    let event = Event::Disconnected { account: who.account.clone(), door: who.door, peer: who.peer.to_string() };
+    state.audit.record(&visitor.grant()?.actor(), &event).await?;
+    Ok(Some(who.account))
+}
+
+/// The connections of one account.
+pub(super) fn of(state: &WebState, account: &str) -> Vec<ConnectionRow> {
+    let now = state.clock.now();
+    let own = state.presence.list().into_iter().filter(|seen| seen.who.account == account);
+    own.map(|seen| row(seen, now)).collect()
+}
+
+/// Both directions, as far as anything was moved.
+fn moved(uploaded: u64, downloaded: u64) -> Option<String> {
+    let told = |bytes, verb| (bytes > 0).then(|| format!("{} {verb}", show::bytes(bytes)));
+    let both: Vec<_> = [told(uploaded, "sent"), told(downloaded, "fetched")].into_iter().flatten().collect();
+    (!both.is_empty()).then(|| both.join(", "))
 }
 
 fn row(seen: Seen, now: Timestamp) -> ConnectionRow {
@@ -113,6 +149,7 @@ fn row(seen: Seen, now: Timestamp) -> ConnectionRow {
         client: who.client.trim_start_matches("SSH-2.0-").to_owned(),
         secured: [who.kex, who.cipher].into_iter().flatten().collect::<Vec<_>>().join(", "),
         since: Moment::around(who.since, now),
+        moved: moved(seen.uploaded, seen.downloaded),
         more: seen.moving.len().saturating_sub(FILES),
         moving: seen.moving.iter().take(FILES).map(|file| moving(file, now)).collect(),
     }

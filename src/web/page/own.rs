@@ -1,4 +1,5 @@
-//! Your account: whoever is signed in may change the own password, keys and app passwords, and nothing else.
+//! Your account: whoever is signed in may change the own password, keys and app passwords, see the own connections and
+//! end them, and nothing else.
 
 use askama::Template;
 use axum::extract::State;
@@ -8,6 +9,7 @@ use serde::Deserialize;
 
 use super::account::{KeyRow, key_rows};
 use super::app_password::{self, AppRow};
+use super::connections::{self, ConnectionRow};
 use super::usage::Usage;
 use crate::account::{ABSOLUTE_HOURS, Account, AccountError, LoginContext, LoginError, Proofs, Required};
 use crate::model::{Access, Door, Secret};
@@ -32,6 +34,7 @@ pub(in crate::web) struct OwnPage {
     pub app_passwords: Vec<AppRow>,
     pub second_factor: bool,
     pub required: Option<String>,
+    pub connections: Vec<ConnectionRow>,
 }
 
 /// `GET /account`.
@@ -46,6 +49,7 @@ pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): A
         app_passwords: app_password::rows(&account, state.clock.now()),
         second_factor: account.second_factor,
         required: required(&account),
+        connections: connections::of(&state, &account.name),
         name: account.name,
     })
 }
@@ -131,7 +135,12 @@ pub(super) async fn confirm(
 
 /// What every login must show, when that is more than usual.
 pub(super) fn required(account: &Account) -> Option<String> {
-    (account.required != Required::default()).then(|| account.required.to_string().replace('+', ", "))
+    label(&account.required.to_string())
+}
+
+/// What a word that is not "any" of [`Required`] asks for.
+pub(super) fn label(word: &str) -> Option<String> {
+    (word != Required::default().to_string()).then(|| word.replace('+', ", "))
 }
 
 /// What a new password does not close.

@@ -30,7 +30,12 @@ impl Usage {
             return None;
         }
         let (tree, scope) = (Arc::clone(&state.tree), scope.clone());
-        let counted = task::blocking(move || tree.view(&scope)?.usage()).await;
+        // Whoever only looks makes no folder.
+        let count = move || match tree.made_view(&scope)? {
+            Some(view) => view.usage(),
+            None => Ok(Some((scope.quota, Used::default()))),
+        };
+        let counted = task::blocking(count).await;
         match counted.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
             Ok(usage) => usage.map(|(quota, used)| Self::new(quota, used)),
             Err(error) => {

@@ -200,7 +200,8 @@ fn a_slow_reader_never_stops_it() {
     let f = Fixture::new();
     let content = noise(20_000 * 4096);
     std::fs::write(f.served("big"), &content).unwrap();
-    let mut raw = Raw::greeted(&f, "anna");
+    let mut raw = Raw::ahead(&f, "anna", 1);
+    raw.greet(3);
     let big = raw.handle(OPEN, 1, &[S(b"big"), U(1), U(0)]);
     let new = raw.handle(OPEN, 2, &[S(b"new"), U(PUT), U(0)]);
     for number in 0..20_000_u32 {

@@ -45,12 +45,13 @@ fn whoever_is_here_is_seen_and_can_be_shown_out() {
     assert_eq!(bert.who.kex.as_deref(), Some("curve25519-sha256"));
     assert!(bert.who.cipher.as_deref().is_some_and(|cipher| cipher.starts_with("chacha20")), "{bert:?}");
     assert_eq!((bert.moving[0].path.as_str(), bert.moving[0].bytes), ("home/bert/a.part", 30_000));
+    assert_eq!((bert.uploaded, bert.downloaded), (30_000, 0));
     assert_eq!(raw.status(RENAME, 3, &[S(b"a.part"), S(b"a")]), 0);
     assert_eq!(f.presence.list()[0].moving[0].path, "home/bert/a");
-    assert!(f.presence.show_out(bert.id).is_some());
-    assert!(raw.ended().contains("an administrator has ended this connection"));
+    assert!(f.presence.show_out(bert.id, None).is_some());
+    assert!(raw.ended().contains("this connection was ended on the dashboard"));
     f.eventually("the place is free", || f.presence.list().is_empty());
-    assert_eq!(f.presence.show_out(bert.id).map(|who| who.account), None);
+    assert_eq!(f.presence.show_out(bert.id, None).map(|who| who.account), None);
 }
 
 #[test]

@@ -19,6 +19,12 @@ pub struct Raw {
 
 impl Raw {
     pub fn new(f: &Fixture, user: &str) -> Self {
+        Self::ahead(f, user, 100_000)
+    }
+
+    /// Reads at most `packets` that nobody has asked for yet; the others stay in the pipe, and behind that in the
+    /// channel, until its window is closed.
+    pub fn ahead(f: &Fixture, user: &str, packets: usize) -> Self {
         let mut command = Command::new("sshpass");
         command.args(["-p", PASSWORD, "ssh", "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null"]);
         command.args(["-oPubkeyAuthentication=no", "-oLogLevel=ERROR", &format!("-oPort={}", f.address.port())]);
@@ -26,7 +32,7 @@ impl Raw {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (input, mut output) = (child.stdin.take(), child.stdout.take().unwrap());
-        let (send, packets) = std::sync::mpsc::sync_channel(100_000);
+        let (send, packets) = std::sync::mpsc::sync_channel(packets);
         std::thread::spawn(move || {
             let mut length = [0; 4];
             while output.read_exact(&mut length).is_ok() {
@@ -41,9 +47,16 @@ impl Raw {
 
     pub fn greeted(f: &Fixture, user: &str) -> Self {
         let mut raw = Self::new(f, user);
-        raw.send(&[1, 0, 0, 0, 3]);
-        assert_eq!(raw.packet()[..5], [2, 0, 0, 0, 3]);
+        raw.greet(3);
         raw
+    }
+
+    /// Offers `version` and takes the door's; returns what it announces.
+    pub fn greet(&mut self, version: u8) -> Vec<u8> {
+        self.send(&[1, 0, 0, 0, version]);
+        let packet = self.packet();
+        assert_eq!(packet[..5], [2, 0, 0, 0, 3]);
+        packet[5..].to_vec()
     }
 
     pub fn bytes(&mut self, bytes: &[u8]) {

@@ -1,6 +1,7 @@
 //! What lies under SFTP: the key exchange is strict, nothing is compressed, and who does not answer is let go.
 
-use std::process::{Command, Output};
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use causeway::model::FaultKind;
@@ -34,6 +35,45 @@ fn the_key_exchange_is_strict_and_nothing_is_compressed() {
     for way in ["server->client", "client->server"] {
         let line = said.lines().find(|line| line.contains(&format!("kex: {way}"))).unwrap_or_default();
         assert!(line.ends_with("compression: none"), "{way}: {said}");
+    }
+}
+
+/// Debian's OpenSSH knows another post-quantum hybrid only; asyncssh, by way of its cryptography library, knows this one.
+#[test]
+fn the_key_exchange_withstands_quantum_computers() {
+    let f = Fixture::new();
+    let program = format!(
+        "import asyncio, asyncssh, sys\n\
+         async def main():\n    \
+             async with asyncssh.connect('127.0.0.1', {}, username='anna', password='{PASSWORD}', known_hosts=None,\n            \
+                     client_keys=None, config=None, kex_algs=sys.argv[1:]) as c:\n        \
+                 async with c.start_sftp_client() as s:\n            \
+                     async with s.open('there', 'wb') as to:\n                \
+                         await to.write(b'x' * 100000)\n            \
+                     sys.stdin.read()\n            \
+                     print((await s.stat('there')).size)\n\
+         asyncio.run(main())\n",
+        f.address.port()
+    );
+    for (offered, agreed) in [
+        (&["mlkem768x25519-sha256"][..], "mlkem768x25519-sha256"),
+        (&["mlkem1024nistp384-sha384", "mlkem768x25519-sha256", "curve25519-sha256"], "mlkem768x25519-sha256"),
+        (&["mlkem768nistp256-sha256", "curve25519-sha256"], "curve25519-sha256"),
+    ] {
+        let mut command = Command::new("python3");
+        command.args(["-c", &program]).args(offered);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut seen = Vec::new();
+        f.eventually("it is here", || {
+            seen = f.presence.list();
+            !seen.is_empty() || child.try_wait().unwrap().is_some()
+        });
+        child.stdin.take().unwrap().write_all(b"go on\n").unwrap();
+        assert_eq!(good(&child.wait_with_output().unwrap()), "100000\n", "{offered:?}");
+        let [here] = seen.as_slice() else { panic!("{seen:?}") };
+        assert_eq!(here.who.kex.as_deref(), Some(agreed), "{offered:?}");
+        assert!(here.who.client.starts_with("SSH-2.0-AsyncSSH_"), "{here:?}");
+        f.eventually("it has left", || f.presence.list().is_empty());
     }
 }
 

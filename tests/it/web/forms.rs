@@ -241,3 +241,41 @@ fn a_quota_is_set_and_its_owner_sees_what_is_left() {
     curl.told("/accounts/partner", "/accounts/partner", &rights("", ""));
     assert!(!Curl::signed_in(&site, "partner").get("/account").body.contains("Room in your folder"));
 }
+
+#[test]
+fn whoever_only_looks_makes_no_home() {
+    let site = Site::start();
+    let curl = Curl::signed_in(&site, "admin");
+    let rights = [("home", "not/yet"), ("quota", "10 kB")];
+    curl.told("/accounts/partner", "/accounts/partner", &rights);
+    let page = curl.get("/accounts/partner").body;
+    assert!(page.contains("0 B of 10 kB"), "{page}");
+    assert!(!site.tree().join("not").exists());
+}
+
+#[test]
+fn what_a_login_must_show_is_set_for_others() {
+    let site = Site::start();
+    let curl = Curl::signed_in(&site, "admin");
+    let page = curl.get("/accounts/partner").body;
+    assert!(page.contains("<option value=\"any\" selected>a key or the password</option>"), "{page}");
+    assert!(page.contains("<option value=\"key+password+code\">key, password, code</option>"), "{page}");
+    let require = |name: &str, required: &'static str| {
+        curl.told(&format!("/accounts/{name}"), &format!("/accounts/{name}/require"), &[("required", required)])
+    };
+    let partner = Curl::signed_in(&site, "partner");
+    assert!(require("partner", "nothing").contains("hat is required is one of any, key"));
+    assert!(require("partner", "password+code").contains("no second factor"), "nobody is locked out for ever");
+    assert_eq!(partner.get("/account").status, 200);
+    let saved = require("partner", "key+password");
+    assert!(saved.contains("What a login must show is saved"), "{saved}");
+    assert!(saved.contains("<option value=\"key+password\" selected>"), "{saved}");
+    assert_eq!(partner.get("/account").status, 303, "it began with less");
+    let sign_in = [("name", "partner"), ("password", PASSWORD), ("code", "")];
+    assert_eq!(Curl::new(&site).post("/sign-in", "/sign-in", &sign_in).status, 401, "no key is shown here");
+    require("partner", "any");
+    Curl::signed_in(&site, "partner");
+    assert!(require("admin", "key").contains("set by another administrator"), "nobody shuts themselves out");
+    assert!(!curl.get("/accounts/admin").body.contains("name=\"required\""));
+    assert!(curl.get("/audit?action=account-changed").body.contains("required"));
+}

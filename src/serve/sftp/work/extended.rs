@@ -77,7 +77,8 @@ fn copy(
     if std::ptr::eq(from, to) {
         return Ok(status::failure("a file cannot be copied onto itself"));
     }
-    let mut left = if length == 0 { u64::MAX } else { length };
+    let whole = length == 0;
+    let mut left = if whole { u64::MAX } else { length };
     let mut buffer = vec![0; STEP];
     let mut moved = 0_u64;
     while left > 0 {
@@ -85,7 +86,8 @@ fn copy(
         let Some(room) = buffer.get_mut(..step) else { break };
         let got = from.read_at(room, from_offset.saturating_add(moved))?;
         if got == 0 {
-            break;
+            // As OpenSSH: what there is was copied.
+            return Ok(if whole { Reply::ok() } else { status::eof() });
         }
         target.write(view, room.get(..got).unwrap_or_default(), to_offset.saturating_add(moved))?;
         let got = u64::try_from(got).unwrap_or(left);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use russh_sftp::protocol::OpenFlags;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::super::dialect::Dialect;
 use super::claim::Claim;
 use super::open::{Open, lock};
 use super::spot;
@@ -154,10 +155,10 @@ pub struct Lane {
 impl Lane {
     /// An empty lane.
     #[must_use]
-    pub fn new(context: Context, outbox: Arc<Outbox>, tasks: Tasks) -> Arc<Self> {
+    pub fn new((context, dialect): (Context, Dialect), outbox: Arc<Outbox>, tasks: Tasks) -> Arc<Self> {
         Arc::new(Self {
             queue: Mutex::default(),
-            worker: Worker::new(context, Arc::clone(&outbox)),
+            worker: Worker::new(context, dialect, Arc::clone(&outbox)),
             budget: Arc::new(Semaphore::new(BUDGET)),
             outbox,
             tasks,

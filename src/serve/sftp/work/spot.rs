@@ -2,9 +2,13 @@
 //!
 //! Handing a request to a blocking thread and its answer back wakes two threads, which costs more than most requests
 //! take: what the kernel has in memory is there in microseconds. So a request may be done on the thread of the door that
-//! heard it, as long as the disk answers at once. A disk that once let somebody wait is not waited for again for a
-//! while; its requests go to blocking threads. Those of a tree that does not lie on this machine always do: a server that
-//! is gone may keep a thread for ever.
+//! heard it, as long as the disk answers at once. A slow disk is not waited for again for a while; its requests go to
+//! blocking threads. Those of a tree that does not lie on this machine always do: a server that is gone may keep a thread
+//! for ever.
+//!
+//! A request that took long may have waited for the processor, not for the disk: on a busy machine a thread loses it for
+//! some milliseconds now and then. That seldom strikes several requests on end, and never for long; a slow disk lets
+//! every request wait that reaches it.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +18,43 @@ use super::open::lock;
 use crate::task::{self, Lost};
 use crate::tree::Tree;
 
+/// Whoever was kept for longer than this was kept by a disk, or by others who wanted the processor.
+const LONG: Duration = Duration::from_millis(5);
+
+/// So many on end were kept by a disk.
+const ON_END: u32 = 3;
+
 /// Whoever was kept for longer than this was kept by a disk.
-const SLOW: Duration = Duration::from_millis(5);
+const STUCK: Duration = Duration::from_millis(100);
 
 /// How long a slow disk is left to blocking threads.
 const AFTER: Duration = Duration::from_secs(10);
+
+/// What was seen of a disk.
+#[derive(Debug, Default)]
+struct Disk {
+    /// How many requests on end took long, up to [`ON_END`].
+    long: u32,
+    slow_until: Option<Instant>,
+}
+
+impl Disk {
+    fn is_slow(&self, now: Instant) -> bool {
+        self.slow_until.is_some_and(|until| now < until)
+    }
+
+    /// A request was over at `now`, after `span`.
+    fn took(&mut self, span: Duration, now: Instant) {
+        self.long = match span {
+            span if span > STUCK => ON_END,
+            span if span > LONG => ON_END.min(self.long + 1),
+            _ => 0,
+        };
+        if self.long == ON_END {
+            self.slow_until = Some(now + AFTER);
+        }
+    }
+}
 
 /// How a request uses the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +68,7 @@ pub enum Kind {
 /// Who may work on the spot now. One for all connections.
 #[derive(Debug, Default)]
 pub struct Spot {
-    slow_until: [Mutex<Option<Instant>>; 2],
+    disk: [Mutex<Disk>; 2],
     /// Does the tree lie on this machine, as far as was seen?
     near: AtomicBool,
 }
@@ -50,13 +86,13 @@ impl Spot {
     /// Whoever gets something may work now, for as long as it is held. `None` when the disk was slow lately or is none of
     /// this machine.
     pub fn begin(&self, kind: Kind) -> Option<Watched<'_>> {
-        let slow_until = match kind {
-            Kind::Light => &self.slow_until[0],
-            Kind::Durable => &self.slow_until[1],
+        let disk = match kind {
+            Kind::Light => &self.disk[0],
+            Kind::Durable => &self.disk[1],
         };
         let since = Instant::now();
-        let may = || lock(slow_until).is_none_or(|until| since >= until);
-        (self.near.load(Ordering::Relaxed) && may()).then_some(Watched { slow_until, since })
+        let may = self.near.load(Ordering::Relaxed) && !lock(disk).is_slow(since);
+        may.then_some(Watched { disk, since })
     }
 
     /// Does `work` now, or on a blocking thread.
@@ -78,15 +114,14 @@ impl Spot {
 /// Work on the spot. When it is over, it is known how long the disk took.
 #[derive(Debug)]
 pub struct Watched<'a> {
-    slow_until: &'a Mutex<Option<Instant>>,
+    disk: &'a Mutex<Disk>,
     since: Instant,
 }
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        if self.since.elapsed() > SLOW {
-            *lock(self.slow_until) = Some(Instant::now() + AFTER);
-        }
+        let now = Instant::now();
+        lock(self.disk).took(now.duration_since(self.since), now);
     }
 }
 
@@ -100,14 +135,45 @@ mod tests {
 
     #[test]
     fn a_slow_disk_is_left_alone() {
+        let (mut disk, mut now) = (Disk::default(), Instant::now());
+        let long = LONG + Duration::from_millis(1);
+        for _ in 0..ON_END {
+            assert!(!disk.is_slow(now));
+            disk.took(long, now);
+        }
+        assert!(disk.is_slow(now) && disk.is_slow(now + AFTER / 2));
+        now += AFTER;
+        assert!(!disk.is_slow(now), "it is tried again");
+        disk.took(long, now);
+        assert!(disk.is_slow(now), "and one that has not become faster is known at once");
+        now += AFTER;
+        disk.took(Duration::from_micros(50), now);
+        disk.took(long, now);
+        assert!(!disk.is_slow(now), "one that has become faster begins anew");
+        disk.took(STUCK + Duration::from_millis(1), now);
+        assert!(disk.is_slow(now), "once is enough for one that is stuck");
+    }
+
+    #[test]
+    fn a_busy_processor_is_no_slow_disk() {
+        let (mut disk, now) = (Disk::default(), Instant::now());
+        for number in 0..10_000 {
+            let lost = number % 3 > 0;
+            disk.took(if lost { 4 * LONG } else { Duration::from_micros(50) }, now);
+            assert!(!disk.is_slow(now), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_takes_long_is_seen_for_its_kind() {
         let spot = near();
-        let slow = spot.begin(Kind::Durable).unwrap();
-        std::thread::sleep(2 * SLOW);
-        drop(slow);
+        for _ in 0..ON_END {
+            let slow = spot.begin(Kind::Durable).unwrap();
+            std::thread::sleep(2 * LONG);
+            drop(slow);
+        }
         assert!(spot.begin(Kind::Durable).is_none());
         assert!(spot.begin(Kind::Light).is_some(), "what is in memory is there all the same");
-        *lock(&spot.slow_until[1]) = Some(Instant::now());
-        assert!(spot.begin(Kind::Durable).is_some(), "it is tried again");
     }
 
     #[tokio::test]

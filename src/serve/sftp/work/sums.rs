@@ -54,7 +54,7 @@ impl Worker {
         if room < block || wanted.block == 0 {
             digests.extend_from_slice(hash.finish().map_err(io::Error::other)?.as_bytes());
         }
-        Ok(Reply::Sums { algorithm: name, digests })
+        Ok(Reply::Sums { named: !self.dialect.bare_sums, algorithm: name, digests })
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
+use super::super::dialect::Dialect;
 use super::super::status;
 use super::open::{Handles, Open, lock};
 use super::upload::Upload;
@@ -33,12 +34,13 @@ pub struct Done {
 pub struct Worker {
     pub context: Context,
     pub(super) handles: Handles,
+    pub(super) dialect: Dialect,
     outbox: Arc<Outbox>,
 }
 
 impl Worker {
-    pub fn new(context: Context, outbox: Arc<Outbox>) -> Self {
-        Self { context, handles: Handles::default(), outbox }
+    pub fn new(context: Context, dialect: Dialect, outbox: Arc<Outbox>) -> Self {
+        Self { context, handles: Handles::default(), dialect, outbox }
     }
 
     pub fn handles(&self) -> &Handles {
