@@ -245,12 +245,13 @@ impl View {
     }
 }
 
-/// Opens a home and makes what is missing of it. No link is followed: whoever may write above a home could put
-/// one in its place and lead its owner elsewhere.
+/// Opens a home. No link is followed: whoever may write above a home could put one in its place and lead its owner
+/// elsewhere.
 fn open_home(tree: &Tree, home: &RelPath) -> io::Result<OwnedFd> {
     open_plain(&**tree.root(), home.as_path(), OFlags::RDONLY | OFlags::DIRECTORY)
 }
 
+/// The same, and makes what is missing of it.
 fn make_home(tree: &Tree, home: &RelPath) -> io::Result<OwnedFd> {
     match open_home(tree, home) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

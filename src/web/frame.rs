@@ -126,7 +126,7 @@ fn is_part(root: &str, path: &str) -> bool {
         return path == "/";
     }
     let belongs = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    belongs(root) || (root == "/jobs" && belongs("/runs"))
+    belongs(root) || (root == "/jobs" && belongs("/runs")) || (root == "/browse" && belongs("/shares"))
 }
 
 #[cfg(test)]
