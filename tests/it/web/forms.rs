@@ -272,7 +272,7 @@ fn what_a_login_must_show_is_set_for_others() {
     assert!(saved.contains("<option value=\"key+password\" selected>"), "{saved}");
     assert_eq!(partner.get("/account").status, 303, "it began with less");
     let sign_in = [("name", "partner"), ("password", PASSWORD), ("code", "")];
-    assert_eq!(Curl::new(&site).post("/sign-in", "/sign-in", &sign_in).status, 401, "no key is shown here");
+    assert_eq!(Curl::new(&site).post("/sign-in", "/sign-in", &sign_in).status, 403, "no key is shown here");
     require("partner", "any");
     Curl::signed_in(&site, "partner");
     assert!(require("admin", "key").contains("set by another administrator"), "nobody shuts themselves out");
