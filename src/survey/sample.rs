@@ -35,7 +35,7 @@ pub(super) struct Costs {
     pub(super) one: Option<f64>,
     /// Of two together.
     pub(super) two: Option<f64>,
-    /// Within what comes at once.
+    /// Within what comes at once: the median, since bytes that waited for a lost packet come faster than the link.
     pub(super) burst: Option<f64>,
     /// Files that could not be read, and why the first of them.
     pub(super) failed: Vec<(RelPath, Fault)>,
@@ -69,7 +69,7 @@ pub(super) async fn read(remote: &dyn Remote, small: &[Sample], large: &[(RelPat
     }
     let large: Vec<_> = large.iter().filter(|(_, size)| *size >= ENOUGH).collect();
     let Some(largest) = large.first() else { return costs };
-    let (begun, mut rates) = (Instant::now(), Vec::new());
+    let (begun, mut rates, mut bursts) = (Instant::now(), Vec::new(), Vec::new());
     for file in large.iter().cycle().take(TIMES) {
         // Where one takes long, it has a mean of its own.
         if begun.elapsed() >= LONGEST {
@@ -81,7 +81,7 @@ pub(super) async fn read(remote: &dyn Remote, small: &[Sample], large: &[(RelPat
             return costs;
         }
         rates.extend(alone.steady());
-        costs.burst = costs.burst.into_iter().chain(alone.burst()).reduce(f64::max);
+        bursts.extend(alone.burst());
     }
     costs.one = median(rates);
     if costs.one.is_some() && pair {
@@ -90,9 +90,10 @@ pub(super) async fn read(remote: &dyn Remote, small: &[Sample], large: &[(RelPat
         let both = (pull(remote, largest, TWO, &together), pull(remote, other, TWO, &together));
         if let (Ok(()), Ok(())) = tokio::join!(both.0, both.1) {
             costs.two = together.steady();
-            costs.burst = costs.burst.into_iter().chain(together.burst()).reduce(f64::max);
+            bursts.extend(together.burst());
         }
     }
+    costs.burst = median(bursts);
     costs
 }
 

@@ -276,6 +276,10 @@ fn model(estimate: &Estimate) -> Vec<(&'static str, String)> {
         ("Listing", format!("{} a folder, the mean", seconds(model.per_folder))),
         ("Set-up", seconds(model.setup)),
         (
+            "Not known",
+            "packets that a bad link will lose; a run of a second or two is as long as this machine is busy".to_owned(),
+        ),
+        (
             "This side, assumed",
             format!(
                 "{} for start and end, {} a file, {}",
