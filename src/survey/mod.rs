@@ -2,7 +2,7 @@
 //! is known, what there is, what cannot be carried over and why, and how long a mirror would take.
 //!
 //! It changes nothing. It uses few connections, rests after each answer as long as the answer took, reads a few small
-//! files and pieces of the largest (8 MiB at most), and ends when its time is over. Its memory is bounded whatever the
+//! files and pieces of the largest (14 MiB at most), and ends when its time is over. Its memory is bounded whatever the
 //! tree holds: sums and classes, the few that stand out, and the names of the folders that are being read.
 //!
 //! [`walk`] reads, [`census`] and [`names`] count, [`sample`] measures, [`eta`] reckons, [`findings`] draws conclusions,
@@ -44,8 +44,8 @@ use crate::model::{Clock, Endpoint, RelPath};
 use crate::remote::{Remote, Samples, Traits};
 use sample::Costs;
 
-/// Assumed of a run: seconds until it lists, and after its last file.
-const HERE_PER_RUN: f64 = 1.0;
+/// Assumed of a run: seconds until it lists, and after its last file; so long a run of one small file takes nearby.
+const HERE_PER_RUN: f64 = 0.3;
 /// Assumed of a target on a local disk: what a file costs, one after the other, with its journal and its sync.
 const HERE_PER_FILE: f64 = 0.001;
 /// Assumed of a target on a local disk: bytes per second that are hashed and written.
@@ -174,14 +174,16 @@ fn model(server: &Traits, costs: &Costs, busy: Duration, listed: u64) -> Model {
     };
     // The first of them came while it was still being found out what the server bears.
     let last = costs.small.iter().skip(costs.small.len() * 2 / 3);
-    let mut took: Vec<f64> = last.map(|(size, took)| took - model.sending(size.as_f64())).collect();
-    took.sort_by(f64::total_cmp);
-    let Some(took) = took.get(took.len() / 2).copied() else { return model };
+    let beyond = last.map(|small| {
+        // Few files may all have come before it was tried whether the server connects to us.
+        let trips = if small.ahead { model.round_trips_small } else { model.round_trips_large };
+        small.took - model.sending(small.size.as_f64()) - trips * round_trip
+    });
+    let Some(beyond) = sample::median(beyond.collect()) else { return model };
     // Where the server ends a transfer without waiting for us, one round trip fewer is enough.
-    let seen = if round_trip > 0.0 { took / round_trip } else { f64::INFINITY };
-    let round_trips_small = model.round_trips_small.min(seen.max(1.0));
-    let handling = (took - round_trips_small * round_trip).max(0.0);
-    Model { round_trips_small, handling, ..model }
+    let spared = if beyond < 0.0 && round_trip > 0.0 { -beyond / round_trip } else { 0.0 };
+    let round_trips_small = (model.round_trips_small - spared).max(model.round_trips_small.min(1.0));
+    Model { round_trips_small, handling: beyond.max(0.0), ..model }
 }
 
 /// Counts as numbers to reckon with.

@@ -1,5 +1,5 @@
 //! A few files are read, to know what reading costs here: small ones one after the other, as a mirror reads them, and
-//! pieces of the largest ones, first over one connection, then over two.
+//! pieces of the largest ones, first over one connection, several times, then over two.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +13,8 @@ use crate::remote::{Remote, Sample};
 const WARM_UP: usize = 2;
 /// So many bytes are read over one connection,
 const ONE: u64 = 3 << 20;
+/// so often: a flow that filled the queue before the link is slow for once, which the median does not see,
+const TIMES: usize = 3;
 /// and over each of two.
 const TWO: u64 = 3 << 19;
 /// From a file with fewer bytes than these no rate can be told.
@@ -27,16 +29,28 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// What reading costs.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Costs {
-    /// Of small files: length, and seconds until the next could be read.
-    pub(super) small: Vec<(u64, f64)>,
-    /// Bytes per second of one connection.
+    /// Of small files.
+    pub(super) small: Vec<Small>,
+    /// Bytes per second of one connection: the median.
     pub(super) one: Option<f64>,
     /// Of two together.
     pub(super) two: Option<f64>,
-    /// Within what comes at once.
+    /// Within what comes at once: the median, since bytes that waited for a lost packet come faster than the link.
     pub(super) burst: Option<f64>,
     /// Files that could not be read, and why the first of them.
     pub(super) failed: Vec<(RelPath, Fault)>,
+}
+
+/// What a small file cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Small {
+    /// Bytes.
+    pub(super) size: u64,
+    /// Seconds until the next could be read.
+    pub(super) took: f64,
+    /// It came with the round trips of a small file: the next could be asked for before this one's closing word. Else
+    /// it came as a larger one does.
+    pub(super) ahead: bool,
 }
 
 /// Reads `small` files and pieces of `large` ones, the largest first. `pair`: may two be read at once?
@@ -48,35 +62,44 @@ pub(super) async fn read(remote: &dyn Remote, small: &[Sample], large: &[(RelPat
             break;
         }
         match whole(remote, file).await {
-            Ok(took) if at >= WARM_UP || small.len() <= WARM_UP => costs.small.push((file.size, took.as_secs_f64())),
+            Ok(cost) if at >= WARM_UP || small.len() <= WARM_UP => costs.small.push(cost),
             Ok(_) => {}
             Err(fault) => costs.failed.push((file.path.clone(), fault)),
         }
     }
-    let mut large = large.iter().filter(|(_, size)| *size >= ENOUGH);
-    let Some(largest) = large.next() else { return costs };
-    let alone = Marks::new();
-    if let Err(fault) = pull(remote, largest, ONE, &alone).await {
-        costs.failed.push((largest.0.clone(), fault));
-        return costs;
+    let large: Vec<_> = large.iter().filter(|(_, size)| *size >= ENOUGH).collect();
+    let Some(largest) = large.first() else { return costs };
+    let (begun, mut rates, mut bursts) = (Instant::now(), Vec::new(), Vec::new());
+    for file in large.iter().cycle().take(TIMES) {
+        // Where one takes long, it has a mean of its own.
+        if begun.elapsed() >= LONGEST {
+            break;
+        }
+        let alone = Marks::new();
+        if let Err(fault) = pull(remote, file, ONE, &alone).await {
+            costs.failed.push((file.0.clone(), fault));
+            return costs;
+        }
+        rates.extend(alone.steady());
+        bursts.extend(alone.burst());
     }
-    costs.one = alone.steady();
-    costs.burst = alone.burst();
+    costs.one = median(rates);
     if costs.one.is_some() && pair {
         let together = Marks::new();
-        let both =
-            (pull(remote, largest, TWO, &together), pull(remote, large.next().unwrap_or(largest), TWO, &together));
+        let other = large.get(1).unwrap_or(largest);
+        let both = (pull(remote, largest, TWO, &together), pull(remote, other, TWO, &together));
         if let (Ok(()), Ok(())) = tokio::join!(both.0, both.1) {
             costs.two = together.steady();
-            costs.burst = costs.burst.into_iter().chain(together.burst()).reduce(f64::max);
+            bursts.extend(together.burst());
         }
     }
+    costs.burst = median(bursts);
     costs
 }
 
 /// Reads a file as a mirror does: with a look before and after it, where none comes with it. How long it keeps others
 /// from being read.
-async fn whole(remote: &dyn Remote, file: &Sample) -> Result<Duration, Fault> {
+async fn whole(remote: &dyn Remote, file: &Sample) -> Result<Small, Fault> {
     let started = Instant::now();
     let mut source = remote.read(&file.path, 0, Some(file.size)).await?;
     let told = source.opened().is_some();
@@ -90,7 +113,8 @@ async fn whole(remote: &dyn Remote, file: &Sample) -> Result<Duration, Fault> {
     if after.is_none() {
         remote.stat(&file.path).await?;
     }
-    Ok(free.unwrap_or_else(|| started.elapsed()))
+    let took = free.unwrap_or_else(|| started.elapsed()).as_secs_f64();
+    Ok(Small { size: file.size, took, ahead: free.is_some() })
 }
 
 /// Reads the start of a file.
@@ -163,6 +187,12 @@ fn burst(marks: &[(u64, Duration)]) -> Option<f64> {
     rates.get(rates.len() * 3 / 4).copied()
 }
 
+/// The one in the middle; of two in the middle the upper.
+pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no 53 bits")]
 fn rate(from: (u64, Duration), to: (u64, Duration)) -> Option<f64> {
     let took = to.1.saturating_sub(from.1);
@@ -181,6 +211,12 @@ mod tests {
         assert_eq!(steady(&[(1_000_000, ms(500))]).map(f64::round), Some(2_000_000.0));
         assert_eq!(steady(&[(10, ms(500))]), None);
         assert_eq!(steady(&[]), None);
+    }
+
+    #[test]
+    fn one_slow_flow_of_several_is_not_the_goodput() {
+        assert_eq!(median(vec![24.2e6, 6.2e6, 24.1e6]), Some(24.1e6));
+        assert_eq!((median(vec![1.0]), median(Vec::new())), (Some(1.0), None));
     }
 
     #[test]

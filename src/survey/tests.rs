@@ -111,3 +111,23 @@ async fn it_ends_at_its_bounds_and_says_where() {
     let report = run(&order, &Progress::default(), &stop).await;
     assert!(matches!(report.stopped, Some(Stopped { why: Why::Asked, .. })));
 }
+
+#[test]
+fn a_small_file_that_came_as_a_larger_one_has_no_handling_of_its_own() {
+    let server = Traits {
+        round_trips: vec![20_000],
+        round_trips_small: Some(2.0),
+        round_trips_large: Some(3.0),
+        ..Traits::default()
+    };
+    let of = |took: f64, ahead: bool| {
+        let small = vec![sample::Small { size: 0, took, ahead }; 9];
+        let told = model(&server, &Costs { small, ..Costs::default() }, Duration::ZERO, 0);
+        (told.round_trips_small, (told.handling * 1e6).round())
+    };
+    assert_eq!(of(0.061, false), (2.0, 1_000.0), "before the server was tried: a millisecond beyond three round trips");
+    assert_eq!(of(0.041, true), (2.0, 1_000.0));
+    assert_eq!(of(0.061, true), (2.0, 21_000.0));
+    assert_eq!(of(0.030, true), (1.5, 0.0), "who does not wait for us needs fewer");
+    assert_eq!(of(0.001, true), (1.0, 0.0));
+}

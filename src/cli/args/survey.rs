@@ -44,6 +44,6 @@ Examples:
   causeway survey ftp://old.example/ --log /var/log/vsftpd.log --log /var/log/xferlog
 
 Nothing is changed on the server. It is asked over two connections, with a rest after each answer, and a few files are
-read, 8 MiB at most. The password comes from --password-file, from CAUSEWAY_SOURCE_PASSWORD, from the URL, or is asked for.
+read, 14 MiB at most. The password comes from --password-file, from CAUSEWAY_SOURCE_PASSWORD, from the URL, or is asked for.
 Exit codes: 0 the report is about all of the tree, 3 it is about a part of it (the report says why, and where it stopped),
 1 there is no report.";

@@ -209,8 +209,9 @@ fn findings(findings: &[Finding], text: &mut Text) {
 fn estimate(estimate: &Estimate, text: &mut Text) {
     let model = &estimate.model;
     text.head("how long a mirror would take");
+    text.line("  start and end + set-ups (of the first connection, then of all others) + listing + the longest of:");
     text.line(
-        "  start and end + set-up + listing + the longest of: connections (round trips, handling, sending), link, this side",
+        "  connections (round trips, handling, sending, waiting for each other on the link), longest file, this side",
     );
     text.fact("round trip", format!("{} (median of questions)", span(model.round_trip)));
     let trips = format!("{:.1} per small file, {:.1} per larger one", model.round_trips_small, model.round_trips_large);
@@ -223,9 +224,13 @@ fn estimate(estimate: &Estimate, text: &mut Text) {
     let here = (span(model.here_per_run), span(model.here_per_file), rate(model.here_rate));
     text.fact("this side", format!("assumed: {} for start and end, {} per file, {}/s", here.0, here.1, here.2));
     text.fact("set-up", span(model.setup));
+    text.fact(
+        "not known",
+        "packets that a bad link will lose; a run of a second or two is as long as this machine is busy",
+    );
     text.line(format!(
-        "  {:>11}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  bound by",
-        "connections", "listing", "trips", "handling", "sending", "link", "this side", "total"
+        "  {:>11}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  bound by",
+        "connections", "listing", "trips", "handling", "sending", "waiting", "link", "this side", "total"
     ));
     for one in &estimate.forecasts {
         text.line(forecast(one));
@@ -244,7 +249,8 @@ fn goodput(model: &Model) -> String {
 
 fn forecast(one: &Forecast) -> String {
     let mut line = format!("  {:>11}", one.connections);
-    for seconds in [one.listing, one.round_trips, one.handling, one.sending, one.link, one.here, one.total] {
+    for seconds in [one.listing, one.round_trips, one.handling, one.sending, one.waiting, one.link, one.here, one.total]
+    {
         let _always = write!(line, "  {:>9}", span(seconds));
     }
     format!("{line}  {}", one.bound.word())

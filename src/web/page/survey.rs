@@ -81,7 +81,7 @@ pub struct FindingShown {
 #[derive(Debug, Clone)]
 pub struct ForecastShown {
     pub connections: u16,
-    /// Listing, round trips, handling, sending, link, this side.
+    /// Listing, round trips, handling, sending, waiting, link, this side.
     pub terms: Vec<(&'static str, String)>,
     pub total: String,
     pub bound: &'static str,
@@ -247,6 +247,7 @@ fn forecast(one: &Forecast) -> ForecastShown {
         ("Round trips", one.round_trips),
         ("Handling", one.handling),
         ("Sending", one.sending),
+        ("Waiting", one.waiting),
         ("Link", one.link),
         ("This side", one.here),
     ];
@@ -274,6 +275,10 @@ fn model(estimate: &Estimate) -> Vec<(&'static str, String)> {
         ("End of the link", rate(model.link())),
         ("Listing", format!("{} a folder, the mean", seconds(model.per_folder))),
         ("Set-up", seconds(model.setup)),
+        (
+            "Not known",
+            "packets that a bad link will lose; a run of a second or two is as long as this machine is busy".to_owned(),
+        ),
         (
             "This side, assumed",
             format!(
