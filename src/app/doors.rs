@@ -15,14 +15,14 @@ use crate::account::Sessions;
 use crate::config::Config;
 use crate::db::DbError;
 use crate::digests::Digests;
-use crate::drive::{Books, Guest, Shares};
+use crate::drive::{Books, Guest, Resumable, Shares};
 use crate::job::Jobs;
 use crate::model::Door;
 use crate::presence::Presence;
 use crate::remote::Context;
 use crate::serve::dav::{self, Dav};
 use crate::serve::files::{self, Files};
-use crate::serve::http::{Doorman, HeaderAuth, Peer};
+use crate::serve::http::{Doorman, HeaderAuth, Peer, plain};
 use crate::survey::Surveys;
 use crate::task::Tasks;
 use crate::tree::Tree;
@@ -33,7 +33,11 @@ use super::Store;
 /// How long the database may take to say that it is well.
 const HEALTH: Duration = Duration::from_secs(5);
 
-/// Lets in who signed in to the dashboard, to read; everybody else by what is shown in every request.
+/// What the dashboard's scripts send with the session's cookie: no other site can know it.
+const CSRF: &str = "x-csrf-token";
+
+/// Lets in who signed in to the dashboard: to read, and with the token of its pages to change; everybody else by what is
+/// shown in every request.
 #[derive(Debug, Clone)]
 struct SessionOrHeader {
     header: HeaderAuth,
@@ -43,15 +47,24 @@ struct SessionOrHeader {
 #[async_trait]
 impl Doorman for SessionOrHeader {
     async fn admit(&self, head: &Parts, door: Door) -> Result<Guest, Response> {
-        // A cookie is sent by the browser, not by the person: it may read, and change nothing.
-        let reads = matches!(head.method, Method::GET | Method::HEAD) && !head.headers.contains_key(AUTHORIZATION);
-        let token = web::session_token(&head.headers).filter(|_| reads && door == Door::Files);
-        if let Some(token) = token {
+        if door != Door::Files || head.headers.contains_key(AUTHORIZATION) {
+            return self.header.admit(head, door).await;
+        }
+        // A cookie is sent by the browser, not by the person: alone it may read, and change nothing.
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        let sent = head.headers.get(CSRF).and_then(|value| value.to_str().ok());
+        if let Some(token) = web::session_token(&head.headers).filter(|_| reads || sent.is_some()) {
             match self.sessions.find(&token).await {
-                Ok(Some(session)) => return self.header.guest(&session.grant, head, door).await,
-                Ok(None) => {}
+                Ok(Some(session)) if reads || sent.is_some_and(|sent| session.csrf_matches(sent)) => {
+                    return self.header.guest(&session.grant, head, door).await;
+                }
+                Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "a session could not be looked up"),
             }
+        }
+        // A script of ours: to ask it for a password would only open a window that nobody understands.
+        if sent.is_some() {
+            return Err(plain(StatusCode::FORBIDDEN, "you are not signed in any more: reload the page"));
         }
         self.header.admit(head, door).await
     }
@@ -62,7 +75,7 @@ pub(super) async fn router(
     store: &Store,
     (tree, jobs, context, presence): (&Arc<Tree>, &Jobs, &Context, &Presence),
     (doors, reach, remark): (DoorsAt, ReachNow, Option<&'static str>),
-    config: &Config,
+    (config, resumable): (&Config, &Resumable),
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
     let books = Books {
@@ -104,7 +117,8 @@ pub(super) async fn router(
         books,
         claims: dav.claims(),
     };
-    let files = Files { doorman, render: None, claims: dav.claims() };
+    let resumable = resumable.clone();
+    let files = Files { doorman, render: None, claims: dav.claims(), resumable };
     let door_routes = Router::new().merge(dav::router(dav)).merge(files::router(files));
     Ok(door_routes.merge(health(store)).merge(web::router(state)))
 }

@@ -9,6 +9,7 @@ use crate::account::{AccountError, PasswordError};
 use crate::audit::{Actor, Event, Filter};
 use crate::config::Config;
 use crate::db::DbError;
+use crate::drive::Resumable;
 use crate::job::{Engine, Jobs, MirrorEngine, Worker, WorkerOptions};
 use crate::manners::Manners;
 use crate::model::Secret;
@@ -161,11 +162,13 @@ impl Service {
         };
 
         let presence = Presence::default();
+        let resumable = Resumable::new(store.db.clone(), config.limits.keep_parts);
         let mut router = None;
         if let Some(listener) = &https {
             running.https = Some(listener.address());
             let shown = (ways::doors_at(listener, sftp.as_ref()), ways::reach(listener, sftp.as_ref()), remark);
-            router = Some(doors::router(&store, (&tree, &jobs, &context, &presence), shown, config, &work).await?);
+            let settings = (config, &resumable);
+            router = Some(doors::router(&store, (&tree, &jobs, &context, &presence), shown, settings, &work).await?);
         }
         running.sftp = sftp.as_ref().map(sftp::Listener::address);
         let started = Event::ServiceStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
@@ -176,7 +179,7 @@ impl Service {
         let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context.clone()));
         let options = WorkerOptions { parallel: usize::from(config.jobs.parallel), ..WorkerOptions::default() };
         Worker::start(jobs.clone(), engine, options, &work);
-        sweep::start(Arc::clone(&tree), Arc::clone(&store.clock), config.limits.keep_parts, &work);
+        sweep::start((Arc::clone(&tree), resumable), Arc::clone(&store.clock), config.limits.keep_parts, &work);
         let identity = https.as_ref().map(|listener| Certificate::of(&listener.certificate().borrow()));
         if let (Some(listener), Some(router)) = (https, router) {
             http::serve(listener, router, &work);

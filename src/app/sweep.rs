@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use crate::drive::Resumable;
 use crate::model::{Clock, RelPath, Scope};
 use crate::task::{self, Tasks};
 use crate::tree::{Fate, Tree};
@@ -14,10 +15,11 @@ use crate::tree::{Fate, Tree};
 const EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// Sweeps in the background until `tasks` stop. Parts of uploads that are younger than `keep` stay.
-pub(super) fn start(tree: Arc<Tree>, clock: Arc<dyn Clock>, keep: Duration, tasks: &Tasks) {
+pub(super) fn start((tree, uploads): (Arc<Tree>, Resumable), clock: Arc<dyn Clock>, keep: Duration, tasks: &Tasks) {
     let inner = tasks.clone();
     tasks.spawn("sweep", async move {
         while !inner.is_stopped() {
+            forget(&tree, &uploads, &*clock).await;
             let (tree, clock, stop) = (Arc::clone(&tree), Arc::clone(&clock), inner.clone());
             match task::blocking(move || sweep(&tree, &*clock, keep, &stop)).await {
                 Ok(Ok(())) => {}
@@ -30,6 +32,18 @@ pub(super) fn start(tree: Arc<Tree>, clock: Arc<dyn Clock>, keep: Duration, task
             }
         }
     });
+}
+
+/// Uploads that nobody went on with in time.
+async fn forget(tree: &Arc<Tree>, uploads: &Resumable, clock: &dyn Clock) {
+    let swept = async {
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(
+            uploads.sweep(&tree.view(&Scope::whole())?, clock.now()).await?,
+        )
+    };
+    if let Err(error) = swept.await {
+        tracing::warn!(error, "expired uploads cannot be removed");
+    }
 }
 
 fn sweep(tree: &Arc<Tree>, clock: &dyn Clock, keep: Duration, stop: &Tasks) -> io::Result<()> {
@@ -59,13 +73,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_sweep_is_at_the_start() {
-        let folder = tempfile::tempdir().unwrap();
+        let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let hidden = folder.path().join("d/.causeway-staged-0123456789abcdef");
         std::fs::create_dir_all(hidden.join("deep")).unwrap();
         std::fs::write(folder.path().join("d/.causeway-upload-0123456789abcdef"), "young").unwrap();
         let tasks = Tasks::new();
         let (tree, keep) = (Tree::open(folder.path()).unwrap(), Duration::from_secs(3600));
-        start(tree, Arc::new(SystemClock), keep, &tasks);
+        let db = crate::db::Db::open(&data.path().join("causeway.db")).await.unwrap();
+        start((tree, Resumable::new(db, keep)), Arc::new(SystemClock), keep, &tasks);
         for _ in 0..500 {
             if !hidden.exists() {
                 break;

@@ -36,6 +36,7 @@ const FILES: &[(&str, &str)] = migrations![
     "0025_quotas.sql",
     "0026_app_passwords.sql",
     "0027_digests.sql",
+    "0028_resumable.sql",
     "0030_shares.sql",
 ];
 

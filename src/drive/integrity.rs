@@ -33,13 +33,27 @@ impl Integrity {
     pub fn of(headers: &HeaderMap) -> Result<Self, StatusCode> {
         let said = told(headers, &[CONTENT_DIGEST, REPR_DIGEST, DIGEST, OC_CHECKSUM]);
         let said: Vec<Checksum> = said.into_iter().collect::<Result<_, _>>().map_err(|_| StatusCode::BAD_REQUEST)?;
-        let mut algorithms: Vec<Algorithm> = said.iter().map(Checksum::algorithm).collect();
-        if headers.contains_key(OC_CHECKSUM) {
-            algorithms.extend(OWNCLOUD);
-        }
+        let more = if headers.contains_key(OC_CHECKSUM) { OWNCLOUD.as_slice() } else { &[] };
+        Ok(Self::with(said, more))
+    }
+
+    /// It must be as all of these say.
+    #[must_use]
+    pub fn said(said: Vec<Checksum>) -> Self {
+        Self::with(said, &[])
+    }
+
+    fn with(said: Vec<Checksum>, more: &[Algorithm]) -> Self {
+        let mut algorithms: Vec<Algorithm> = said.iter().map(Checksum::algorithm).chain(more.iter().copied()).collect();
         algorithms.sort_unstable();
         algorithms.dedup();
-        Ok(Self { said, hashers: algorithms.into_iter().map(Hasher::new).collect() })
+        Self { said, hashers: algorithms.into_iter().map(Hasher::new).collect() }
+    }
+
+    /// Does nobody say anything?
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.said.is_empty()
     }
 
     /// The next bytes.

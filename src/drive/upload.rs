@@ -166,12 +166,39 @@ impl Upload {
 
     async fn publish(
         mut self,
-        mut part: PartFile,
+        part: PartFile,
         sums: Vec<Checksum>,
         mtime: Option<Timestamp>,
         replace: Replace,
         terms: Terms,
     ) -> Result<Stat, Unfinished> {
+        let complete = Complete { part, sums, mtime, replace };
+        complete.publish(&self.guest, &self.path, &mut self.meter, terms).await
+    }
+}
+
+/// Content that is all there, before it has its name.
+pub(super) struct Complete {
+    pub(super) part: PartFile,
+    /// Computed over it.
+    pub(super) sums: Vec<Checksum>,
+    pub(super) mtime: Option<Timestamp>,
+    pub(super) replace: Replace,
+}
+
+impl Complete {
+    /// Gives it the name `path` if the `terms` hold, and writes that down.
+    ///
+    /// # Errors
+    /// What the terms say, and those of publishing.
+    pub(super) async fn publish(
+        self,
+        guest: &Guest,
+        path: &RelPath,
+        meter: &mut Meter,
+        terms: Terms,
+    ) -> Result<Stat, Unfinished> {
+        let Self { mut part, sums, mtime, replace } = self;
         let published = task::blocking(move || {
             if mtime.is_some() {
                 part.set_attributes(SetAttributes { mtime, ..SetAttributes::default() })?;
@@ -181,24 +208,27 @@ impl Upload {
         let published = published.await.unwrap_or_else(|lost| Err(io::Error::other(lost).into()));
         match &published {
             Ok(stat) => {
-                self.meter.clean();
-                self.guest.books.digests.note(stat, &sums).await;
-                let (account, path) = (self.guest.account.clone(), self.guest.whole(&self.path));
-                let event = Event::DoorUploaded { door: self.guest.door, account, path, size: stat.size };
-                self.guest.record(event).await;
+                meter.clean();
+                guest.books.digests.note(stat, &sums).await;
+                let (account, path) = (guest.account.clone(), guest.whole(path));
+                let event = Event::DoorUploaded { door: guest.door, account, path, size: stat.size };
+                guest.record(event).await;
             }
             // The transfer itself went well.
-            Err(Unfinished::Refused(_) | Unfinished::Mismatch(_)) => self.meter.clean(),
-            Err(Unfinished::Io(error)) => self.meter.failed(FaultKind::of_io(error)),
+            Err(Unfinished::Refused(_) | Unfinished::Mismatch(_)) => meter.clean(),
+            Err(Unfinished::Io(error)) => meter.failed(FaultKind::of_io(error)),
         }
         published
     }
 }
 
-fn lost() -> io::Error {
+pub(super) fn lost() -> io::Error {
     io::Error::other("the upload ended already")
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+/// Does `work` off the async threads.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     task::blocking(work).await.map_err(io::Error::other)?
 }

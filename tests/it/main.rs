@@ -30,6 +30,7 @@ mod ftp;
 mod job;
 mod link;
 mod mirror;
+mod resumable;
 mod service;
 mod sftp;
 mod sftp_remote;

@@ -13,6 +13,7 @@ mod second_factor;
 mod shares;
 pub mod site;
 mod surveys;
+mod upload;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

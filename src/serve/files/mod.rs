@@ -1,9 +1,10 @@
-//! The tree over plain HTTP at `/files/`: listing, downloads, uploads. WebDAV shares what answers GET and PUT.
+//! The tree over plain HTTP at `/files/`: listing, downloads, uploads in one request or resumable. WebDAV shares what answers GET and PUT.
 
 mod listing;
 mod page;
 mod put;
 mod router;
+mod tus;
 
 pub use listing::{Listing, Order, Page, Row, listing};
 pub use page::html as plain_page;

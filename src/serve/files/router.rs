@@ -12,8 +12,8 @@ use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::{Listing, Page, listing, page, put};
-use crate::drive::{Claims, Guest, Show, download};
+use super::{Listing, Page, listing, page, put, tus};
+use crate::drive::{Claims, Guest, Resumable, Show, download};
 use crate::model::{Door, RelPath};
 use crate::serve::http::{Doorman, href, peer_of, problem, status};
 use crate::task;
@@ -33,6 +33,8 @@ pub struct Files {
     pub render: Option<Render>,
     /// What others hold: WebDAV's locks.
     pub claims: Arc<dyn Claims>,
+    /// Uploads that can be gone on with.
+    pub resumable: Resumable,
 }
 
 impl std::fmt::Debug for Files {
@@ -46,6 +48,8 @@ pub fn router(files: Files) -> Router {
     Router::new()
         .route("/files", any(answer))
         .route("/files/", any(answer))
+        .route(tus::MOUNT, any(tus::answer))
+        .route("/files/.tus/{id}", any(tus::answer))
         .route("/files/{*path}", any(answer))
         .with_state(files)
 }

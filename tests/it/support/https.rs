@@ -9,7 +9,7 @@ use causeway::account::{Accounts, HashCost, NewAccount, Settings as AccountSetti
 use causeway::audit::{Actor, AuditLog};
 use causeway::db::{Db, Vault};
 use causeway::digests::Digests;
-use causeway::drive::Books;
+use causeway::drive::{Books, Resumable};
 use causeway::model::{Access, RelPath, Scope, Secret, SystemClock};
 use causeway::reliability::{Observation, Recorder};
 use causeway::serve::http::{HeaderAuth, Settings, bind, serve};
@@ -41,6 +41,9 @@ pub struct Https {
     settings: Settings,
     junk: dav::Junk,
 }
+
+/// How long uploads can be gone on with.
+const KEEP: Duration = Duration::from_secs(3600);
 
 /// No test sends as much, but the one that wants to know what happens then.
 pub const MAX_UPLOAD: u64 = 1 << 30;
@@ -96,7 +99,8 @@ impl Https {
         let listener = bind(&settings, data.path(), clock.clone()).await.unwrap();
         let (port, fingerprint) = (listener.address().port(), listener.certificate().borrow().fingerprint.clone());
         let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap().with_junk(junk);
-        let files = files::Files { doorman, render: None, claims: dav.claims() };
+        let resumable = Resumable::new(db.clone(), KEEP);
+        let files = files::Files { doorman, render: None, claims: dav.claims(), resumable };
         let router = dav::router(dav).merge(files::router(files));
         serve(listener, router, &tasks);
         Self { root, port, fingerprint, accounts, db, observations, tasks, data, settings, junk }

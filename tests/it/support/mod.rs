@@ -14,6 +14,7 @@ pub mod process;
 pub mod proxy;
 pub mod pyftpdlib;
 pub mod rclone;
+pub mod relay;
 pub mod scripted;
 pub mod scripted_http;
 pub mod skip;

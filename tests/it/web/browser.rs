@@ -68,11 +68,16 @@ impl Browser {
 
     /// Signs in and lands on `path`.
     pub fn signed_in(site: &Site, name: &str, path: &str) -> Self {
+        Self::signed_in_at(&site.base, name, PASSWORD, path)
+    }
+
+    /// As [`Browser::signed_in`], somewhere else.
+    pub fn signed_in_at(base: &str, name: &str, password: &str, path: &str) -> Self {
         let browser = Self::start();
-        browser.open(&format!("{}{path}", site.base));
+        browser.open(&format!("{base}{path}"));
         browser.wait("the sign-in page", "document.querySelector('#password')");
         browser.write("#name", name);
-        browser.write("#password", PASSWORD);
+        browser.write("#password", password);
         browser.click("form[action='/sign-in'] button");
         browser.wait("the page after signing in", &format!("location.pathname === '{path}'"));
         browser

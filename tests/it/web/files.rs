@@ -2,35 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::browser::Browser;
 use super::site::{Curl, Site, token};
-
-#[test]
-fn a_browser_is_told_about_every_file_of_an_upload() {
-    let site = Site::start();
-    let home = site.tree().join("partners/a");
-    std::fs::write(home.join("taken.txt"), "of before").unwrap();
-    let local = site.source();
-    std::fs::write(local.join("taken.txt"), "new").unwrap();
-    std::fs::write(local.join("free.txt"), "new").unwrap();
-    let browser = Browser::signed_in(&site, "partner", "/browse/");
-    // The refused one is the first: the second must arrive all the same.
-    let both = format!("{}\n{}", local.join("taken.txt").display(), local.join("free.txt").display());
-    browser.attach("#files", &both);
-    browser.click("form[data-upload] button");
-    browser.wait("the refusal, by name", "document.querySelector('.note.bad')?.innerText.includes('taken.txt')");
-    let said = browser.script("return document.querySelector('main > .note').innerText");
-    let said = said.as_str().unwrap();
-    assert!(said.contains("1 file is uploaded") && said.contains("something of that name is there already"), "{said}");
-    assert_eq!(std::fs::read(home.join("taken.txt")).unwrap(), b"of before");
-    assert_eq!(std::fs::read(home.join("free.txt")).unwrap(), b"new");
-    browser.wait("the new file in the list", "document.querySelector('table').innerText.includes('free.txt')");
-    // A refusal without a page of ours: the session is gone meanwhile.
-    browser.script("document.querySelector('[data-upload] [name=csrf]').value = 'old'");
-    browser.attach("#files", local.join("free.txt").to_str().unwrap());
-    browser.click("form[data-upload] button");
-    browser.wait("the reason", "document.querySelector('[data-refused]').innerText.includes('out of date')");
-}
 
 #[test]
 fn an_upload_without_scripts_names_what_it_refused() {

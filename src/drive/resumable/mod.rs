@@ -1,0 +1,319 @@
+//! Uploads that can be gone on with, after a lost connection and after a crash.
+//!
+//! The content lies in a kept part beside its name, whose key is the upload's id. The store holds how much of it is on
+//! the disk: it is told to a client only after the part was synced, so that no crash leaves it above what is there; what
+//! lies behind it is cut off when somebody goes on. One writer holds the part's lock, a second one is refused with 423.
+//! An upload has its name before the store knows it. The file then is the inode that the part was: that is how a look
+//! after a crash in between knows that it arrived.
+
+mod metadata;
+mod store;
+mod writer;
+
+use std::io;
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+
+pub use metadata::{Metadata, MetadataError};
+pub use writer::Writer;
+
+use self::store::Row;
+use super::upload::blocking;
+use super::{Guest, Terms, Unfinished};
+use crate::audit::Event;
+use crate::db::{Db, DbError};
+use crate::model::RelPath;
+use crate::tree::{Replace, View};
+
+/// Uploads of one account that may be under way at once: whole folders come at once.
+const MOST: i64 = 10_000;
+/// How long it is remembered that an upload arrived, for a client that has not heard the last answer.
+const REMEMBER: SignedDuration = SignedDuration::from_hours(24);
+/// Rows that one step of the sweep takes.
+const STEP: i64 = 500;
+
+/// Every upload that can be gone on with. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Resumable {
+    db: Db,
+    keep: SignedDuration,
+}
+
+/// How far one upload is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The end of its address.
+    pub id: String,
+    /// So many bytes are safe here; all of them only once the file has its name.
+    pub offset: u64,
+    /// Bytes when it is complete.
+    pub size: u64,
+    /// As the client sent it.
+    pub metadata: String,
+    /// When it is forgotten.
+    pub expires: Timestamp,
+}
+
+impl From<&Row> for Entry {
+    fn from(row: &Row) -> Self {
+        let (id, metadata) = (row.id.clone(), row.metadata.clone());
+        Self { id, offset: row.confirmed, size: row.size, metadata, expires: row.expires }
+    }
+}
+
+impl From<DbError> for Unfinished {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Busy => Self::Refused(StatusCode::SERVICE_UNAVAILABLE),
+            other => Self::Io(io::Error::other(other)),
+        }
+    }
+}
+
+impl Resumable {
+    /// Those in `db`; one that nobody goes on with is forgotten after `keep`.
+    #[must_use]
+    pub fn new(db: Db, keep: Duration) -> Self {
+        Self { db, keep: SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX) }
+    }
+
+    /// Announces an upload of `size` bytes that will be as `metadata` says, and makes the missing folders above it. `terms`
+    /// are asked now; they must hold again when it is complete.
+    ///
+    /// # Errors
+    /// 413 when it is larger than uploads may be; 412 when the name is taken; 429 when too many are under way; 507 when there
+    /// is no room for it; what the terms say; those of [`View::part`].
+    pub async fn announce(
+        &self,
+        guest: &Guest,
+        size: u64,
+        (metadata, raw): (&Metadata, &str),
+        terms: Terms,
+    ) -> Result<Entry, Unfinished> {
+        if size > guest.books.max_upload {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE.into());
+        }
+        if store::count(&mut *self.db.read().acquire().await.map_err(DbError::from)?, &guest.account).await? >= MOST {
+            return Err(StatusCode::TOO_MANY_REQUESTS.into());
+        }
+        let mut key = [0; 16];
+        crate::random::fill(&mut key)?;
+        let id = HEXLOWER.encode(&key);
+        let (view, path, replace, key) = (guest.view.clone(), metadata.path.clone(), metadata.replace, id.clone());
+        let (made, ino) = crate::task::blocking(move || prepare(&view, &path, &key, size, replace, terms))
+            .await
+            .map_err(io::Error::other)??;
+        for path in &made {
+            let (account, path) = (guest.account.clone(), guest.whole(path));
+            guest.record(Event::DoorDirMade { door: guest.door, account, path }).await;
+        }
+        let (account, path) = (guest.account.clone(), guest.whole(&metadata.path));
+        let (metadata, expires) = (raw.to_owned(), self.expiry(guest.books.clock.now()));
+        let row = Row { id, account, path, size, metadata, ino, confirmed: 0, done: false, expires };
+        store::insert(&mut *self.db.statement().await?, &row).await?;
+        Ok(Entry::from(&row))
+    }
+
+    /// How far the guest's upload `id` is.
+    ///
+    /// # Errors
+    /// 404 when there is none, when it is somebody else's or does not lie in the guest's view, and when its content is gone.
+    pub async fn look(&self, guest: &Guest, id: &str) -> Result<Entry, Unfinished> {
+        let (row, path) = self.find(guest, id).await?;
+        Ok(Entry::from(&self.settled(guest, row, path).await?))
+    }
+
+    /// Begins to take more of the upload `id`, from `offset` on. With `integrity` the bytes of this request are kept only
+    /// when they are as it says.
+    ///
+    /// # Errors
+    /// As [`Resumable::look`]; 409 when `offset` is not where it stands; 423 when somebody else writes it.
+    pub async fn go_on(
+        &self,
+        guest: &Guest,
+        id: &str,
+        offset: u64,
+        integrity: super::Integrity,
+    ) -> Result<Writer, Unfinished> {
+        Writer::begin(self, guest, id, offset, integrity).await
+    }
+
+    /// Ends the upload `id` and removes what came of it; a file that has its name already stays.
+    ///
+    /// # Errors
+    /// As [`Resumable::look`]; 423 when somebody writes it.
+    pub async fn remove(&self, guest: &Guest, id: &str) -> Result<(), Unfinished> {
+        let (row, path) = self.find(guest, id).await?;
+        if !row.done {
+            let view = guest.view.clone();
+            blocking(move || discard(&view, &path, &row.id)).await?;
+        }
+        Ok(store::remove(&mut *self.db.statement().await?, id).await?)
+    }
+
+    /// Removes what has expired by `now`, from the tree that `view` shows as a whole.
+    ///
+    /// # Errors
+    /// Those of the store; what cannot be removed from the tree is left to its own sweep.
+    pub async fn sweep(&self, view: &View, now: Timestamp) -> Result<(), DbError> {
+        loop {
+            let expired = store::expired(&mut *self.db.read().acquire().await?, now, STEP).await?;
+            for row in &expired {
+                if !row.done {
+                    let (view, path, id) = (view.clone(), row.path.clone(), row.id.clone());
+                    if let Err(error) = blocking(move || discard(&view, &path, &id)).await {
+                        tracing::info!(file.path = %row.path.display(), io.error = %error, "an expired part stays");
+                    }
+                }
+                store::remove(&mut *self.db.statement().await?, &row.id).await?;
+            }
+            if i64::try_from(expired.len()).unwrap_or(STEP) < STEP {
+                return Ok(());
+            }
+        }
+    }
+
+    fn expiry(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(self.keep).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The row, and its path in the guest's view.
+    async fn find(&self, guest: &Guest, id: &str) -> Result<(Row, RelPath), Unfinished> {
+        let row = store::find(&mut *self.db.read().acquire().await.map_err(DbError::from)?, id, &guest.account).await?;
+        let row = row.filter(|row| row.expires > guest.books.clock.now()).ok_or(StatusCode::NOT_FOUND)?;
+        // The account has another home now, or came with an app password for some other folder.
+        let path = below(guest.view.prefix(), &row.path).ok_or(StatusCode::NOT_FOUND)?;
+        Ok((row, path))
+    }
+
+    /// The row as it is after a look at the tree: a crash may have come before it was written.
+    async fn settled(&self, guest: &Guest, mut row: Row, path: RelPath) -> Result<Row, Unfinished> {
+        if row.done {
+            return Ok(row);
+        }
+        let (view, known) = (guest.view.clone(), row.clone());
+        match blocking(move || Ok(Lies::of(&view, &path, &known))).await? {
+            Lies::Waiting => Ok(row),
+            Lies::Arrived => {
+                self.arrived(guest, &mut row).await?;
+                Ok(row)
+            }
+            Lies::Nowhere => {
+                store::remove(&mut *self.db.statement().await?, &row.id).await?;
+                Err(StatusCode::NOT_FOUND.into())
+            }
+        }
+    }
+
+    /// It has its name.
+    async fn arrived(&self, guest: &Guest, row: &mut Row) -> Result<(), Unfinished> {
+        let now = guest.books.clock.now();
+        (row.done, row.confirmed) = (true, row.size);
+        row.expires = now.saturating_add(REMEMBER).unwrap_or(row.expires).min(self.expiry(now));
+        Ok(store::update(&mut *self.db.statement().await?, row).await?)
+    }
+}
+
+/// Where the content of an upload is.
+enum Lies {
+    /// In its part; or there is none of it yet.
+    Waiting,
+    /// Under its name.
+    Arrived,
+    /// Somebody or something removed it.
+    Nowhere,
+}
+
+impl Lies {
+    fn of(view: &View, path: &RelPath, row: &Row) -> Self {
+        if matches!(view.kept_stat(path, &row.id), Ok(Some(part)) if part.size >= row.confirmed) {
+            return Self::Waiting;
+        }
+        match view.stat_follow(path) {
+            Ok(file) if file.is_file() && (file.ino, file.size) == (row.ino, row.size) => Self::Arrived,
+            _ if row.confirmed == 0 => Self::Waiting,
+            _ => Self::Nowhere,
+        }
+    }
+}
+
+/// Looks whether the upload may come, and makes its folders and its part. The folders that were made, and the part's inode.
+fn prepare(
+    view: &View,
+    path: &RelPath,
+    key: &str,
+    size: u64,
+    replace: Replace,
+    terms: Terms,
+) -> Result<(Vec<RelPath>, u64), Unfinished> {
+    let there = match view.stat_follow(path) {
+        Ok(stat) => Some(stat),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if there.is_some() && replace == Replace::No {
+        return Err(StatusCode::PRECONDITION_FAILED.into());
+    }
+    let kept = terms.hold(there.as_ref())?;
+    let room = view.space()?.available.saturating_add(there.map_or(0, |stat| stat.size));
+    if size > room {
+        return Err(StatusCode::INSUFFICIENT_STORAGE.into());
+    }
+    let made = make_folders(view, &path.parent().unwrap_or_default())?;
+    let part = view.part(path, key)?;
+    drop(kept);
+    Ok((made, part.stat()?.ino))
+}
+
+/// Makes `folder` and what is missing above it; says what it made.
+fn make_folders(view: &View, folder: &RelPath) -> io::Result<Vec<RelPath>> {
+    if view.stat_follow(folder).is_ok_and(|stat| stat.is_dir()) {
+        return Ok(Vec::new());
+    }
+    let (mut made, mut at) = (Vec::new(), RelPath::root());
+    for name in folder.names() {
+        at = at.join(&name);
+        match view.make_dir(&at) {
+            Ok(()) => made.push(at.clone()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(made)
+}
+
+/// Removes a part, if it is there.
+fn discard(view: &View, path: &RelPath, key: &str) -> io::Result<()> {
+    match view.kept_part(path, key) {
+        Ok(Some(part)) => part.discard(),
+        Ok(None) => Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// `path` of the tree as a view at `prefix` has it.
+fn below(prefix: &RelPath, path: &RelPath) -> Option<RelPath> {
+    if !path.starts_with(prefix) {
+        return None;
+    }
+    let rest = path.as_bytes().get(prefix.as_bytes().len()..)?;
+    RelPath::new(rest.strip_prefix(b"/").unwrap_or(rest)).ok().filter(|path| !path.is_root())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_found_only_in_a_view_that_holds_it() {
+        let path = |text: &str| RelPath::new(text).unwrap();
+        assert_eq!(below(&RelPath::root(), &path("a/b")), Some(path("a/b")));
+        assert_eq!(below(&path("a"), &path("a/b/c")), Some(path("b/c")));
+        assert_eq!(below(&path("a"), &path("ab/c")), None);
+        assert_eq!(below(&path("a/b"), &path("a/b")), None, "the view itself is no file in it");
+    }
+}
