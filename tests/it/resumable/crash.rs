@@ -66,7 +66,8 @@ fn an_offset_is_never_above_what_is_on_the_disk() {
         let mut sending = curl(&served, &patch, &at);
         let mut sending = sending.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let begin = Instant::now();
-        while kills % 3 > 0 && in_part(&tree) <= told as u64 && begin.elapsed() < Duration::from_secs(20) {
+        let is_awaited = kills % 3 > 0 && bytes.len() - told > 2_000_000;
+        while is_awaited && in_part(&tree) <= told as u64 && begin.elapsed() < Duration::from_secs(20) {
             std::thread::sleep(Duration::from_millis(5));
         }
         served.kill_nine();
@@ -74,9 +75,13 @@ fn an_offset_is_never_above_what_is_on_the_disk() {
         kills += 1;
         served.again();
         let now = stands(&served);
+        if tree.join("f").exists() {
+            // The last bytes were faster than the end of the service.
+            assert_eq!(now, bytes.len());
+            break;
+        }
         assert!(now >= told, "{now} is less than the {told} that were promised");
         assert!(now as u64 <= in_part(&tree), "{now} is more than the part has: {}", in_part(&tree));
-        assert!(!tree.join("f").exists());
         told = now;
     }
     assert!(kills >= 8, "it was killed {kills} times");
@@ -85,7 +90,7 @@ fn an_offset_is_never_above_what_is_on_the_disk() {
     served.kill_nine();
     let sql = "UPDATE resumable SET done = 0, confirmed = 5";
     let store = served.data().join("causeway.db");
-    let python = format!("import sqlite3; c = sqlite3.connect({:?}); c.execute({sql:?}); c.commit()", store);
+    let python = format!("import sqlite3; c = sqlite3.connect({store:?}); c.execute({sql:?}); c.commit()");
     assert!(Command::new("python3").args(["-c", &python]).status().unwrap().success());
     served.again();
     assert_eq!(stands(&served), bytes.len());
