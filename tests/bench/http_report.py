@@ -29,8 +29,8 @@ WHATS = {
 # What limits what was measured, for the page.
 LIMITS = (
     "Client and server share the processors. The server's CPU seconds are the steadier figure.",
-    "All TLS is 1.3 with AES-128-GCM and a certificate of a P-256 key. Of the servers only Causeway and nginx-login ask "
-    "for a password with every request. No server writes an access log; Causeway records every upload.",
+    "All TLS is 1.3 with AES-128-GCM and a certificate of a P-256 key. Only Causeway and nginx-login ask for a "
+    "password, with every request. No server writes an access log; Causeway records every upload.",
     "What is got lies on the disk and in the page cache; what is put goes into memory, or, where it says so, onto the "
     "disk. Causeway syncs every file before it says that it has it, the others do not.",
     "A big file is got twice: once it is kept and compared, and once, which is what is timed, thrown away. Small files "

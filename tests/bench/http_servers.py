@@ -63,7 +63,7 @@ NGINX_TLS = """ ssl http2;
     ssl_certificate {folder}/cert.pem;
     ssl_certificate_key {folder}/key.pem;
     ssl_protocols TLSv1.3"""
-APACHE_MODULES = ("mpm_event", "authz_core", "unixd", "dav", "dav_fs", "mime", "http2", "ssl", "socache_shmcb")
+APACHE_MODULES = ("mpm_event", "authz_core", "dav", "dav_fs", "mime", "http2", "ssl", "socache_shmcb")
 APACHE = """ServerRoot {folder}
 ServerName localhost
 PidFile {folder}/pid
