@@ -6,16 +6,12 @@ import pathlib
 import pwd
 import re
 import subprocess
-import sys
-import tempfile
-import time
 
 import links
+import served
 import tools
 
 PORT = 2022
-# Seconds that a server may take until it greets; a debug build on a busy machine needs some.
-START = 60
 HERE = pathlib.Path(__file__).resolve().parent
 # What is measured is never a limit that somebody set.
 CAUSEWAY = """data = "{folder}/data"
@@ -45,73 +41,24 @@ MaxStartups 4096
 MaxSessions 10
 PrintMotd no
 """
-GREETING = (
-    "import socket, sys\n"
-    "with socket.create_connection((sys.argv[1], int(sys.argv[2])), 2) as one: sys.exit(one.recv(4) != b'SSH-')"
-)
+class Door(served.Served):
+    """An SFTP server."""
 
-
-class Door:
-    """A server, started when the block is entered and ended, with its sessions, when it is left."""
-
-    name = ""
     user = "anna"
     # What names the served folder in paths that begin with a slash.
     top = ""
     port = PORT
+    greeting = "SSH-"
 
-    def __init__(self, net, root, program=None):
-        self.net, self.root, self.program = net, pathlib.Path(root), program
-        self.process = None
-
-    def __enter__(self):
-        self.scratch = tempfile.TemporaryDirectory(prefix="causeway-door-")
-        self.folder = pathlib.Path(self.scratch.name)
+    def equip(self):
         for key in ("key", "host"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / key], check=True)
         host = " ".join((self.folder / "host.pub").read_text().split()[:2])
         self.known_hosts = self.folder / "known_hosts"
         self.known_hosts.write_text(f"[{self.net.host}]:{PORT} {host}\n")
-        try:
-            self.prepare()
-            self.start()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        if self.process is not None:
-            self.net.end(self.process)
-            self.process = None
-        self.scratch.cleanup()
-
-    def prepare(self):
-        """Writes what the server reads."""
-
-    def command(self):
-        raise NotImplementedError
 
     def fill_in(self, text):
         return text.format(folder=self.folder, root=self.root, host=self.net.host, port=PORT, user=self.user)
-
-    def start(self):
-        with open(self.folder / "words", "wb") as words:
-            # It does not outlive this process, even one that is killed.
-            leashed = ["setpriv", "--pdeathsig", "KILL", *self.command()]
-            command = [str(word) for word in self.net.command("s", leashed)]
-            self.process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=words,
-                                            stderr=words)
-        asking = self.net.command("s", [sys.executable, "-c", GREETING, self.net.host, str(PORT)])
-        end = time.monotonic() + START
-        while subprocess.run(asking, stderr=subprocess.DEVNULL).returncode != 0:
-            if time.monotonic() > end or self.process.poll() is not None:
-                raise SystemExit(f"{self.name} does not answer: {self.words()}")
-            time.sleep(0.05)
-
-    def words(self):
-        """The end of what it said."""
-        return (self.folder / "words").read_text(errors="replace")[-2000:]
 
     @property
     def key(self):

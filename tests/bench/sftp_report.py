@@ -2,13 +2,13 @@
 
 import statistics
 
+import copies
 import links
 import page
+import promises
 import sftp_sessions
 
 REFERENCE = "openssh"
-# Of a copy that the client threw away.
-UNKEPT = "not kept"
 COLUMNS = ("link", "what", "client", "server", "MiB/s or files/s", "to OpenSSH's", "server CPU", "to OpenSSH's",
            "client CPU", "copy")
 # What is told of sessions: key, name, divisor, unit.
@@ -38,14 +38,14 @@ def rows(runs):
     """One dictionary for each cell of `runs`: (link, what, client, server) → list of measurements."""
     found = []
     for cell, done in runs.items():
-        good = [one for one in done if is_good(one)]
+        good = [one for one in done if copies.is_good(one)]
         bad = next((one for one in done if one not in good), None)
         found.append({
             **dict(zip(("link", "what", "client", "server"), cell, strict=True)),
             "rate": statistics.median(one["rate"] for one in good) if good else None,
             "cpu": statistics.median(one["server_cpu"] for one in good) if good else None,
             "client_cpu": statistics.median(one["client_cpu"] for one in good) if good else None,
-            "state": word(bad or max(done, key=lambda one: one.get("projected", False))),
+            "state": copies.word(bad or max(done, key=lambda one: one.get("projected", False))),
             "runs": done,
         })
     for row in found:
@@ -55,20 +55,6 @@ def rows(runs):
             other = same[0][key] if same else None
             row[f"{key}_ratio"] = row[key] / other if row[key] is not None and other else None
     return found
-
-
-def is_good(run):
-    """Does the run give a figure?"""
-    return run.get("projected", False) or run["exit"] == 0 and run["copy"] in ("equal", UNKEPT)
-
-
-def word(run):
-    """What came of one run."""
-    if run.get("projected"):
-        return "projected"
-    if is_good(run):
-        return run["copy"]
-    return "cut" if run["cut"] else f"exit {run['exit']}, {run['copy']}"
 
 
 def sessions(told):
@@ -108,30 +94,6 @@ def lines(result):
         yield f"{row['part']:9} {row['server']:9} {in_words(row)}"
 
 
-def targets(judged):
-    """Rows of the page: what was promised, and what came of it."""
-    text = page.text
-    yield "<h2>Targets</h2><div class=wide><table class=cards><tr><th class=word>what</th><th class=word>where</th>"
-    yield "<th>target</th><th>measured</th><th class=word>state</th></tr>"
-    for one in sorted(judged, key=lambda one: one["state"] == "not measured"):
-        missed = one["state"].startswith("missed")
-        style = "bad" if missed else "good" if one["state"] == "met" else "soft"
-        why = ""
-        if missed:
-            reason = one["reason"] or "No reason is written yet: its place is in tests/bench/sftp_targets.py."
-            why = f"<span class=why>{text(reason)}</span>"
-            why += f"<span class=why>Next: {text(one['idea'])}</span>" if one["idea"] else ""
-        yield (f"<tr><td class=says>{text(one['text'])}</td><td class=word>{text(one['where'])}</td>"
-               f"<td data-is=target>{'≤' if one['at_most'] else '≥'} {text(figure(one, one['value']))}</td>"
-               f"<td data-is=measured>{text(figure(one, one['measured']))}</td>"
-               f"<td class='says {style}'>{text(one['state'])}{why}</td></tr>")
-    yield "</table></div>"
-
-
-def figure(target, number):
-    return "–" if number is None else f"{number / target['divisor']:,.2f} {target['unit']}"
-
-
 def table(heading, rows):
     if not rows:
         return
@@ -163,7 +125,7 @@ def write(path, result):
             "ones. Everything lies in memory.</p>"]
     if result["scale"] != 1:
         body.append(f"<p class=bad>The files are shrunk to {text(result['scale'])} of their size.</p>")
-    body += targets(result["targets"])
+    body += promises.table(result["targets"], "tests/bench/sftp_targets.py")
     body += [*table("All cells", result["rows"]), *table("Ciphers", result["ciphers"])]
     body += [*session_table(result["sessions"]), "<ul class=small>"]
     body += [f"<li>{text(sentence)}</li>" for sentence in LIMITS]

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import os
 import pathlib
 import select
@@ -10,6 +9,7 @@ import signal
 import subprocess
 import time
 
+import costs
 import links
 import measure
 
@@ -64,47 +64,14 @@ class Load:
         return json.loads(line)
 
 
-def cpu(door):
-    """CPU seconds of a server and its sessions, those that ended too."""
-    ticks = 0
-    for pid in links.family(door.process.pid):
-        with contextlib.suppress(OSError):
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            ticks += sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def memory(door):
-    """Bytes of a server and its sessions; pages that several processes share are counted once. What the kernel keeps
-    for their sockets is not in it."""
-    total = 0
-    for pid in links.family(door.process.pid):
-        with contextlib.suppress(OSError):
-            total += pss(pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text())
-    return total
-
-
-def pss(said):
-    """Bytes of one process, from its smaps_rollup, without those of mapped files: the client may run the same
-    interpreter, and would take over a part of them."""
-    own = ("Pss_Anon:", "Pss_Shmem:")
-    return sum(int(line.split()[1]) * 1024 for line in said.splitlines() if line.startswith(own))
-
-
-def percentile(values, share):
-    """The value that `share` of the values do not exceed (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
-
-
 def setup(door, chosen):
     """Logins one after the other; seconds of each, and what one costs either side."""
     count = max(3, int(LOGINS * chosen.scale))
-    before = cpu(door)
+    before = costs.cpu(door)
     with Load(door, chosen.cipher, ("logins", count)) as load:
         told = load.answer(time.monotonic() + chosen.limit)
-    return {"login": percentile(told["seconds"], 0.5), "login_p99": percentile(told["seconds"], 0.99),
-            "login_cpu": (cpu(door) - before) / count, "client_cpu": told["client_cpu"], "logins": count}
+    return {"login": costs.percentile(told["seconds"], 0.5), "login_p99": costs.percentile(told["seconds"], 0.99),
+            "login_cpu": (costs.cpu(door) - before) / count, "client_cpu": told["client_cpu"], "logins": count}
 
 
 def shares(count, parts):
@@ -120,7 +87,7 @@ def crowd(door, chosen, path):
     # One login first: what the first costs is no session's.
     with Load(door, chosen.cipher, ("logins", 1)) as load:
         load.answer(end)
-    before = memory(door)
+    before = costs.memory(door)
     with contextlib.ExitStack() as stack:
         loads = [stack.enter_context(Load(door, chosen.cipher, ("hold", share))) for share in shares(count, PROCESSES)]
         told = [load.answer(end) for load in loads]
@@ -130,10 +97,10 @@ def crowd(door, chosen, path):
         if not there:
             return found
         time.sleep(SETTLE)
-        found["memory"] = (memory(door) - before) / there
-        spent = cpu(door)
+        found["memory"] = (costs.memory(door) - before) / there
+        spent = costs.cpu(door)
         time.sleep(QUIET)
-        found["idle_cpu"] = cpu(door) - spent
+        found["idle_cpu"] = costs.cpu(door) - spent
         return {**found, **busy(door, chosen, path, loads, moving, end)}
 
 
@@ -145,7 +112,7 @@ def busy(door, chosen, path, loads, moving, end):
             load.ask(f"move {share} {BUSY} {path}")
         took = watch.answer(end)["seconds"]
         moved = [load.answer(end) for load in loads]
-    return {"moving": moving, "stat_p50": percentile(took, 0.5), "stat_p99": percentile(took, 0.99),
+    return {"moving": moving, "stat_p50": costs.percentile(took, 0.5), "stat_p99": costs.percentile(took, 0.99),
             "moved": sum(one["moved"] for one in moved) / BUSY, "least": min(one["least"] for one in moved) / BUSY,
             "broken": sum(one["broken"] for one in moved)}
 

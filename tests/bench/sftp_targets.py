@@ -5,6 +5,7 @@ shown only while it is missed."""
 
 import dataclasses
 
+import promises
 import sftp_report
 import sftp_sessions
 
@@ -81,11 +82,12 @@ TARGETS = (
 
 
 def judge(result, scale):
-    """Each target with what was measured. Shrunken files meet and miss nothing."""
+    """Each target with what was measured."""
     judged = []
     for target in TARGETS:
         figure = measured(target, result)
-        judged.append({**dataclasses.asdict(target), "measured": figure, "state": state(target, figure, scale)})
+        state = promises.state(target, figure, scale)
+        judged.append({**dataclasses.asdict(target), "measured": figure, "state": state})
         judged[-1]["where"] = where(judged[-1])
     return judged
 
@@ -124,17 +126,3 @@ def of_server(target, rows):
     found = {row["server"]: row[target.metric] for row in rows if (row["link"], row["what"], row["client"]) == cell}
     ours, theirs = found.get("causeway"), found.get(target.peer)
     return ours / theirs if ours is not None and theirs else None
-
-
-def state(target, figure, scale):
-    if figure is None:
-        return "not measured"
-    if scale != 1:
-        return "shrunken files, not judged"
-    at_most = target.at_most
-    if figure <= target.value if at_most else figure >= target.value:
-        return "met"
-    if not target.value:
-        return "missed"
-    gap = figure / target.value - 1 if at_most else 1 - figure / target.value
-    return f"missed by {100 * gap:.0f} %"

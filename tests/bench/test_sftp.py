@@ -7,7 +7,10 @@ import pathlib
 import tempfile
 import unittest
 
+import copies
+import costs
 import doors
+import promises
 import sftp_clients
 import sftp_report
 import sftp_sessions
@@ -57,16 +60,16 @@ class Targets(unittest.TestCase):
     cell = {"link": "loopback", "what": "get-big", "client": "sftp", "rate": 1.0}
 
     def test_less_cpu_is_better_and_shrunken_files_are_not_judged(self):
-        self.assertEqual(sftp_targets.state(self.target, 0.4, 1), "met")
-        self.assertEqual(sftp_targets.state(self.target, 0.6, 1), "missed by 20 %")
-        self.assertEqual(sftp_targets.state(self.target, 0.4, 0.1), "shrunken files, not judged")
+        self.assertEqual(promises.state(self.target, 0.4, 1), "met")
+        self.assertEqual(promises.state(self.target, 0.6, 1), "missed by 20 %")
+        self.assertEqual(promises.state(self.target, 0.4, 0.1), "shrunken files, not judged")
 
     def test_without_both_figures_nothing_is_met(self):
         ours = {**self.cell, "server": "causeway", "cpu": 0.2}
         self.assertIsNone(sftp_targets.measured(self.target, {"rows": [ours]}))
         theirs = {**self.cell, "server": "openssh", "cpu": 0.4}
         self.assertEqual(sftp_targets.measured(self.target, {"rows": [ours, theirs]}), 0.5)
-        self.assertEqual(sftp_targets.state(self.target, None, 1), "not measured")
+        self.assertEqual(promises.state(self.target, None, 1), "not measured")
 
     def test_our_client_is_held_against_the_best_other_and_only_when_all_were_measured(self):
         target = sftp_targets.Target("t", "get-big", "causeway", "rate", 1, rivals=("sftp", "lftp"))
@@ -84,21 +87,21 @@ class Targets(unittest.TestCase):
         login = sftp_targets.Target("t", "setup", "asyncssh", "login", 0.25, at_most=True)
         self.assertEqual(sftp_targets.measured(login, result), 0.25)
         refused = sftp_targets.Target("t", "sessions", "asyncssh", "refused", 0, peer="", at_most=True)
-        self.assertEqual(sftp_targets.state(refused, sftp_targets.measured(refused, result), 1), "missed")
+        self.assertEqual(promises.state(refused, sftp_targets.measured(refused, result), 1), "missed")
 
 
 class Sessions(unittest.TestCase):
     def test_a_percentile_is_a_value_that_was_measured(self):
         values = list(range(100, 0, -1))
-        self.assertEqual((sftp_sessions.percentile(values, 0.5), sftp_sessions.percentile(values, 0.99)), (50, 99))
-        self.assertEqual(sftp_sessions.percentile([7], 0.99), 7)
+        self.assertEqual((costs.percentile(values, 0.5), costs.percentile(values, 0.99)), (50, 99))
+        self.assertEqual(costs.percentile([7], 0.99), 7)
 
     def test_shares_add_up(self):
         self.assertEqual(sftp_sessions.shares(10, 4), [3, 3, 2, 2])
 
     def test_memory_of_mapped_files_is_nobody_s_own(self):
         said = "Pss:   900 kB\nPss_Anon:   40 kB\nPss_File:  850 kB\nPss_Shmem:   10 kB\n"
-        self.assertEqual(sftp_sessions.pss(said), 50 << 10)
+        self.assertEqual(costs.pss(said), 50 << 10)
 
     def test_why_there_are_no_figures_is_told(self):
         row = sftp_report.sessions({("setup", "rclone"): [{"failed": ["cut at its limit"]}]})[0]
@@ -120,17 +123,16 @@ class Clients(unittest.TestCase):
 
 class Copies(unittest.TestCase):
     def test_missing_different_and_foreign_files_are_seen(self):
-        bench = load()
         with tempfile.TemporaryDirectory() as lab:
             source, copy = pathlib.Path(lab, "a"), pathlib.Path(lab, "b")
             for folder in (source, copy):
                 folder.mkdir()
                 (folder / "same").write_text("x")
-            self.assertEqual(bench.compare(source, copy), "equal")
+            self.assertEqual(copies.compare(source, copy), "equal")
             (source / "missing").write_text("x")
             (copy / "foreign").write_text("x")
             (copy / "same").write_text("y")
-            self.assertEqual(bench.compare(source, copy), "2 DIFFER, 1 foreign")
+            self.assertEqual(copies.compare(source, copy), "2 DIFFER, 1 foreign")
 
     def test_a_file_that_is_not_published_is_no_progress(self):
         with tempfile.TemporaryDirectory() as lab:
