@@ -8,6 +8,7 @@ use sqlx::SqliteConnection;
 use super::guess::{Limits, peer_subject};
 use super::password::{self, Hasher};
 use super::request::Remembered;
+use super::standing::Standing;
 use super::store::{self, AccountRow, Subject};
 use super::{
     AccountError, AppPassword, HashCost, PasswordError, PublicKey, Required, StoredKey, app_password, check_name,
@@ -41,6 +42,7 @@ pub struct Accounts {
     pub(super) hasher: Hasher,
     pub(super) settings: Settings,
     pub(super) remembered: Arc<Remembered>,
+    pub(super) standing: Arc<Standing>,
 }
 
 /// An account, without its secrets.
@@ -116,7 +118,8 @@ impl Accounts {
     /// The accounts in `db`, with other settings.
     #[must_use]
     pub fn with(db: Db, vault: Arc<Vault>, clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        Self { db, vault, clock, hasher: Hasher::new(settings.hash), settings, remembered: Arc::default() }
+        let hasher = Hasher::new(settings.hash);
+        Self { db, vault, clock, hasher, settings, remembered: Arc::default(), standing: Arc::default() }
     }
 
     /// Does once what the first login would have to wait for. Call it at start.
@@ -252,7 +255,7 @@ impl Accounts {
         if !changed.is_empty() {
             audit::append(&mut tx, now, actor, &Event::AccountChanged { account: name.to_owned(), changed }).await?;
         }
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 
@@ -286,7 +289,7 @@ impl Accounts {
         }
         store::delete(&mut tx, row.id).await?;
         audit::append(&mut tx, self.clock.now(), actor, &Event::AccountRemoved { account: row.name }).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 
@@ -325,7 +328,7 @@ impl Accounts {
         store::update(&mut tx, &row).await?;
         let event = Event::KeyRemoved { account: row.name, fingerprint: fingerprint.to_owned() };
         audit::append(&mut tx, now, actor, &event).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 

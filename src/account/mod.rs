@@ -28,6 +28,7 @@ mod request;
 mod second;
 mod session;
 mod settle;
+mod standing;
 mod store;
 
 pub use accounts::{Account, Accounts, Change, NewAccount, Settings};

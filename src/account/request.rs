@@ -30,7 +30,7 @@ pub(super) struct Remembered {
 pub(super) struct Proof {
     account: AccountId,
     changed: Timestamp,
-    until: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 impl Proof {
@@ -78,9 +78,9 @@ impl Remembered {
 
 impl Accounts {
     /// Lets in one request of many with the same name and password from the same address. The first is a
-    /// [login](Accounts::login_password); for ten minutes after that the others only look whether the
-    /// account is still the same, and are not logged one by one. What has the form of an app password is taken for one,
-    /// and not for the password of the account.
+    /// [login](Accounts::login_password); for ten minutes after that the others are not logged one by one, and are let in
+    /// without a look at the store until something changes about logins. What has the form of an app password is taken for
+    /// one, and not for the password of the account.
     ///
     /// # Errors
     /// As [`Accounts::login_password`].
@@ -90,11 +90,47 @@ impl Accounts {
         password: &Secret,
         context: &LoginContext,
     ) -> Result<Grant, LoginError> {
-        if app_password::is_one(password) {
-            return self.login_app_password(Some(name), password, context).await;
-        }
         let now = self.clock.now();
         let tag = self.remembered.tag(name, password, context);
+        let mark = self.mark(now).await?;
+        if let Some(grant) = self.standing.find(tag, now) {
+            return Ok(grant);
+        }
+        let (grant, until) = if app_password::is_one(password) {
+            self.login_app_password(Some(name), password, context).await?
+        } else {
+            let grant = self.login_remembered(name, password, (tag, context), now).await?;
+            (grant, self.remembered.find(tag, now).map_or(now, |proof| proof.until))
+        };
+        self.standing.put(tag, mark, &grant, (now, until));
+        Ok(grant)
+    }
+
+    /// Lets in one request with a bearer token: an app password without the account's name (RFC 6750, section 2.1).
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub async fn login_bearer(&self, token: &Secret, context: &LoginContext) -> Result<Grant, LoginError> {
+        let now = self.clock.now();
+        // No name beside a password has a colon (RFC 7617, section 2).
+        let tag = self.remembered.tag(":", token, context);
+        let mark = self.mark(now).await?;
+        if let Some(grant) = self.standing.find(tag, now) {
+            return Ok(grant);
+        }
+        let (grant, until) = self.login_app_password(None, token, context).await?;
+        self.standing.put(tag, mark, &grant, (now, until));
+        Ok(grant)
+    }
+
+    /// By the password of the account, which was perhaps right a moment ago.
+    async fn login_remembered(
+        &self,
+        name: &str,
+        password: &Secret,
+        (tag, context): (Option<[u8; 32]>, &LoginContext),
+        now: Timestamp,
+    ) -> Result<Grant, LoginError> {
         if let Some(proof) = self.remembered.find(tag, now) {
             let mut conn = self.db.read().acquire().await?;
             if let Some(row) = store::by_id(&mut conn, proof.account).await?.filter(|row| proof.is_of(row)) {

@@ -309,6 +309,58 @@ async fn one_login_of_many_requests_is_logged_once() {
 }
 
 #[tokio::test]
+async fn what_was_right_a_moment_ago_is_right_without_a_look_at_the_store() {
+    let house = house().await;
+    let (password, peer) = (Secret::new("correct horse"), from("192.0.2.1:5000"));
+    house.accounts.login_request("anna", &password, &peer).await.unwrap();
+    house.db.read().close().await;
+    house.accounts.login_request("anna", &password, &peer).await.unwrap();
+    // Half a second later somebody has to look.
+    house.clock.advance(SignedDuration::from_millis(500));
+    assert!(house.accounts.login_request("anna", &password, &peer).await.is_err());
+}
+
+#[tokio::test]
+async fn what_another_process_changes_holds_within_a_second() {
+    let house = house().await;
+    let (password, peer, second) = (Secret::new("correct horse"), from("192.0.2.1:5000"), SignedDuration::from_secs(1));
+    let command_line = Accounts::with(house.db.clone(), vault(), house.clock.clone(), quick());
+    let switch = |off| {
+        let change = Change { disabled: Some(off), ..Change::default() };
+        let command_line = command_line.clone();
+        async move { command_line.change(&Actor::System, "anna", &change).await.unwrap() }
+    };
+    house.accounts.login_request("anna", &password, &peer).await.unwrap();
+    switch(true).await;
+    house.clock.advance(second);
+    assert!(house.accounts.login_request("anna", &password, &peer).await.is_err());
+    switch(false).await;
+    house.clock.advance(second);
+    house.accounts.login_request("anna", &password, &peer).await.unwrap();
+    // Other rights are other rights with the next look, too.
+    let scope = Scope::of(RelPath::new("teams/bert").unwrap(), Access::ReadOnly);
+    command_line.set_scope(&Actor::System, "anna", &scope).await.unwrap();
+    house.clock.advance(second);
+    assert_eq!(house.accounts.login_request("anna", &password, &peer).await.unwrap().scope(), &scope);
+}
+
+#[tokio::test]
+async fn who_was_let_in_while_something_changed_is_asked_again() {
+    let house = house().await;
+    let (password, peer, now) = (Secret::new("correct horse"), from("192.0.2.1:5000"), house.clock.now());
+    let mark = house.accounts.mark(now).await.unwrap();
+    let grant = house.accounts.login_request("anna", &password, &peer).await.unwrap();
+    house.accounts.commit(house.db.write().await.unwrap()).await.unwrap();
+    let until = now + SignedDuration::from_mins(1);
+    house.accounts.standing.put(Some([7; 32]), mark, &grant, (now, until));
+    assert!(house.accounts.standing.find(Some([7; 32]), now).is_none(), "it was read before the change");
+    let mark = house.accounts.mark(now).await.unwrap();
+    house.accounts.standing.put(Some([7; 32]), mark, &grant, (now, until));
+    assert!(house.accounts.standing.find(Some([7; 32]), now).is_some());
+    assert!(house.accounts.standing.find(Some([7; 32]), until).is_none());
+}
+
+#[tokio::test]
 async fn sessions_end_by_idleness_by_age_and_by_change() {
     let house = house().await;
     let grant = house.try_password("anna", "correct horse", "192.0.2.1:1").await.unwrap();

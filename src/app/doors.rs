@@ -24,7 +24,7 @@ use crate::serve::dav::{self, Dav};
 use crate::serve::files::{self, Files};
 use crate::serve::http::{Doorman, HeaderAuth, Peer, plain};
 use crate::survey::Surveys;
-use crate::task::Tasks;
+use crate::task::{Spot, Tasks};
 use crate::tree::Tree;
 use crate::web::{self, DoorsAt, ReachNow, WebState};
 
@@ -78,6 +78,7 @@ pub(super) async fn router(
     (config, resumable): (&Config, &Resumable),
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
+    let watched = Arc::clone(tree);
     let books = Books {
         audit: store.audit.clone(),
         recorder: context.recorder.clone(),
@@ -85,6 +86,7 @@ pub(super) async fn router(
         clock: Arc::clone(&store.clock),
         max_upload: config.limits.upload,
         tasks: tasks.clone(),
+        spot: Spot::watching("https mounts", move || watched.is_near(), tasks),
     };
     let header = HeaderAuth { accounts: store.accounts.clone(), tree: Arc::clone(tree), books: books.clone() };
     let sessions = Sessions::new(store.db.clone(), Arc::clone(&store.clock));

@@ -20,7 +20,7 @@ use super::{Guest, conditional, media};
 use crate::model::RelPath;
 use crate::net::http::{date, status};
 use crate::reliability::Direction;
-use crate::task;
+use crate::task::DiskUse;
 use crate::tree::Stat;
 
 /// How a browser should treat the file.
@@ -37,7 +37,7 @@ pub enum Show {
 /// Answers GET or HEAD of the file `path`: whole, in ranges, or that the client has it already.
 ///
 /// # Errors
-/// Those of [`crate::tree::View::open_read`]; when a digest was asked for, those of reading.
+/// Those of [`crate::tree::View::open_read`], of a folder [`io::ErrorKind::IsADirectory`]; when a digest was asked for, those of reading.
 pub async fn download(
     guest: &Guest,
     path: &RelPath,
@@ -46,7 +46,8 @@ pub async fn download(
     show: Show,
 ) -> io::Result<Response> {
     let (view, at) = (guest.view.clone(), path.clone());
-    let opened = task::blocking(move || view.open_read(&at)).await.map_err(io::Error::other)??;
+    let opened =
+        guest.books.spot.run(DiskUse::Light, move || view.open_read(&at)).await.map_err(io::Error::other)??;
     let stat = opened.opened().clone();
     let mut answer = describe(path, &stat, show);
     if let Err(status) = conditional::check(headers, method, Some(&stat)) {

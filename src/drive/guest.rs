@@ -10,7 +10,7 @@ use crate::audit::{Actor, AuditLog, Event};
 use crate::digests::Digests;
 use crate::model::{Clock, Door, FaultKind, Phase, Protocol, RelPath};
 use crate::reliability::{Direction, End, Observation, Recorder, Role, What};
-use crate::task::Tasks;
+use crate::task::{Spot, Tasks};
 use crate::tree::View;
 
 /// Where doors write down what happened.
@@ -28,6 +28,8 @@ pub struct Books {
     pub max_upload: u64,
     /// What must come to its end, whether or not the client still waits for it.
     pub tasks: Tasks,
+    /// Who may look at the tree without a thread for it.
+    pub spot: Arc<Spot>,
 }
 
 impl Books {

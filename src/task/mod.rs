@@ -2,6 +2,7 @@
 //! waited for.
 
 mod lanes;
+mod spot;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 pub use lanes::Lanes;
+pub use spot::{DiskUse, Spot, Watched};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

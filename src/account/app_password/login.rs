@@ -1,7 +1,7 @@
 //! Coming in with an app password.
 //!
-//! It is looked up in every request, so that it opens nothing from the moment on in which it is removed; only the
-//! entries in the log are spared. One that is known and was removed or has expired is no guess: a lost device that goes
+//! It is looked up again when something has changed about logins, and every minute, so that its use is known; the
+//! requests between that, and their entries in the log, are spared. One that is known and was removed or has expired is no guess: a lost device that goes
 //! on trying locks nobody out, and the log has it by its label. One that nobody knows is counted for its address alone.
 //! The right one is let in from an address that is locked out, too: it was not found by trying.
 
@@ -72,6 +72,13 @@ impl Found {
     fn grant(&self) -> Grant {
         Grant::of(&self.account).by_app_password(self.app.id, &self.app.about)
     }
+
+    /// When it has to be looked up again: its use is to be written down, or it ends.
+    fn until(&self, now: Timestamp) -> Timestamp {
+        let used = self.app.about.last_used.filter(|_| !is_old(self.app.about.last_used, TOUCH, now)).unwrap_or(now);
+        let next = used.checked_add(TOUCH).unwrap_or(now);
+        self.app.about.expires.map_or(next, |end| next.min(end))
+    }
 }
 
 impl Shown<'_> {
@@ -100,21 +107,13 @@ fn is_old(last: Option<Timestamp>, span: SignedDuration, now: Timestamp) -> bool
 }
 
 impl Accounts {
-    /// Lets in one request with a bearer token: an app password without the account's name (RFC 6750, section 2.1).
-    ///
-    /// # Errors
-    /// [`LoginError`].
-    pub async fn login_bearer(&self, token: &Secret, context: &LoginContext) -> Result<Grant, LoginError> {
-        self.login_app_password(None, token, context).await
-    }
-
-    /// Lets in one request that shows an app password.
+    /// Lets in one request that shows an app password: the grant, and until when no other request needs to ask.
     pub(in crate::account) async fn login_app_password(
         &self,
         name: Option<&str>,
         secret: &Secret,
         context: &LoginContext,
-    ) -> Result<Grant, LoginError> {
+    ) -> Result<(Grant, Timestamp), LoginError> {
         let now = self.clock.now();
         let shown = Shown { name, secret, context };
         let peer = peer_subject(context.peer.ip());
@@ -124,7 +123,7 @@ impl Accounts {
             Verdict::Right(found) if self.is_logged(&shown, &found, now) => {
                 drop(conn);
                 self.touch(&found, context, now).await;
-                return Ok(found.grant());
+                return Ok((found.grant(), found.until(now)));
             }
             Verdict::Refused(found, _) if !is_old(found.app.refused, REFUSALS, now) => return Err(LoginError::Refused),
             Verdict::Right(_) | Verdict::Refused(..) => {}
@@ -138,12 +137,12 @@ impl Accounts {
         let mut tx = self.db.write().await?;
         // Once more: it may have been removed, or noted, meanwhile.
         let result = match shown.judge(&mut tx, now).await? {
-            Verdict::Right(found) => Ok(self.note_right(&mut tx, &shown, &found, now).await?),
+            Verdict::Right(found) => Ok((self.note_right(&mut tx, &shown, &found, now).await?, found.until(now))),
             Verdict::Refused(found, reason) => Err(note_refused(&mut tx, &shown, (found, reason), now).await?),
             Verdict::Unknown => Err(self.note_unknown(&mut tx, &shown, &peer, now).await?),
         };
         tx.commit().await?;
-        if let Ok(grant) = &result {
+        if let Ok((grant, _)) = &result {
             self.remembered.put(self.remembered.tag(grant.name(), secret, context), grant, now);
         }
         result

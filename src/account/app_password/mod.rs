@@ -142,7 +142,7 @@ impl Accounts {
         }
         let event = Event::AppPasswordRemoved { account: row.name, label: label.to_owned() };
         audit::append(&mut tx, now, actor, &event).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 }

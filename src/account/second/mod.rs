@@ -70,7 +70,7 @@ impl Accounts {
         row.changed = after(row.changed, now);
         update(&mut tx, &row).await?;
         audit::append(&mut tx, now, actor, &Event::SecondFactorAdded { account: row.name }).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl Accounts {
         row.changed = after(row.changed, now);
         update(&mut tx, &row).await?;
         audit::append(&mut tx, now, actor, &Event::SecondFactorRemoved { account: row.name }).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 

@@ -118,6 +118,19 @@ async fn is_never_wider_than_its_account() {
 }
 
 #[tokio::test]
+async fn one_that_another_process_removes_opens_nothing_a_second_later() {
+    let house = house().await;
+    let secret = house.app(&wanted("Phone")).await;
+    let command_line = Accounts::with(house.db.clone(), vault(), house.clock.clone(), quick());
+    house.show(&secret).await.unwrap();
+    house.accounts.login_bearer(&secret, &at(Door::Dav, HERE)).await.unwrap();
+    command_line.remove_app_password(&Actor::System, "anna", "Phone").await.unwrap();
+    house.clock.advance(SignedDuration::from_secs(1));
+    is_refused(&house.show(&secret).await);
+    is_refused(&house.accounts.login_bearer(&secret, &at(Door::Dav, HERE)).await);
+}
+
+#[tokio::test]
 async fn a_removed_one_opens_nothing_and_everything_else_goes_on() {
     let house = house().await;
     let (lost, kept) = (house.app(&wanted("Phone")).await, house.app(&wanted("Laptop")).await);

@@ -195,7 +195,7 @@ impl Resumable {
             return Ok(row);
         }
         let (view, known) = (guest.view.clone(), row.clone());
-        match blocking(move || Ok(Lies::of(&view, &path, &known))).await? {
+        match blocking(move || Lies::of(&view, &path, &known)).await? {
             Lies::Waiting => Ok(row),
             Lies::Arrived => {
                 self.arrived(guest, &mut row).await?;
@@ -228,15 +228,20 @@ enum Lies {
 }
 
 impl Lies {
-    fn of(view: &View, path: &RelPath, row: &Row) -> Self {
-        if matches!(view.kept_stat(path, &row.id), Ok(Some(part)) if part.size >= row.confirmed) {
-            return Self::Waiting;
+    /// Only what is known to be absent is nowhere: a look that failed says nothing.
+    fn of(view: &View, path: &RelPath, row: &Row) -> io::Result<Self> {
+        let absent = |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        match view.kept_stat(path, &row.id) {
+            Ok(Some(part)) if part.size >= row.confirmed => return Ok(Self::Waiting),
+            Err(error) if !absent(&error) => return Err(error),
+            Ok(_) | Err(_) => {}
         }
-        match view.stat_follow(path) {
+        Ok(match view.stat_follow(path) {
             Ok(file) if file.is_file() && (file.ino, file.size) == (row.ino, row.size) => Self::Arrived,
-            _ if row.confirmed == 0 => Self::Waiting,
-            _ => Self::Nowhere,
-        }
+            Err(error) if !absent(&error) => return Err(error),
+            Ok(_) | Err(_) if row.confirmed == 0 => Self::Waiting,
+            Ok(_) | Err(_) => Self::Nowhere,
+        })
     }
 }
 

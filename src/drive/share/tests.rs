@@ -44,6 +44,7 @@ async fn house() -> House {
         clock: Arc::<ManualClock>::clone(&clock),
         max_upload: u64::MAX,
         tasks: Tasks::new(),
+        spot: Arc::default(),
     };
     let tree = Tree::open(&folder.path().join("tree")).unwrap();
     House { shares: Shares::new(db, accounts, tree, books), clock, grant, _folder: folder }

@@ -137,22 +137,18 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
 }
 
 async fn get(guest: &Guest, path: &RelPath, head: &Parts, junk: Junk) -> Response {
+    match download(guest, path, &head.method, &head.headers, Show::Plain).await {
+        Ok(answer) => return answer,
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {}
+        Err(error) => return problem(status::of(&error)),
+    }
+    if !head.uri.path().ends_with('/') {
+        return (StatusCode::PERMANENT_REDIRECT, [(LOCATION, href::path(MOUNT, path, true))]).into_response();
+    }
     let (view, at, page) = (guest.view.clone(), path.clone(), Page::wanted(head.uri.query()));
-    let listed = task::blocking(move || match view.stat_follow(&at) {
-        Ok(stat) if stat.is_dir() => files::listing(&view, &at, page, |path| junk.shows(path)).map(Some),
-        Ok(_) => Ok(None),
-        Err(error) => Err(error),
-    });
-    match listed.await {
-        Ok(Ok(None)) => {
-            let sent = download(guest, path, &head.method, &head.headers, Show::Plain).await;
-            sent.unwrap_or_else(|error| problem(status::of(&error)))
-        }
-        // A browser at the WebDAV address sees a plain page.
-        Ok(Ok(Some(_))) if !head.uri.path().ends_with('/') => {
-            (StatusCode::PERMANENT_REDIRECT, [(LOCATION, href::path(MOUNT, path, true))]).into_response()
-        }
-        Ok(Ok(Some(listing))) => {
+    // A browser at the WebDAV address sees a plain page.
+    match task::blocking(move || files::listing(&view, &at, page, |path| junk.shows(path))).await {
+        Ok(Ok(listing)) => {
             let answer = files::plain_page(&listing);
             if head.method == Method::HEAD { answer.map(|_| Body::empty()) } else { answer }
         }

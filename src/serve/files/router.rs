@@ -81,16 +81,11 @@ fn allow(mut answer: Response) -> Response {
 }
 
 async fn get(files: &Files, guest: &Guest, path: &RelPath, head: &Parts) -> Response {
-    let (view, at) = (guest.view.clone(), path.clone());
-    let stat = match task::blocking(move || view.stat_follow(&at)).await {
-        Ok(Ok(stat)) => stat,
-        Ok(Err(error)) => return problem(status::of(&error)),
-        Err(lost) => return problem(status::of(&io::Error::other(lost))),
-    };
-    if !stat.is_dir() {
-        let show = if asks(head, "download") { Show::Never } else { Show::IfSafe };
-        let sent = download(guest, path, &head.method, &head.headers, show).await;
-        return sent.unwrap_or_else(|error| problem(status::of(&error)));
+    let show = if asks(head, "download") { Show::Never } else { Show::IfSafe };
+    match download(guest, path, &head.method, &head.headers, show).await {
+        Ok(answer) => return answer,
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {}
+        Err(error) => return problem(status::of(&error)),
     }
     if !head.uri.path().ends_with('/') {
         let to = href::path(MOUNT, path, true);

@@ -15,7 +15,7 @@ use super::{Doorman, peer_of, plain, problem, status};
 use crate::account::{Accounts, Grant, LoginContext, LoginError};
 use crate::drive::{Books, Guest};
 use crate::model::{Door, Secret};
-use crate::task;
+use crate::task::DiskUse;
 use crate::tree::Tree;
 
 /// Lets in who shows in every request that it may.
@@ -36,7 +36,7 @@ impl HeaderAuth {
     /// The answer to send when the home folder cannot be opened.
     pub async fn guest(&self, grant: &Grant, head: &Parts, door: Door) -> Result<Guest, Response> {
         let (granted, tree) = (grant.clone(), Arc::clone(&self.tree));
-        let view = match task::blocking(move || granted.view(&tree)).await {
+        let view = match self.books.spot.run(DiskUse::Light, move || granted.view(&tree)).await {
             Ok(Ok(view)) => view,
             Ok(Err(error)) => return Err(homeless(grant, &error)),
             Err(lost) => return Err(homeless(grant, &io::Error::other(lost))),

@@ -18,13 +18,13 @@ use super::dialect::Dialect;
 use super::exec::{Command, Exec};
 use super::listener::Door;
 use super::session::{Ending, SftpChannel, SshWire};
-use super::work::{Context, Direct, Spot};
+use super::work::{Context, Direct};
 use crate::account::{Grant, LoginContext};
 use crate::audit::Event;
 use crate::model::Door as Entrance;
 use crate::net::{Agreed, Place, Told};
 use crate::presence::{Crowded, Moving, Stay, Who};
-use crate::task::Tasks;
+use crate::task::{Spot, Tasks};
 
 /// Channels on one connection.
 const MAX_CHANNELS: usize = 10;

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::handler::{Connection, Seen};
 use super::host_keys::{self, HostKey, HostKeyError};
 use super::porch::Porch;
-use super::work::{Spot, observation};
+use super::work::observation;
 use super::{Settings, algorithms};
 use crate::account::Accounts;
 use crate::audit::AuditLog;
@@ -25,7 +25,7 @@ use crate::model::{Clock, FaultKind, Phase};
 use crate::net::{OpenedBy, Place, SshStream, tune};
 use crate::presence::{Presence, Stay};
 use crate::reliability::{End, Recorder, What};
-use crate::task::{self, Lanes, Tasks};
+use crate::task::{self, Lanes, Spot, Tasks};
 use crate::tree::Tree;
 
 /// How often the accounts are looked at again.

@@ -12,30 +12,12 @@ use tokio::sync::watch;
 use super::Settings;
 use super::handler::Seen;
 use super::listener::{Door, Visit, watch_logins};
-use super::work::Spot;
 use crate::net::admit::Admission;
 use crate::net::{AdmissionLimits, Entrance, Origin, origin};
-use crate::task::{self, Lanes, Tasks};
-use crate::tree::Tree;
+use crate::task::{Lanes, Spot, Tasks};
 
 /// How long a proxy may take to say whose connection it passes on.
 const INTRODUCTION: Duration = Duration::from_secs(5);
-
-/// How often it is looked where the tree lies: something may be mounted below it.
-const LOOK: Duration = Duration::from_secs(10);
-
-async fn watch_mounts(spot: Arc<Spot>, tree: Arc<Tree>, tasks: Tasks) {
-    loop {
-        let (spot, tree) = (Arc::clone(&spot), Arc::clone(&tree));
-        if let Err(error) = task::blocking(move || spot.look(&tree)).await {
-            tracing::warn!(%error, "it cannot be seen where the tree lies");
-        }
-        tokio::select! {
-            () = tasks.stopped() => return,
-            () = tokio::time::sleep(LOOK) => {}
-        }
-    }
-}
 
 /// Where it is decided who comes in.
 pub(super) struct Porch {
@@ -61,8 +43,8 @@ impl Porch {
     ) -> Arc<Self> {
         let AdmissionLimits { total, .. } = settings.strangers;
         let (tell, logins) = watch::channel(String::new());
-        let spot = Arc::<Spot>::default();
-        tasks.spawn("sftp mounts", watch_mounts(Arc::clone(&spot), Arc::clone(&door.tree), tasks.clone()));
+        let tree = Arc::clone(&door.tree);
+        let spot = Spot::watching("sftp mounts", move || tree.is_near(), &tasks);
         tasks.spawn("sftp logins", watch_logins(door.accounts.clone(), tell, tasks.clone()));
         Arc::new(Self {
             entrance: Entrance::new(settings.connections, settings.strangers),

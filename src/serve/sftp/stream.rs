@@ -11,10 +11,10 @@ use tokio::sync::Mutex;
 use super::dialect::Dialect;
 use super::listener::Door;
 use super::session::SftpChannel;
-use super::work::{Context, Direct, Spot, Wire};
+use super::work::{Context, Direct, Wire};
 use crate::account::Grant;
 use crate::presence::Moving;
-use crate::task::{self, Tasks};
+use crate::task::{self, Spot, Tasks};
 
 /// As much as one SSH packet brings.
 const PIECE: usize = 32 << 10;
@@ -42,8 +42,7 @@ where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (spot, tree) = (Arc::<Spot>::default(), Arc::clone(&door.tree));
-    let looks = Arc::clone(&spot);
-    task::blocking(move || looks.look(&tree)).await.map_err(io::Error::other)?;
+    spot.learn(task::blocking(move || tree.is_near()).await.map_err(io::Error::other)?);
     let context = Context::begin(door, grant, Moving::default(), spot).await?;
     let (mut from, to) = tokio::io::split(stream);
     let to = Arc::new(Mutex::new(to));

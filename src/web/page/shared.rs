@@ -143,6 +143,8 @@ async fn fetch(
         Err(ShareError::Closed) => return Ok(go(&address(secret))),
         opened => opened?,
     };
+    // Who may fetch is no stranger, who would be sent away before a large file is there.
+    (state.welcome)(&head.extensions);
     let mut sent = private(download(&opened.guest, file, &head.method, &head.headers, Show::Never).await?);
     if is_new {
         keep(&mut sent, &visit);
@@ -302,6 +304,8 @@ pub(in crate::web) async fn receive(
         None => state.shares.enter(&secret, None, None, visitor.peer).await?,
     };
     let opened = state.shares.take(&secret, Some(&visit), visitor.peer).await?;
+    // Who may send files is no stranger, of whom only a sign-in is taken.
+    (state.welcome)(request.extensions());
     let outcome = upload::receive(&state, &visitor, &opened.guest, (&RelPath::root(), Naming::Free), request).await?;
     let mut answer = upload::answer(&address(&secret), &outcome.note(), visitor.json);
     keep(&mut answer, &visit);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use crate::support::causeway::{Causeway, run};
 use crate::support::davfs2::Mount;
@@ -50,6 +51,16 @@ impl House {
         let (code, stdout, stderr) = run(&mut self.served.command(arguments));
         assert_eq!(code, 0, "{arguments:?}: {stderr}");
         stdout
+    }
+
+    /// The command line removes one, of which the service hears within a second.
+    fn remove(&self, label: &str, secret: &str) {
+        self.cli(&["account", "app", "remove", "anna", label]);
+        let end = Instant::now() + Duration::from_secs(30);
+        while self.status(secret, &[], "/dav/") != 401 {
+            assert!(Instant::now() < end, "it is let in still");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// One that the command line makes.
@@ -174,7 +185,7 @@ fn rclone_comes_in_with_it_as_password_and_as_token() {
         assert!(done.status.success(), "{folder}: {}", String::from_utf8_lossy(&done.stderr));
         assert_eq!(std::fs::read(house.served.tree().join(folder).join("one")).unwrap(), b"1");
     }
-    house.cli(&["account", "app", "remove", "anna", "rclone"]);
+    house.remove("rclone", &secret);
     for way in [&basic[..], &bearer[..]] {
         let refused = house.rclone(way, &["lsf", ":webdav:"]);
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
@@ -197,7 +208,7 @@ fn davfs2_mounts_with_it() {
     std::fs::write(mounted.path().join("reports/b.txt"), "back").unwrap();
     mounted.end();
     assert_eq!(std::fs::read_to_string(house.served.tree().join("reports/b.txt")).unwrap(), "back");
-    house.cli(&["account", "app", "remove", "anna", "Desk"]);
+    house.remove("Desk", &secret);
     for refused in [secret.as_str(), PASSWORD] {
         assert!(mount(refused).is_some_and(|mounted| mounted.is_err()), "it mounts with what opens nothing");
     }

@@ -14,7 +14,7 @@ use causeway::model::{Access, RelPath, Scope, Secret, SystemClock};
 use causeway::reliability::{Observation, Recorder};
 use causeway::serve::http::{HeaderAuth, Settings, bind, serve};
 use causeway::serve::{dav, files};
-use causeway::task::Tasks;
+use causeway::task::{Spot, Tasks};
 use causeway::tree::Tree;
 use tempfile::TempDir;
 use tokio::sync::mpsc::Receiver;
@@ -92,10 +92,18 @@ impl Https {
         let (recorder, observations) = Recorder::channel(10_000);
         let tasks = Tasks::new();
         let audit = AuditLog::new(db.clone(), clock.clone());
-        let (digests, tasks_of_door) = (Digests::new(db.clone()), tasks.clone());
-        let books =
-            Books { audit, recorder, digests, clock: clock.clone(), max_upload: MAX_UPLOAD, tasks: tasks_of_door };
-        let doorman = Arc::new(HeaderAuth { accounts: accounts.clone(), tree: Tree::open(&root).unwrap(), books });
+        let tree = Tree::open(&root).unwrap();
+        let watched = tree.clone();
+        let books = Books {
+            audit,
+            recorder,
+            digests: Digests::new(db.clone()),
+            clock: clock.clone(),
+            max_upload: MAX_UPLOAD,
+            tasks: tasks.clone(),
+            spot: Spot::watching("https mounts", move || watched.is_near(), &tasks),
+        };
+        let doorman = Arc::new(HeaderAuth { accounts: accounts.clone(), tree, books });
         let listener = bind(&settings, data.path(), clock.clone()).await.unwrap();
         let (port, fingerprint) = (listener.address().port(), listener.certificate().borrow().fingerprint.clone());
         let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap().with_junk(junk);

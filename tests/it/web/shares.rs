@@ -169,7 +169,12 @@ fn a_drop_box_takes_files_and_shows_none() {
         (read("a.b.txt"), read("a.b~2.txt"), read("up.txt")),
         ("mine".into(), "content 3".into(), "content 3".into())
     );
-    assert_eq!(stranger.call(&to, &["-F", &csrf, "-F", &file("more")]).status, 303, "the same use");
+    let large = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(large.path(), vec![b'x'; 3 << 20]).unwrap();
+    let large = format!("files=@{};filename=large", large.path().display());
+    // On a new connection, of somebody who has nothing but the link.
+    assert_eq!(stranger.call(&to, &["-F", &csrf, "-F", &large]).status, 303, "the same use");
+    assert_eq!(read("large").len(), 3 << 20);
     let other = Curl::new(&site);
     assert_eq!(other.get(&link).status, 410);
     let log = Curl::signed_in(&site, "admin").get("/audit?action=door-uploaded").body;

@@ -96,6 +96,7 @@ async fn site(folder: &Path, presence: &Presence, tasks: &Tasks) -> String {
         clock: clock.clone(),
         max_upload: u64::MAX,
         tasks: tasks.clone(),
+        spot: Arc::default(),
     };
     let tree = Tree::open(&folder.join("tree")).unwrap();
     let doorman = HeaderAuth { accounts: accounts.clone(), tree: tree.clone(), books: books.clone() };

@@ -2,10 +2,11 @@
 
 use std::io;
 
-use super::super::work::{Context, Kind};
+use super::super::work::Context;
 use super::pipe::{Gone, Input, Output};
 use super::{in_words, work};
 use crate::model::{Algorithm, Hasher, RelPath};
+use crate::task::DiskUse;
 use crate::tree::FileReader;
 
 /// Bytes per step, after each of which the work can be given up.
@@ -74,7 +75,7 @@ async fn file(algorithm: Algorithm, path: &[u8], context: &Context) -> Result<St
         }
         Ok((file, hash, at))
     };
-    let (mut file, mut hash, mut at) = in_words(context.spot.run(Kind::Light, begin).await)?;
+    let (mut file, mut hash, mut at) = in_words(context.spot.run(DiskUse::Light, begin).await)?;
     while at < file.len() {
         let next = move || step(&file, &mut hash, at).map(|at| (file, hash, at));
         (file, hash, at) = work(next).await?;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::listener::Door;
-use super::spot::{Kind, Spot};
 use crate::account::Grant;
 use crate::audit::{AuditLog, Event};
 use crate::model::{Clock, Door as Entrance, FaultKind, Phase, Protocol, RelPath};
 use crate::presence::{Moving, Transfer};
 use crate::reliability::{Direction, End, Observation, Recorder, Role, What};
+use crate::task::{DiskUse, Spot};
 use crate::tree::View;
 
 /// Who works here, on what, and who hears of it.
@@ -41,7 +41,7 @@ impl Context {
     /// What the file system says.
     pub async fn begin(door: &Door, grant: Grant, moving: Moving, spot: Arc<Spot>) -> io::Result<Self> {
         let (tree, own) = (Arc::clone(&door.tree), grant.clone());
-        let view = spot.run(Kind::Light, move || own.view(&tree)).await.map_err(io::Error::other)??;
+        let view = spot.run(DiskUse::Light, move || own.view(&tree)).await.map_err(io::Error::other)??;
         Ok(Self {
             grant,
             view,

@@ -11,11 +11,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::super::dialect::Dialect;
 use super::claim::Claim;
 use super::open::{Open, lock};
-use super::spot;
 use super::worker::Worker;
 use super::{Context, Direct, Outbox};
 use crate::net::sftp::{Extension, Packet, Request};
-use crate::task::{self, Busy, Tasks};
+use crate::task::{self, Busy, DiskUse, Tasks};
 
 /// Bytes of requests that wait for a disk. When they are used up the session loop waits, and with it the
 /// client's connection: that is the back-pressure for uploads.
@@ -229,12 +228,12 @@ impl Lane {
         }
         let kind = match &packet.request {
             Request::Close { handle } => match self.worker.handles().get(handle).as_deref() {
-                Some(Open::Upload(upload)) if upload.is_small() => spot::Kind::Durable,
+                Some(Open::Upload(upload)) if upload.is_small() => DiskUse::Durable,
                 Some(Open::Upload(_)) => return Some(packet),
-                Some(Open::Download(_) | Open::Listing(_)) | None => spot::Kind::Light,
+                Some(Open::Download(_) | Open::Listing(_)) | None => DiskUse::Light,
             },
             request if takes_long(request) => return Some(packet),
-            _ => spot::Kind::Light,
+            _ => DiskUse::Light,
         };
         if lock(&self.queue).hands > 0 {
             return Some(packet);

@@ -10,13 +10,12 @@
 //! some milliseconds now and then. That seldom strikes several requests on end, and never for long; a slow disk lets
 //! every request wait that reaches it.
 
-use std::sync::Mutex;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::open::lock;
-use crate::task::{self, Lost};
-use crate::tree::Tree;
+use super::{Lost, Tasks, blocking};
 
 /// Whoever was kept for longer than this was kept by a disk, or by others who wanted the processor.
 const LONG: Duration = Duration::from_millis(5);
@@ -29,6 +28,9 @@ const STUCK: Duration = Duration::from_millis(100);
 
 /// How long a slow disk is left to blocking threads.
 const AFTER: Duration = Duration::from_secs(10);
+
+/// How often it is looked where the tree lies: something may be mounted below it.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// What was seen of a disk.
 #[derive(Debug, Default)]
@@ -58,14 +60,14 @@ impl Disk {
 
 /// How a request uses the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DiskUse {
     /// It reads or changes what the kernel has in memory.
     Light,
     /// It has to reach the disk before it is answered.
     Durable,
 }
 
-/// Who may work on the spot now. One for all connections.
+/// Who may work on the spot now. One for all connections of a door.
 #[derive(Debug, Default)]
 pub struct Spot {
     disk: [Mutex<Disk>; 2],
@@ -74,9 +76,20 @@ pub struct Spot {
 }
 
 impl Spot {
-    /// Looks where the tree lies now. Blocks.
-    pub fn look(&self, tree: &Tree) {
-        let near = tree.is_near().unwrap_or_else(|error| {
+    /// Of a tree that is looked at again and again, until the tasks stop: `near` says whether it lies on this machine,
+    /// and may block.
+    pub fn watching<F>(name: &'static str, near: F, tasks: &Tasks) -> Arc<Self>
+    where
+        F: Fn() -> io::Result<bool> + Clone + Send + Sync + 'static,
+    {
+        let spot = Arc::<Self>::default();
+        tasks.spawn(name, watch(Arc::clone(&spot), near, tasks.clone()));
+        spot
+    }
+
+    /// Where the tree lies now.
+    pub fn learn(&self, near: io::Result<bool>) {
+        let near = near.unwrap_or_else(|error| {
             tracing::warn!(%error, "it cannot be seen where the tree lies: its requests are done more slowly");
             false
         });
@@ -85,10 +98,10 @@ impl Spot {
 
     /// Whoever gets something may work now, for as long as it is held. `None` when the disk was slow lately or is none of
     /// this machine.
-    pub fn begin(&self, kind: Kind) -> Option<Watched<'_>> {
+    pub fn begin(&self, kind: DiskUse) -> Option<Watched<'_>> {
         let disk = match kind {
-            Kind::Light => &self.disk[0],
-            Kind::Durable => &self.disk[1],
+            DiskUse::Light => &self.disk[0],
+            DiskUse::Durable => &self.disk[1],
         };
         let since = Instant::now();
         let may = self.near.load(Ordering::Relaxed) && !lock(disk).is_slow(since);
@@ -99,7 +112,7 @@ impl Spot {
     ///
     /// # Errors
     /// [`Lost`] when it panicked there.
-    pub async fn run<T, F>(&self, kind: Kind, work: F) -> Result<T, Lost>
+    pub async fn run<T, F>(&self, kind: DiskUse, work: F) -> Result<T, Lost>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
@@ -107,8 +120,29 @@ impl Spot {
         if let Some(_watched) = self.begin(kind) {
             return Ok(work());
         }
-        task::blocking(work).await
+        blocking(work).await
     }
+}
+
+async fn watch<F>(spot: Arc<Spot>, near: F, tasks: Tasks)
+where
+    F: Fn() -> io::Result<bool> + Clone + Send + Sync + 'static,
+{
+    loop {
+        let (spot, near) = (Arc::clone(&spot), near.clone());
+        if let Err(error) = blocking(move || spot.learn(near())).await {
+            tracing::warn!(%error, "it cannot be seen where the tree lies");
+        }
+        tokio::select! {
+            () = tasks.stopped() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+/// A lock that a panic elsewhere does not take away.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Work on the spot. When it is over, it is known how long the disk took.
@@ -168,25 +202,36 @@ mod tests {
     fn what_takes_long_is_seen_for_its_kind() {
         let spot = near();
         for _ in 0..ON_END {
-            let slow = spot.begin(Kind::Durable).unwrap();
+            let slow = spot.begin(DiskUse::Durable).unwrap();
             std::thread::sleep(2 * LONG);
             drop(slow);
         }
-        assert!(spot.begin(Kind::Durable).is_none());
-        assert!(spot.begin(Kind::Light).is_some(), "what is in memory is there all the same");
+        assert!(spot.begin(DiskUse::Durable).is_none());
+        assert!(spot.begin(DiskUse::Light).is_some(), "what is in memory is there all the same");
     }
 
     #[tokio::test]
     async fn what_may_never_come_back_is_waited_for_elsewhere() {
         let here = std::thread::current().id();
         let elsewhere = || std::thread::current().id();
-        assert!(Spot::default().begin(Kind::Light).is_none());
-        assert_ne!(Spot::default().run(Kind::Light, elsewhere).await.unwrap(), here);
-        assert_eq!(near().run(Kind::Light, elsewhere).await.unwrap(), here);
-        let folder = tempfile::tempdir().unwrap();
+        assert!(Spot::default().begin(DiskUse::Light).is_none());
+        assert_ne!(Spot::default().run(DiskUse::Light, elsewhere).await.unwrap(), here);
+        assert_eq!(near().run(DiskUse::Light, elsewhere).await.unwrap(), here);
+    }
+
+    #[tokio::test]
+    async fn where_the_tree_lies_is_learned() {
         let spot = Spot::default();
-        let tree = Tree::open(folder.path()).unwrap();
-        spot.look(&tree);
-        assert_eq!(spot.begin(Kind::Light).is_some(), tree.is_near().unwrap());
+        spot.learn(Ok(true));
+        assert!(spot.begin(DiskUse::Light).is_some());
+        spot.learn(Err(io::Error::other("gone")));
+        assert!(spot.begin(DiskUse::Light).is_none());
+        let tasks = Tasks::new();
+        let watched = Spot::watching("looks", || Ok(true), &tasks);
+        while watched.begin(DiskUse::Light).is_none() {
+            tokio::task::yield_now().await;
+        }
+        tasks.stop();
+        tasks.ended().await;
     }
 }
