@@ -60,8 +60,11 @@ pub mod presence;
 pub mod remote;
 
 // shelf: engines
+pub mod diagnose;
 pub mod drive;
 pub mod mirror;
+pub mod probe;
+pub mod stress;
 pub mod survey;
 
 // shelf: conductor
@@ -82,6 +85,7 @@ pub mod app;
 
 // shelf: demonstration
 pub mod demo;
+pub mod drill;
 
 // shelf: command line
 pub mod cli;

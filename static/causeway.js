@@ -109,6 +109,41 @@ for (const part of document.querySelectorAll("[data-live]")) {
   addEventListener("pagehide", () => source.close());
 }
 
+// Drawings: what the mouse is over is said beside it, and a stretch that is drawn over is looked at more closely. Without
+// this the browser shows the same after a while, and the tables lead to the same places.
+const tip = document.createElement("div");
+tip.className = "tip";
+tip.hidden = true;
+document.body.append(tip);
+let over = null;
+let pressed = null;
+addEventListener("pointermove", (event) => {
+  const hit = event.target.closest?.("svg.chart .hit, svg.chart rect");
+  if (hit !== over) {
+    over?.classList.remove("over");
+    // Else the browser would show its own a moment later.
+    const title = hit?.querySelector("title");
+    if (title) { hit.dataset.tip = title.textContent; title.remove(); }
+    over = hit ?? null;
+    over?.classList.add("over");
+    tip.hidden = !over?.dataset.tip;
+    tip.textContent = over?.dataset.tip ?? "";
+  }
+  if (tip.hidden) return;
+  tip.style.left = `${Math.max(8, Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8))}px`;
+  tip.style.top = `${event.clientY > innerHeight - 90 ? event.clientY - tip.offsetHeight - 12 : event.clientY + 18}px`;
+});
+addEventListener("pointerdown", (event) => { pressed = event.target.closest?.("svg.chart .hit[data-href]"); });
+addEventListener("pointerup", (event) => {
+  const hit = event.target.closest?.("svg.chart .hit[data-href]");
+  if (!pressed || !hit || hit.closest("svg") !== pressed.closest("svg")) return;
+  const all = [...hit.parentNode.querySelectorAll(".hit")];
+  const [first, last] = all.indexOf(pressed) <= all.indexOf(hit) ? [pressed, hit] : [hit, pressed];
+  const to = new URL(first.dataset.href, location.href);
+  to.searchParams.set("to", new URL(last.dataset.href, location.href).searchParams.get("to"));
+  location.href = to.href;
+});
+
 // One menu at a time; Escape closes it and gives the focus back, and so does going on with Tab.
 const asks = () => document.querySelectorAll("details.ask, details.menu");
 addEventListener("toggle", (event) => {

@@ -59,7 +59,15 @@ const hash = async (file) => {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 };
 
-const counted = (state) => [...items.values()].filter((item) => item.state === state).length;
+// How many are in each state, and who waits: a folder of 10,000 files is gone through once, not at every step of each.
+const counts = new Map();
+const waiting = [];
+const counted = (state) => counts.get(state) ?? 0;
+const state = (item, now) => {
+  if (item.state) counts.set(item.state, counted(item.state) - 1);
+  if (now) counts.set(now, counted(now) + 1);
+  item.state = now;
+};
 
 const sum = () => {
   const done = counted("done");
@@ -69,15 +77,16 @@ const sum = () => {
   board.hidden = items.size === 0;
 };
 
-const enter = (item, state, said) => {
-  item.state = state;
-  item.row.dataset.state = state;
-  item.said.textContent = said ?? WORDS[state];
-  const stopped = ["paused", "lost", "refused"].includes(state);
-  item.turn.hidden = state === "done";
-  item.turn.textContent = stopped ? (state === "refused" ? "Try again" : "Go on") : "Pause";
-  item.drop.hidden = state === "done";
-  item.bar.hidden = state === "done" || state === "refused";
+const enter = (item, now, said) => {
+  state(item, now);
+  if (now === "waiting") waiting.push(item);
+  item.row.dataset.state = now;
+  item.said.textContent = said ?? WORDS[now];
+  const stopped = ["paused", "lost", "refused"].includes(now);
+  item.turn.hidden = now === "done";
+  item.turn.textContent = stopped ? (now === "refused" ? "Try again" : "Go on") : "Pause";
+  item.drop.hidden = now === "done";
+  item.bar.hidden = now === "done" || now === "refused";
   sum();
 };
 
@@ -92,8 +101,8 @@ const why = (error) => {
 };
 
 const pump = () => {
-  for (const item of items.values()) {
-    if (counted("sending") >= AT_ONCE) return;
+  while (counted("sending") < AT_ONCE && waiting.length) {
+    const item = waiting.shift();
     if (item.state === "waiting") send(item);
   }
 };
@@ -157,7 +166,7 @@ const pause = async (item) => {
 
 const remove = async (item) => {
   items.delete(item.path);
-  item.state = "removed";
+  state(item, null);
   item.row.remove();
   sum();
   // What the server has of it goes, too; what cannot be removed now expires there.
@@ -183,6 +192,7 @@ const add = (files) => {
       if (known.state === "paused" || known.state === "lost") enter(known, "waiting");
       continue;
     }
+    if (known) state(known, null);
     known?.row.remove();
     const item = { file, path, row: document.createElement("li") };
     const name = document.createElement("span");

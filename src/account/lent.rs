@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 
-use super::guess::peer_subject;
+use jiff::Timestamp;
+
+use super::guess::{Guesses, peer_subject};
 use super::login::LoginError;
 use super::password;
 use super::store::{self, Subject};
 use super::{Accounts, Grant, PasswordError};
+use crate::audit::{self, Actor, Event};
 use crate::db::DbError;
 use crate::model::{AccountId, Secret};
 
@@ -30,24 +33,50 @@ impl Accounts {
         self.hasher.hash(password).await
     }
 
-    /// Is it that password? A wrong one counts for the address that it came from, as at a login.
+    /// Is it that password of the link with this number? A wrong one counts for the address that it came from, as at a
+    /// login, and for the link, from wherever it came.
     ///
     /// # Errors
     /// [`LoginError::Refused`]: no; the others say that it was not looked at.
-    pub async fn open_lent(&self, stored: String, password: &Secret, peer: SocketAddr) -> Result<(), LoginError> {
+    pub async fn open_lent(
+        &self,
+        (link, stored): (i64, String),
+        password: &Secret,
+        peer: SocketAddr,
+    ) -> Result<(), LoginError> {
         let (peer, now) = (peer_subject(peer.ip()), self.clock.now());
-        let seen = store::guesses(&mut *self.db.read().acquire().await?, Subject::Peer(&peer), now).await?;
-        if let Some(until) = seen.lock(now) {
-            return Err(LoginError::PeerLocked(until));
-        }
-        self.wait(&seen, &seen, now).await;
-        if self.hasher.verify(Some(stored), password).await? {
+        let mut conn = self.db.read().acquire().await?;
+        let on_peer = store::guesses(&mut conn, Subject::Peer(&peer), now).await?;
+        let on_link = store::guesses(&mut conn, Subject::Link(link), now).await?;
+        drop(conn);
+        locked(&on_peer, &on_link, now)?;
+        self.wait(&on_link, &on_peer, now).await;
+        let right = self.hasher.verify(Some(stored), password).await?;
+        // While it waited, others may have guessed.
+        let now = self.clock.now();
+        let mut tx = self.db.write().await?;
+        let on_peer = store::guesses(&mut tx, Subject::Peer(&peer), now).await?;
+        let on_link = store::guesses(&mut tx, Subject::Link(link), now).await?;
+        locked(&on_peer, &on_link, now)?;
+        if right {
             return Ok(());
         }
-        let mut tx = self.db.write().await?;
-        let seen = store::guesses(&mut tx, Subject::Peer(&peer), now).await?;
-        self.count_peer(&mut tx, &peer, (&seen, now)).await?;
+        self.count_peer(&mut tx, &peer, (&on_peer, now)).await?;
+        let limits = &self.settings.limits;
+        let after = on_link.after_failure(now, limits.account_failures, limits);
+        store::put_guesses(&mut tx, Subject::Link(link), &after).await?;
+        if let Some(until) = after.lock(now) {
+            audit::append(&mut tx, now, &Actor::System, &Event::ShareLocked { share: link, until }).await?;
+        }
         tx.commit().await?;
         Err(LoginError::Refused)
+    }
+}
+
+fn locked(on_peer: &Guesses, on_link: &Guesses, now: Timestamp) -> Result<(), LoginError> {
+    match (on_peer.lock(now), on_link.lock(now)) {
+        (Some(until), _) => Err(LoginError::PeerLocked(until)),
+        (None, Some(until)) => Err(LoginError::LinkLocked(until)),
+        (None, None) => Ok(()),
     }
 }

@@ -48,6 +48,9 @@ pub enum LoginError {
          'causeway account unlock ADDRESS'"
     )]
     PeerLocked(Timestamp),
+    /// Too many failures on this link; try again at the time given.
+    #[error("too many wrong passwords for this link: try again after {0:.0}")]
+    LinkLocked(Timestamp),
     /// Too many logins at once.
     #[error("too many logins at once, try again in a moment")]
     Busy,

@@ -21,6 +21,7 @@ mod guess;
 mod key;
 mod lent;
 mod login;
+pub mod mask;
 mod name;
 mod password;
 mod random;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use data_encoding::BASE64URL_NOPAD;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Grant;
 use super::random::{self, NoRandom, hashed};
 use super::store::{self, SessionRow};
+use super::{Grant, mask};
 use crate::audit::{self, Event};
 use crate::db::{Db, DbError};
 use crate::model::{AccountId, Clock, Secret};
@@ -32,7 +32,7 @@ pub struct Sessions {
 pub struct Session {
     /// What the one who signed in may do, as it is now.
     pub grant: Grant,
-    /// The secret that forms send back. It is made from the token, and not stored.
+    /// The secret that forms send back, under a mask. It is made from the token, and not stored.
     pub csrf: Secret,
     /// When it began.
     pub created: Timestamp,
@@ -54,10 +54,16 @@ fn stored(token: &str) -> [u8; 32] {
 }
 
 impl Session {
-    /// Is it the secret that this session's forms carry? In constant time.
+    /// That secret, as one page may show it.
+    #[must_use]
+    pub fn csrf_shown(&self) -> String {
+        mask::masked(self.csrf.expose())
+    }
+
+    /// Is it the secret that this session's forms carry, under a mask? In constant time.
     #[must_use]
     pub fn csrf_matches(&self, sent: &str) -> bool {
-        aws_lc_rs::constant_time::verify_slices_are_equal(self.csrf.expose().as_bytes(), sent.as_bytes()).is_ok()
+        mask::is_masked(self.csrf.expose(), sent)
     }
 }
 

@@ -166,7 +166,7 @@ impl Accounts {
         if let Some(until) = after.lock(now) {
             let peer = match seen.counted {
                 Subject::Known(_, peer) => Some(peer.to_owned()),
-                Subject::Account(_) | Subject::Peer(_) => None,
+                Subject::Account(_) | Subject::Peer(_) | Subject::Link(_) => None,
             };
             let event = Event::AccountLocked { account: attempt.name.to_owned(), peer, until };
             audit::append(tx, now, &Actor::System, &event).await?;

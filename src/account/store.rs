@@ -321,6 +321,8 @@ pub(super) enum Subject<'a> {
     Known(&'a str, &'a str),
     /// An address, as `guess::peer_subject` writes it.
     Peer(&'a str),
+    /// A link that an account lends, by its number.
+    Link(i64),
 }
 
 impl Subject<'_> {
@@ -329,6 +331,8 @@ impl Subject<'_> {
             Self::Account(name) => ("account", name.to_owned()),
             Self::Known(name, peer) => ("known", format!("{name} {peer}")),
             Self::Peer(peer) => ("peer", peer.to_owned()),
+            // No account has a name with a space in it.
+            Self::Link(link) => ("account", format!("link {link}")),
         }
     }
 }

@@ -14,21 +14,25 @@ use http::{Method, StatusCode};
 use crate::account::Sessions;
 use crate::config::Config;
 use crate::db::DbError;
+use crate::diagnose::Diagnoses;
 use crate::digests::Digests;
-use crate::drive::{Books, Guest, Resumable, Shares};
+use crate::drive::{Books, Guest, Packing, Resumable, Shares, Trash};
 use crate::job::Jobs;
 use crate::model::Door;
+use crate::net::Counters;
 use crate::presence::Presence;
+use crate::probe::Probes;
 use crate::remote::Context;
 use crate::serve::dav::{self, Dav};
 use crate::serve::files::{self, Files};
-use crate::serve::http::{Doorman, HeaderAuth, Peer, plain};
+use crate::serve::http::{Budget, Doorman, HeaderAuth, Peer, plain};
 use crate::survey::Surveys;
 use crate::task::{Spot, Tasks};
 use crate::tree::Tree;
 use crate::web::{self, DoorsAt, ReachNow, WebState};
 
 use super::Store;
+use super::watching::Watching;
 
 /// How long the database may take to say that it is well.
 const HEALTH: Duration = Duration::from_secs(5);
@@ -70,12 +74,23 @@ impl Doorman for SessionOrHeader {
     }
 }
 
+/// What the doors and the rest of the house share.
+pub(super) struct Shared<'a> {
+    pub(super) tree: &'a Arc<Tree>,
+    pub(super) jobs: &'a Jobs,
+    pub(super) probes: &'a Probes,
+    pub(super) watching: &'a Watching,
+    pub(super) context: &'a Context,
+    pub(super) presence: &'a Presence,
+    pub(super) counters: &'a Counters,
+}
+
 /// All routes.
 pub(super) async fn router(
     store: &Store,
-    (tree, jobs, context, presence): (&Arc<Tree>, &Jobs, &Context, &Presence),
+    Shared { tree, jobs, probes, watching, context, presence, counters }: Shared<'_>,
     (doors, reach, remark): (DoorsAt, ReachNow, Option<&'static str>),
-    (config, resumable): (&Config, &Resumable),
+    (config, resumable, trash): (&Config, &Resumable, &Trash),
     tasks: &Tasks,
 ) -> Result<Router, DbError> {
     let watched = Arc::clone(tree);
@@ -85,14 +100,17 @@ pub(super) async fn router(
         digests: Digests::new(store.db.clone()),
         clock: Arc::clone(&store.clock),
         max_upload: config.limits.upload,
+        junk: config.dav.junk,
+        trash: trash.clone(),
+        packing: Packing::new(config.limits.archives, counters.clone()),
         tasks: tasks.clone(),
         spot: Spot::watching("https mounts", move || watched.is_near(), tasks),
     };
-    let header = HeaderAuth { accounts: store.accounts.clone(), tree: Arc::clone(tree), books: books.clone() };
+    let budget = Budget::new(config.limits.requests_per_account, counters.clone());
+    let header = HeaderAuth { accounts: store.accounts.clone(), tree: Arc::clone(tree), books: books.clone(), budget };
     let sessions = Sessions::new(store.db.clone(), Arc::clone(&store.clock));
     let doorman: Arc<dyn Doorman> = Arc::new(SessionOrHeader { header, sessions: sessions.clone() });
     let dav = Dav::open(store.db.clone(), Arc::clone(&doorman), Arc::clone(&store.clock)).await?;
-    let dav = dav.with_junk(config.dav.junk);
     let context = Context { tasks: tasks.clone(), ..context.clone() };
     let state = WebState {
         db: store.db.clone(),
@@ -101,8 +119,14 @@ pub(super) async fn router(
         sessions,
         audit: store.audit.clone(),
         presence: presence.clone(),
+        counters: counters.clone(),
         jobs: jobs.clone(),
-        surveys: Surveys::open(store.db.clone(), context).await?,
+        surveys: Surveys::open(store.db.clone(), context.clone()).await?,
+        diagnoses: Diagnoses::open(store.db.clone(), context).await?,
+        incidents: watching.incidents.clone(),
+        alarms: watching.alarms.clone(),
+        objectives: config.reliability.objectives.clone(),
+        probes: probes.clone(),
         tree: Arc::clone(tree),
         doors,
         reach,
@@ -118,6 +142,7 @@ pub(super) async fn router(
         shares: Shares::new(store.db.clone(), store.accounts.clone(), Arc::clone(tree), books.clone()),
         books,
         claims: dav.claims(),
+        naming: Arc::default(),
     };
     let resumable = resumable.clone();
     let files = Files { doorman, render: None, claims: dav.claims(), resumable };

@@ -9,12 +9,13 @@ use crate::account::{AccountError, PasswordError};
 use crate::audit::{Actor, Event, Filter};
 use crate::config::Config;
 use crate::db::DbError;
-use crate::drive::Resumable;
+use crate::drive::{Resumable, Trash};
 use crate::job::{Engine, Jobs, MirrorEngine, Worker, WorkerOptions};
 use crate::manners::Manners;
 use crate::model::Secret;
-use crate::net::AdmissionLimits;
+use crate::net::Counters;
 use crate::presence::Presence;
+use crate::probe::Probes;
 use crate::reliability::Recorder;
 use crate::remote::Context;
 use crate::serve::http::{self, ListenError};
@@ -23,7 +24,8 @@ use crate::task::Tasks;
 use crate::tree::{Tree, file};
 
 use super::running::{Running, RunningError};
-use super::{Store, StoreError, doors, files, sweep, ways};
+use super::watching::Watching;
+use super::{Store, StoreError, doors, files, ports, sweep, ways};
 
 /// How long the records may take to reach the disk after everything else has ended.
 const RECORDS_GRACE: Duration = Duration::from_secs(5);
@@ -82,6 +84,7 @@ pub struct Service {
     store: Store,
     tree: Arc<Tree>,
     jobs: Jobs,
+    probes: Probes,
     /// Doors and worker: end first.
     work: Tasks,
     /// The recorder: ends after those who write to it.
@@ -133,9 +136,7 @@ impl Service {
         let mut running = Running::claim(&store.folder)?;
         store.check().await?;
         let tree = open_tree(config, served_before(&store).await?)?;
-        if file::is_inside(&store.folder, &config.tree) {
-            return Err(StartError::Exposed { data: store.folder.clone(), tree: config.tree.clone() });
-        }
+        check_apart(config, &store)?;
         store.accounts.warm_up().await?;
         let (work, records) = (Tasks::new(), Tasks::new());
         let recorder = Recorder::start(store.db.clone(), &records);
@@ -148,27 +149,32 @@ impl Service {
             .keeping_out_of(&store.folder, &config.tree);
 
         // Every port is taken before the first client is let in: an error here leaves nothing behind.
-        let https = match config.https.listen {
-            None => None,
-            Some(listen) => {
-                let settings = http_settings(config, listen);
-                Some(http::bind(&settings, &store.folder, Arc::clone(&store.clock)).await?)
-            }
-        };
+        let https = ports::https(config, &store).await?;
+        let sftp = ports::sftp(config, &store).await?;
 
-        let sftp = match config.sftp.listen {
-            None => None,
-            Some(listen) => Some(sftp::bind(&sftp_settings(config, listen), &store.folder).await?),
+        let (presence, counters) = (Presence::default(), Counters::default());
+        let probes = {
+            let context = Context { tasks: work.clone(), ..context.clone() };
+            Probes::new(store.db.clone(), context, Arc::new(jobs.clone()))
         };
-
-        let presence = Presence::default();
+        let watching = Watching::new(&store);
         let resumable = Resumable::new(store.db.clone(), config.limits.keep_parts);
+        let trash = Trash::new(store.db.clone(), Arc::clone(&tree), config.files.trash);
         let mut router = None;
         if let Some(listener) = &https {
             running.https = Some(listener.address());
             let shown = (ways::doors_at(listener, sftp.as_ref()), ways::reach(listener, sftp.as_ref()), remark);
-            let settings = (config, &resumable);
-            router = Some(doors::router(&store, (&tree, &jobs, &context, &presence), shown, settings, &work).await?);
+            let settings = (config, &resumable, &trash);
+            let shared = doors::Shared {
+                tree: &tree,
+                jobs: &jobs,
+                probes: &probes,
+                watching: &watching,
+                context: &context,
+                presence: &presence,
+                counters: &counters,
+            };
+            router = Some(doors::router(&store, shared, shown, settings, &work).await?);
         }
         running.sftp = sftp.as_ref().map(sftp::Listener::address);
         let started = Event::ServiceStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
@@ -179,10 +185,13 @@ impl Service {
         let engine: Arc<dyn Engine> = Arc::new(MirrorEngine::new(store.db.clone(), context.clone()));
         let options = WorkerOptions { parallel: usize::from(config.jobs.parallel), ..WorkerOptions::default() };
         Worker::start(jobs.clone(), engine, options, &work);
-        sweep::start((Arc::clone(&tree), resumable), Arc::clone(&store.clock), config.limits.keep_parts, &work);
+        probes.start();
+        watching.start(&work);
+        let swept = sweep::Swept { tree: Arc::clone(&tree), uploads: resumable, trash, audit: store.audit.clone() };
+        sweep::start(swept, Arc::clone(&store.clock), config.limits.keep_parts, &work);
         let identity = https.as_ref().map(|listener| Certificate::of(&listener.certificate().borrow()));
         if let (Some(listener), Some(router)) = (https, router) {
-            http::serve(listener, router, &work);
+            http::serve(listener.counted_in(counters.clone()), router, &work);
         }
         let host_keys = sftp.as_ref().map(|listener| listener.host_keys().to_vec()).unwrap_or_default();
         if let Some(listener) = sftp {
@@ -193,6 +202,7 @@ impl Service {
                 recorder: recorder.clone(),
                 clock: Arc::clone(&store.clock),
                 presence,
+                counters,
             };
             let address = listener.address();
             sftp::serve(listener, door, &work).map_err(|error| sftp::ListenError::Other(address, error))?;
@@ -204,6 +214,7 @@ impl Service {
             store,
             tree,
             jobs,
+            probes,
             work,
             records,
             context,
@@ -231,6 +242,12 @@ impl Service {
     #[must_use]
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
+    }
+
+    /// What is compared.
+    #[must_use]
+    pub fn probes(&self) -> &Probes {
+        &self.probes
     }
 
     /// For clients of this program's own.
@@ -320,32 +337,10 @@ fn open_tree(config: &Config, served_before: bool) -> Result<Arc<Tree>, StartErr
     Tree::open(&config.tree).map_err(wrong)
 }
 
-fn http_settings(config: &Config, listen: SocketAddr) -> http::Settings {
-    http::Settings {
-        listen,
-        certificate: config.https.certificate.clone(),
-        key: config.https.key.clone(),
-        names: config.https.names.clone(),
-        grace: config.limits.drain,
-        connections: admission(config),
-        ..http::Settings::default()
+/// What Causeway keeps for itself is not served.
+fn check_apart(config: &Config, store: &Store) -> Result<(), StartError> {
+    if file::is_inside(&store.folder, &config.tree) {
+        return Err(StartError::Exposed { data: store.folder.clone(), tree: config.tree.clone() });
     }
-}
-
-fn sftp_settings(config: &Config, listen: SocketAddr) -> sftp::Settings {
-    let grace_seconds = config.limits.drain.as_secs();
-    sftp::Settings {
-        listen,
-        connections: admission(config),
-        grace_seconds,
-        legacy: config.sftp.legacy,
-        per_account: config.sftp.connections_per_account,
-        ciphers: config.sftp.ciphers,
-        proxies: config.sftp.proxies.clone(),
-        ..sftp::Settings::default()
-    }
-}
-
-fn admission(config: &Config) -> AdmissionLimits {
-    AdmissionLimits { total: config.limits.connections, per_address: config.limits.connections_per_address }
+    Ok(())
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::drive::Resumable;
+use crate::audit::AuditLog;
+use crate::drive::{Resumable, Trash};
 use crate::model::{Clock, RelPath, Scope};
 use crate::task::{self, Tasks};
 use crate::tree::{Fate, Tree};
@@ -14,12 +15,24 @@ use crate::tree::{Fate, Tree};
 /// Between two sweeps.
 const EVERY: Duration = Duration::from_secs(24 * 3600);
 
+/// What is cleaned up.
+pub(super) struct Swept {
+    pub(super) tree: Arc<Tree>,
+    pub(super) uploads: Resumable,
+    pub(super) trash: Trash,
+    pub(super) audit: AuditLog,
+}
+
 /// Sweeps in the background until `tasks` stop. Parts of uploads that are younger than `keep` stay.
-pub(super) fn start((tree, uploads): (Arc<Tree>, Resumable), clock: Arc<dyn Clock>, keep: Duration, tasks: &Tasks) {
+pub(super) fn start(swept: Swept, clock: Arc<dyn Clock>, keep: Duration, tasks: &Tasks) {
+    let Swept { tree, uploads, trash, audit } = swept;
     let inner = tasks.clone();
     tasks.spawn("sweep", async move {
         while !inner.is_stopped() {
             forget(&tree, &uploads, &*clock).await;
+            if let Err(error) = trash.sweep(&audit, clock.now()).await {
+                tracing::warn!(io.error = %error, "the trash cannot be emptied");
+            }
             let (tree, clock, stop) = (Arc::clone(&tree), Arc::clone(&clock), inner.clone());
             match task::blocking(move || sweep(&tree, &*clock, keep, &stop)).await {
                 Ok(Ok(())) => {}
@@ -80,7 +93,10 @@ mod tests {
         let tasks = Tasks::new();
         let (tree, keep) = (Tree::open(folder.path()).unwrap(), Duration::from_secs(3600));
         let db = crate::db::Db::open(&data.path().join("causeway.db")).await.unwrap();
-        start((tree, Resumable::new(db, keep)), Arc::new(SystemClock), keep, &tasks);
+        let (trash, audit) =
+            (Trash::new(db.clone(), Arc::clone(&tree), None), AuditLog::new(db.clone(), Arc::new(SystemClock)));
+        let swept = Swept { tree, uploads: Resumable::new(db, keep), trash, audit };
+        start(swept, Arc::new(SystemClock), keep, &tasks);
         for _ in 0..500 {
             if !hidden.exists() {
                 break;

@@ -6,7 +6,10 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Access, Digest, Door, EndpointId, JobId, Proof, RelPath, RunId, ShareKind, SurveyId};
+use crate::model::{
+    Access, AlarmId, DiagnosisId, Digest, Door, EndpointId, IncidentId, JobId, Proof, RelPath, RunId, SetId, ShareKind,
+    SurveyId,
+};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -235,9 +238,13 @@ pub enum Event {
         expires: Option<Timestamp>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         most: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<u64>,
     },
     /// A link opens nothing any more.
     ShareEnded { account: String, share: i64 },
+    /// Too many wrong passwords for a link, from wherever they came: nobody new opens it until then.
+    ShareLocked { share: i64, until: Timestamp },
     /// Somebody used a link, for the so-manieth time.
     ShareUsed { account: String, share: i64, path: RelPath, peer: String, used: u32 },
     /// From the next start on the SFTP door shows this host key, and the last one of its kind no more.
@@ -264,6 +271,19 @@ pub enum Event {
     JobResumed { job: JobId, name: String },
     /// A job is gone.
     JobRemoved { job: JobId, name: String },
+    /// What becomes of a job when something breaks was rehearsed: one exercise, the files that it lost, and when the run
+    /// noticed and went on, in milliseconds from the fault.
+    JobDrilled {
+        job: JobId,
+        name: String,
+        exercise: String,
+        passed: bool,
+        lost: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        noticed_ms: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resumed_ms: Option<u64>,
+    },
     /// A run began, or was taken up again (`attempt` above 1).
     RunStarted { job: JobId, run: RunId, attempt: u32 },
     /// A run ended.
@@ -296,6 +316,24 @@ pub enum Event {
     ManifestWritten { job: JobId, run: RunId, files: u64, bytes: u64, sha256: String, key: String },
     /// A person had a server surveyed; it was only read.
     SurveyStarted { survey: SurveyId, endpoint: EndpointId, url: String },
+    /// A person had it looked at why transfers from a server break; it was only read.
+    DiagnosisStarted { diagnosis: DiagnosisId, endpoint: EndpointId, url: String },
+    /// A person had a remedy of a diagnosis tried: the trouble without it, and with it.
+    RemedyTried { diagnosis: DiagnosisId, url: String, remedy: String, helps: bool },
+    /// Like faults came again and again.
+    IncidentOpened { incident: IncidentId, what: String },
+    /// They come no more, or nobody knows.
+    IncidentClosed { incident: IncidentId, what: String, faults: u64 },
+    /// Early warning noticed that something changes for the worse at an endpoint.
+    AlarmBegan { alarm: AlarmId, what: String },
+    /// It is as usual again, or it is not known, or it has become the usual.
+    AlarmEnded { alarm: AlarmId, what: String, why: String },
+    /// A person made a comparison set: its endpoints are visited from now on.
+    ComparisonMade { set: SetId, name: String, endpoints: Vec<EndpointId> },
+    /// It is different now, or was switched on or off.
+    ComparisonChanged { set: SetId, name: String, on: bool },
+    /// It is gone, with all that was seen.
+    ComparisonRemoved { set: SetId, name: String },
     /// A run made a directory.
     DirMade { run: RunId, path: RelPath },
     /// A run gave a file the permission bits that it has in the source; its content was there.
@@ -308,8 +346,17 @@ pub enum Event {
     LinkMade { run: RunId, path: RelPath },
     /// A client put a complete file under its name.
     DoorUploaded { door: Door, account: String, path: RelPath, size: u64 },
+    /// A client fetched a folder, or some names of it, as an archive of so many entries and bytes; `whole` when it
+    /// took all of it.
+    DoorArchived { door: Door, account: String, path: RelPath, format: String, entries: u64, size: u64, whole: bool },
     /// A client removed a file or an empty directory.
     DoorRemoved { door: Door, account: String, path: RelPath },
+    /// Somebody deleted a file, a link, or a folder with all that is in it: it lies in the trash.
+    DoorTrashed { door: Door, account: String, path: RelPath },
+    /// Somebody took out of the trash what was at `from`.
+    DoorRestored { door: Door, account: String, from: RelPath, to: RelPath },
+    /// What `account` had deleted is gone for good: somebody said so, or its time was over.
+    TrashEmptied { account: String, path: RelPath },
     /// A client moved something.
     DoorRenamed { door: Door, account: String, from: RelPath, to: RelPath },
     /// A client copied something inside the tree.

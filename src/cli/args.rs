@@ -2,9 +2,13 @@
 
 mod app;
 mod ca;
+mod doctor;
+mod drill;
 mod host_key;
 mod ls;
 mod manifest;
+mod report;
+mod stress;
 mod survey;
 
 use std::path::{Path, PathBuf};
@@ -17,9 +21,13 @@ use crate::model::{Deadlines, DigestAlgorithm, ServerZone};
 
 pub use app::{AppAdd, AppVerb};
 pub use ca::{CaRevoke, CaVerb};
+pub use doctor::DoctorArgs;
+pub use drill::DrillArgs;
 pub use host_key::{HostKeyList, HostKeyVerb};
 pub use ls::LsArgs;
 pub use manifest::{KeptVerb, ManifestDiff, ManifestStore, ManifestVerb, ManifestVerify};
+pub use report::{ReportArgs, ReportFormat};
+pub use stress::StressArgs;
 pub use survey::SurveyArgs;
 
 /// Takes an organisation off FTP: mirrors legacy trees with proof, serves them over SFTP, WebDAV and
@@ -42,13 +50,17 @@ Examples:
   causeway serve                                 serve the tree and run the jobs
   causeway ls ftp://anna@old.example/pub         how is its listing read?
   causeway survey ftp://anna@old.example/        what is there, what will not come along, how long will it take?
+  causeway doctor ftp://anna@old.example/        why do transfers from it break, and what helps?
+  causeway stress sftp://anna@localhost:2022/    how much does it bear, and what limits it?
   causeway mirror ftp://anna@old.example/pub ./pub   copy a tree once, with proof
   causeway job add nightly ftp://old.example/ legacy --cron '0 2 * * *' --zone Europe/Berlin
+  causeway drill nightly                         what becomes of that job when something breaks in the middle?
+  causeway report --output report.html           what would we gain by leaving FTP?
   causeway audit verify                          was the record changed?
 
 Every command has its own --help. Exit codes: 0 all is well, 1 it is not (the last line says why),
 2 the command line was not understood, 3 everything is there but not all of it was verified.
-'survey', 'manifest verify' and 'manifest diff' have exit codes of their own: see their --help.";
+'survey', 'doctor', 'stress', 'drill', 'manifest verify' and 'manifest diff' have exit codes of their own: see their --help.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -63,6 +75,15 @@ pub enum Verb {
     Ls(Box<LsArgs>),
     /// Look over a tree that is to be migrated: what there is, what will not come along, how long it will take.
     Survey(Box<SurveyArgs>),
+    /// Find out why transfers from an FTP server break, and what helps.
+    Doctor(Box<DoctorArgs>),
+    /// Find out how much a server of your own bears, and what limits it.
+    Stress(Box<StressArgs>),
+    /// Rehearse what becomes of a job when something breaks: resets, black holes, a full disk, a killed process.
+    Drill(Box<DrillArgs>),
+    /// A copy of a drill, in a process that is killed.
+    #[command(name = crate::drill::WORD, hide = true)]
+    DrillCopy,
     /// Migration jobs: what to copy, and when.
     #[command(subcommand)]
     Job(JobVerb),
@@ -84,6 +105,8 @@ pub enum Verb {
     /// The tamper-evident record of what was done.
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// Write what leaving FTP would bring here, with figures, intervals and definitions.
+    Report(ReportArgs),
     /// Print the effective configuration without secrets, and every problem in it.
     Check(CheckArgs),
 }
@@ -375,6 +398,18 @@ pub enum When {
     Lines,
     /// Nothing.
     Never,
+}
+
+impl When {
+    /// Are lines shown beside an answer that is `json`, where there are no bars?
+    #[must_use]
+    pub const fn shows_lines(self, json: bool) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Lines => true,
+            Self::Auto => !json,
+        }
+    }
 }
 
 /// Commands of `job`.

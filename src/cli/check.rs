@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::app::Store;
+use crate::app::{Store, certificate_plan};
 use crate::config::{self, Config, Loaded, Origin, Problems};
 use crate::model::{Clock as _, SystemClock};
 use crate::serve::http::{CertificateError, read_certificate};
@@ -38,10 +38,13 @@ pub(super) async fn run(args: &CheckArgs, (loaded, problems): &(Loaded, Problems
     if let Err(error) = Store::check_at(&loaded.config.data).await {
         found.push(error.to_string());
     }
+    let config = loaded.config.clone();
+    let plan = task::blocking(move || certificate_plan(&config, SystemClock.now())).await.ok().flatten();
     if out.json() {
         out.value(&json!({
             "file": loaded.file.as_ref().map(|path| path.display().to_string()),
             "settings": loaded.shown,
+            "certificate": plan,
             "problems": found,
         }))?;
     } else {
@@ -56,6 +59,9 @@ pub(super) async fn run(args: &CheckArgs, (loaded, problems): &(Loaded, Problems
                 Origin::Environment => "  # from the environment",
             };
             out.line(format!("{} = {}{origin}", setting.name, setting.value))?;
+        }
+        if let Some(plan) = plan {
+            out.line(format!("certificate: {plan}"))?;
         }
         for problem in &found {
             out.line(format!("problem: {problem}"))?;

@@ -1,6 +1,6 @@
 //! `causeway mirror`: one pair, in the foreground.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Signals, Store, operator};
-use crate::config::{Environment, Loaded, MIRROR_PASSWORDS, Origin};
+use crate::config::{Environment, Loaded, MIRROR_PASSWORDS};
 use crate::job::{Engine, Jobs, MirrorEngine, OnceEnd, OnceRequest, RunState, run_once};
 use crate::manifest::Kept;
 use crate::manners::Manners;
@@ -21,7 +21,7 @@ use crate::task::Tasks;
 
 use super::args::{MirrorArgs, Via};
 use super::progress::Shower;
-use super::{Failure, Out, endpoint, host_key, output, summary};
+use super::{Failure, Out, endpoint, host_key, output, state, summary};
 
 /// How long connections may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ const PLAN_QUEUE: usize = 256;
 pub(super) async fn run(args: MirrorArgs, loaded: &Loaded, environment: &Environment) -> Result<(), Failure> {
     let out = Out::new(args.format.json);
     let (mut source, mut target) = endpoints(&args, environment)?;
-    let folder = state_folder(&args, loaded, environment)?;
+    let folder = state::folder(args.state.as_deref(), loaded, environment)?;
     let store = Store::open_at(&folder).await?;
     // Where a person finds this journal again, from whatever folder.
     let elsewhere =
@@ -85,17 +85,6 @@ fn endpoints(args: &MirrorArgs, environment: &Environment) -> Result<(Endpoint, 
     let target = endpoint::read(&args.target, "target", &Via::from(&args.toward), to, agent)?;
     source.options.zone = args.zone.clone();
     Ok((endpoint::absolute(source)?, endpoint::absolute(target)?))
-}
-
-/// A named folder; the configured one when somebody configured one; else the user's own.
-fn state_folder(args: &MirrorArgs, loaded: &Loaded, environment: &Environment) -> Result<PathBuf, Failure> {
-    if let Some(folder) = &args.state {
-        return Ok(folder.clone());
-    }
-    if loaded.shown.iter().any(|setting| setting.name == "data" && setting.origin != Origin::Default) {
-        return Ok(loaded.config.data.clone());
-    }
-    environment.state_folder().ok_or_else(|| Failure::new("no home folder for the journal: name one with --state DIR"))
 }
 
 fn policy(args: &MirrorArgs) -> Policy {

@@ -7,6 +7,8 @@ mod args;
 mod audit;
 mod ca;
 mod check;
+mod doctor;
+mod drill;
 mod endpoint;
 mod host_key;
 mod job;
@@ -16,9 +18,12 @@ mod mirror;
 mod output;
 mod password;
 mod progress;
+mod report;
 mod rotation;
 mod runs;
 mod serve;
+mod state;
+mod stress;
 mod summary;
 mod survey;
 
@@ -47,6 +52,8 @@ pub enum Failure {
     NotVerified,
     /// A report is there, but it is about a part only: exit code 3.
     Partial,
+    /// A diagnosis found a cause, or a load was not borne: exit code 3.
+    Found,
     /// A manifest that cannot be believed, said to the person: exit code 2.
     Unbelievable(String),
     /// Nobody reads any more: a quiet end, exit code 0.
@@ -109,6 +116,8 @@ told_by_their_own_words!(
     crate::account::AccountError,
     crate::audit::CheckpointParseError,
     crate::db::DbError,
+    crate::web::ReportError,
+    crate::drill::DrillError,
 );
 
 /// The whole program.
@@ -139,7 +148,7 @@ fn ended(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) | Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
         Err(Failure::Said) => ExitCode::FAILURE,
-        Err(Failure::NotVerified | Failure::Partial) => ExitCode::from(3),
+        Err(Failure::NotVerified | Failure::Partial | Failure::Found) => ExitCode::from(3),
         Err(Failure::Unbelievable(text)) => {
             eprintln!("causeway: {text}");
             ExitCode::from(2)
@@ -164,14 +173,21 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let environment = Environment::read();
     let named = cli.config.as_deref();
     match cli.verb {
-        Verb::Demo(args) => serve::demo(&args, &config::load(named, &environment)?).await,
+        Verb::Demo(args) => Box::pin(serve::demo(&args, &config::load(named, &environment)?)).await,
         Verb::Serve => serve::serve(&config::load(named, &environment)?).await,
         Verb::Mirror(args) => {
             let loaded = load(named, &environment)?;
             Box::pin(mirror::run(*args, &loaded, &environment)).await
         }
         Verb::Ls(args) => Box::pin(ls::run(*args, load(named, &environment)?, &environment)).await,
+        Verb::Doctor(args) => Box::pin(doctor::run(*args, &load(named, &environment)?, &environment)).await,
+        Verb::Stress(args) => Box::pin(stress::run(*args, &load(named, &environment)?, &environment)).await,
         Verb::Survey(args) => Box::pin(survey::run(*args, &load(named, &environment)?, &environment)).await,
+        Verb::Drill(args) => {
+            let store = Store::open_existing(&load(named, &environment)?.config.data).await?;
+            closed(&store, Box::pin(drill::run(*args, &store)).await).await
+        }
+        Verb::DrillCopy => Box::pin(drill::copy()).await,
         Verb::Job(verb) => {
             let config = load(named, &environment)?.config;
             let store = store(&config).await?;
@@ -188,6 +204,11 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             let config = load(named, &environment)?.config;
             let store = Store::open_existing(verb.store().state.as_deref().unwrap_or(&config.data)).await?;
             closed(&store, manifest::run(verb, &store).await).await
+        }
+        Verb::Report(args) => {
+            let config = load(named, &environment)?.config;
+            let store = Store::open_existing(&config.data).await?;
+            closed(&store, report::run(args, &config, &store).await).await
         }
         Verb::Check(args) => check::run(&args, &config::inspect(named, &environment)).await,
         Verb::Account(verb) => {

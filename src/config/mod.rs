@@ -14,8 +14,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::drive::Junk;
 use crate::net::Network;
-use crate::serve::dav::Junk;
+use crate::reliability::objective::Objectives;
+use crate::serve::http::Directory;
 use crate::serve::sftp::Ciphers;
 use crate::tree::file;
 
@@ -41,12 +43,16 @@ pub struct Config {
     pub https: Https,
     /// WebDAV, which is a part of the HTTPS door.
     pub dav: Dav,
+    /// What is deleted.
+    pub files: Files,
     /// The SFTP door.
     pub sftp: Sftp,
     /// What nobody may exceed.
     pub limits: Limits,
     /// How migration jobs run.
     pub jobs: Jobs,
+    /// What is expected of endpoints.
+    pub reliability: Reliability,
     /// What operators read.
     pub log: Log,
 }
@@ -62,6 +68,20 @@ pub struct Https {
     pub key: Option<PathBuf>,
     /// Names and addresses that a self-signed certificate is made for.
     pub names: Vec<String>,
+    /// The authority that a certificate is ordered from; none when it is off.
+    pub acme: Option<Directory>,
+    /// The names to order it for.
+    pub acme_names: Vec<String>,
+    /// Whom the authority writes to; nobody when it is empty.
+    pub acme_contact: String,
+    /// PEM certificates to trust when talking to the authority, beside the system's.
+    pub acme_ca: Option<PathBuf>,
+    /// Address and port of plain HTTP, which only leads to HTTPS; none when it is off.
+    pub plain: Option<SocketAddr>,
+    /// The port of `listen` as it is reached from outside, where that is another one.
+    pub public_port: Option<u16>,
+    /// Whether HTTP/3 is spoken, too.
+    pub http3: bool,
 }
 
 /// Settings of WebDAV.
@@ -69,6 +89,13 @@ pub struct Https {
 pub struct Dav {
     /// What is done with what systems leave beside files.
     pub junk: Junk,
+}
+
+/// What people delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// How long it can be restored; none when it is gone at once.
+    pub trash: Option<Duration>,
 }
 
 /// Settings of the SFTP door.
@@ -93,6 +120,12 @@ pub struct Limits {
     pub connections: usize,
     /// Connections to a door at once from one address.
     pub connections_per_address: usize,
+    /// Requests over HTTPS at once from one address.
+    pub streams_per_address: usize,
+    /// Requests a second of one account to WebDAV and `/files/`, in the long run.
+    pub requests_per_account: u32,
+    /// Folders that are fetched as archives at once.
+    pub archives: usize,
     /// Bytes of one upload over HTTP.
     pub upload: u64,
     /// How long transfers may go on after the service was told to stop.
@@ -119,6 +152,13 @@ pub struct Log {
     pub filter: String,
 }
 
+/// Settings of the reliability figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reliability {
+    /// What endpoints and doors should do.
+    pub objectives: Objectives,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -138,8 +178,16 @@ impl Default for Config {
                 certificate: None,
                 key: None,
                 names: vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
+                acme: None,
+                acme_names: Vec::new(),
+                acme_contact: String::new(),
+                acme_ca: None,
+                plain: None,
+                public_port: None,
+                http3: true,
             },
             dav: Dav { junk: Junk::default() },
+            files: Files { trash: Some(Duration::from_secs(30 * 24 * 3600)) },
             sftp: Sftp {
                 listen: Some(SocketAddr::from(([0, 0, 0, 0], 2022))),
                 legacy: false,
@@ -150,11 +198,15 @@ impl Default for Config {
             limits: Limits {
                 connections: 512,
                 connections_per_address: 64,
+                streams_per_address: 2048,
+                requests_per_account: 2000,
+                archives: 32,
                 upload: 1 << 40,
                 drain: Duration::from_secs(20),
                 keep_parts: Duration::from_secs(7 * 24 * 3600),
             },
             jobs: Jobs { parallel: 2, keep_runs: crate::job::KEPT_RUNS },
+            reliability: Reliability { objectives: Objectives::default() },
             log: Log { format: LogFormat::Text, filter: "info".to_owned() },
         }
     }

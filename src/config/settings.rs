@@ -52,10 +52,26 @@ const ROWS: &[Row] = &[
     row!(path "https.key", https.key, "PEM key of that chain"),
     row!("https.names", https.names, "what a self-signed certificate is made for"),
     row!(
+        "https.acme",
+        https.acme,
+        "who issues a certificate: \"letsencrypt\", \"letsencrypt-staging\", the https:// address of a directory, or \"off\""
+    ),
+    row!("https.acme-names", https.acme_names, "what for: names that lead here from the whole net"),
+    row!("https.acme-contact", https.acme_contact, "an e-mail address that the authority may write to"),
+    row!(path "https.acme-ca", https.acme_ca, "PEM of who vouches for the authority's own server, if the system does not know"),
+    row!(
+        "https.plain",
+        https.plain,
+        "plain HTTP, which only leads to HTTPS and shows an authority what it asks for; \"off\" for none"
+    ),
+    row!("https.http3", https.http3, "speak HTTP/3 as well, on the UDP port of the same number"),
+    row!("https.public-port", https.public_port, "the port of https.listen as it is reached from outside, if another"),
+    row!(
         "dav.junk",
         dav.junk,
         "what systems leave beside files ('._*', '.DS_Store', 'Thumbs.db'): \"keep\", \"hide\" or \"refuse\""
     ),
+    row!("files.trash", files.trash, "how long what people delete can be restored; \"off\" deletes at once"),
     row!("sftp.listen", sftp.listen, "SFTP; \"off\" closes the door"),
     row!("sftp.legacy", sftp.legacy, "clients with SHA-1, CBC or groups of 2048 bits only may come in, too"),
     row!("sftp.connections-per-account", sftp.connections_per_account, "of one account at once"),
@@ -63,11 +79,28 @@ const ROWS: &[Row] = &[
     row!("sftp.proxies", sftp.proxies, "load balancers that must send a PROXY header: addresses or networks"),
     row!("limits.connections", limits.connections, "to one door at once"),
     row!("limits.connections-per-address", limits.connections_per_address, "to one door at once from one address"),
+    row!("limits.streams-per-address", limits.streams_per_address, "requests over HTTPS at once from one address"),
+    row!(
+        "limits.requests-per-account",
+        limits.requests_per_account,
+        "a second, of one account to WebDAV and /files/; ten seconds' worth may come at once"
+    ),
+    row!("limits.archives", limits.archives, "folders that are fetched as archives at once, by all together"),
     row!("limits.upload", limits.upload, "bytes of one upload over HTTP"),
     row!("limits.drain", limits.drain, "how long transfers may go on after a stop"),
     row!("limits.keep-parts", limits.keep_parts, "how long the parts of uploads stay that were cut off"),
     row!("jobs.parallel", jobs.parallel, "runs at once"),
     row!("jobs.keep-runs", jobs.keep_runs, "finished runs of a job that keep their lists of paths, for a year at most"),
+    row!(
+        "reliability.objective",
+        reliability.objectives.usual,
+        "how many connections to an endpoint should become ready, over how long"
+    ),
+    row!(
+        "reliability.objectives",
+        reliability.objectives.named,
+        "other ones of single endpoints, for example [\"old.example:21 99.5% over 30d\"]"
+    ),
     row!("log.format", log.format, "\"text\" or \"json\""),
     row!("log.filter", log.filter, "for example \"info,causeway::remote=debug\""),
 ];

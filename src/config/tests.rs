@@ -95,3 +95,19 @@ fn a_data_folder_inside_the_tree_is_refused() {
     let text = format!("data = \"{}\"\ntree = \"{}\"\n", at("real/data"), at("real/data/tree"));
     assert!(inspect_text(&text, &[]).1.is_empty(), "the tree may lie in the data folder");
 }
+
+#[test]
+fn objectives_are_read_and_written() {
+    let text = "[reliability]\nobjective = \"99% over 7d\"\nobjectives = [\"old.example:21 98.5% over 30d\"]\n";
+    let (loaded, problems) = inspect_text(text, &[]);
+    assert_eq!(problems, Vec::<String>::new());
+    let objectives = &loaded.config.reliability.objectives;
+    assert_eq!(objectives.of("sftp").to_string(), "99% over 7d");
+    assert_eq!(objectives.of("old.example:21").to_string(), "98.5% over 30d");
+    let shown = loaded.shown.iter().find(|shown| shown.name == "reliability.objectives").unwrap();
+    assert_eq!(shown.value, "[\"old.example:21 98.5% over 30d\"]");
+    let (_, problems) = inspect_text("[reliability]\nobjective = \"100%\"\nobjectives = [\"a:21\"]\n", &[]);
+    let all = problems.join("\n");
+    assert!(all.contains("'100%' is no availability objective; write for example \"99.9% over 30d\""), "{all}");
+    assert!(all.contains("'a:21' is no endpoint with its availability objective; write for example"), "{all}");
+}

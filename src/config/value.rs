@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use crate::drive::Junk;
 use crate::model::size;
 use crate::net::{Network, NetworkError};
-use crate::serve::dav::Junk;
+use crate::reliability::objective::{NoObjective, Objective};
+use crate::serve::http::Directory;
 use crate::serve::sftp::Ciphers;
 
 /// A value before its kind is known.
@@ -109,6 +111,33 @@ impl Kind for Option<SocketAddr> {
     }
 }
 
+impl Kind for Option<u16> {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        number(raw, 1, 65_535).map(|n| u16::try_from(n).ok())
+    }
+    fn write(&self) -> String {
+        self.map_or_else(|| quoted(""), |port| port.to_string())
+    }
+}
+
+impl Kind for Option<Directory> {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        let text = raw.text()?;
+        if text == "off" || text == "false" {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|()| {
+            wrong(
+                format!("'{text}' is no authority that issues certificates"),
+                "write \"letsencrypt\", \"letsencrypt-staging\", an address that begins with https://, or \"off\"",
+            )
+        })
+    }
+    fn write(&self) -> String {
+        self.as_ref().map_or_else(|| quoted("off"), |directory| quoted(&directory.to_string()))
+    }
+}
+
 impl Kind for Vec<String> {
     fn read(raw: &Raw) -> Result<Self, Wrong> {
         Ok(match raw {
@@ -134,6 +163,39 @@ impl Kind for Vec<Network> {
     }
     fn write(&self) -> String {
         self.iter().map(Network::to_string).collect::<Vec<_>>().write()
+    }
+}
+
+impl Kind for Objective {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        let text = raw.text()?;
+        text.parse().map_err(|NoObjective| {
+            wrong(format!("'{text}' is no availability objective"), "write for example \"99.9% over 30d\"")
+        })
+    }
+    fn write(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+/// Objectives of single endpoints.
+impl Kind for Vec<(String, Objective)> {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        let items = Vec::<String>::read(raw)?;
+        let items = items.iter().filter(|item| !item.is_empty());
+        let item = |item: &String| {
+            let (name, objective) = item.trim().split_once(' ')?;
+            Some((name.to_owned(), objective.trim_start().parse().ok()?))
+        };
+        items
+            .map(|text| {
+                let what = || format!("'{text}' is no endpoint with its availability objective");
+                item(text).ok_or_else(|| wrong(what(), "write for example [\"old.example:21 99.5% over 30d\"]"))
+            })
+            .collect()
+    }
+    fn write(&self) -> String {
+        self.iter().map(|(name, objective)| format!("{name} {objective}")).collect::<Vec<_>>().write()
     }
 }
 
@@ -169,6 +231,15 @@ impl Kind for usize {
     }
 }
 
+impl Kind for u32 {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        number(raw, 1, 1_000_000).map(|n| Self::try_from(n).unwrap_or(Self::MAX))
+    }
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Kind for u16 {
     fn read(raw: &Raw) -> Result<Self, Wrong> {
         number(raw, 1, 64).map(|n| Self::try_from(n).unwrap_or(Self::MAX))
@@ -191,13 +262,25 @@ impl Kind for u64 {
     }
 }
 
-/// Reads a span of time such as `20s`, `5m` or `2h`; none when it is not one.
+/// Reads a span of time such as `20s`, `5m`, `2h` or `30d`; none when it is not one.
 #[must_use]
 pub fn parse_span(text: &str) -> Option<Duration> {
-    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)].into_iter().find_map(|(unit, millis)| {
-        let number = text.trim().strip_suffix(unit)?.trim().parse::<u64>().ok()?;
-        number.checked_mul(millis).map(Duration::from_millis)
-    })
+    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)].into_iter().find_map(
+        |(unit, millis)| {
+            let number = text.trim().strip_suffix(unit)?.trim().parse::<u64>().ok()?;
+            number.checked_mul(millis).map(Duration::from_millis)
+        },
+    )
+}
+
+/// A span, or `"off"`.
+impl Kind for Option<Duration> {
+    fn read(raw: &Raw) -> Result<Self, Wrong> {
+        if matches!(raw.text()?, "off" | "false") { Ok(None) } else { Duration::read(raw).map(Some) }
+    }
+    fn write(&self) -> String {
+        self.as_ref().map_or_else(|| quoted("off"), Kind::write)
+    }
 }
 
 /// A span such as `"20s"`, `"5m"`, `"2h"`.

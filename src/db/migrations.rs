@@ -37,7 +37,18 @@ const FILES: &[(&str, &str)] = migrations![
     "0026_app_passwords.sql",
     "0027_digests.sql",
     "0028_resumable.sql",
+    "0029_trash.sql",
     "0030_shares.sql",
+    "0031_observed_details.sql",
+    "0032_rollups.sql",
+    "0033_share_visits.sql",
+    "0034_probes.sql",
+    "0035_diagnoses.sql",
+    "0036_incidents.sql",
+    "0037_alarms.sql",
+    "0038_remedies.sql",
+    "0039_share_room.sql",
+    "0040_basis.sql",
 ];
 
 /// The steps as sqlx runs them. Its own macro would compile SQLite a second time, for the compiler.
@@ -62,5 +73,20 @@ mod tests {
         on_disk.sort();
         assert_eq!(on_disk, FILES.iter().map(|(file, _)| *file).collect::<Vec<_>>());
         assert_eq!(migrator().iter().count(), FILES.len());
+    }
+
+    #[tokio::test]
+    async fn a_step_that_came_later_with_a_lower_number_is_made_up_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}?mode=rwc", folder.path().join("causeway.db").display());
+        let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+        let without = migrator().iter().filter(|step| step.version != 29).cloned().collect();
+        Migrator::with_migrations(without).run(&pool).await.unwrap();
+        let tables = || {
+            sqlx::query_scalar::<_, i64>("SELECT count(*) FROM sqlite_schema WHERE name = 'trashed'").fetch_one(&pool)
+        };
+        assert_eq!(tables().await.unwrap(), 0);
+        migrator().run(&pool).await.unwrap();
+        assert_eq!(tables().await.unwrap(), 1);
     }
 }

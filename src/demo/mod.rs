@@ -1,10 +1,10 @@
 //! `causeway demo`: a whole Causeway beside an old FTP server, on this machine only.
 
 mod clients;
+mod comparison;
 mod jobs;
 mod legacy;
 mod sample;
-mod visitors;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -85,17 +85,17 @@ impl Demo {
         let config = on_this_machine(loaded);
         let store = Store::open(&config).await?;
         let password = account(&store).await?;
-        let visitor = visitors::account(&store).await?;
+        let visitor = comparison::account(&store).await?;
         store.db.close().await;
 
         let (view, files) = sample_tree(&config, Arc::clone(&store.clock)).await?;
         let legacy = free_port(LEGACY_PORT);
-        let service = Service::start_with(&config, Some(visitors::REMARK)).await?;
+        let service = Service::start_with(&config, Some(comparison::REMARK)).await?;
         let secret = Secret::new(LEGACY_PASSWORD);
         legacy::start(legacy, &view, USER, secret.clone(), Arc::clone(&store.clock), service.tasks())?;
         jobs::ensure(&service, &config.tree, legacy, &secret, every).await?;
         arrivals(&service, view);
-        visitors::start(&service, jobs::whole_server(legacy, &secret), visitor)?;
+        comparison::start(&service, &jobs::whole_server(legacy, &secret), visitor).await?;
 
         let https = service.https().ok_or(DemoError::NoHttps)?;
         let certificate = service.certificate().ok_or(DemoError::NoHttps)?.file.clone();

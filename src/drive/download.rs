@@ -86,7 +86,7 @@ pub async fn download(
     if let Some(digest) = digest {
         answer = with(answer, digest.known(&guest.books.digests, &stat).await);
     }
-    let body = FileBody::new(opened, pieces, Some(guest.measure(Direction::Download)));
+    let body = FileBody::new(opened, pieces, Some(guest.measure(path, Direction::Download)));
     Ok(answer.map(|_| Body::new(body)))
 }
 
@@ -111,18 +111,23 @@ fn describe(path: &RelPath, stat: &Stat, show: Show) -> Response {
         Show::IfSafe if media::shows_safely(content_type) => "inline",
         Show::IfSafe | Show::Never => "attachment",
     };
-    let plain: String = String::from_utf8_lossy(bytes)
+    disposed(&mut answer, disposition, bytes);
+    answer
+}
+
+/// Says what a browser is to do with the answer, and the name of the file (RFC 6266): the plain form for old clients,
+/// the exact one in UTF-8.
+pub(super) fn disposed(answer: &mut Response, disposition: &str, name: &[u8]) {
+    let plain: String = String::from_utf8_lossy(name)
         .chars()
         .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') || c == ' ' { c } else { '_' })
         .collect();
-    let exact = percent_encode(bytes, NON_ALPHANUMERIC);
-    // RFC 6266: the plain form for old clients, the exact one in UTF-8.
-    let value = match std::str::from_utf8(bytes) {
+    let exact = percent_encode(name, NON_ALPHANUMERIC);
+    let value = match std::str::from_utf8(name) {
         Ok(_) => format!("{disposition}; filename=\"{plain}\"; filename*=UTF-8''{exact}"),
         Err(_) => format!("{disposition}; filename=\"{plain}\""),
     };
-    set(&mut answer, CONTENT_DISPOSITION, &value);
-    answer
+    set(answer, CONTENT_DISPOSITION, &value);
 }
 
 fn with(mut answer: Response, header: Option<(HeaderName, HeaderValue)>) -> Response {

@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::{Junk, Packing, Trash};
 use crate::audit::{Actor, AuditLog, Event};
 use crate::digests::Digests;
 use crate::model::{Clock, Door, FaultKind, Phase, Protocol, RelPath};
-use crate::reliability::{Direction, End, Observation, Recorder, Role, What};
+use crate::reliability::{Detail, Direction, End, FileId, Observation, Recorder, Role, What};
 use crate::task::{Spot, Tasks};
 use crate::tree::View;
+
+/// As observations name the doors over HTTPS.
+const PLACE: &str = "dav";
 
 /// Where doors write down what happened.
 #[derive(Debug, Clone)]
@@ -26,6 +30,12 @@ pub struct Books {
     pub clock: Arc<dyn Clock>,
     /// Bytes of the largest upload that is taken.
     pub max_upload: u64,
+    /// What is done with what systems leave beside files.
+    pub junk: Junk,
+    /// Where what is deleted goes.
+    pub trash: Trash,
+    /// Places for archives.
+    pub packing: Packing,
     /// What must come to its end, whether or not the client still waits for it.
     pub tasks: Tasks,
     /// Who may look at the tree without a thread for it.
@@ -34,14 +44,14 @@ pub struct Books {
 
 impl Books {
     /// A connection that ended: how long it took to be `setup`, how long it was `held`, how it came to its `end`.
-    pub fn connection_ended(&self, setup: Duration, held: Duration, end: End) {
-        self.note(What::Connection { setup: Some(setup), phases: vec![(Phase::Tls, setup)], held, end });
+    pub fn connection_ended(&self, setup: Duration, held: Duration, end: End, detail: Detail) {
+        self.note(What::Connection { setup: Some(setup), phases: vec![(Phase::Tls, setup)], held, end }, detail);
     }
 
-    fn note(&self, what: What) {
+    fn note(&self, what: What, detail: Detail) {
         // One family of doors over HTTPS: the statistics compare FTP, SFTP and WebDAV.
-        let (at, protocol, endpoint) = (self.clock.now(), Protocol::Davs, "dav".to_owned());
-        self.recorder.record(Observation { at, protocol, role: Role::Door, endpoint, what });
+        let (at, protocol, endpoint) = (self.clock.now(), Protocol::Davs, PLACE.to_owned());
+        self.recorder.record(Observation { at, protocol, role: Role::Door, endpoint, what, detail });
     }
 }
 
@@ -77,10 +87,11 @@ impl Guest {
         self.view.prefix().concat(path)
     }
 
-    /// Starts measuring one transfer.
+    /// Starts measuring one transfer of the file at `path` of the view.
     #[must_use]
-    pub fn measure(&self, direction: Direction) -> Meter {
-        Meter { books: self.books.clone(), direction, bytes: 0, started: Instant::now(), end: None }
+    pub fn measure(&self, path: &RelPath, direction: Direction) -> Meter {
+        let file = FileId::of(PLACE, self.whole(path).as_bytes());
+        Meter { books: self.books.clone(), file, direction, bytes: 0, started: Instant::now(), end: None }
     }
 }
 
@@ -89,6 +100,7 @@ impl Guest {
 #[derive(Debug)]
 pub struct Meter {
     books: Books,
+    file: FileId,
     direction: Direction,
     bytes: u64,
     started: Instant,
@@ -117,6 +129,7 @@ impl Drop for Meter {
         let end = self.end.unwrap_or(End::Failed(Phase::Transfer, FaultKind::ClosedEarly));
         let what =
             What::Transfer { direction: self.direction, bytes: self.bytes, duration: self.started.elapsed(), end };
-        self.books.note(what);
+        let detail = Detail { encrypted: Some(true), file: Some(self.file), ..Detail::default() };
+        self.books.note(what, detail);
     }
 }

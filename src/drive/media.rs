@@ -62,6 +62,22 @@ pub fn shows_safely(content_type: &str) -> bool {
         || essence.starts_with("video/")
 }
 
+/// Is it compressed by its nature, so that compressing it again is only work?
+#[must_use]
+pub fn is_compressed(content_type: &str) -> bool {
+    let office = ["application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.opendocument."];
+    match content_type {
+        "image/svg+xml" | "image/tiff" | "image/x-icon" | "audio/wav" | "application/x-tar" => false,
+        "application/zip"
+        | "application/gzip"
+        | "application/zstd"
+        | "application/x-xz"
+        | "application/x-bzip2"
+        | "application/x-7z-compressed" => true,
+        other => ["image/", "audio/", "video/"].iter().chain(&office).any(|kind| other.starts_with(kind)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +90,7 @@ mod tests {
         assert!(!shows_safely(of(b"x.svg")));
         assert!(!shows_safely(of(b"x.html")));
         assert!(shows_safely(of(b"x.txt")));
+        assert!(is_compressed(of(b"x.jpg")) && is_compressed(of(b"x.docx")) && is_compressed(of(b"x.tgz")));
+        assert!(!is_compressed(of(b"x.svg")) && !is_compressed(of(b"x.tar")) && !is_compressed(of(b"x")));
     }
 }

@@ -40,4 +40,10 @@ pub trait Claims: Send + Sync + 'static {
     /// The terms of a PUT (or MKCOL) with `headers` to `path`. For a PUT they are asked before the body, and again when
     /// it is complete.
     fn of_put(&self, guest: &Guest, path: &RelPath, headers: &HeaderMap) -> Terms;
+
+    /// The terms of a DELETE with `headers` of `path`, with all that is in it.
+    fn of_removal(&self, guest: &Guest, path: &RelPath, headers: &HeaderMap) -> Terms;
+
+    /// The terms of a move of `from`, with all that is in it, to the free name `to`.
+    fn of_move(&self, guest: &Guest, from: &RelPath, to: &RelPath) -> Terms;
 }

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use bytes::BytesMut;
 use data_encoding::HEXLOWER;
 use http::StatusCode;
 use jiff::Timestamp;
 
+use super::intake::Intake;
 use super::{Guest, Integrity, Meter, Mismatch, Terms};
 use crate::audit::Event;
 use crate::model::{Checksum, FaultKind, RelPath};
@@ -14,9 +14,6 @@ use crate::net::http::status;
 use crate::reliability::Direction;
 use crate::task;
 use crate::tree::{PartFile, Replace, SetAttributes, Stat};
-
-/// How much is gathered before it is written.
-const BLOCK: usize = 1 << 20;
 
 /// Why an upload has not got its name.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +53,7 @@ impl From<StatusCode> for Unfinished {
 pub struct Upload {
     guest: Guest,
     path: RelPath,
-    part: Option<PartFile>,
-    pending: BytesMut,
-    written: u64,
-    integrity: Integrity,
-    meter: Meter,
+    intake: Intake,
 }
 
 impl Upload {
@@ -78,21 +71,14 @@ impl Upload {
             Ok(part)
         })
         .await?;
-        Ok(Self {
-            guest: guest.clone(),
-            path: path.clone(),
-            part: Some(part),
-            pending: BytesMut::new(),
-            written: 0,
-            integrity,
-            meter: guest.measure(Direction::Upload),
-        })
+        let intake = Intake::new(part, 0, integrity, guest.measure(path, Direction::Upload));
+        Ok(Self { guest: guest.clone(), path: path.clone(), intake })
     }
 
     /// Bytes taken so far.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.written + u64::try_from(self.pending.len()).unwrap_or(u64::MAX)
+        self.intake.len()
     }
 
     /// Nothing taken yet?
@@ -101,39 +87,49 @@ impl Upload {
         self.len() == 0
     }
 
+    /// Where it goes.
+    #[must_use]
+    pub fn path(&self) -> &RelPath {
+        &self.path
+    }
+
+    /// From now on it goes to `path`.
+    ///
+    /// # Errors
+    /// Those of [`PartFile::retarget`].
+    pub async fn rename(&mut self, path: &RelPath) -> io::Result<()> {
+        if *path != self.path {
+            let (view, at) = (self.guest.view.clone(), path.clone());
+            self.intake.with_part(move |part| part.retarget(&view, &at)).await?;
+            self.path = path.clone();
+        }
+        Ok(())
+    }
+
+    /// It will be `len` bytes long, says the client: is there room for so much? What a quota leaves is kept for it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::FileTooLarge`] over the configured limit, [`io::ErrorKind::QuotaExceeded`].
+    pub async fn expect(&mut self, len: u64) -> io::Result<()> {
+        if len > self.guest.books.max_upload {
+            return Err(too_large());
+        }
+        if self.guest.view.is_limited() {
+            self.intake.with_part(move |part| part.expect(len)).await?;
+        }
+        Ok(())
+    }
+
     /// Takes the next bytes.
     ///
     /// # Errors
     /// Those of writing; [`io::ErrorKind::StorageFull`] on a full disk, [`io::ErrorKind::FileTooLarge`] over
     /// the configured limit.
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.len().saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX)) > self.guest.books.max_upload {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than uploads may be here"));
+        if self.intake.len_with(bytes) > self.guest.books.max_upload {
+            return Err(too_large());
         }
-        self.meter.add(bytes.len());
-        self.pending.extend_from_slice(bytes);
-        if self.pending.len() >= BLOCK { self.flush().await } else { Ok(()) }
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        let block = self.pending.split().freeze();
-        let part = self.part.take().ok_or_else(lost)?;
-        let (at, len) = (self.written, u64::try_from(block.len()).unwrap_or(u64::MAX));
-        let bytes = block.clone();
-        let write = blocking(move || {
-            let result = part.write_at(&bytes, at);
-            Ok((part, result))
-        });
-        let (written, hashed) = tokio::join!(write, self.integrity.update(block));
-        let (part, result) = written?;
-        self.part = Some(part);
-        hashed?;
-        if let Err(error) = &result {
-            self.meter.failed(FaultKind::of_io(error));
-        }
-        result?;
-        self.written += len;
-        Ok(())
+        self.intake.push(bytes).await.map(|_| ())
     }
 
     /// All bytes are there: syncs the part and puts it under its name in one step, with `mtime` when
@@ -153,12 +149,9 @@ impl Upload {
         if expected.is_some_and(|expected| expected != self.len()) {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "not as many bytes as announced").into());
         }
-        if !self.pending.is_empty() {
-            self.flush().await?;
-        }
-        let part = self.part.take().ok_or_else(lost)?;
-        let sums =
-            std::mem::take(&mut self.integrity).finish().inspect_err(|_| self.meter.failed(FaultKind::Mismatch))?;
+        self.intake.flush().await?;
+        let sums = self.intake.proven()?;
+        let part = self.intake.take_part()?;
         // From here on a client that hangs up changes nothing: what is published is also recorded.
         let tasks = self.guest.books.tasks.clone();
         tasks.spawn("publish", self.publish(part, sums, mtime, replace, terms)).await.map_err(io::Error::other)?
@@ -173,7 +166,7 @@ impl Upload {
         terms: Terms,
     ) -> Result<Stat, Unfinished> {
         let complete = Complete { part, sums, mtime, replace };
-        complete.publish(&self.guest, &self.path, &mut self.meter, terms).await
+        complete.publish(&self.guest, &self.path, &mut self.intake.meter, terms).await
     }
 }
 
@@ -220,6 +213,10 @@ impl Complete {
         }
         published
     }
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "larger than uploads may be here")
 }
 
 pub(super) fn lost() -> io::Error {

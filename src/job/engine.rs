@@ -1,5 +1,6 @@
 //! From a claimed run to the engine that does its work.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,18 +67,50 @@ pub trait Engine: Send + Sync + 'static {
     async fn clear(&self, job: JobId, target: Endpoint) -> Result<u64, RunFailure>;
 }
 
+/// What stands between the mirror and an opened side.
+pub type Layer = Arc<dyn Fn(Arc<dyn Remote>) -> Arc<dyn Remote> + Send + Sync>;
+
+/// What stands between the mirror and both.
+#[derive(Clone)]
+pub struct Layers {
+    /// Around the source.
+    pub source: Layer,
+    /// Around the target.
+    pub target: Layer,
+}
+
+impl Default for Layers {
+    /// Nothing.
+    fn default() -> Self {
+        Self { source: Arc::new(|side| side), target: Arc::new(|side| side) }
+    }
+}
+
+impl fmt::Debug for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Layers")
+    }
+}
+
 /// Opens both endpoints and mirrors.
 #[derive(Debug, Clone)]
 pub struct MirrorEngine {
     db: Db,
     context: remote::Context,
+    layers: Layers,
 }
 
 impl MirrorEngine {
     /// With the mirror's journal in `db`.
     #[must_use]
-    pub const fn new(db: Db, context: remote::Context) -> Self {
-        Self { db, context }
+    pub fn new(db: Db, context: remote::Context) -> Self {
+        Self { db, context, layers: Layers::default() }
+    }
+
+    /// With something in between.
+    #[must_use]
+    pub fn with_layers(self, layers: Layers) -> Self {
+        Self { layers, ..self }
     }
 }
 
@@ -184,10 +217,10 @@ impl MirrorEngine {
 
     async fn open(&self, work: &Work, side: Side) -> Result<Arc<dyn Remote>, Fault> {
         match side {
-            Side::Source => remote::open(&work.source, &self.context).await,
+            Side::Source => Ok((self.layers.source)(remote::open(&work.source, &self.context).await?)),
             // A dry run makes nothing, not even the target's folder.
             Side::Target if work.policy.dry_run => remote::open_or_imagine(&work.target, &self.context).await,
-            Side::Target => remote::open_or_create(&work.target, &self.context).await,
+            Side::Target => Ok((self.layers.target)(remote::open_or_create(&work.target, &self.context).await?)),
         }
     }
 }

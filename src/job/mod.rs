@@ -24,6 +24,7 @@ mod jobs;
 mod manifests;
 mod once;
 mod owner;
+mod probes;
 mod run;
 mod schedule;
 mod standing;
@@ -32,7 +33,7 @@ mod worker;
 
 pub use definition::{Job, JobRow, NewJob};
 pub use endpoint::{EndpointRef, MAX_NAME, NewEndpoint, StoredEndpoint};
-pub use engine::{Engine, MirrorEngine, RunFailure, Work};
+pub use engine::{Engine, Layer, Layers, MirrorEngine, RunFailure, Work};
 pub use error::JobError;
 pub use history::KEPT_RUNS;
 pub use jobs::{Jobs, RunPage};

@@ -4,6 +4,7 @@
 //! something. What came of it is kept here for the next run, as long as the server is the same one by its greeting and
 //! by what it says it can do.
 
+mod remedy;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,8 @@ use serde::Serialize;
 
 use crate::db::{Db, DbError};
 use crate::task::Tasks;
+
+pub use remedy::{Prescribed, Remedies, Remedy};
 
 /// Longest reason that is kept, in characters.
 const MOST_WHY: usize = 300;
@@ -200,6 +203,16 @@ impl Manners {
         })
     }
 
+    /// What helps at `server`, as far as it counts at `now`. A store that cannot be read knows nothing.
+    pub async fn remedies(&self, server: &str, now: Timestamp) -> Remedies {
+        let Some((db, _)) = &self.0 else { return Remedies::default() };
+        let known = store::remedies(db, server).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, server, "what helps at the server cannot be read");
+            Vec::new()
+        });
+        known.into_iter().filter(|known| now < known.until).map(|known| known.remedy).collect()
+    }
+
     /// Keeps a finding, at once: a run that is killed soon after has still learned it. Nobody waits for it.
     pub fn note(&self, server: &str, identity: &Identity, finding: Finding) {
         let Some((db, tasks)) = self.0.clone() else { return };
@@ -210,6 +223,47 @@ impl Manners {
             }
         });
     }
+}
+
+/// All that helps at `server`, that which is out of date as well.
+///
+/// # Errors
+/// What the store says.
+pub async fn remedies(db: &Db, server: &str) -> Result<Vec<Prescribed>, DbError> {
+    store::remedies(db, server).await
+}
+
+/// From now on `remedy` is used at `server`, for a month.
+///
+/// # Errors
+/// What the store says.
+pub async fn prescribe(db: &Db, server: &str, remedy: Remedy, why: &str, at: Timestamp) -> Result<(), DbError> {
+    let why = why.chars().take(MOST_WHY).collect();
+    store::prescribe(db, server, &Prescribed { remedy, why, at, until: Term::Month.end(at) }).await
+}
+
+/// What is known about `server` in one store is known in another, too.
+///
+/// # Errors
+/// What the stores say.
+pub async fn carry(from: &Db, to: &Db, server: &str) -> Result<(), DbError> {
+    if let Some(known) = store::of(from, server).await? {
+        for finding in &known.findings {
+            store::note(to, server, &known.identity, finding).await?;
+        }
+    }
+    for prescribed in store::remedies(from, server).await? {
+        store::prescribe(to, server, &prescribed).await?;
+    }
+    Ok(())
+}
+
+/// `remedy` is not used at `server` any more: it was tried, and made no difference.
+///
+/// # Errors
+/// What the store says.
+pub async fn withdraw(db: &Db, server: &str, remedy: Remedy) -> Result<(), DbError> {
+    store::withdraw(db, server, remedy).await
 }
 
 /// What is known about `server`, that which is to be tried again as well.

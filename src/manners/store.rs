@@ -1,10 +1,10 @@
-//! Findings, in the table `manners`.
+//! Findings and remedies, in the tables `manners` and `remedies`.
 
 use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::{Finding, Identity, Known, Loss, Manner};
+use super::{Finding, Identity, Known, Loss, Manner, Prescribed, Remedy};
 use crate::db::{Db, DbError};
 
 fn unreadable(what: &str) -> DbError {
@@ -61,5 +61,47 @@ pub(super) async fn note(db: &Db, server: &str, identity: &Identity, finding: &F
     .bind(finding.loss.as_ref().map(|loss| loss.until.as_microsecond()))
     .execute(&mut *tx)
     .await?;
+    Ok(tx.commit().await?)
+}
+
+/// What helps at a server. A row of a later release is passed over.
+pub(super) async fn remedies(db: &Db, server: &str) -> Result<Vec<Prescribed>, DbError> {
+    let rows = sqlx::query("SELECT kind, value, why, at, until FROM remedies WHERE server = ? ORDER BY kind")
+        .bind(server)
+        .fetch_all(db.read())
+        .await?;
+    let mut all = Vec::new();
+    for row in rows {
+        let Some(remedy) = Remedy::of(row.try_get("kind")?, row.try_get("value")?) else { continue };
+        let (at, until) = (moment(row.try_get("at")?)?, moment(row.try_get("until")?)?);
+        all.push(Prescribed { remedy, why: row.try_get("why")?, at, until });
+    }
+    Ok(all)
+}
+
+/// Keeps a remedy in the place of an older one of its kind.
+pub(super) async fn prescribe(db: &Db, server: &str, new: &Prescribed) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    sqlx::query("INSERT OR REPLACE INTO remedies (server, kind, value, why, at, until) VALUES (?, ?, ?, ?, ?, ?)")
+        .bind(server)
+        .bind(new.remedy.kind())
+        .bind(new.remedy.value())
+        .bind(&new.why)
+        .bind(new.at.as_microsecond())
+        .bind(new.until.as_microsecond())
+        .execute(&mut *tx)
+        .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Forgets a remedy; another of its kind stays.
+pub(super) async fn withdraw(db: &Db, server: &str, remedy: Remedy) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    sqlx::query("DELETE FROM remedies WHERE server = ? AND kind = ? AND value = ?")
+        .bind(server)
+        .bind(remedy.kind())
+        .bind(remedy.value())
+        .execute(&mut *tx)
+        .await?;
     Ok(tx.commit().await?)
 }

@@ -77,3 +77,28 @@ fn says_what_is_borne_and_why_the_rest_is_not() {
          2023-11-14: it does not show what LIST shows; tried again in the next run)"
     );
 }
+
+#[tokio::test]
+async fn a_remedy_is_kept_for_a_month_and_the_latest_of_its_kind_counts() {
+    let (db, _folder) = db().await;
+    let at = at(0);
+    for remedy in [
+        Remedy::Keepalive { seconds: 9 },
+        Remedy::Keepalive { seconds: 6 },
+        Remedy::Rest { seconds: 20 },
+        Remedy::Connections { most: 3 },
+        Remedy::ShortSegments,
+        Remedy::Pasv,
+        Remedy::PeerAddress,
+    ] {
+        prescribe(&db, SERVER, remedy, "seen", at).await.unwrap();
+    }
+    let manners = Manners::new(db.clone(), &Tasks::new());
+    let all = manners.remedies(SERVER, at).await;
+    assert_eq!(all.keepalive, Some(std::time::Duration::from_secs(6)));
+    assert!(all.short_segments && all.pasv && all.peer_address && all.connections == Some(3) && all.rest.is_some());
+    let later = at + SignedDuration::from_hours(24 * 31);
+    assert_eq!(manners.remedies(SERVER, later).await, Remedies::default());
+    assert_eq!(manners.remedies("ftp://old.example/", at).await, Remedies::default());
+    assert_eq!(remedies(&db, SERVER).await.unwrap().len(), 6);
+}

@@ -7,21 +7,24 @@ use crate::model::RelPath;
 
 /// The globs of a policy, ready to be asked.
 #[derive(Debug, Clone)]
-pub(super) struct Filter {
+pub struct Filter {
     include: Option<Gitignore>,
     exclude: Gitignore,
 }
 
 impl Filter {
+    /// Those of `policy`.
+    ///
     /// # Errors
     /// Names the glob that cannot be understood.
-    pub(super) fn new(policy: &Policy) -> Result<Self, MirrorError> {
+    pub fn new(policy: &Policy) -> Result<Self, MirrorError> {
         let include = if policy.include.is_empty() { None } else { Some(globs(&policy.include, false)?) };
         Ok(Self { include, exclude: globs(&policy.exclude, false)? })
     }
 
     /// Is the entry left out, looking at it alone? Directories above it were asked before.
-    pub(super) fn leaves_out(&self, path: &RelPath, is_dir: bool) -> bool {
+    #[must_use]
+    pub fn leaves_out(&self, path: &RelPath, is_dir: bool) -> bool {
         if self.exclude.matched(path.as_path(), is_dir).is_ignore() {
             return true;
         }
@@ -34,7 +37,8 @@ impl Filter {
     }
 
     /// Is the path left out by itself or by a directory above it?
-    pub(super) fn leaves_out_anywhere(&self, path: &RelPath, is_dir: bool) -> bool {
+    #[must_use]
+    pub fn leaves_out_anywhere(&self, path: &RelPath, is_dir: bool) -> bool {
         self.leaves_out(path, is_dir)
             || (!path.is_root() && self.exclude.matched_path_or_any_parents(path.as_path(), is_dir).is_ignore())
     }

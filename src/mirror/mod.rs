@@ -55,6 +55,7 @@ use crate::model::{Clock, Fault, JobId, RelPath, RunId, ServerZone};
 use crate::reliability::Recorder;
 use crate::remote::Remote;
 
+pub use filter::Filter;
 pub use heat::Extent;
 pub use leftovers::remove_parts;
 pub use names::store::mapped;

@@ -1,6 +1,7 @@
 //! Where files live: a URL, its credentials and its options.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
@@ -119,6 +120,9 @@ pub struct EndpointOptions {
     pub jump_pin: Option<String>,
     /// How long each kind of wait may take.
     pub deadlines: Deadlines,
+    /// The SOCKS5 relay of this process that every connection goes over, in a drill; never stored.
+    #[serde(skip)]
+    pub relay: Option<SocketAddr>,
 }
 
 /// Where files live.

@@ -32,4 +32,12 @@ ids! {
     ItemId;
     /// A survey that was started on the dashboard.
     SurveyId;
+    /// A set of endpoints that are compared.
+    SetId;
+    /// A diagnosis that was started on the dashboard.
+    DiagnosisId;
+    /// A change for the worse that early warning noticed.
+    AlarmId;
+    /// A cluster of like faults.
+    IncidentId;
 }

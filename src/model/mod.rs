@@ -32,7 +32,7 @@ pub use fault::{Evidence, Fault, FaultKind, Phase, Retry};
 pub use fingerprint::Fingerprint;
 pub use fold::Folds;
 pub use hasher::Hasher;
-pub use id::{AccountId, EndpointId, ItemId, JobId, RunId, SurveyId};
+pub use id::{AccountId, AlarmId, DiagnosisId, EndpointId, IncidentId, ItemId, JobId, RunId, SetId, SurveyId};
 pub use multiset::Multiset;
 pub use path::{Name, NameError, RESERVED_PREFIX, RelPath, display_bytes};
 pub use proof::{Algorithm, Checksum, ChecksumError, Proof, ProofParseError};

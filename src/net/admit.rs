@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::counters::Refusal;
+
 /// How many connections a door bears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,7 +38,6 @@ struct Inner {
 struct Open {
     total: usize,
     per_address: HashMap<IpAddr, usize>,
-    refused: u64,
 }
 
 impl Admission {
@@ -46,33 +47,30 @@ impl Admission {
         Self(Arc::new(Inner { limits, open: Mutex::default() }))
     }
 
-    /// A permit for a connection from `peer`, to be kept as long as the connection lives; `None` when
-    /// the house is full or this address holds its share already.
-    #[must_use]
-    pub fn try_admit(&self, peer: SocketAddr) -> Option<Permit> {
+    /// A permit for a connection from `peer`, to be kept as long as the connection lives.
+    ///
+    /// # Errors
+    /// [`Refusal::House`] when the house is full, [`Refusal::Address`] when this address holds its share already.
+    pub fn try_admit(&self, peer: SocketAddr) -> Result<Permit, Refusal> {
         let address = subscriber(peer.ip());
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         let held = open.per_address.get(&address).copied().unwrap_or(0);
-        if open.total >= self.0.limits.total || held >= self.0.limits.per_address {
-            open.refused = open.refused.saturating_add(1);
-            return None;
+        if open.total >= self.0.limits.total {
+            return Err(Refusal::House);
+        }
+        if held >= self.0.limits.per_address {
+            return Err(Refusal::Address);
         }
         open.total += 1;
         open.per_address.insert(address, held + 1);
         drop(open);
-        Some(Permit { inner: Arc::clone(&self.0), address })
+        Ok(Permit { inner: Arc::clone(&self.0), address })
     }
 
     /// How many connections are inside.
     #[must_use]
     pub fn inside(&self) -> usize {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner).total
-    }
-
-    /// How many were turned away since the start.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).refused
     }
 }
 
@@ -117,13 +115,13 @@ mod tests {
         let neighbour: SocketAddr = "[2001:db8::2]:9".parse().unwrap();
         let first = admission.try_admit(a).unwrap();
         let _second = admission.try_admit(a).unwrap();
-        assert!(admission.try_admit(a).is_none(), "the address has its share");
+        assert_eq!(admission.try_admit(a).unwrap_err(), Refusal::Address, "the address has its share");
         let third = admission.try_admit(b).unwrap();
-        assert!(admission.try_admit(neighbour).is_none(), "the house is full");
+        assert_eq!(admission.try_admit(neighbour).unwrap_err(), Refusal::House, "the house is full");
         drop((first, third));
         assert_eq!(admission.inside(), 1);
         let _b = admission.try_admit(b).unwrap();
         let _n = admission.try_admit(neighbour).unwrap();
-        assert_eq!((admission.inside(), admission.refused()), (3, 2));
+        assert_eq!(admission.inside(), 3);
     }
 }

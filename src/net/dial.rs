@@ -27,6 +27,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use super::socket::{OpenedBy, note_refusal, tune};
+use super::socks;
 use crate::model::{Fault, FaultKind, Phase};
 
 /// An address gets this head start before the next one is tried beside it (RFC 8305, section 5).
@@ -46,6 +47,15 @@ pub enum Segments {
     Short,
 }
 
+/// How a connection gets where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Way {
+    /// How long its segments may be.
+    pub segments: Segments,
+    /// Over the SOCKS5 relay at this address, which connects to the other side in our place; none = straight.
+    pub relay: Option<SocketAddr>,
+}
+
 /// A connection and how long each phase of getting it took.
 #[derive(Debug)]
 pub struct Dialled {
@@ -63,20 +73,20 @@ pub struct Dialled {
 /// # Errors
 /// A fault of [`Phase::Resolve`] or [`Phase::Connect`].
 pub async fn dial(host: &str, port: u16, within: Duration) -> Result<Dialled, Fault> {
-    dial_with(host, port, within, Segments::Full).await
+    dial_by(host, port, within, Way::default()).await
 }
 
-/// As [`dial`], with segments of a chosen length.
+/// As [`dial`], by a chosen way. Names are looked up here in any case.
 ///
 /// # Errors
 /// As [`dial`].
-pub async fn dial_with(host: &str, port: u16, within: Duration, segments: Segments) -> Result<Dialled, Fault> {
+pub async fn dial_by(host: &str, port: u16, within: Duration, way: Way) -> Result<Dialled, Fault> {
     let started = Instant::now();
     let addresses = resolve(host, port, within).await?;
     let resolved = started.elapsed();
     let started = Instant::now();
-    let stream = match timeout(within, race(&addresses, segments)).await {
-        Ok(Ok(stream)) => stream,
+    let (stream, peer) = match timeout(within, race(&addresses, way)).await {
+        Ok(Ok(connected)) => connected,
         Ok(Err(error)) => {
             let what = format!("cannot connect to {host} port {port}, check that the server runs there");
             return Err(Fault::io(Phase::Connect, &what, &error));
@@ -93,9 +103,6 @@ pub async fn dial_with(host: &str, port: u16, within: Duration, segments: Segmen
         }
     };
     tune(&stream, OpenedBy::Us);
-    let peer = stream
-        .peer_addr()
-        .map_err(|e| Fault::io(Phase::Connect, &format!("lost {host} right after connecting"), &e))?;
     let phases = vec![(Phase::Resolve, resolved), (Phase::Connect, started.elapsed())];
     Ok(Dialled { stream, peer, phases })
 }
@@ -104,14 +111,9 @@ pub async fn dial_with(host: &str, port: u16, within: Duration, segments: Segmen
 ///
 /// # Errors
 /// A fault of `phase`.
-pub async fn connect(
-    address: SocketAddr,
-    within: Duration,
-    phase: Phase,
-    segments: Segments,
-) -> Result<TcpStream, Fault> {
-    match timeout(within, open(address, segments)).await {
-        Ok(Ok(stream)) => {
+pub async fn connect(address: SocketAddr, within: Duration, phase: Phase, way: Way) -> Result<TcpStream, Fault> {
+    match timeout(within, open(address, way)).await {
+        Ok(Ok((stream, _))) => {
             tune(&stream, OpenedBy::Us);
             Ok(stream)
         }
@@ -137,33 +139,46 @@ async fn resolve(host: &str, port: u16, within: Duration) -> Result<Vec<SocketAd
 }
 
 /// Tries the addresses in their order, each a head start after the one before, and keeps the first that
-/// connects. The last error counts when none does.
-async fn race(addresses: &[SocketAddr], segments: Segments) -> io::Result<TcpStream> {
+/// connects, and says which that is. The last error counts when none does.
+async fn race(addresses: &[SocketAddr], way: Way) -> io::Result<(TcpStream, SocketAddr)> {
     let mut waiting = addresses.iter();
     let mut running = FuturesUnordered::new();
     let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "no address to connect to");
     if let Some(first) = waiting.next() {
-        running.push(open(*first, segments));
+        running.push(open(*first, way));
     }
     while !running.is_empty() {
         tokio::select! {
             Some(done) = running.next() => match done {
-                Ok(stream) => return Ok(stream),
+                Ok(connected) => return Ok(connected),
                 Err(error) => {
                     last = error;
-                    running.extend(waiting.next().map(|a| open(*a, segments)));
+                    running.extend(waiting.next().map(|a| open(*a, way)));
                 }
             },
             () = sleep(HEAD_START), if waiting.len() > 0 => {
-                running.extend(waiting.next().map(|a| open(*a, segments)));
+                running.extend(waiting.next().map(|a| open(*a, way)));
             }
         }
     }
     Err(last)
 }
 
-/// Connects. The length of segments is agreed on in the first packets, so it is set before them.
-async fn open(address: SocketAddr, segments: Segments) -> io::Result<TcpStream> {
+/// Connects, and says to what.
+async fn open(address: SocketAddr, way: Way) -> io::Result<(TcpStream, SocketAddr)> {
+    let stream = match way.relay {
+        None => straight(address, way.segments).await?,
+        Some(relay) => {
+            let mut stream = straight(relay, way.segments).await?;
+            socks::ask_for(&mut stream, address).await?;
+            stream
+        }
+    };
+    Ok((stream, address))
+}
+
+/// The length of segments is agreed on in the first packets, so it is set before them.
+async fn straight(address: SocketAddr, segments: Segments) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if segments == Segments::Short {
         note_refusal(SockRef::from(&socket).set_tcp_mss(SHORT));
@@ -183,9 +198,10 @@ mod tests {
             let listener = tokio::net::TcpListener::bind(bind).await.unwrap();
             let address = listener.local_addr().unwrap();
             for (segments, most) in [(Segments::Short, 1200), (Segments::Full, u32::MAX)] {
-                let data = connect(address, within, Phase::DataConnect, segments).await.unwrap();
+                let way = Way { segments, relay: None };
+                let data = connect(address, within, Phase::DataConnect, way).await.unwrap();
                 let (accepted, _) = listener.accept().await.unwrap();
-                let dialled = dial_with(&address.ip().to_string(), address.port(), within, segments).await.unwrap();
+                let dialled = dial_by(&address.ip().to_string(), address.port(), within, way).await.unwrap();
                 for stream in [&data, &accepted, &dialled.stream] {
                     let length = SockRef::from(stream).tcp_mss().unwrap();
                     assert!(length <= most && (most == 1200 || length > 1400), "{segments:?}: {length}");

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::admit::{Admission, AdmissionLimits, Permit, subscriber};
+use super::counters::{Counters, Refusal};
 
 /// Addresses that are remembered: those from which somebody logged in last.
 const REMEMBERED: usize = 4096;
@@ -19,6 +20,9 @@ pub struct Entrance(Arc<Inner>);
 struct Inner {
     everybody: Admission,
     strangers: Admission,
+    /// Requests that are under way.
+    requests: Admission,
+    counters: Counters,
     known: Mutex<Known>,
 }
 
@@ -42,23 +46,39 @@ impl Known {
 }
 
 impl Entrance {
-    /// Nobody is inside, and nobody is known. `strangers` counts among `everybody`.
+    /// Nobody is inside, and nobody is known. `strangers` counts among `everybody`; who is refused is counted in `counters`.
     #[must_use]
-    pub fn new(everybody: AdmissionLimits, strangers: AdmissionLimits) -> Self {
+    pub fn new(everybody: AdmissionLimits, strangers: AdmissionLimits, counters: Counters) -> Self {
+        Self::with_requests(everybody, strangers, usize::MAX, counters)
+    }
+
+    /// The same for connections with many requests at once: one address may have `requests` of them under way.
+    #[must_use]
+    pub fn with_requests(
+        everybody: AdmissionLimits,
+        strangers: AdmissionLimits,
+        requests: usize,
+        counters: Counters,
+    ) -> Self {
         let (everybody, strangers) = (Admission::new(everybody), Admission::new(strangers));
-        Self(Arc::new(Inner { everybody, strangers, known: Mutex::default() }))
+        let requests = Admission::new(AdmissionLimits { total: usize::MAX, per_address: requests });
+        Self(Arc::new(Inner { everybody, strangers, requests, counters, known: Mutex::default() }))
     }
 
     /// A place for a connection from `peer`; `None` when the house is full, when the address holds its share,
     /// or when nobody has logged in from there and the strangers' budget is used up.
     #[must_use]
     pub fn try_enter(&self, peer: SocketAddr) -> Option<Place> {
-        let permit = self.0.everybody.try_admit(peer)?;
+        let told = |why: Refusal| self.0.counters.refused(why);
+        let permit = self.0.everybody.try_admit(peer).map_err(told).ok()?;
         let address = subscriber(peer.ip());
         let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner).addresses.contains_key(&address);
-        let budget = if known { None } else { Some(self.0.strangers.try_admit(peer)?) };
+        let budget = match known {
+            true => None,
+            false => Some(self.0.strangers.try_admit(peer).map_err(|_| told(Refusal::Strangers)).ok()?),
+        };
         let standing = Mutex::new(Standing { stranger: true, budget });
-        Some(Place(Arc::new(Held { entrance: self.clone(), address, standing, _permit: permit })))
+        Some(Place(Arc::new(Held { entrance: self.clone(), peer, address, standing, _permit: permit })))
     }
 }
 
@@ -70,6 +90,7 @@ pub struct Place(Arc<Held>);
 #[derive(Debug)]
 struct Held {
     entrance: Entrance,
+    peer: SocketAddr,
     address: IpAddr,
     standing: Mutex<Standing>,
     _permit: Permit,
@@ -98,6 +119,14 @@ impl Place {
         self.0.standing.lock().unwrap_or_else(PoisonError::into_inner).stranger
     }
 
+    /// Room for one more request, to be kept until its answer is sent; `None` (and counted) when this address has its
+    /// share of them under way, over all its connections.
+    #[must_use]
+    pub fn try_request(&self) -> Option<Permit> {
+        let Inner { requests, counters, .. } = &*self.0.entrance.0;
+        requests.try_admit(self.0.peer).map_err(|_| counters.refused(Refusal::Streams)).ok()
+    }
+
     /// Resolves after `limit` when the connection is a stranger's still; never for others.
     pub async fn overstayed(&self, limit: Duration) {
         tokio::time::sleep(limit).await;
@@ -117,7 +146,7 @@ mod tests {
 
     fn entrance() -> Entrance {
         let limits = |total, per_address| AdmissionLimits { total, per_address };
-        Entrance::new(limits(10, 5), limits(4, 3))
+        Entrance::with_requests(limits(10, 5), limits(4, 3), 2, Counters::default())
     }
 
     #[test]
@@ -128,6 +157,7 @@ mod tests {
         let crowd: Vec<_> = (0..9).filter_map(|n| entrance.try_enter(at(&format!("198.51.100.{}", n / 3)))).collect();
         assert_eq!(crowd.len(), 4, "the strangers' budget");
         assert!(entrance.try_enter(at("203.0.113.1")).is_none());
+        assert!(entrance.0.counters.count(Refusal::Strangers) > 0);
         let again = entrance.try_enter(at("192.0.2.1")).expect("anna's address is known");
         assert!(again.is_stranger(), "the connection itself has to log in all the same");
         drop(anna);
@@ -145,6 +175,19 @@ mod tests {
         assert!(entrance.try_enter(at("192.0.2.3")).is_some());
         drop(held);
         assert!(!other.is_stranger());
+    }
+
+    #[test]
+    fn an_address_has_its_share_of_requests_over_all_its_connections() {
+        let entrance = entrance();
+        let (one, two) = (entrance.try_enter(at("192.0.2.1")).unwrap(), entrance.try_enter(at("192.0.2.1")).unwrap());
+        let first = one.try_request().unwrap();
+        let _second = two.try_request().unwrap();
+        assert!(one.try_request().is_none() && two.try_request().is_none());
+        assert!(entrance.try_enter(at("192.0.2.2")).unwrap().try_request().is_some());
+        drop(first);
+        assert!(two.try_request().is_some());
+        assert_eq!(entrance.0.counters.count(Refusal::Streams), 2);
     }
 
     #[test]

@@ -3,26 +3,35 @@
 
 pub mod admit;
 mod callback;
+pub mod counters;
 pub mod dial;
 mod entrance;
 pub mod http;
 mod kexinit;
 mod network;
 pub mod origin;
+mod probe;
 pub mod sftp;
 mod socket;
+pub mod socks;
 pub mod ssh;
 mod stream;
+mod tally;
+mod tcp_info;
 pub mod tls;
 
 pub use admit::AdmissionLimits;
 pub use callback::{accept, comes_again, listen};
-pub use dial::{Dialled, Segments, connect, dial, dial_with};
+pub use counters::{Coding, Counters, Refusal, Squeezed};
+pub use dial::{Dialled, Segments, Way, connect, dial, dial_by};
 pub use entrance::{Entrance, Place};
 pub use kexinit::{Agreed, Told};
 pub use network::{Network, NetworkError};
 pub use origin::Origin;
-pub use socket::{OpenedBy, tune};
+pub use probe::{Probe, probe};
+pub use socket::{OpenedBy, keep_awake, tune};
 pub use ssh::SshStream;
 pub use stream::Stream;
+pub use tally::{Secured, Tally};
+pub use tcp_info::{TcpInfo, tcp_info};
 pub use tls::{TlsClient, Trust};

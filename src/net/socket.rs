@@ -42,6 +42,13 @@ pub fn tune(stream: &TcpStream, opened_by: OpenedBy) {
     note_refusal(socket.set_tcp_user_timeout(Some(USER_TIMEOUT)));
 }
 
+/// Has `stream` ask for a sign of life after so much silence, where the usual time is too long for a NAT on the way.
+pub fn keep_awake(stream: &TcpStream, silence: Duration) {
+    let keepalive =
+        TcpKeepalive::new().with_time(silence).with_interval(ASK_AGAIN.min(silence)).with_retries(QUESTIONS);
+    note_refusal(SockRef::from(stream).set_tcp_keepalive(&keepalive));
+}
+
 /// Best effort: a socket without an option still works.
 pub(super) fn note_refusal(set: io::Result<()>) {
     if let Err(error) = set {
@@ -53,14 +60,14 @@ pub(super) fn note_refusal(set: io::Result<()>) {
 mod tests {
     use super::*;
     use crate::model::Phase;
-    use crate::net::{Segments, connect, dial};
+    use crate::net::{Way, connect, dial};
 
     #[tokio::test]
     async fn every_socket_notices_a_peer_that_is_gone() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let dialled = dial("127.0.0.1", address.port(), Duration::from_secs(5)).await.unwrap().stream;
-        let data = connect(address, Duration::from_secs(5), Phase::DataConnect, Segments::Full).await.unwrap();
+        let data = connect(address, Duration::from_secs(5), Phase::DataConnect, Way::default()).await.unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         tune(&accepted, OpenedBy::Them);
         for (stream, silence) in [(&dialled, 10), (&data, 10), (&accepted, 25)] {

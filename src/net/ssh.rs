@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -13,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::kexinit::{Tap, Told};
+use super::tally::Tally;
 
 /// By measured speed. In SSH the client's first choice that the server has is taken.
 const CIPHERS: &[cipher::Name] =
@@ -52,6 +54,7 @@ pub struct SshStream<S = TcpStream> {
     early: Bytes,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     tap: Option<Box<Tap>>,
+    tally: Arc<Tally>,
 }
 
 impl<S: AsyncRead + Unpin> SshStream<S> {
@@ -59,7 +62,14 @@ impl<S: AsyncRead + Unpin> SshStream<S> {
     #[must_use]
     pub fn new(socket: S, cut: CancellationToken) -> Self {
         let inner = BufReader::with_capacity(BUFFER, socket);
-        Self { inner, early: Bytes::new(), cut: Box::pin(cut.cancelled_owned()), tap: None }
+        let tally = Tally::apart();
+        Self { inner, early: Bytes::new(), cut: Box::pin(cut.cancelled_owned()), tap: None, tally }
+    }
+
+    /// Keeps this account of what goes over it.
+    #[must_use]
+    pub fn counting(self, tally: Arc<Tally>) -> Self {
+        Self { tally, ..self }
     }
 
     /// Says in `told` what the client, on the other side, and this side agree on.
@@ -117,6 +127,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for SshStream<S> {
             let before = buf.filled().len();
             let read = Pin::new(&mut self.inner).poll_read(cx, buf);
             let heard = buf.filled().get(before..).unwrap_or_default();
+            if !heard.is_empty() {
+                self.tally.hears();
+            }
             if self.tap.as_mut().is_some_and(|tap| !tap.hears(heard)) {
                 self.tap = None;
             }
@@ -132,6 +145,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SshStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.check(cx)?;
         let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.tally.says();
+        }
         if let Poll::Ready(Ok(count)) = &written
             && self.tap.as_mut().is_some_and(|tap| !tap.says(buf.get(..*count).unwrap_or_default()))
         {

@@ -2,11 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+
+use super::tally::{Secured, Tally};
 
 /// Plain TCP or TLS over it.
 #[derive(Debug)]
@@ -14,6 +17,7 @@ pub struct Stream {
     channel: Channel,
     received: u64,
     sent: u64,
+    tally: Arc<Tally>,
 }
 
 #[derive(Debug)]
@@ -25,14 +29,25 @@ enum Channel {
 impl Stream {
     /// In the clear.
     #[must_use]
-    pub const fn plain(stream: TcpStream) -> Self {
-        Self { channel: Channel::Plain(stream), received: 0, sent: 0 }
+    pub fn plain(stream: TcpStream) -> Self {
+        let tally = Tally::of(&stream);
+        Self { channel: Channel::Plain(stream), received: 0, sent: 0, tally }
     }
 
     /// Inside TLS.
     #[must_use]
     pub fn tls(stream: TlsStream<TcpStream>) -> Self {
-        Self { channel: Channel::Tls(Box::new(stream)), received: 0, sent: 0 }
+        let (socket, session) = stream.get_ref();
+        let tally = Tally::of(socket);
+        let group = session.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
+        tally.secure(Secured::by(&group.unwrap_or_default()));
+        Self { channel: Channel::Tls(Box::new(stream)), received: 0, sent: 0, tally }
+    }
+
+    /// What is known of the connection, also after the stream was given away.
+    #[must_use]
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
     }
 
     /// Payload bytes read so far.
@@ -67,6 +82,13 @@ impl Stream {
         Some((version, suite.as_str().map_or_else(|| format!("{suite:?}"), str::to_owned)))
     }
 
+    /// Did the handshake take up an earlier session (RFC 8446, section 2.2)? `None` in the clear.
+    #[must_use]
+    pub fn is_resumed(&self) -> Option<bool> {
+        let Channel::Tls(stream) = &self.channel else { return None };
+        Some(stream.get_ref().1.handshake_kind()? == rustls::HandshakeKind::Resumed)
+    }
+
     /// The application protocol that was agreed on in the TLS handshake (RFC 7301); `None` when none was.
     #[must_use]
     pub fn protocol(&self) -> Option<&[u8]> {
@@ -93,7 +115,14 @@ impl AsyncRead for Stream {
             Channel::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Channel::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         };
-        self.received = self.received.saturating_add((buf.filled().len() - before) as u64);
+        let came = buf.filled().len() - before;
+        if came > 0 {
+            self.received = self.received.saturating_add(came as u64);
+            self.tally.hears();
+        } else if matches!(done, Poll::Ready(_)) {
+            // The end, or a failure: the last moment at which the kernel knows.
+            self.tally.look();
+        }
         done
     }
 }
@@ -106,6 +135,7 @@ impl AsyncWrite for Stream {
         };
         if let Poll::Ready(Ok(count)) = &done {
             self.sent = self.sent.saturating_add(*count as u64);
+            self.tally.says();
         }
         done
     }
@@ -119,6 +149,7 @@ impl AsyncWrite for Stream {
 
     /// Ends our direction; inside TLS with close_notify first.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.tally.look();
         match &mut self.channel {
             Channel::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Channel::Tls(stream) => Pin::new(stream).poll_shutdown(cx),

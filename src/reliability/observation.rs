@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{FaultKind, Phase, Protocol};
+use super::{Detail, Party};
+use crate::model::{Fault, FaultKind, Phase, Protocol};
 
 /// Whose connection it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,6 +62,20 @@ pub enum End {
     Failed(Phase, FaultKind),
 }
 
+impl End {
+    /// As planned.
+    #[must_use]
+    pub const fn is_clean(self) -> bool {
+        matches!(self, Self::Clean)
+    }
+
+    /// By `fault`, or as planned.
+    #[must_use]
+    pub fn by(fault: Option<&Fault>) -> Self {
+        fault.map_or(Self::Clean, |fault| Self::Failed(fault.phase, fault.kind))
+    }
+}
+
 /// One connection or one transfer. Exactly one is made of each, when it ends (or when the observer stops
 /// while it goes on).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +91,16 @@ pub struct Observation {
     pub endpoint: String,
     /// What was measured.
     pub what: What,
+    /// What else was seen.
+    pub detail: Detail,
+}
+
+impl Observation {
+    /// Who ended it; `None` when it goes on.
+    #[must_use]
+    pub fn ended_by(&self) -> Option<Party> {
+        self.detail.by.or_else(|| Party::of(self.role, self.what.end()))
+    }
 }
 
 /// What was measured.
@@ -104,4 +129,28 @@ pub enum What {
         /// How it ended.
         end: End,
     },
+    /// One comparison of a file's content with that of its source, after everybody had said that it came through.
+    Check {
+        /// Bytes of the file.
+        bytes: u64,
+        /// As planned: the same. [`FaultKind::Mismatch`]: another. Any other failure: it could not be compared.
+        end: End,
+    },
+}
+
+impl What {
+    /// How it ended.
+    #[must_use]
+    pub const fn end(&self) -> End {
+        match self {
+            Self::Connection { end, .. } | Self::Transfer { end, .. } | Self::Check { end, .. } => *end,
+        }
+    }
+
+    /// An attempt at a connection that never was ready.
+    #[must_use]
+    pub fn never_ready(fault: &Fault) -> Self {
+        let end = End::by(Some(fault));
+        Self::Connection { setup: None, phases: Vec::new(), held: Duration::ZERO, end }
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
 
+use super::rollup::{self, Attempts};
 use super::{Observation, store};
 use crate::db::Db;
 use crate::task::Tasks;
@@ -18,6 +19,10 @@ const QUEUE: usize = 8192;
 const BATCH: usize = 1000;
 /// How long the first of a batch may wait for company.
 const LINGER: Duration = Duration::from_millis(500);
+/// How often what is new is added to the roll-ups, by the observations' own time. Until then it is read row by row.
+const ROLL_EVERY: SignedDuration = SignedDuration::from_secs(10);
+/// And after so many observations.
+const ROLL_AFTER: u64 = 5000;
 /// How often what is past its time is removed.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(24);
 /// After the stop: how long the queue must have been empty before the writer leaves.
@@ -39,7 +44,8 @@ impl Recorder {
         let dropped = Arc::clone(&recorder.dropped);
         let stop = tasks.token();
         tasks.spawn("observations", async move {
-            let mut writer = Writer { db, queue, dropped, pruned: None };
+            let mut writer =
+                Writer { db, queue, dropped, pruned: None, rolled: None, waiting: 0, attempts: Attempts::default() };
             writer.work(stop).await;
         });
         recorder
@@ -81,6 +87,12 @@ struct Writer {
     dropped: Arc<AtomicU64>,
     /// When old observations were last removed, by the observations' own time.
     pruned: Option<Timestamp>,
+    /// When the roll-ups were last brought up to date.
+    rolled: Option<Timestamp>,
+    /// Observations that are in no roll-up yet.
+    waiting: u64,
+    /// Files that failed and may be tried again.
+    attempts: Attempts,
 }
 
 impl Writer {
@@ -136,9 +148,22 @@ impl Writer {
             self.dropped.fetch_add(dropped.saturating_add(count), Ordering::Relaxed);
         }
         if let Some(last) = batch.last() {
+            self.waiting += count;
+            self.roll(last.at).await;
             self.prune(last.at).await;
         }
         batch.clear();
+    }
+
+    async fn roll(&mut self, now: Timestamp) {
+        let lately = |last: Timestamp| now.duration_since(last) < ROLL_EVERY;
+        if self.waiting < ROLL_AFTER && self.rolled.is_some_and(lately) {
+            return;
+        }
+        (self.rolled, self.waiting) = (Some(now), 0);
+        if let Err(error) = rollup::roll(&self.db, &mut self.attempts, now).await {
+            tracing::warn!(error = %error, "the roll-ups of observations could not be brought up to date");
+        }
     }
 
     /// Once a day, and with the first batch: what is too old goes.

@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
-use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::query_builder::Separated;
+use sqlx::{QueryBuilder, Sqlite};
 
-use super::stat::{ConnectionRow, FailureCount, SMALLEST, Sample, TransferRow};
-use super::{End, Observation, Role, What, Window};
+use super::{End, FileId, Observation, Party, What, Window, rollup};
 use crate::db::{Db, DbError};
-use crate::model::{FaultKind, Phase};
 
-/// How long observations are kept.
-pub const RETENTION_DAYS: i64 = 400;
+/// Days that single observations are kept. Roll-ups stay longer (see [`super::rollup`]).
+pub const RETENTION_DAYS: i64 = 14;
+/// Days that rounds of paired probes are kept, and what the recorder had to drop: they are few.
+pub const ROUNDS_DAYS: i64 = 400;
+/// And so many observations at most, whatever their age: some 3 GB.
+const MOST_ROWS: i64 = 10_000_000;
 
-/// Rows per INSERT: fourteen values each stay below SQLite's limit of 32,766.
+/// Rows per INSERT: thirty values each stay below SQLite's limit of 32,766.
 const CHUNK: usize = 500;
 /// Rows per DELETE, so that the writer is never held for long.
 const PRUNE: i64 = 5000;
@@ -30,7 +32,8 @@ pub(super) async fn insert(db: &Db, batch: &[Observation], dropped: u64) -> Resu
     for chunk in batch.chunks(CHUNK) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO observations (at, kind, family, protocol, role, endpoint, ended, phase, fault, setup, lasted, \
-             bytes, direction, phases) ",
+             bytes, direction, phases, ended_by, idle, errno, rtt, min_rtt, retransmits, lost, delivery_rate, \
+             rwnd_limited, wire, payload, round_trips, encrypted, post_quantum, file, round) ",
         );
         query.push_values(chunk.iter().map(Columns::of), |mut row, columns| {
             row.push_bind(columns.observation.at.as_microsecond())
@@ -47,6 +50,7 @@ pub(super) async fn insert(db: &Db, batch: &[Observation], dropped: u64) -> Resu
                 .push_bind(columns.bytes)
                 .push_bind(columns.direction)
                 .push_bind(columns.phases);
+            detail(&mut row, columns.observation);
         });
         query.build().execute(&mut *tx).await?;
     }
@@ -63,6 +67,27 @@ pub(super) async fn insert(db: &Db, batch: &[Observation], dropped: u64) -> Resu
         .await?;
     }
     tx.commit().await.map_err(DbError::from)
+}
+
+fn detail(row: &mut Separated<'_, Sqlite, &'static str>, observation: &Observation) {
+    let detail = &observation.detail;
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    row.push_bind(observation.ended_by().map(Party::as_str))
+        .push_bind(detail.idle.map(micros))
+        .push_bind(detail.errno)
+        .push_bind(detail.tcp.map(|tcp| micros(tcp.rtt)))
+        .push_bind(detail.tcp.map(|tcp| micros(tcp.min_rtt)))
+        .push_bind(detail.tcp.map(|tcp| i64::from(tcp.retransmits)))
+        .push_bind(detail.tcp.map(|tcp| i64::from(tcp.lost)))
+        .push_bind(detail.tcp.map(|tcp| whole(tcp.delivery_rate)))
+        .push_bind(detail.tcp.map(|tcp| micros(tcp.rwnd_limited)))
+        .push_bind(detail.wire.map(whole))
+        .push_bind(detail.payload.map(whole))
+        .push_bind(detail.round_trips.map(i64::from))
+        .push_bind(detail.encrypted)
+        .push_bind(detail.post_quantum)
+        .push_bind(detail.file.map(FileId::stored))
+        .push_bind(detail.round);
 }
 
 struct Columns<'a> {
@@ -93,6 +118,16 @@ impl<'a> Columns<'a> {
                     phases: (!phases.is_empty()).then(|| serde_json::Value::Object(phases).to_string()),
                 }
             }
+            What::Check { bytes, end } => Self {
+                observation,
+                kind: "check",
+                ended: ended(*end),
+                setup: None,
+                lasted: 0,
+                bytes: Some(i64::try_from(*bytes).unwrap_or(i64::MAX)),
+                direction: None,
+                phases: None,
+            },
             What::Transfer { direction, bytes, duration, end } => Self {
                 observation,
                 kind: "transfer",
@@ -115,204 +150,40 @@ fn ended(end: End) -> (&'static str, Option<&'static str>, Option<&'static str>)
     }
 }
 
-/// Removes what is older than [`RETENTION_DAYS`], a few thousand rows at a time. Returns how many went.
+/// Removes what is older than [`RETENTION_DAYS`] and is in a roll-up, and what is too much, a few thousand rows at a time; and roll-ups whose time is over. Returns how many observations went.
 ///
 /// # Errors
 /// What the store says; what was removed before stays removed.
 pub async fn prune(db: &Db, now: Timestamp) -> Result<u64, DbError> {
-    let limit = now
-        .saturating_sub(SignedDuration::from_hours(24 * RETENTION_DAYS))
-        .map_err(|error| DbError::Value(error.to_string()))?
-        .as_microsecond();
+    let before = |days: i64| {
+        let at = now.saturating_sub(SignedDuration::from_hours(24 * days));
+        at.map(|at| at.as_microsecond()).map_err(|error| DbError::Value(error.to_string()))
+    };
+    let (limit, limit_of_rounds) = (before(RETENTION_DAYS)?, before(ROUNDS_DAYS)?);
     let mut total = 0;
     loop {
         let mut tx = db.write().await?;
-        let gone =
-            sqlx::query("DELETE FROM observations WHERE id IN (SELECT id FROM observations WHERE at < ? LIMIT ?)")
-                .bind(limit)
-                .bind(PRUNE)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-        sqlx::query("DELETE FROM observations_dropped WHERE hour < ?").bind(limit).execute(&mut *tx).await?;
+        let gone = sqlx::query(
+            "DELETE FROM observations WHERE id IN (SELECT id FROM observations \
+                 WHERE (at < ?1 OR id <= (SELECT max(id) FROM observations) - ?2) \
+                 AND id <= (SELECT coalesce(max(mark), 0) FROM rollup_marks WHERE span = 0) LIMIT ?3)",
+        )
+        .bind(limit)
+        .bind(MOST_ROWS)
+        .bind(PRUNE)
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        sqlx::query("DELETE FROM observations_dropped WHERE hour < ?").bind(limit_of_rounds).execute(&mut *tx).await?;
+        if gone == 0 {
+            rollup::prune(&mut tx, now.as_microsecond()).await?;
+        }
         tx.commit().await?;
         total += gone;
         if gone == 0 {
             return Ok(total);
         }
     }
-}
-
-/// Rows that a quantile or survival curve is computed from, per family. More are thinned out evenly.
-const DRAW: u64 = 50_000;
-
-fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
-/// Every `step`-th row, chosen by a hash of its number so that no rhythm in the traffic can matter.
-fn thinned(matching: u64) -> i64 {
-    i64::try_from(matching.div_ceil(DRAW).max(1)).unwrap_or(1)
-}
-
-fn smallest() -> i64 {
-    i64::try_from(SMALLEST).unwrap_or(i64::MAX)
-}
-
-fn seconds(micros: i64) -> f64 {
-    Duration::from_micros(count(micros)).as_secs_f64()
-}
-
-fn fault(phase: &str, kind: &str) -> Result<(Phase, FaultKind), DbError> {
-    match (phase.parse(), kind.parse()) {
-        (Ok(phase), Ok(kind)) => Ok((phase, kind)),
-        _ => Err(DbError::Value(format!("an observation's failure '{phase}/{kind}'"))),
-    }
-}
-
-/// What the statistics of one family need, by few walks over one covering index.
-pub(super) async fn sample(db: &Db, family: &str, window: &Window) -> Result<Sample, DbError> {
-    let mut conn = db.read().acquire().await?;
-    let connections = ends(&mut conn, "connection", family, window).await?;
-    let transfers = ends(&mut conn, "transfer", family, window).await?;
-    Ok(Sample {
-        ready: connections.ready,
-        never_ready: connections.clean + connections.open - connections.ready_unfailed,
-        connections: ready_connections(&mut conn, family, window, thinned(connections.ready)).await?,
-        connection_failures: connections.failures,
-        transfers_clean: transfers.clean,
-        transfers_open: transfers.open,
-        transfer_failures: transfers.failures,
-        transfers: clean_transfers(&mut conn, family, window, thinned(transfers.large)).await?,
-    })
-}
-
-struct Ends {
-    clean: u64,
-    open: u64,
-    ready: u64,
-    ready_unfailed: u64,
-    /// Clean transfers from the size on that says something about throughput.
-    large: u64,
-    failures: Vec<FailureCount>,
-}
-
-/// The observations of a kind and family in a window. The endpoint stands in no index: it is asked for only
-/// when somebody wants one.
-fn within(query: &mut QueryBuilder<Sqlite>, kind: &'static str, family: &str, window: &Window) {
-    query.push(" FROM observations WHERE kind = ").push_bind(kind);
-    query.push(" AND family = ").push_bind(family.to_owned());
-    query.push(" AND at >= ").push_bind(window.from.as_microsecond());
-    query.push(" AND at < ").push_bind(window.to.as_microsecond());
-    if let Some(role) = window.role {
-        query.push(" AND role = ").push_bind(role.as_str());
-    }
-    if let Some(endpoint) = &window.endpoint {
-        query.push(" AND endpoint = ").push_bind(endpoint.clone());
-    }
-}
-
-async fn ends(conn: &mut SqliteConnection, kind: &'static str, family: &str, window: &Window) -> Result<Ends, DbError> {
-    let mut query = QueryBuilder::new(
-        "SELECT count(*) FILTER (WHERE ended = 'clean'), count(*) FILTER (WHERE ended = 'open'), count(setup), \
-         count(setup) FILTER (WHERE ended <> 'failed'), count(*) FILTER (WHERE ended = 'clean' AND bytes >= ",
-    );
-    query.push_bind(smallest()).push(")");
-    within(&mut query, kind, family, window);
-    let (clean, open, ready, ready_unfailed, large) =
-        query.build_query_as::<(i64, i64, i64, i64, i64)>().fetch_one(&mut *conn).await?;
-    let mut query = QueryBuilder::new("SELECT phase, fault, setup IS NOT NULL, count(*)");
-    within(&mut query, kind, family, window);
-    query.push(" AND ended = 'failed' GROUP BY 1, 2, 3");
-    let rows = query.build_query_as::<(String, String, bool, i64)>().fetch_all(conn).await?;
-    let mut failures = Vec::with_capacity(rows.len());
-    for (phase, kind, ready, number) in rows {
-        let (phase, kind) = fault(&phase, &kind)?;
-        failures.push(FailureCount { phase, kind, ready, count: count(number) });
-    }
-    let [clean, open, ready, ready_unfailed, large] = [clean, open, ready, ready_unfailed, large].map(count);
-    Ok(Ends { clean, open, ready, ready_unfailed, large, failures })
-}
-
-async fn ready_connections(
-    conn: &mut SqliteConnection,
-    family: &str,
-    window: &Window,
-    step: i64,
-) -> Result<Vec<ConnectionRow>, DbError> {
-    let mut query = QueryBuilder::new("SELECT setup, lasted, phase, fault");
-    within(&mut query, "connection", family, window);
-    query.push(" AND setup IS NOT NULL AND ((id * 2654435761 >> 16) & 65535) % ").push_bind(step).push(" = 0");
-    let mut rows = query.build_query_as::<(i64, i64, Option<String>, Option<String>)>().fetch(conn);
-    let mut drawn = Vec::new();
-    while let Some((setup, held, phase, kind)) = rows.try_next().await? {
-        let failed = match (phase, kind) {
-            (Some(phase), Some(kind)) => Some(fault(&phase, &kind)?),
-            _ => None,
-        };
-        drawn.push(ConnectionRow { setup: seconds(setup), held: seconds(held), failed });
-    }
-    Ok(drawn)
-}
-
-async fn clean_transfers(
-    conn: &mut SqliteConnection,
-    family: &str,
-    window: &Window,
-    step: i64,
-) -> Result<Vec<TransferRow>, DbError> {
-    let mut query = QueryBuilder::new("SELECT bytes, lasted");
-    within(&mut query, "transfer", family, window);
-    query.push(" AND ended = 'clean' AND bytes >= ").push_bind(smallest());
-    query.push(" AND ((id * 2654435761 >> 16) & 65535) % ").push_bind(step).push(" = 0");
-    let mut rows = query.build_query_as::<(i64, i64)>().fetch(conn);
-    let mut drawn = Vec::new();
-    while let Some((bytes, lasted)) = rows.try_next().await? {
-        drawn.push(TransferRow { bytes: count(bytes), duration: seconds(lasted) });
-    }
-    Ok(drawn)
-}
-
-/// One other side or door, with what was seen of it in a window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The family, as in [`super::FAMILIES`].
-    pub family: String,
-    /// Whose connections.
-    pub role: Role,
-    /// The other side, or the door.
-    pub endpoint: String,
-    /// Connections, also those that never got through.
-    pub connections: u64,
-    /// Transfer attempts.
-    pub transfers: u64,
-    /// Connections and transfers that failed, for whatever reason.
-    pub failed: u64,
-}
-
-/// Who was seen in a window, whatever role and endpoint it names; the busiest first, at most 100.
-///
-/// # Errors
-/// What the store says.
-pub async fn sources(db: &Db, window: &Window) -> Result<Vec<Source>, DbError> {
-    let rows = sqlx::query_as::<_, (String, String, String, i64, i64, i64)>(
-        "SELECT family, role, endpoint, count(*) FILTER (WHERE kind = 'connection'), \
-         count(*) FILTER (WHERE kind = 'transfer'), count(*) FILTER (WHERE ended = 'failed') \
-         FROM observations WHERE at >= ? AND at < ? GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT 100",
-    )
-    .bind(window.from.as_microsecond())
-    .bind(window.to.as_microsecond())
-    .fetch_all(db.read())
-    .await?;
-    let source = |(family, role, endpoint, connections, transfers, failed): (String, String, _, _, _, _)| Source {
-        role: if role == Role::Door.as_str() { Role::Door } else { Role::Client },
-        connections: count(connections),
-        transfers: count(transfers),
-        failed: count(failed),
-        family,
-        endpoint,
-    };
-    Ok(rows.into_iter().map(source).collect())
 }
 
 /// What the recorder dropped in the hours that the window touches.
@@ -324,5 +195,5 @@ pub(super) async fn dropped(db: &Db, window: &Window) -> Result<u64, DbError> {
             .bind(window.to.as_microsecond())
             .fetch_one(db.read())
             .await?;
-    Ok(count(number))
+    Ok(u64::try_from(number).unwrap_or(0))
 }

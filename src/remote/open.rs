@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Remote;
 use crate::manners::Manners;
 use crate::model::{Clock, Endpoint, Fault, FaultKind, Protocol};
-use crate::reliability::{Observation, Recorder, Role, What};
+use crate::reliability::{Detail, Observation, Recorder, Role, What};
 use crate::task::Tasks;
 
 /// What every remote may need from the house.
@@ -23,15 +23,21 @@ pub struct Context {
 
 impl Context {
     /// Records what happened on a connection of ours to `endpoint`.
-    pub(super) fn record(&self, endpoint: &Endpoint, what: What) {
+    pub(super) fn record(&self, endpoint: &Endpoint, what: What, detail: Detail) {
         self.recorder.record(Observation {
             at: self.clock.now(),
             protocol: endpoint.protocol,
             role: Role::Client,
-            endpoint: format!("{}:{}", endpoint.host, endpoint.port),
+            endpoint: place(endpoint),
             what,
+            detail,
         });
     }
+}
+
+/// The endpoint as observations name it.
+pub(super) fn place(endpoint: &Endpoint) -> String {
+    format!("{}:{}", endpoint.host, endpoint.port)
 }
 
 /// Can a source of this protocol be opened?

@@ -13,7 +13,7 @@ const MAX_CA_FILE: usize = 4 << 20;
 ///
 /// # Errors
 /// A fault of [`Phase::Tls`] when that file cannot be read.
-pub(super) async fn trust(endpoint: &Endpoint) -> Result<Trust, Fault> {
+pub async fn trust(endpoint: &Endpoint) -> Result<Trust, Fault> {
     let options = &endpoint.options;
     let extra_roots = match options.ca_file.clone() {
         None => None,

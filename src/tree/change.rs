@@ -49,18 +49,7 @@ impl View {
         self.check_write(path)?;
         let (parent, name) = parent_of(&*self.home, path)?;
         let _turn = turn::at(&parent)?;
-        let remove = || unlinkat(&parent, name.as_os_str(), AtFlags::REMOVEDIR);
-        self.freed(
-            || Stat::at(&parent, &name),
-            || match remove() {
-                Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                    super::part::sweep_dir(&parent, &name)?;
-                    self.recount();
-                    Ok(remove()?)
-                }
-                done => Ok(done?),
-            },
-        )
+        self.unlink_dir(&parent, &name)
     }
 
     /// Removes a file or a link.
@@ -71,8 +60,45 @@ impl View {
         self.check_write(path)?;
         let (parent, name) = parent_of(&*self.home, path)?;
         let _turn = turn::at(&parent)?;
-        let look = || Stat::at(&parent, &name);
-        self.freed(look, || Ok(unlinkat(&parent, name.as_os_str(), AtFlags::empty())?))
+        self.unlink_file(&parent, &name)
+    }
+
+    /// Removes a file, a link or an empty directory if `holds` agrees with what it is at that moment: nobody else of
+    /// this process changes the folder between that look and the removal. What `holds` gives is kept until it is gone.
+    ///
+    /// # Errors
+    /// What `holds` says, and those of [`View::remove_dir`] and [`View::remove_file`].
+    pub fn remove_if<K, E: From<io::Error>>(
+        &self,
+        path: &RelPath,
+        holds: impl FnOnce(&Stat) -> Result<K, E>,
+    ) -> Result<(), E> {
+        self.check_write(path)?;
+        let (parent, name) = parent_of(&*self.home, path)?;
+        let _turn = turn::at(&parent)?;
+        let there = Stat::at(&parent, &name)?;
+        let _kept = holds(&there)?;
+        Ok(if there.is_dir() { self.unlink_dir(&parent, &name) } else { self.unlink_file(&parent, &name) }?)
+    }
+
+    fn unlink_dir(&self, parent: &OwnedFd, name: &Name) -> io::Result<()> {
+        let remove = || unlinkat(parent, name.as_os_str(), AtFlags::REMOVEDIR);
+        self.freed(
+            || Stat::at(parent, name),
+            || match remove() {
+                Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                    super::part::sweep_dir(parent, name)?;
+                    self.recount();
+                    Ok(remove()?)
+                }
+                done => Ok(done?),
+            },
+        )
+    }
+
+    fn unlink_file(&self, parent: &OwnedFd, name: &Name) -> io::Result<()> {
+        let look = || Stat::at(parent, name);
+        self.freed(look, || Ok(unlinkat(parent, name.as_os_str(), AtFlags::empty())?))
     }
 
     /// Moves `from` to `to` in one step; links are moved, not followed.
@@ -88,16 +114,33 @@ impl View {
     /// # Errors
     /// As [`View::rename`].
     pub fn rename_and_look(&self, from: &RelPath, to: &RelPath, replace: Replace) -> io::Result<Option<Stat>> {
+        self.rename_if(from, to, replace, || Ok::<_, io::Error>(()))
+    }
+
+    /// As [`View::rename_and_look`], if `holds` agrees: nobody else of this process changes the folders between that and
+    /// the rename. What `holds` gives is kept until the name is taken.
+    ///
+    /// # Errors
+    /// What `holds` says, and those of [`View::rename`].
+    pub fn rename_if<K, E: From<io::Error>>(
+        &self,
+        from: &RelPath,
+        to: &RelPath,
+        replace: Replace,
+        holds: impl FnOnce() -> Result<K, E>,
+    ) -> Result<Option<Stat>, E> {
         self.check_write(from)?;
         self.check_write(to)?;
         let (from_dir, from_name) = parent_of(&*self.home, from)?;
         if let Some(to_name) = to.name().filter(|_| from.parent() == to.parent()) {
             let _turn = turn::at(&from_dir)?;
+            let _kept = holds()?;
             self.move_to((&from_dir, &from_name), (&from_dir, &to_name), replace)?;
             return Ok(Stat::at(&from_dir, &to_name).ok());
         }
         let (to_dir, to_name) = parent_of(&*self.home, to)?;
         let _turn = turn::at_both(&from_dir, &to_dir)?;
+        let _kept = holds()?;
         self.move_to((&from_dir, &from_name), (&to_dir, &to_name), replace)?;
         Ok(Stat::at(&to_dir, &to_name).ok())
     }

@@ -33,11 +33,18 @@ pub fn read_small(path: &Path, max: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What this machine calls itself; empty where nobody knows.
+#[must_use]
+pub fn host_name() -> String {
+    let name = read_special(Path::new("/proc/sys/kernel/hostname"), 256).unwrap_or_default();
+    String::from_utf8_lossy(&name).trim().to_owned()
+}
+
 /// As [`read_small`], of a file that the kernel makes up while it is read (`/proc`): it says no length before.
 ///
 /// # Errors
 /// As [`read_small`].
-pub(super) fn read_special(path: &Path, max: usize) -> io::Result<Vec<u8>> {
+pub fn read_special(path: &Path, max: usize) -> io::Result<Vec<u8>> {
     let reader = open(path)?;
     let (mut bytes, mut done) = (vec![0; 64 << 10], 0);
     loop {
@@ -148,4 +155,16 @@ fn write(path: &Path, bytes: &[u8], mode: u32, replace: Replace) -> io::Result<(
     let draft = Draft::begin(path)?;
     draft.write(bytes)?;
     draft.publish(mode, replace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_the_machine_is_read_whole() {
+        let told = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        assert_eq!(host_name(), told.trim());
+        assert!(read_special(Path::new("/proc/self/mountinfo"), 1 << 20).unwrap().len() > 1);
+    }
 }

@@ -47,6 +47,7 @@ pub use part::PartFile;
 pub use reader::FileReader;
 pub use staged::{Fate, Staged};
 pub use stat::{Space, Stat};
+pub use trash::trash_folder;
 pub use view::{Replace, View};
 
 /// The folder that is served and mirrored into.

@@ -197,6 +197,14 @@ impl PartFile {
         Ok(())
     }
 
+    /// It will be `len` bytes long: what a quota leaves is kept for it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::QuotaExceeded`].
+    pub fn expect(&self, len: u64) -> io::Result<()> {
+        self.claim.as_ref().map_or(Ok(()), |claim| claim.grow(len))
+    }
+
     /// Cuts or extends it.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Replace, SetAttributes, Tree, View};
+use super::{Replace, SetAttributes, Stat, Tree, View};
 use crate::model::{Access, EntryKind, Name, RelPath, Scope};
 
 struct Fixture {
@@ -304,6 +304,7 @@ fn a_reader_changes_nothing() {
     assert_eq!(kind(view.set_attributes(&a, SetAttributes::default())), denied);
     assert_eq!(kind(view.copy(&a, &path("b"), Replace::Yes)), denied);
     assert_eq!(kind(view.trash(&a, &a, "run")), denied);
+    assert_eq!(kind(view.restore(&path(".causeway-trash/run/a"), &path("b"))), denied);
     assert_eq!(view.open_read(&a).unwrap().len(), 1);
 }
 
@@ -398,6 +399,37 @@ fn the_trash_keeps_the_path_and_never_overwrites() {
     }
     assert!(f.names("d/e").is_empty());
     assert_eq!(kind(f.view.trash(&path("d"), &path("d"), "../x")), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn what_comes_back_replaces_nothing_and_is_whole() {
+    let f = fixture();
+    f.view.make_dirs(&path("d/e")).unwrap();
+    put(&f.view, "d/e/f", b"old");
+    let lies = f.view.trash(&path("d"), &path("d"), "run-1").unwrap();
+    f.view.make_dir(&path("d")).unwrap();
+    assert_eq!(kind(f.view.restore(&lies, &path("d"))), ErrorKind::AlreadyExists);
+    assert_eq!(kind(f.view.restore(&lies, &path("gone/d"))), ErrorKind::NotFound);
+    assert_eq!(kind(f.view.restore(&lies, &path(".causeway-trash/d"))), ErrorKind::PermissionDenied);
+    assert_eq!(f.view.trashed_weight(&lies).unwrap(), crate::model::Used { bytes: 3, files: 3 });
+    f.view.restore(&lies, &path("d/back")).unwrap();
+    assert_eq!(std::fs::read(f.root().join("d/back/e/f")).unwrap(), b"old");
+    assert_eq!(kind(f.view.restore(&lies, &path("again"))), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_change_is_made_only_if_what_is_there_is_agreed_to() {
+    let f = fixture();
+    put(&f.view, "a", b"long");
+    let short = |now: &Stat| if now.size < 4 { Ok(()) } else { Err(std::io::Error::from(ErrorKind::ResourceBusy)) };
+    assert_eq!(kind(f.view.remove_if(&path("a"), short)), ErrorKind::ResourceBusy);
+    assert_eq!(kind(f.view.trash_if(&path("a"), &path("a"), "run", short)), ErrorKind::ResourceBusy);
+    let never = || Err::<(), _>(std::io::Error::from(ErrorKind::ResourceBusy));
+    assert_eq!(kind(f.view.rename_if(&path("a"), &path("b"), Replace::No, never)), ErrorKind::ResourceBusy);
+    assert_eq!(f.names(""), ["a"]);
+    put(&f.view, "a", b"yes");
+    f.view.remove_if(&path("a"), short).unwrap();
+    assert!(f.names("").is_empty());
 }
 
 #[test]

@@ -126,7 +126,11 @@ fn is_part(root: &str, path: &str) -> bool {
         return path == "/";
     }
     let belongs = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    belongs(root) || (root == "/jobs" && belongs("/runs")) || (root == "/browse" && belongs("/shares"))
+    belongs(root)
+        || (root == "/jobs" && belongs("/runs"))
+        || (root == "/browse" && (belongs("/shares") || belongs("/trash")))
+        || (root == "/reliability" && (belongs("/observations") || belongs("/comparisons") || belongs("/alarms")))
+        || (root == "/doctor" && belongs("/incidents"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! see this page). Every form carries a token and is refused without it; see `form`.
 
 mod assets;
+mod chart;
 mod connect;
 mod cookie;
 mod form;
@@ -15,6 +16,7 @@ mod live;
 mod page;
 mod parts;
 mod problem;
+mod report;
 mod show;
 mod state;
 mod stream;
@@ -36,6 +38,7 @@ use assets::url as asset;
 /// For templates.
 use widget::icon;
 
+pub use report::{Format as ReportFormat, ReportError, report};
 pub use state::{DoorShown, DoorsAt, PeerOf, Reach, ReachNow, SftpReach, WebState, Welcome};
 
 /// Shown at the foot of every page.

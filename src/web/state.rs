@@ -11,10 +11,14 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{Accounts, Sessions};
 use crate::audit::AuditLog;
 use crate::db::Db;
+use crate::diagnose::{Alarms, Diagnoses, Incidents};
 use crate::drive::{Books, Claims, Shares};
 use crate::job::Jobs;
 use crate::model::Clock;
+use crate::net::Counters;
 use crate::presence::Presence;
+use crate::probe::Probes;
+use crate::reliability::objective::Objectives;
 use crate::survey::Surveys;
 use crate::task::Tasks;
 use crate::tree::Tree;
@@ -81,10 +85,22 @@ pub struct WebState {
     pub audit: AuditLog,
     /// Who is connected.
     pub presence: Presence,
+    /// What was refused.
+    pub counters: Counters,
     /// Jobs and runs.
     pub jobs: Jobs,
     /// Looks at servers before they are migrated.
     pub surveys: Surveys,
+    /// Looks at why transfers break.
+    pub diagnoses: Diagnoses,
+    /// What kept going wrong.
+    pub incidents: Incidents,
+    /// What endpoints and doors should do.
+    pub objectives: Objectives,
+    /// What changes for the worse.
+    pub alarms: Alarms,
+    /// Visits endpoints that are compared.
+    pub probes: Probes,
     /// The served tree.
     pub tree: Arc<Tree>,
     /// The ways in, in the order of the page.
@@ -107,6 +123,8 @@ pub struct WebState {
     pub shares: Shares,
     /// What others hold: WebDAV's locks.
     pub claims: Arc<dyn Claims>,
+    /// Held by who looks for a free name until it has it.
+    pub naming: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl fmt::Debug for WebState {

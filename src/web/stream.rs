@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::live::{self, LiveRun, MeterPart};
 use super::page::connections::ConnectionsPart;
+use super::page::diagnosis::GlimpsePart;
 use super::page::overview::RunningPart;
 use super::page::survey::ProgressPart;
 use super::problem::Problem;
@@ -20,7 +21,7 @@ use super::state::WebState;
 use super::visitor::Asks;
 use super::words;
 use crate::job::JobRow;
-use crate::model::{JobId, RunId, Secret, SurveyId};
+use crate::model::{DiagnosisId, JobId, RunId, Secret, SurveyId};
 
 /// How often progress is looked at.
 const BEAT: Duration = Duration::from_millis(700);
@@ -207,6 +208,25 @@ pub(super) async fn survey(
             return Some((vec![said, Event::default().event("end").data("over")], None));
         };
         let part = ProgressPart::of(&snapshot).render().ok()?;
+        let events = if part == shown { Vec::new() } else { vec![Event::default().event("part").data(&part)] };
+        Some((events, Some(part)))
+    }))
+}
+
+/// `GET /doctor/{id}/live`: one diagnosis, or the trial of a remedy, until it is over.
+pub(super) async fn diagnosis(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Path(id): Path<i64>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let id = DiagnosisId(id);
+    state.diagnoses.get(id).await?;
+    Ok(beats(state, visitor.token.clone(), String::new(), move |state: WebState, shown: String| async move {
+        let Some(glimpse) = state.diagnoses.live(id) else {
+            let said = Event::default().event("say").data("It is over");
+            return Some((vec![said, Event::default().event("end").data("over")], None));
+        };
+        let part = GlimpsePart::of(&glimpse).render().ok()?;
         let events = if part == shown { Vec::new() } else { vec![Event::default().event("part").data(&part)] };
         Some((events, Some(part)))
     }))

@@ -14,7 +14,7 @@ use super::cookie;
 use super::frame::{Note, Theme};
 use super::problem::{self, Problem};
 use super::state::WebState;
-use crate::account::{Grant, Session};
+use crate::account::{Grant, Session, mask};
 use crate::model::Secret;
 
 /// What a frame needs to know about the one who signed in.
@@ -38,6 +38,7 @@ pub struct Visitor {
     pub(super) here: String,
     /// Under which name and port the service was asked.
     pub(super) authority: Authority,
+    /// The secret that forms send back, as this page shows it.
     pub(super) csrf: String,
     pub(super) note: Option<Note>,
     pub(super) peer: SocketAddr,
@@ -63,8 +64,8 @@ impl Visitor {
     /// Does the form carry what our page put into it?
     #[must_use]
     pub fn csrf_matches(&self, sent: &str) -> bool {
-        !self.csrf.is_empty()
-            && aws_lc_rs::constant_time::verify_slices_are_equal(self.csrf.as_bytes(), sent.as_bytes()).is_ok()
+        let secret = mask::unmasked(&self.csrf).unwrap_or_default();
+        String::from_utf8(secret).is_ok_and(|secret| mask::is_masked(&secret, sent))
     }
 }
 
@@ -102,7 +103,7 @@ pub(super) async fn greet(State(state): State<WebState>, mut request: Request, n
     let note = jar.get(cookie::NOTE).and_then(cookie::read_note);
     let visitor = Arc::new(Visitor {
         who: session.as_ref().map(|s| Who { name: s.grant.name().to_owned(), admin: s.grant.is_admin() }),
-        csrf: session.as_ref().map_or_else(|| visit.clone(), |s| s.csrf.expose().to_owned()),
+        csrf: session.as_ref().map_or_else(|| mask::masked(&visit), Session::csrf_shown),
         token,
         theme: jar.get(cookie::THEME).map(Theme::of_word).unwrap_or_default(),
         path: request.uri().path().to_owned(),

@@ -24,6 +24,8 @@ listen = "127.0.0.1:0"
 [limits]
 connections = 4096
 connections-per-address = 4096
+streams-per-address = 100000
+requests-per-account = 1000000
 """
 NGINX = """load_module {modules}/ngx_http_dav_ext_module.so;
 daemon off;

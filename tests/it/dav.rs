@@ -12,6 +12,7 @@ mod mkcol;
 mod properties;
 mod put;
 mod quota;
+mod trash;
 
 use crate::support::https::Https;
 

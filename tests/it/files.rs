@@ -3,9 +3,13 @@
 use std::process::Command;
 use std::time::Duration;
 
+use causeway::audit::Actor;
+use causeway::model::{Access, Quota, RelPath, Scope};
 use causeway::reliability::{End, What};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::https::Https;
+use crate::support::https::{Https, MAX_UPLOAD, head};
+use crate::support::tls::tls;
 
 fn body(door: &Https, args: &[&str], path: &str) -> Vec<u8> {
     door.curl(args, path).stdout
@@ -31,15 +35,17 @@ async fn a_file_goes_in_and_out_unchanged() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let (mut up, mut down, mut connections) = (0, 0, 0);
     while let Ok(seen) = door.observations.try_recv() {
+        assert_eq!(seen.detail.encrypted, Some(true), "{seen:?}");
         match seen.what {
             What::Transfer { direction, bytes, end, .. } if end == End::Clean && bytes == big.len() as u64 => {
                 if format!("{direction:?}") == "Upload" { up += 1 } else { down += 1 }
             }
             What::Connection { end, .. } => {
                 assert_eq!(end, End::Clean);
+                assert!(seen.detail.post_quantum.is_some(), "{:?}", seen.detail);
                 connections += 1;
             }
-            What::Transfer { .. } => {}
+            What::Transfer { .. } | What::Check { .. } => {}
         }
     }
     assert_eq!((up, down), (4, 4), "every transfer is observed once");
@@ -234,7 +240,7 @@ async fn limits_are_answered_in_their_words() {
     );
     assert_eq!(refused, 403);
     let (head, said) = door.exchange(&["-X", "PATCH"], "/files/x");
-    assert!(head.starts_with("http/2 405") && head.contains("allow: get, head, put"), "{head}");
+    assert!(head.starts_with("http/2 405") && head.contains("allow: get, head, post, put"), "{head}");
     assert!(String::from_utf8(said).unwrap().contains("the header Allow names what can"));
     assert_eq!(door.status(&["-X", "PUT", "-d", "x"], "/files/missing/x"), 409);
     Command::new("mkfifo").arg(door.root.join("pipe")).status().unwrap();
@@ -281,4 +287,53 @@ async fn a_port_in_use_is_said_plainly() {
     let clock = std::sync::Arc::new(causeway::model::SystemClock);
     let error = causeway::serve::http::bind(&settings, data.path(), clock).await.unwrap_err();
     assert!(error.to_string().contains("is in use by another program"), "{error}");
+}
+
+/// The answer to a request whose body is only announced.
+async fn answer_before(door: &Https, path: &str, length: u64) -> String {
+    let mut stream = tls(door).await;
+    let asking = format!("{}Content-Length: {length}\r\n\r\n", head("PUT", path));
+    stream.write_all(asking.as_bytes()).await.unwrap();
+    let mut said = vec![0; 4096];
+    let length = stream.read(&mut said).await.unwrap();
+    String::from_utf8_lossy(&said[..length]).lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_is_refused_before_it_is_sent() {
+    let door = Https::start().await;
+    for mount in ["/files", "/dav"] {
+        let said = answer_before(&door, &format!("{mount}/f"), MAX_UPLOAD + 1).await;
+        assert_eq!(said, "HTTP/1.1 413 Payload Too Large", "{mount}");
+    }
+    let quota = Quota { bytes: Some(1_000_000), files: None };
+    let scope = Scope { quota, ..Scope::of(RelPath::root(), Access::ReadWrite) };
+    door.accounts.set_scope(&Actor::System, "anna", &scope).await.unwrap();
+    for mount in ["/files", "/dav"] {
+        let said = answer_before(&door, &format!("{mount}/f"), 1_000_001).await;
+        assert_eq!(said, "HTTP/1.1 507 Insufficient Storage", "{mount}");
+    }
+    // What was only announced takes nothing.
+    let local = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(local.path(), vec![7; 900_000]).unwrap();
+    assert_eq!(door.status(&["-T", local.path().to_str().unwrap()], "/files/f"), 201);
+    assert_eq!(door.leftovers(), Vec::<String>::new());
+}
+
+/// As KIO does.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_all_before_signing_in_is_asked_to_and_goes_on() {
+    let door = Https::start().await;
+    let mut stream = tls(&door).await;
+    let content = vec![7; 12 << 20];
+    let asking = |head: &str, more: &str| format!("{head}{more}Content-Length: {}\r\n\r\n", content.len());
+    stream.write_all(asking("PUT /dav/f HTTP/1.1\r\nHost: localhost\r\n", "").as_bytes()).await.unwrap();
+    stream.write_all(&content).await.unwrap();
+    stream.write_all(asking(&head("PUT", "/dav/f"), "Connection: close\r\n").as_bytes()).await.unwrap();
+    stream.write_all(&content).await.unwrap();
+    let mut said = Vec::new();
+    let _closed = stream.read_to_end(&mut said).await;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.starts_with("HTTP/1.1 401 ") && said.contains("HTTP/1.1 201 "), "{said}");
+    assert!(std::fs::read(door.root.join("f")).unwrap() == content);
 }

@@ -22,7 +22,7 @@ use causeway::model::{
     Deadlines, Endpoint, Entry, EntryKind, Fault, FaultKind, Mtime, Precision, RelPath, Retry, Secret, SystemClock,
     TimeSource,
 };
-use causeway::reliability::Recorder;
+use causeway::reliability::{End, Recorder, What};
 use causeway::remote::{Completeness, Context, Doubt, Remote, open};
 use causeway::task::Tasks;
 
@@ -360,4 +360,34 @@ async fn a_limit_is_learned_and_waited_for() {
     });
     futures_util::future::join_all(reads).await;
     assert!(remote.capabilities().parallel <= 3, "{}", remote.capabilities().parallel);
+}
+
+/// A login, a download over a connection of its own, a goodbye: what was seen of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_recorded() {
+    const SIZE: usize = 300_000;
+    let server = Ftpd::start_tls(Server::Vsftpd, Tls::V13);
+    fs::write(server.root().join("f"), vec![7; SIZE]).unwrap();
+    server.own();
+    let (recorder, mut seen) = Recorder::channel(10);
+    let context = Context { recorder, ..context() };
+    let remote = open(&server.endpoint(), &context).await.unwrap();
+    assert_eq!(content(&*remote, &path("f"), 0).await.len(), SIZE);
+    remote.close().await;
+    let (transfer, connection) = (seen.recv().await.unwrap(), seen.recv().await.unwrap());
+    assert!(matches!(transfer.what, What::Transfer { end: End::Clean, .. }), "{transfer:?}");
+    assert!(matches!(connection.what, What::Connection { end: End::Clean, .. }), "{connection:?}");
+    for one in [&transfer, &connection] {
+        let tcp = one.detail.tcp.unwrap();
+        assert!(
+            one.detail.encrypted == Some(true) && tcp.min_rtt > Duration::ZERO && tcp.rtt >= tcp.min_rtt,
+            "{one:?}"
+        );
+    }
+    assert!(transfer.detail.file.is_some() && transfer.detail.tcp.unwrap().received >= SIZE as u64, "{transfer:?}");
+    // The bytes of the file went over another connection, and are the control connection's all the same.
+    let detail = connection.detail;
+    assert!(detail.tcp.unwrap().received < SIZE as u64, "{detail:?}");
+    assert!(detail.payload == Some(SIZE as u64) && detail.wire > detail.payload, "{detail:?}");
+    assert!(detail.round_trips >= Some(5) && detail.idle.is_some(), "{detail:?}");
 }

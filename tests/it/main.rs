@@ -19,14 +19,21 @@
 
 mod support;
 
+mod archive;
 mod audit;
 mod bench;
+mod calibration;
 mod cli;
 mod dav;
 mod dav_remote;
 mod demo;
+mod doctor;
+mod doctor_servers;
+mod drill;
 mod files;
+mod floods;
 mod ftp;
+mod http3;
 mod job;
 mod link;
 mod mirror;
@@ -36,4 +43,5 @@ mod sftp;
 mod sftp_remote;
 mod shelves;
 mod strangers;
+mod stress;
 mod web;

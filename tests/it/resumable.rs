@@ -136,3 +136,23 @@ async fn what_nobody_goes_on_with_expires() {
     uploads.sweep(&view, hours(2)).await.unwrap();
     assert_eq!((offset(&door, &at), door.leftovers()), (None, vec![]));
 }
+
+/// Whoever asks between the file getting its name and the store knowing that finds no new upload.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_send_the_last_bytes_one_does() {
+    let door = Https::start().await;
+    for round in 0..30 {
+        let name = format!("f{round}");
+        let at = announce(&door, 5, &[("filename", &name)]);
+        let statuses = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..6).map(|_| scope.spawn(|| send(&door, &at, 0, b"hello", &[]).0)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|status| matches!(status, 204 | 409 | 423)), "{statuses:?}");
+        assert_eq!(offset(&door, &at), Some(5));
+        assert_eq!(std::fs::read(door.root.join(&name)).unwrap(), b"hello");
+    }
+    assert_eq!(leftovers(&door.root), 0);
+    assert_eq!(events(&door, "door-uploaded").await, 30);
+}

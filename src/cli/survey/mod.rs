@@ -19,7 +19,7 @@ use crate::survey::{self, Limits, Order, Progress, Report};
 use crate::task::{self, Tasks};
 use crate::tree::file;
 
-use super::args::{SurveyArgs, When};
+use super::args::SurveyArgs;
 use super::{Failure, Out, endpoint, output};
 
 /// Connections when nobody chose a number.
@@ -57,7 +57,10 @@ async fn look_over(args: &SurveyArgs, environment: &Environment) -> Result<Repor
     let (recorder, manners) = (Recorder::discard(), Manners::forgetful());
     let context = Context { recorder, manners, clock: clock.clone(), tasks: tasks.child() };
     let (progress, stop) = (Arc::new(Progress::default()), CancellationToken::new());
-    let shown = shows(args).then(|| tasks.spawn("survey progress", lines(Arc::clone(&progress), tasks.token())));
+    let shown = args
+        .progress
+        .shows_lines(args.format.json)
+        .then(|| tasks.spawn("survey progress", lines(Arc::clone(&progress), tasks.token())));
     Signals::watch(&tasks, stop.clone());
     let report = match remote::open(&endpoint, &context).await {
         Ok(remote) => {
@@ -77,14 +80,6 @@ async fn look_over(args: &SurveyArgs, environment: &Environment) -> Result<Repor
         tracing::debug!("the progress was lost");
     }
     report
-}
-
-fn shows(args: &SurveyArgs) -> bool {
-    match args.progress {
-        When::Never => false,
-        When::Lines => true,
-        When::Auto => !args.format.json,
-    }
 }
 
 #[expect(clippy::print_stderr, reason = "progress goes beside the answer")]

@@ -7,7 +7,7 @@ use crate::model::{Algorithm, Checksum, ChecksumError, Name, RelPath};
 use crate::tree::Replace;
 
 /// Bytes of the header; more is refused.
-const MOST: usize = 16 * 1024;
+const MOST: usize = 8 * 1024;
 
 /// What is known of an upload before its first byte.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,12 +26,14 @@ use super::{Guest, Terms, Unfinished};
 use crate::audit::Event;
 use crate::db::{Db, DbError};
 use crate::model::RelPath;
-use crate::tree::{Replace, View};
+use crate::tree::{PartFile, Replace, View};
 
 /// Uploads of one account that may be under way at once: whole folders come at once.
 const MOST: i64 = 10_000;
 /// How long it is remembered that an upload arrived, for a client that has not heard the last answer.
 const REMEMBER: SignedDuration = SignedDuration::from_hours(24);
+/// Uploads of one account of which it is remembered; the oldest are forgotten first.
+const REMEMBERED: i64 = 1_000;
 /// Rows that one step of the sweep takes.
 const STEP: i64 = 500;
 
@@ -96,6 +98,7 @@ impl Resumable {
         if size > guest.books.max_upload {
             return Err(StatusCode::PAYLOAD_TOO_LARGE.into());
         }
+        // Asked before anything is made, and once more when it is written down.
         if store::count(&mut *self.db.read().acquire().await.map_err(DbError::from)?, &guest.account).await? >= MOST {
             return Err(StatusCode::TOO_MANY_REQUESTS.into());
         }
@@ -105,15 +108,24 @@ impl Resumable {
         let (view, path, replace, key) = (guest.view.clone(), metadata.path.clone(), metadata.replace, id.clone());
         let (made, ino) = crate::task::blocking(move || prepare(&view, &path, &key, size, replace, terms))
             .await
-            .map_err(io::Error::other)??;
+            .map_err(io::Error::other)?;
         for path in &made {
             let (account, path) = (guest.account.clone(), guest.whole(path));
             guest.record(Event::DoorDirMade { door: guest.door, account, path }).await;
         }
+        let ino = ino?;
         let (account, path) = (guest.account.clone(), guest.whole(&metadata.path));
-        let (metadata, expires) = (raw.to_owned(), self.expiry(guest.books.clock.now()));
-        let row = Row { id, account, path, size, metadata, ino, confirmed: 0, done: false, expires };
-        store::insert(&mut *self.db.statement().await?, &row).await?;
+        let (said, expires) = (raw.to_owned(), self.expiry(guest.books.clock.now()));
+        let row = Row { id, account, path, size, metadata: said, ino, confirmed: 0, done: false, expires };
+        let mut tx = self.db.write().await?;
+        if store::count(&mut tx, &row.account).await? >= MOST {
+            drop(tx);
+            let (view, path) = (guest.view.clone(), metadata.path.clone());
+            blocking(move || discard(&view, &path, &row.id)).await?;
+            return Err(StatusCode::TOO_MANY_REQUESTS.into());
+        }
+        store::insert(&mut tx, &row).await?;
+        tx.commit().await.map_err(DbError::from)?;
         Ok(Entry::from(&row))
     }
 
@@ -147,31 +159,36 @@ impl Resumable {
     /// As [`Resumable::look`]; 423 when somebody writes it.
     pub async fn remove(&self, guest: &Guest, id: &str) -> Result<(), Unfinished> {
         let (row, path) = self.find(guest, id).await?;
-        if !row.done {
-            let view = guest.view.clone();
-            blocking(move || discard(&view, &path, &row.id)).await?;
+        let (view, key) = (guest.view.clone(), row.id.clone());
+        // Nobody writes it while its lock is held here.
+        let part = if row.done { None } else { blocking(move || kept(&view, &path, &key)).await? };
+        store::remove(&mut *self.db.statement().await?, id).await?;
+        match part {
+            Some(part) => Ok(blocking(move || part.discard()).await?),
+            None => Ok(()),
         }
-        Ok(store::remove(&mut *self.db.statement().await?, id).await?)
     }
 
-    /// Removes what has expired by `now`, from the tree that `view` shows as a whole.
+    /// Removes what has expired by `now`, from the tree that `view` shows as a whole. What somebody writes just now, or
+    /// what cannot be removed, waits for the next sweep.
     ///
     /// # Errors
-    /// Those of the store; what cannot be removed from the tree is left to its own sweep.
+    /// Those of the store.
     pub async fn sweep(&self, view: &View, now: Timestamp) -> Result<(), DbError> {
+        let mut after = (Timestamp::MIN, String::new());
         loop {
-            let expired = store::expired(&mut *self.db.read().acquire().await?, now, STEP).await?;
+            let expired = store::expired(&mut *self.db.read().acquire().await?, now, (&after, STEP)).await?;
+            let Some(last) = expired.last() else { return Ok(()) };
+            after = (last.expires, last.id.clone());
             for row in &expired {
-                if !row.done {
-                    let (view, path, id) = (view.clone(), row.path.clone(), row.id.clone());
-                    if let Err(error) = blocking(move || discard(&view, &path, &id)).await {
+                let (view, path, id) = (view.clone(), row.path.clone(), row.id.clone());
+                let removed = if row.done { Ok(()) } else { blocking(move || discard(&view, &path, &id)).await };
+                match removed {
+                    Ok(()) => store::remove(&mut *self.db.statement().await?, &row.id).await?,
+                    Err(error) => {
                         tracing::info!(file.path = %row.path.display(), io.error = %error, "an expired part stays");
                     }
                 }
-                store::remove(&mut *self.db.statement().await?, &row.id).await?;
-            }
-            if i64::try_from(expired.len()).unwrap_or(STEP) < STEP {
-                return Ok(());
             }
         }
     }
@@ -213,7 +230,20 @@ impl Resumable {
         let now = guest.books.clock.now();
         (row.done, row.confirmed) = (true, row.size);
         row.expires = now.saturating_add(REMEMBER).unwrap_or(row.expires).min(self.expiry(now));
-        Ok(store::update(&mut *self.db.statement().await?, row).await?)
+        let mut tx = self.db.write().await?;
+        // The file is there: whether somebody has removed the row meanwhile changes nothing.
+        store::update(&mut tx, row).await?;
+        store::forget_done(&mut tx, &row.account, REMEMBERED).await?;
+        Ok(tx.commit().await.map_err(DbError::from)?)
+    }
+
+    /// Writes down what was reached, of an upload that is still wanted.
+    async fn reached(&self, row: &Row) -> Result<(), Unfinished> {
+        if store::update(&mut *self.db.statement().await?, row).await? {
+            Ok(())
+        } else {
+            Err(StatusCode::NOT_FOUND.into())
+        }
     }
 }
 
@@ -230,22 +260,36 @@ enum Lies {
 impl Lies {
     /// Only what is known to be absent is nowhere: a look that failed says nothing.
     fn of(view: &View, path: &RelPath, row: &Row) -> io::Result<Self> {
-        let absent = |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
         match view.kept_stat(path, &row.id) {
             Ok(Some(part)) if part.size >= row.confirmed => return Ok(Self::Waiting),
-            Err(error) if !absent(&error) => return Err(error),
+            Err(error) if !is_absent(&error) => return Err(error),
             Ok(_) | Err(_) => {}
         }
-        Ok(match view.stat_follow(path) {
-            Ok(file) if file.is_file() && (file.ino, file.size) == (row.ino, row.size) => Self::Arrived,
-            Err(error) if !absent(&error) => return Err(error),
-            Ok(_) | Err(_) if row.confirmed == 0 => Self::Waiting,
-            Ok(_) | Err(_) => Self::Nowhere,
+        Ok(if has_arrived(view, path, row)? {
+            Self::Arrived
+        } else if row.confirmed == 0 {
+            Self::Waiting
+        } else {
+            Self::Nowhere
         })
     }
 }
 
-/// Looks whether the upload may come, and makes its folders and its part. The folders that were made, and the part's inode.
+/// Is what was the part the file under the name?
+fn has_arrived(view: &View, path: &RelPath, row: &Row) -> io::Result<bool> {
+    match view.stat_follow(path) {
+        Ok(file) => Ok(file.is_file() && (file.ino, file.size) == (row.ino, row.size)),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Looks whether the upload may come, and makes its folders and its part. The folders that were made, also by one that
+/// failed then; and the part's inode.
 fn prepare(
     view: &View,
     path: &RelPath,
@@ -253,32 +297,37 @@ fn prepare(
     size: u64,
     replace: Replace,
     terms: Terms,
-) -> Result<(Vec<RelPath>, u64), Unfinished> {
-    let there = match view.stat_follow(path) {
-        Ok(stat) => Some(stat),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
-        Err(error) => return Err(error.into()),
+) -> (Vec<RelPath>, Result<u64, Unfinished>) {
+    let mut made = Vec::new();
+    let begun = || {
+        let there = match view.stat_follow(path) {
+            Ok(stat) => Some(stat),
+            Err(error) if is_absent(&error) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if there.is_some() && replace == Replace::No {
+            return Err(StatusCode::PRECONDITION_FAILED.into());
+        }
+        let kept = terms.hold(there.as_ref())?;
+        let room = view.space()?.available.saturating_add(there.map_or(0, |stat| stat.size));
+        if size > room {
+            return Err(StatusCode::INSUFFICIENT_STORAGE.into());
+        }
+        make_folders(view, &path.parent().unwrap_or_default(), &mut made)?;
+        let ino = view.part(path, key)?.stat()?.ino;
+        drop(kept);
+        Ok(ino)
     };
-    if there.is_some() && replace == Replace::No {
-        return Err(StatusCode::PRECONDITION_FAILED.into());
-    }
-    let kept = terms.hold(there.as_ref())?;
-    let room = view.space()?.available.saturating_add(there.map_or(0, |stat| stat.size));
-    if size > room {
-        return Err(StatusCode::INSUFFICIENT_STORAGE.into());
-    }
-    let made = make_folders(view, &path.parent().unwrap_or_default())?;
-    let part = view.part(path, key)?;
-    drop(kept);
-    Ok((made, part.stat()?.ino))
+    let ino = begun();
+    (made, ino)
 }
 
-/// Makes `folder` and what is missing above it; says what it made.
-fn make_folders(view: &View, folder: &RelPath) -> io::Result<Vec<RelPath>> {
+/// Makes `folder` and what is missing above it; notes what it `made`.
+fn make_folders(view: &View, folder: &RelPath, made: &mut Vec<RelPath>) -> io::Result<()> {
     if view.stat_follow(folder).is_ok_and(|stat| stat.is_dir()) {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let (mut made, mut at) = (Vec::new(), RelPath::root());
+    let mut at = RelPath::root();
     for name in folder.names() {
         at = at.join(&name);
         match view.make_dir(&at) {
@@ -287,17 +336,20 @@ fn make_folders(view: &View, folder: &RelPath) -> io::Result<Vec<RelPath>> {
             Err(error) => return Err(error),
         }
     }
-    Ok(made)
+    Ok(())
+}
+
+/// The part, if it is there, locked.
+fn kept(view: &View, path: &RelPath, key: &str) -> io::Result<Option<PartFile>> {
+    match view.kept_part(path, key) {
+        Err(error) if is_absent(&error) => Ok(None),
+        found => found,
+    }
 }
 
 /// Removes a part, if it is there.
 fn discard(view: &View, path: &RelPath, key: &str) -> io::Result<()> {
-    match view.kept_part(path, key) {
-        Ok(Some(part)) => part.discard(),
-        Ok(None) => Ok(()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(()),
-        Err(error) => Err(error),
-    }
+    kept(view, path, key)?.map_or(Ok(()), PartFile::discard)
 }
 
 /// `path` of the tree as a view at `prefix` has it.

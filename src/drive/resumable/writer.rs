@@ -2,19 +2,17 @@
 
 use std::io;
 
-use bytes::BytesMut;
 use http::StatusCode;
 
 use super::store::{self, Row};
-use super::{Entry, Resumable};
-use crate::drive::upload::{Complete, blocking, lost};
-use crate::drive::{Guest, Integrity, Metadata, Meter, Mismatch, Terms, Unfinished};
+use super::{Entry, Resumable, has_arrived};
+use crate::drive::intake::{BLOCK, Intake};
+use crate::drive::upload::{Complete, blocking};
+use crate::drive::{Guest, Integrity, Metadata, Mismatch, Terms, Unfinished};
 use crate::model::{Checksum, FaultKind, Hasher, RelPath};
 use crate::reliability::Direction;
 use crate::tree::{PartFile, View};
 
-/// How much is gathered before it is written.
-const BLOCK: usize = 1 << 20;
 /// After so many bytes they are made safe: a crash takes no more of a long request.
 const CHECKPOINT: u64 = 64 << 20;
 
@@ -26,12 +24,7 @@ pub struct Writer {
     guest: Guest,
     row: Row,
     path: RelPath,
-    part: Option<PartFile>,
-    pending: BytesMut,
-    /// Bytes in the part.
-    written: u64,
-    integrity: Integrity,
-    meter: Meter,
+    intake: Intake,
 }
 
 impl Writer {
@@ -49,32 +42,32 @@ impl Writer {
         }
         let (view, at, key, is_new) = (guest.view.clone(), path.clone(), row.id.clone(), row.confirmed == 0);
         let part = blocking(move || open(&view, &at, &key, is_new)).await?.ok_or(StatusCode::CONFLICT)?;
-        // Now that nobody else writes it: where does it stand?
+        // Now that nobody else writes it: where does it stand? Whoever had the lock before may have published the part,
+        // and not have said so yet: then this one is new, and the old one lies under the name.
         let (mut row, _) = uploads.find(guest, id).await?;
-        if row.done || row.confirmed != offset {
-            if row.done {
-                // The part was published, and this is a new one.
-                blocking(move || part.discard()).await?;
-            }
-            return Err(StatusCode::CONFLICT.into());
-        }
-        let (part, ino) = blocking(move || {
-            part.truncate(offset)?;
+        let (view, at, known) = (guest.view.clone(), path.clone(), row.clone());
+        let (part, ino, over) = blocking(move || {
             let ino = part.stat()?.ino;
-            Ok((part, ino))
+            let over = known.done || (ino != known.ino && has_arrived(&view, &at, &known)?);
+            Ok((part, ino, over))
         })
         .await?;
+        if over {
+            blocking(move || part.discard()).await?;
+            return Err(StatusCode::CONFLICT.into());
+        }
+        if row.confirmed != offset {
+            return Err(StatusCode::CONFLICT.into());
+        }
+        let part = blocking(move || part.truncate(offset).map(|()| part)).await?;
         row.ino = ino;
+        let meter = guest.measure(&path, Direction::Upload);
         Ok(Self {
             uploads: uploads.clone(),
             guest: guest.clone(),
             row,
             path,
-            part: Some(part),
-            pending: BytesMut::new(),
-            written: offset,
-            integrity,
-            meter: guest.measure(Direction::Upload),
+            intake: Intake::new(part, offset, integrity, meter),
         })
     }
 
@@ -89,60 +82,24 @@ impl Writer {
     /// # Errors
     /// Those of writing; [`io::ErrorKind::FileTooLarge`] for more than was announced.
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let all = self.pending.len().saturating_add(bytes.len());
-        if u64::try_from(all).unwrap_or(u64::MAX) > self.row.size.saturating_sub(self.written) {
+        if self.intake.len_with(bytes) > self.row.size {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "more bytes than announced"));
         }
-        self.meter.add(bytes.len());
-        self.pending.extend_from_slice(bytes);
-        if self.pending.len() < BLOCK {
-            return Ok(());
-        }
-        self.flush().await?;
+        let is_written = self.intake.push(bytes).await?;
         // Bytes that must be as the client says are safe only when they are known to be so.
-        if self.integrity.is_silent() && self.written - self.row.confirmed >= CHECKPOINT {
+        let far = self.intake.written() - self.row.confirmed >= CHECKPOINT;
+        if is_written && far && self.intake.integrity.is_silent() {
             self.confirm().await.map_err(io::Error::other)?;
         }
         Ok(())
     }
 
-    async fn flush(&mut self) -> io::Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let block = self.pending.split().freeze();
-        let part = self.part.take().ok_or_else(lost)?;
-        let (at, len) = (self.written, u64::try_from(block.len()).unwrap_or(u64::MAX));
-        let bytes = block.clone();
-        let write = blocking(move || {
-            let result = part.write_at(&bytes, at);
-            Ok((part, result))
-        });
-        let (written, hashed) = tokio::join!(write, self.integrity.update(block));
-        let (part, result) = written?;
-        self.part = Some(part);
-        hashed?;
-        if let Err(error) = &result {
-            self.meter.failed(FaultKind::of_io(error));
-        }
-        result?;
-        self.written += len;
-        Ok(())
-    }
-
     /// Makes what is written safe, and only then says so in the store.
     async fn confirm(&mut self) -> Result<(), Unfinished> {
-        let part = self.part.take().ok_or_else(lost)?;
-        let (part, synced) = blocking(move || {
-            let synced = part.sync();
-            Ok((part, synced))
-        })
-        .await?;
-        self.part = Some(part);
-        synced?;
-        self.row.confirmed = self.written;
+        self.intake.with_part(|part| part.sync()).await?;
+        self.row.confirmed = self.intake.written();
         self.row.expires = self.uploads.expiry(self.guest.books.clock.now());
-        Ok(store::update(&mut *self.uploads.db.statement().await?, &self.row).await?)
+        self.uploads.reached(&self.row).await
     }
 
     /// The request is over. With the last byte the file gets its name, if the `terms` hold.
@@ -152,14 +109,11 @@ impl Writer {
     /// the whole is not: then all of it is. 412 when the name was taken meanwhile, what the terms say, those of
     /// publishing: the last bytes can be sent again.
     pub async fn end(mut self, terms: Terms) -> Result<Entry, Unfinished> {
-        self.flush().await?;
-        if let Err(mismatch) = std::mem::take(&mut self.integrity).finish() {
-            self.meter.failed(FaultKind::Mismatch);
-            return Err(mismatch.into());
-        }
-        if self.written < self.row.size {
+        self.intake.flush().await?;
+        self.intake.proven()?;
+        if self.intake.written() < self.row.size {
             self.confirm().await?;
-            self.meter.clean();
+            self.intake.meter.clean();
         } else {
             self.publish(terms).await?;
         }
@@ -169,14 +123,14 @@ impl Writer {
     async fn publish(&mut self, terms: Terms) -> Result<(), Unfinished> {
         let wish = Metadata::of(&self.row.metadata).map_err(io::Error::other)?;
         // From here on a crash finds the file under its name by the inode.
-        store::update(&mut *self.uploads.db.statement().await?, &self.row).await?;
-        let mut part = self.part.take().ok_or_else(lost)?;
+        self.uploads.reached(&self.row).await?;
+        let mut part = self.intake.take_part()?;
         let mut sums = Vec::new();
         if let Some(said) = wish.checksum {
             let (read, sum) = blocking(move || hashed(part, &said)).await?;
             part = read;
             let Some(sum) = sum else {
-                self.meter.failed(FaultKind::Mismatch);
+                self.intake.meter.failed(FaultKind::Mismatch);
                 blocking(move || part.discard()).await?;
                 store::remove(&mut *self.uploads.db.statement().await?, &self.row.id).await?;
                 return Err(Mismatch.into());
@@ -184,7 +138,7 @@ impl Writer {
             sums.push(sum);
         }
         let complete = Complete { part, sums, mtime: wish.mtime, replace: wish.replace };
-        match complete.publish(&self.guest, &self.path, &mut self.meter, terms).await {
+        match complete.publish(&self.guest, &self.path, &mut self.intake.meter, terms).await {
             Ok(_) => self.uploads.arrived(&self.guest, &mut self.row).await,
             Err(Unfinished::Io(taken)) if taken.kind() == io::ErrorKind::AlreadyExists => {
                 Err(StatusCode::PRECONDITION_FAILED.into())
@@ -195,11 +149,11 @@ impl Writer {
 
     /// The request broke off: what came of it is kept, unless it cannot be known to be right.
     pub async fn stop(mut self) {
-        if !self.integrity.is_silent() || self.part.is_none() {
+        if !self.intake.integrity.is_silent() || !self.intake.has_part() {
             return;
         }
         let kept = async {
-            self.flush().await?;
+            self.intake.flush().await?;
             self.confirm().await
         };
         if let Err(error) = kept.await {

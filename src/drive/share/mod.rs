@@ -6,6 +6,7 @@
 //! A *use* is what one browser fetches or sends within a day; a program without cookies uses the link anew with every
 //! request. It is counted before the first byte, so that no number of requests at once gets more than was given.
 
+mod arriving;
 mod error;
 mod store;
 mod visit;
@@ -21,8 +22,10 @@ use crate::db::{Db, DbError};
 use crate::model::{Access, AccountId, Clock, RelPath, Secret, ShareKind};
 use crate::tree::Tree;
 
+pub use arriving::Arriving;
+use arriving::Coming;
 pub use error::ShareError;
-pub use visit::Opened;
+pub use visit::{Opened, Taken};
 
 /// Links of one account that may be open at once.
 pub const MAX_SHARES: i64 = 1_000;
@@ -52,6 +55,10 @@ pub struct Share {
     pub most: Option<u32>,
     /// How often it was used.
     pub used: u32,
+    /// Bytes that may be sent by it, for a drop box.
+    pub room: Option<u64>,
+    /// Bytes that were sent by it.
+    pub taken: u64,
     /// When it was last used.
     pub last_used: Option<Timestamp>,
     /// When somebody ended it.
@@ -100,6 +107,8 @@ pub struct NewShare {
     pub lasts: Option<SignedDuration>,
     /// How often it may be used; none = any number of times.
     pub most: Option<u32>,
+    /// Bytes that may be sent by it, for a drop box; none = as many as the account may hold.
+    pub room: Option<u64>,
 }
 
 /// The links of one store. Clones share it.
@@ -110,13 +119,14 @@ pub struct Shares {
     accounts: Accounts,
     tree: Arc<Tree>,
     books: Books,
+    coming: Coming,
 }
 
 impl Shares {
     /// The links in `db` to what is in `tree`.
     #[must_use]
     pub fn new(db: Db, accounts: Accounts, tree: Arc<Tree>, books: Books) -> Self {
-        Self { db, clock: Arc::clone(&books.clock), accounts, tree, books }
+        Self { db, clock: Arc::clone(&books.clock), accounts, tree, books, coming: Coming::default() }
     }
 
     /// Makes a link. What belongs into it is returned this once and known to nobody after that.
@@ -144,6 +154,8 @@ impl Shares {
             expires: new.lasts.map(|lasts| now.saturating_add(lasts).unwrap_or(Timestamp::MAX)),
             most: new.most,
             used: 0,
+            room: new.room.filter(|_| new.kind == ShareKind::DropBox),
+            taken: 0,
             last_used: None,
             ended: None,
         };
@@ -162,18 +174,62 @@ impl Shares {
             with_password: share.with_password,
             expires: share.expires,
             most: share.most,
+            room: share.room,
         };
         audit::append(&mut tx, now, &grant.actor(), &event).await?;
         tx.commit().await?;
         Ok(secret)
     }
 
-    /// Those of an account, or all, the newest first; also those that opened something not long ago.
+    /// Those of an account, or all, the newest first, also those that opened something not long ago: `most` of them, of
+    /// those that were made before the one with the number `before`.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn list(&self, account: Option<AccountId>) -> Result<Vec<Share>, DbError> {
-        store::list(&mut *self.db.read().acquire().await?, account).await
+    pub async fn list(
+        &self,
+        account: Option<AccountId>,
+        before: Option<i64>,
+        most: u32,
+    ) -> Result<Vec<Share>, DbError> {
+        store::list(&mut *self.db.read().acquire().await?, account, (before, most.into())).await
+    }
+
+    /// Bytes that may still be sent by a link; none = as many as the account may hold.
+    ///
+    /// # Errors
+    /// [`ShareError::Missing`], and what the store says.
+    pub async fn room(&self, id: i64) -> Result<Option<u64>, ShareError> {
+        let row = store::by_id(&mut *self.db.read().acquire().await?, id).await?.ok_or(ShareError::Missing)?;
+        Ok(row.share.room.map(|room| room.saturating_sub(row.share.taken)))
+    }
+
+    /// A file begins to come by a link.
+    #[must_use]
+    pub fn arriving(&self, id: i64) -> Arriving {
+        Arriving::new(self, id)
+    }
+
+    /// `bytes` were sent by a link and are about to get their name; false when it has no room for them.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn fill(&self, id: i64, bytes: u64) -> Result<bool, ShareError> {
+        let mut tx = self.db.write().await?;
+        let fits = store::fill(&mut tx, id, bytes).await?;
+        tx.commit().await?;
+        Ok(fits)
+    }
+
+    /// They did not get it after all.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn unfill(&self, id: i64, bytes: u64) -> Result<(), ShareError> {
+        let mut tx = self.db.write().await?;
+        store::unfill(&mut tx, id, bytes).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Ends a link, for its owner or (with none given) for an administrator: the next request with it is refused.

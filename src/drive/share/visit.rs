@@ -27,6 +27,15 @@ pub struct Opened {
     pub file: Option<Name>,
 }
 
+/// A link that was opened, and counts as used.
+#[derive(Debug)]
+pub struct Taken {
+    /// Who may do what.
+    pub opened: Opened,
+    /// For the browser's cookie: what it came with, or what makes its next request the same use.
+    pub visit: Secret,
+}
+
 impl Shares {
     /// The link of a secret, whether or not it still opens anything.
     ///
@@ -37,8 +46,8 @@ impl Shares {
         Ok(found.ok_or(ShareError::Missing)?.share)
     }
 
-    /// A browser comes with the password, or without one where none is asked for. The answer is for its cookie: what
-    /// it came with, if it has opened another link before.
+    /// A browser comes with the password. The answer is for its cookie: what it came with, if it has opened another link
+    /// before.
     ///
     /// # Errors
     /// [`ShareError::Login`] for a wrong password; [`ShareError::Over`]; and the others.
@@ -58,7 +67,7 @@ impl Shares {
         }
         if let Some(right) = row.password {
             let shown = password.ok_or(ShareError::Closed)?;
-            self.accounts.open_lent(right, shown, peer).await?;
+            self.accounts.open_lent((row.share.id, right), shown, peer).await?;
         }
         let visit = visit.cloned().map_or_else(token, Ok)?;
         let mut tx = self.db.write().await?;
@@ -76,16 +85,19 @@ impl Shares {
         self.opened(share, peer).await
     }
 
-    /// Opens a link to fetch or send something: counts it, if it is not the same use as before.
+    /// Opens a link to fetch or send something: counts it, if it is not the same use as before. A browser that comes
+    /// without a cookie gets one; what it came for may still fail, and must not cost a second use then.
     ///
     /// # Errors
-    /// As [`Shares::look`].
-    pub async fn take(&self, secret: &Secret, visit: Option<&Secret>, peer: SocketAddr) -> Result<Opened, ShareError> {
-        let (mut share, counted) = self.admitted(secret, visit).await?;
+    /// As [`Shares::look`]; nothing is counted then.
+    pub async fn take(&self, secret: &Secret, visit: Option<&Secret>, peer: SocketAddr) -> Result<Taken, ShareError> {
+        let (share, counted) = self.admitted(secret, visit).await?;
+        let mut opened = self.opened(share, peer).await?;
+        let visit = visit.cloned().map_or_else(token, Ok)?;
         if !counted {
-            share.used = self.count(&share, visit, peer).await?;
+            opened.share.used = self.count(&opened.share, &visit, peer).await?;
         }
-        self.opened(share, peer).await
+        Ok(Taken { opened, visit })
     }
 
     /// The link, if it is open to this browser; and whether its use is counted already.
@@ -109,23 +121,20 @@ impl Shares {
         }
     }
 
-    async fn count(&self, share: &Share, visit: Option<&Secret>, peer: SocketAddr) -> Result<u32, ShareError> {
+    async fn count(&self, share: &Share, visit: &Secret, peer: SocketAddr) -> Result<u32, ShareError> {
         let grant = self.lender(share).await?;
-        let now = self.clock.now();
+        let (now, hash) = (self.clock.now(), visiting(visit));
         let mut tx = self.db.write().await?;
         // Another request of the same browser may have been faster.
-        let visited = match visit {
-            Some(visit) => store::visited(&mut tx, &visiting(visit), share.id, since(now)).await?,
-            None => None,
-        };
-        if visited == Some(true) {
+        if store::visited(&mut tx, &hash, share.id, since(now)).await? == Some(true) {
             return Ok(share.used);
         }
-        let used = store::count(&mut tx, share.id, now).await?.ok_or(ShareError::Over(Standing::UsedUp))?;
-        if let Some(visit) = visit {
-            store::visit(&mut tx, &visiting(visit), share.id, (since(now), now)).await?;
-            store::mark(&mut tx, &visiting(visit), share.id).await?;
-        }
+        let Some(used) = store::count(&mut tx, share.id, now).await? else {
+            let now = store::by_id(&mut tx, share.id).await?.map(|row| row.share.standing(now));
+            return Err(now.map_or(ShareError::Missing, ShareError::Over));
+        };
+        store::visit(&mut tx, &hash, share.id, (since(now), now)).await?;
+        store::mark(&mut tx, &hash, share.id).await?;
         let (account, path, peer) = (share.owner.clone(), grant.in_tree(&share.path), peer.ip().to_string());
         let event = Event::ShareUsed { account, share: share.id, path, peer, used };
         audit::append(&mut tx, now, &Actor::Share(share.id), &event).await?;

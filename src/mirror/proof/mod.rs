@@ -18,6 +18,7 @@ use super::transfer::{self, Moved};
 use super::{MirrorError, Summary};
 use crate::audit::Event;
 use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Hasher, Phase, Proof, RelPath};
+use crate::reliability::{End, What};
 use crate::remote::digest_of;
 
 pub use policy::{Proving, ProvingError};
@@ -61,6 +62,7 @@ async fn second_read(engine: &Engine, item: &Item, moved: &Moved, lanes: &Semaph
         .await
         .map_err(|fault| blame(moved, fault))?;
     if again == moved.digest {
+        engine.order.source.observe(What::Check { bytes: moved.size, end: End::Clean });
         return Ok(());
     }
     let message = "the file changed in the source while it was read";
@@ -73,6 +75,9 @@ async fn server_hash(engine: &Engine, item: &Item, moved: &Moved) -> Result<Opti
     let Some(told) = told else { return Ok(None) };
     let part = item.part.clone().unwrap_or_default();
     let ours = own(engine, &part, moved.digest, told.algorithm()).await.map_err(at_target)?;
+    let corrupt = End::Failed(Phase::Verify, FaultKind::Mismatch);
+    let end = if ours == told { End::Clean } else { corrupt };
+    engine.order.source.observe(What::Check { bytes: moved.size, end });
     if ours == told {
         return Ok(Some(told));
     }

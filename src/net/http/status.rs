@@ -49,6 +49,7 @@ pub fn sentence(status: StatusCode) -> &'static str {
             "too many failed sign-ins: wait a quarter of an hour, or have it lifted on the server with \
              'causeway account unlock' and the account's name"
         }
+        502 => "it cannot go there: that is another server, or another disk (the trash lies on one, too)",
         503 => "busy: try again in a moment",
         507 => "no space left: nothing was changed",
         508 => "links lead in a circle",

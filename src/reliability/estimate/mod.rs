@@ -1,14 +1,20 @@
 //! Estimates with 95 % intervals. Pure arithmetic, checked against scipy and lifelines.
 
+mod paired;
 mod poisson;
 mod quantile;
 mod special;
 mod survival;
 mod wilson;
 
+pub use paired::{
+    Moments, Pairs, error_free_needed, mcnemar, mean_difference, mean_ratio, pairs_needed, samples_needed,
+    share_difference, share_pairs_needed,
+};
 pub use poisson::poisson_rate;
-pub use quantile::{quantile, quantile_ranks};
-pub use survival::{Held, median_survival};
+pub(super) use quantile::between;
+pub use quantile::{order_ranks, quantile};
+pub use survival::{Group, Held, Step, grouped, median_survival, survival};
 pub use wilson::wilson;
 
 /// The two-sided 95 % point of the normal distribution.
@@ -48,6 +54,15 @@ impl Estimate {
     #[must_use]
     pub fn enough_from(mut self, minimum: u64) -> Self {
         self.enough = self.n >= minimum && self.value.is_some();
+        self
+    }
+
+    /// In whole numbers.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        for slot in [&mut self.value, &mut self.low, &mut self.high] {
+            *slot = slot.map(f64::round);
+        }
         self
     }
 

@@ -72,6 +72,60 @@ fn away_from_zero(x: f64, tiny: f64) -> f64 {
     if x.abs() < tiny { tiny } else { x }
 }
 
+/// The regularised incomplete beta function I_x(a, b), by its continued fraction (Lentz; Press et al., Numerical Recipes,
+/// section 6.4).
+pub(super) fn beta_i(a: f64, b: f64, x: f64) -> f64 {
+    if x <= 0.0 || x >= 1.0 {
+        return if x <= 0.0 { 0.0 } else { 1.0 };
+    }
+    if x > (a + 1.0) / (a + b + 2.0) {
+        return 1.0 - beta_i(b, a, 1.0 - x);
+    }
+    const TINY: f64 = 1e-300;
+    let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp() / a;
+    let (mut c, mut d) = (1.0, 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0), TINY));
+    let (mut fraction, mut m) = (d, 0.0);
+    for _ in 0..MOST_TERMS {
+        m += 1.0;
+        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+        let mut step = 1.0;
+        for factor in [even, odd] {
+            d = 1.0 / away_from_zero(1.0 + factor * d, TINY);
+            c = away_from_zero(1.0 + factor / c, TINY);
+            step = d * c;
+            fraction *= step;
+        }
+        if (step - 1.0).abs() < 1e-16 {
+            break;
+        }
+    }
+    (front * fraction).clamp(0.0, 1.0)
+}
+
+/// P(at most k of n), each with the chance p.
+pub(super) fn binomial_cdf(k: u64, n: u64, p: f64) -> f64 {
+    if k >= n { 1.0 } else { beta_i(number(n - k), number(k) + 1.0, 1.0 - p) }
+}
+
+/// The `p`-quantile (above one half) of Student's t distribution.
+pub(super) fn student_quantile(p: f64, freedom: f64) -> f64 {
+    let above = |t: f64| 0.5 * beta_i(freedom / 2.0, 0.5, freedom / (freedom + t * t));
+    let (mut low, mut high) = (0.0, 1e4);
+    for _ in 0..200 {
+        let middle = f64::midpoint(low, high);
+        if above(middle) > 1.0 - p {
+            low = middle;
+        } else {
+            high = middle;
+        }
+        if high - low <= 1e-14 * high {
+            break;
+        }
+    }
+    f64::midpoint(low, high)
+}
+
 /// The masses of the binomial distribution, from as far below its mean as matters up to `n`.
 pub(super) fn binomial_pmf(n: u64, p: f64) -> impl Iterator<Item = (u64, f64)> {
     let count = number(n);
@@ -128,5 +182,22 @@ pub(super) mod tests {
         close(gamma_p(100.0, 100.0), 0.5132987982791487);
         close(gamma_p(5000.0, 5100.0), 0.9206711189223811);
         close(gamma_p(100000.0, 99500.0), 0.05674182321279226);
+        // from scipy.special import betainc; from scipy.stats import binom, t
+        close(beta_i(0.5, 0.5, 0.3), 0.36901011956554536);
+        close(beta_i(15.0, 0.5, 0.9), 0.07785867031466781);
+        close(beta_i(3.0, 7.0, 0.2), 0.26180249600000016);
+        close(binomial_cdf(3, 15, 0.5), 0.017578125);
+        close(binomial_cdf(0, 10, 0.1), 0.34867844009999993);
+        close(binomial_cdf(480, 1000, 0.5), 0.10872414660207075);
+        for (freedom, quantile) in [
+            (1.0, 12.706204736174694),
+            (2.0, 4.302652729749462),
+            (7.0, 2.364624251592784),
+            (29.0, 2.045229642132703),
+            (299.0, 1.9679296690656698),
+            (1e4, 1.960201239890626),
+        ] {
+            close(student_quantile(0.975, freedom), quantile);
+        }
     }
 }

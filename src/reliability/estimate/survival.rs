@@ -11,36 +11,80 @@ pub struct Held {
     pub lost: bool,
 }
 
-/// The median time until loss by the Kaplan-Meier estimator (1958), with the Brookmeyer-Crowley interval
-/// (1982) from Greenwood's variance on the log(-log) scale. Sorts `held` in place.
+/// What was watched for the same time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Group {
+    /// For how long.
+    pub time: f64,
+    /// How many were lost then.
+    pub lost: u64,
+    /// How many were let go then; they count as at risk until just after it.
+    pub kept: u64,
+}
+
+/// One step of a survival curve.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// From this time on.
+    pub time: f64,
+    /// The share that is left.
+    pub share: f64,
+    /// Lower end of its pointwise 95 % interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Of how many just before.
+    pub at_risk: u64,
+}
+
+/// Puts single times into groups.
+#[must_use]
+pub fn grouped(held: &mut [Held]) -> Vec<Group> {
+    held.sort_unstable_by(|a, b| a.time.total_cmp(&b.time));
+    let of = |group: &[Held]| {
+        let time = group.first()?.time;
+        let lost = u64::try_from(group.iter().filter(|one| one.lost).count()).ok()?;
+        Some(Group { time, lost, kept: u64::try_from(group.len()).ok()? - lost })
+    };
+    held.chunk_by(|a, b| a.time == b.time).filter_map(of).collect()
+}
+
+/// The survival curve by the Kaplan-Meier estimator (1958), a step for every time of a loss, with Greenwood's variance
+/// on the log(-log) scale. `groups` stand in the order of their times.
+#[must_use]
+pub fn survival(groups: &[Group]) -> Vec<Step> {
+    let mut at_risk: u64 = groups.iter().map(|group| group.lost + group.kept).sum();
+    let (mut share, mut greenwood) = (1.0, 0.0);
+    let mut steps = Vec::new();
+    for group in groups {
+        if group.lost > 0 {
+            let (risk, gone) = (number(at_risk), number(group.lost));
+            share *= (risk - gone) / risk;
+            greenwood += gone / (risk * (risk - gone));
+            let (low, high) = band(share, greenwood);
+            steps.push(Step { time: group.time, share, low, high, at_risk });
+        }
+        at_risk = at_risk.saturating_sub(group.lost + group.kept);
+    }
+    steps
+}
+
+/// The median time until loss, with the Brookmeyer-Crowley interval (1982) from the bands of the curve.
 ///
 /// The value is the first time at which at most half are left. `value` or `high` is missing when more
 /// than half (or, for the bound, too many) outlasted the watching. `events` counts the losses.
 #[must_use]
-pub fn median_survival(held: &mut [Held]) -> Estimate {
-    held.sort_unstable_by(|a, b| a.time.total_cmp(&b.time));
-    let n = u64::try_from(held.len()).unwrap_or(u64::MAX);
-    let mut estimate = Estimate { n, ..Estimate::default() };
-    let (mut at_risk, mut survival, mut greenwood) = (n, 1.0, 0.0);
-    for group in held.chunk_by(|a, b| a.time == b.time) {
-        let size = u64::try_from(group.len()).unwrap_or(u64::MAX);
-        let lost = u64::try_from(group.iter().filter(|one| one.lost).count()).unwrap_or(u64::MAX);
-        if let (Some(first), true) = (group.first(), lost > 0) {
-            let (risk, gone) = (number(at_risk), number(lost));
-            survival *= (risk - gone) / risk;
-            greenwood += gone / (risk * (risk - gone));
-            let (low, high) = band(survival, greenwood);
-            estimate.events += lost;
-            for (slot, share) in [(&mut estimate.value, survival), (&mut estimate.low, low), (&mut estimate.high, high)]
-            {
-                if slot.is_none() && share <= 0.5 {
-                    *slot = Some(first.time);
-                }
-            }
-        }
-        at_risk = at_risk.saturating_sub(size);
+pub fn median_survival(groups: &[Group]) -> Estimate {
+    let steps = survival(groups);
+    let first = |share: fn(&Step) -> f64| steps.iter().find(|step| share(step) <= 0.5).map(|step| step.time);
+    Estimate {
+        value: first(|step| step.share),
+        low: first(|step| step.low),
+        high: first(|step| step.high),
+        n: groups.iter().map(|group| group.lost + group.kept).sum(),
+        events: groups.iter().map(|group| group.lost).sum(),
+        ..Estimate::default()
     }
-    estimate
 }
 
 /// The pointwise 95 % band of the survival at one time.
@@ -261,7 +305,7 @@ mod tests {
     fn as_lifelines_says() {
         for (data, median, low, high) in GOLDEN {
             let mut held: Vec<Held> = data.iter().map(|&(time, lost)| Held { time, lost }).collect();
-            let estimate = median_survival(&mut held);
+            let estimate = median_survival(&grouped(&mut held));
             assert_eq!((estimate.value, estimate.low, estimate.high), (*median, *low, *high));
         }
     }
@@ -269,8 +313,8 @@ mod tests {
     #[test]
     fn nothing_lost_has_no_median() {
         let mut held = [Held { time: 5.0, lost: false }; 40];
-        let estimate = median_survival(&mut held);
+        let estimate = median_survival(&grouped(&mut held));
         assert_eq!((estimate.value, estimate.high, estimate.events, estimate.n), (None, None, 0, 40));
-        assert_eq!(median_survival(&mut []).value, None);
+        assert_eq!(median_survival(&[]).value, None);
     }
 }

@@ -1,23 +1,26 @@
 //! How often a connection attempt gets to "ready for the first command".
-//!
-//! - **Numerator**: connections that became ready (whatever happened afterwards).
-//! - **Denominator**: those, and the attempts that failed before by the path, the server or the protocol.
-//! - **Left out**: failures by request ([`Blame::Asked`](super::Blame::Asked): wrong password, a
-//!   server's connection limit, an unknown host name, cancelled), and connections that ended without
-//!   failure before they were ready (a port scan at a door).
-//! - **Estimator**: Wilson 95 %. **Unit**: share. **Minimum**: 100 attempts.
 
 use super::sample::sum;
-use super::{Better, Blame, Estimate, Sample, Statistic, Unit};
+use super::{Basis, Better, Blame, Definition, Estimate, Group, Sample, Statistic, Unit};
 use crate::reliability::estimate::wilson;
 
 const MINIMUM: u64 = 100;
 
 pub(super) const STATISTIC: Statistic = Statistic {
     key: "connection-success",
+    group: Group::Connections,
     title: "Connection success",
-    definition: "Connections that became ready, of all attempts. Wrong passwords, connection limits and \
-                 cancelled attempts are left out. Wilson 95 % interval.",
+    definition: Definition {
+        brief: "Connections that became ready, of all attempts. Wrong passwords, connection limits and cancelled \
+                attempts are left out.",
+        counted: "Connections that became ready for the first command, whatever happened afterwards.",
+        of: "Those, and the attempts that failed before by the path, the server or the protocol.",
+        left_out: "Failures by request (wrong password, a server's connection limit, an unknown host name, \
+                   cancelled), and connections that ended without failure before they were ready, such as a port scan \
+                   at a door.",
+        method: "Share with the interval of Wilson.",
+    },
+    basis: Basis::Becoming,
     unit: Unit::Share,
     better: Better::Higher,
     minimum: MINIMUM,
@@ -26,8 +29,14 @@ pub(super) const STATISTIC: Statistic = Statistic {
     compute,
 };
 
+/// Attempts that count: how many became ready, and how many failed.
+#[must_use]
+pub fn connections(sample: &Sample) -> (u64, u64) {
+    (sample.ready, sum(&sample.connection_failures, |f| !f.ready && f.blame() == Blame::Path))
+}
+
 fn compute(sample: &Sample) -> Estimate {
-    let failed = sum(&sample.connection_failures, |f| !f.ready && f.blame() == Blame::Path);
+    let (_, failed) = connections(sample);
     let asked = sum(&sample.connection_failures, |f| !f.ready && f.blame() == Blame::Asked);
     wilson(sample.ready, sample.ready + failed).excluding(asked + sample.never_ready).enough_from(MINIMUM)
 }

@@ -1,17 +1,20 @@
-//! What the statistics of one family are computed from: exact counts, and rows for what needs more than
-//! counts.
+//! What the statistics of one family are computed from: counts, sums and histograms of a window.
 
 use super::Blame;
 use crate::model::{FaultKind, Phase};
+use crate::reliability::rollup::{Digest, Histogram, Measure, Sum};
 
 /// One kind of failure and how often it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::reliability) struct FailureCount {
-    pub(in crate::reliability) phase: Phase,
-    pub(in crate::reliability) kind: FaultKind,
+pub struct FailureCount {
+    /// Where.
+    pub phase: Phase,
+    /// What.
+    pub kind: FaultKind,
     /// Had the connection been ready before? (Transfers: always.)
-    pub(in crate::reliability) ready: bool,
-    pub(in crate::reliability) count: u64,
+    pub ready: bool,
+    /// How often.
+    pub count: u64,
 }
 
 impl FailureCount {
@@ -20,47 +23,84 @@ impl FailureCount {
     }
 }
 
-/// A connection that became ready.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::reliability) struct ConnectionRow {
-    /// Seconds.
-    pub(in crate::reliability) setup: f64,
-    /// Seconds.
-    pub(in crate::reliability) held: f64,
-    /// How it failed, if it did.
-    pub(in crate::reliability) failed: Option<(Phase, FaultKind)>,
-}
-
-/// A transfer that ended well.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::reliability) struct TransferRow {
-    pub(in crate::reliability) bytes: u64,
-    /// Seconds.
-    pub(in crate::reliability) duration: f64,
-}
-
 /// The observations of one family in one window.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(in crate::reliability) struct Sample {
+pub struct Sample {
     /// Connections that became ready, however they ended.
-    pub(in crate::reliability) ready: u64,
+    pub ready: u64,
     /// Connections that ended without a failure before they were ready.
-    pub(in crate::reliability) never_ready: u64,
+    pub never_ready: u64,
     /// Connections that failed.
-    pub(in crate::reliability) connection_failures: Vec<FailureCount>,
-    /// Ready connections: all, or an even draw when there are very many.
-    pub(in crate::reliability) connections: Vec<ConnectionRow>,
+    pub connection_failures: Vec<FailureCount>,
     /// Transfers that ended well.
-    pub(in crate::reliability) transfers_clean: u64,
+    pub transfers_clean: u64,
     /// Transfers that had not ended.
-    pub(in crate::reliability) transfers_open: u64,
+    pub transfers_open: u64,
     /// Transfers that failed.
-    pub(in crate::reliability) transfer_failures: Vec<FailureCount>,
-    /// Clean transfers from a size on: all, or an even draw.
-    pub(in crate::reliability) transfers: Vec<TransferRow>,
+    pub transfer_failures: Vec<FailureCount>,
+    /// The sums and histograms.
+    pub digest: Digest,
 }
 
-/// Sums the counts that `test` picks.
-pub(super) fn sum(failures: &[FailureCount], test: impl Fn(&FailureCount) -> bool) -> u64 {
-    failures.iter().filter(|failure| test(failure)).map(|failure| failure.count).sum()
+impl Sample {
+    /// Of all that was seen.
+    #[must_use]
+    pub fn of(digest: Digest) -> Self {
+        let mut sample = Self::default();
+        for (ended, count) in digest.connections() {
+            if ended.ready {
+                sample.ready += count;
+            }
+            match ended.failed {
+                Some((phase, kind)) => {
+                    sample.connection_failures.push(FailureCount { phase, kind, ready: ended.ready, count });
+                }
+                None if !ended.ready => sample.never_ready += count,
+                None => {}
+            }
+        }
+        for (ended, count) in digest.transfers() {
+            match ended.failed {
+                Some((phase, kind)) => {
+                    sample.transfer_failures.push(FailureCount { phase, kind, ready: true, count });
+                }
+                None if ended.open => sample.transfers_open += count,
+                None => sample.transfers_clean += count,
+            }
+        }
+        Self { digest, ..sample }
+    }
+
+    /// Attempts at connections, whatever became of them.
+    #[must_use]
+    pub fn connections_seen(&self) -> u64 {
+        self.ready + self.never_ready + sum(&self.connection_failures, |failure| !failure.ready)
+    }
+
+    /// A sum.
+    #[must_use]
+    pub fn summed(&self, sum: Sum) -> u64 {
+        self.digest.summed(sum)
+    }
+
+    /// A histogram.
+    #[must_use]
+    pub fn measured(&self, measure: Measure) -> Histogram {
+        self.digest.measured(measure)
+    }
+
+    /// Rates of the transfers of these size classes.
+    #[must_use]
+    pub fn goodput(&self, classes: std::ops::RangeInclusive<u8>) -> Histogram {
+        let mut all = Histogram::default();
+        for class in classes {
+            all.merge(&self.measured(Measure::Goodput(class)));
+        }
+        all
+    }
+}
+
+/// How many failures are as `wanted`.
+pub(super) fn sum(failures: &[FailureCount], wanted: impl Fn(&FailureCount) -> bool) -> u64 {
+    failures.iter().filter(|failure| wanted(failure)).map(|failure| failure.count).sum()
 }

@@ -17,8 +17,8 @@ use super::fault;
 use super::shared::Shared;
 use super::upload::Upload;
 use crate::model::{Fault, FaultKind, Phase};
-use crate::net::{Dialled, Stream, dial};
-use crate::reliability::{End, What};
+use crate::net::{Dialled, Stream, Tally, Way, dial_by};
+use crate::reliability::{Detail, End, What};
 
 /// The application protocols that we speak, the most wanted one first.
 pub(super) const SPOKEN: &[&str] = &["h2", "http/1.1"];
@@ -58,7 +58,8 @@ impl Sender {
     pub(super) async fn open(shared: &Arc<Shared>) -> Result<Self, Fault> {
         let endpoint = &shared.endpoint;
         let within = shared.deadlines().connect;
-        let Dialled { stream, mut phases, .. } = dial(&endpoint.host, endpoint.port, within).await?;
+        let way = Way { relay: endpoint.options.relay, ..Way::default() };
+        let Dialled { stream, mut phases, .. } = dial_by(&endpoint.host, endpoint.port, within, way).await?;
         let stream = match &shared.tls {
             None => Stream::plain(stream),
             Some(tls) => {
@@ -82,6 +83,9 @@ impl Sender {
         many: bool,
         phases: Vec<(Phase, Duration)>,
     ) -> Result<Self, Fault> {
+        let tally = stream.tally();
+        // A reset leaves nothing to look at.
+        tally.look();
         let (io, tasks) = (TokioIo::new(stream), &shared.ctx.tasks);
         let lost = |error: hyper::Error| fault::of_hyper(Phase::Banner, "greeting the server", &error);
         tracing::info!(endpoint = %shared.endpoint, http2 = many, tls = shared.tls.is_some(), "connected to a WebDAV server");
@@ -95,11 +99,11 @@ impl Sender {
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(PONG);
             let (sender, connection) = builder.handshake(io).await.map_err(lost)?;
-            tasks.spawn("dav connection", watch(Arc::clone(shared), phases, connection));
+            tasks.spawn("dav connection", watch(Arc::clone(shared), (phases, tally), connection));
             return Ok(Self::Many(sender));
         }
         let (sender, connection) = http1::Builder::new().handshake(io).await.map_err(lost)?;
-        tasks.spawn("dav connection", watch(Arc::clone(shared), phases, connection));
+        tasks.spawn("dav connection", watch(Arc::clone(shared), (phases, tally), connection));
         Ok(Self::One(sender))
     }
 
@@ -115,17 +119,15 @@ impl Sender {
 /// Carries the connection to its end, and records it.
 async fn watch(
     shared: Arc<Shared>,
-    phases: Vec<(Phase, Duration)>,
+    (phases, tally): (Vec<(Phase, Duration)>, Arc<Tally>),
     connection: impl Future<Output = Result<(), hyper::Error>>,
 ) {
     let (setup, ready) = (phases.iter().map(|(_, took)| *took).sum(), Instant::now());
-    let end = match connection.await {
-        Ok(()) => End::Clean,
-        // An upload that we broke off takes its connection along.
-        Err(error) => match fault::of_hyper(Phase::Command, "the connection", &error) {
-            fault if fault.kind == FaultKind::Cancelled => End::Clean,
-            fault => End::Failed(fault.phase, fault.kind),
-        },
-    };
-    shared.record(What::Connection { setup: Some(setup), phases, held: ready.elapsed(), end });
+    let broken = connection.await.err().map(|error| fault::of_hyper(Phase::Command, "the connection", &error));
+    // An upload that we broke off takes its connection along.
+    let broken = broken.filter(|fault| fault.kind != FaultKind::Cancelled);
+    // Whose files it carried the pool does not know.
+    let detail = Detail { payload: None, wire: None, ..Detail::of(&tally) }.ended(broken.as_ref());
+    let end = End::by(broken.as_ref());
+    shared.record(What::Connection { setup: Some(setup), phases, held: ready.elapsed(), end }, detail);
 }

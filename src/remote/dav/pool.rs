@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::connection::{Sender, Sent};
 use super::shared::Shared;
 use crate::model::{Fault, FaultKind, Phase};
-use crate::reliability::{End, What};
+use crate::reliability::{Detail, What};
 
 /// Connections with HTTP/1.1, unless somebody chose the number,
 const MOST_SINGLE: u16 = 16;
@@ -216,8 +216,7 @@ impl Pool {
                 Ok(sender)
             }
             Err(fault) => {
-                let end = End::Failed(fault.phase, fault.kind);
-                self.shared.record(What::Connection { setup: None, phases: Vec::new(), held: Duration::ZERO, end });
+                self.shared.record(What::never_ready(&fault), Detail::failed(&fault));
                 Err(fault)
             }
         }

@@ -18,6 +18,7 @@ use super::server::{ENTRY, Server, shown, taken};
 use super::sink::DavSink;
 use super::source::DavSource;
 use crate::model::{Algorithm, Checksum, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath};
+use crate::reliability::{Detail, What};
 use crate::remote::{Capabilities, Coming, Lister, Remote, Sink, Source};
 
 /// Folders that are looked into for a file that shows which hashes the server tells.
@@ -116,6 +117,10 @@ impl DavRemote {
 
 #[async_trait]
 impl Remote for DavRemote {
+    fn observe(&self, what: What) {
+        self.server.pool.shared.record(what, Detail::default());
+    }
+
     fn capabilities(&self) -> Capabilities {
         let learned = self.server.learned();
         Capabilities {

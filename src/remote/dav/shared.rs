@@ -9,11 +9,11 @@ use http::header::RETRY_AFTER;
 use super::entry::text;
 use super::learned::Learned;
 use super::login::Login;
-use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol};
+use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol, RelPath};
 use crate::net::TlsClient;
 use crate::net::http::date;
-use crate::reliability::What;
-use crate::remote::Context;
+use crate::reliability::{Detail, FileId, What};
+use crate::remote::{Context, place};
 
 /// A server may ask to be left alone so long at most before the next request; who asks for longer gets a fault.
 const LONGEST_REST: Duration = Duration::from_secs(60);
@@ -113,7 +113,13 @@ impl Shared {
     }
 
     /// Records something about this endpoint.
-    pub(super) fn record(&self, what: What) {
-        self.ctx.record(&self.endpoint, what);
+    pub(super) fn record(&self, what: What, detail: Detail) {
+        self.ctx.record(&self.endpoint, what, detail);
+    }
+
+    /// What is known of a transfer beside its bytes. Which connection carried it is the pool's business.
+    pub(super) fn moved(&self, path: &RelPath, fault: Option<&Fault>) -> Detail {
+        let file = FileId::of(&place(&self.endpoint), path.as_bytes());
+        Detail { encrypted: Some(self.tls.is_some()), ..Detail::default() }.ended(fault).file(file)
     }
 }

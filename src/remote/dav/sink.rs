@@ -197,14 +197,16 @@ impl DavSink {
         self.target.accepted(answer).await
     }
 
-    fn record(&self, end: End) {
-        let (bytes, duration) = (self.written, self.started.elapsed());
-        self.target.server.pool.shared.record(What::Transfer { direction: Direction::Upload, bytes, duration, end });
+    fn record(&self, fault: Option<&Fault>) {
+        let (bytes, duration, end) = (self.written, self.started.elapsed(), End::by(fault));
+        let what = What::Transfer { direction: Direction::Upload, bytes, duration, end };
+        let shared = &self.target.server.pool.shared;
+        shared.record(what, shared.moved(&self.target.path, fault));
     }
 
     fn fail(&mut self, fault: Fault) -> Fault {
         let fault = fault.bytes(self.written);
-        self.record(End::Failed(fault.phase, fault.kind));
+        self.record(Some(&fault));
         (self.failed, self.flow) = (true, None);
         fault
     }
@@ -249,7 +251,7 @@ impl Sink for DavSink {
         }
         match self.target.check(self.written, self.coming.mtime).await {
             Ok(()) => {
-                self.record(End::Clean);
+                self.record(None);
                 Ok(self.written)
             }
             Err(fault) => Err(self.fail(fault)),

@@ -126,10 +126,11 @@ impl DavSource {
         }
     }
 
-    fn record(&self, end: End) {
-        let (bytes, duration) = (self.received, self.started.elapsed());
+    fn record(&self, fault: Option<&Fault>) {
+        let (bytes, duration, end) = (self.received, self.started.elapsed(), End::by(fault));
         let what = What::Transfer { direction: Direction::Download, bytes, duration, end };
-        self.server.pool.shared.record(what);
+        let shared = &self.server.pool.shared;
+        shared.record(what, shared.moved(&self.path, fault));
     }
 }
 
@@ -184,7 +185,7 @@ impl Source for DavSource {
             let fault = fault.bytes(self.received);
             self.state = State::Failed;
             if !failed_before {
-                self.record(End::Failed(fault.phase, fault.kind));
+                self.record(Some(&fault));
             }
             fault
         })
@@ -199,7 +200,7 @@ impl Source for DavSource {
             return Err(Fault::new(Phase::Finish, FaultKind::Cancelled, "the file was not read to its end"));
         }
         self.server.learned().ended(&self.path);
-        self.record(End::Clean);
+        self.record(None);
         Ok(None)
     }
 }

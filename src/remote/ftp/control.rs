@@ -1,6 +1,7 @@
 //! The control connection: commands out, replies in, each with a deadline. RFC 959 sections 2.3 and 5.3.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -11,7 +12,7 @@ use super::fault;
 use super::flight::Flight;
 use super::reply::{Reply, ReplyReader};
 use crate::model::{Deadlines, Fault, FaultKind, Phase, Secret};
-use crate::net::{Stream, TlsClient};
+use crate::net::{Stream, Tally, TlsClient};
 
 /// How long a multi-line reply must be silent before another code may end it.
 const QUIET: Duration = Duration::from_secs(2);
@@ -61,10 +62,22 @@ impl Control {
         })
     }
 
+    /// The stream below, for what is no command: a hello made by hand.
+    #[must_use]
+    pub fn into_stream(self) -> Stream {
+        self.stream
+    }
+
     /// Since when the server was silent.
     #[must_use]
     pub fn idle(&self) -> Duration {
         self.heard.elapsed()
+    }
+
+    /// What is known of the connection.
+    #[must_use]
+    pub fn tally(&self) -> Arc<Tally> {
+        self.stream.tally()
     }
 
     /// Is it inside TLS?

@@ -322,7 +322,7 @@ async fn encryption(remote: &FtpRemote) -> Encryption {
 
 async fn offer(pool: &Pool) -> Result<Encryption, Fault> {
     let (endpoint, deadlines) = (&pool.shared.endpoint, pool.shared.deadlines());
-    let dialled = net::dial(&endpoint.host, endpoint.port, deadlines.connect).await?;
+    let dialled = net::dial_by(&endpoint.host, endpoint.port, deadlines.connect, pool.shared.way()).await?;
     let mut control = Control::new(Stream::plain(dialled.stream), dialled.peer, deadlines);
     control.reply(Phase::Banner, deadlines.banner).await?;
     let reply = control.ask(Phase::Tls, "AUTH", Some(b"TLS")).await?;

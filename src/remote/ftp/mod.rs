@@ -6,7 +6,7 @@
 //! [`listing`] reads listings, [`fault`] translates every failure once.
 
 pub mod active;
-mod control;
+pub mod control;
 mod experience;
 pub mod fault;
 pub mod features;
@@ -23,6 +23,7 @@ pub mod passive;
 pub mod pool;
 mod remote;
 pub mod reply;
+mod road;
 pub mod session;
 mod sink;
 mod source;
@@ -46,24 +47,34 @@ pub async fn open(endpoint: &Endpoint, ctx: &Context) -> Result<Arc<dyn Remote>,
         Protocol::FtpTls | Protocol::Ftps => Some(TlsClient::new(&endpoint.host, &trust(endpoint).await?)?),
         _ => None,
     };
+    let remedies = ctx.manners.remedies(&endpoint.server(), ctx.clock.now()).await;
+    let mut endpoint = endpoint.clone();
+    if let Some(most) = remedies.connections {
+        endpoint.options.connections = Some(endpoint.options.connections.map_or(most, |given| given.min(most)));
+    }
+    endpoint.options.trust_pasv_address &= !remedies.peer_address;
+    let experience = experience::Experience::recall(&endpoint, ctx).await;
+    let zone = RwLock::new(endpoint.options.zone.clone().unwrap_or_default());
     let pool = pool::Pool::new(session::Shared {
-        endpoint: endpoint.clone(),
+        endpoint,
         ctx: ctx.clone(),
-        experience: experience::Experience::recall(endpoint, ctx).await,
+        experience,
         tls,
         learned: OnceLock::new(),
         rest_fails: AtomicBool::new(false),
-        epsv_misses: AtomicU8::new(0),
+        epsv_misses: AtomicU8::new(if remedies.pasv { session::EPSV_MISSES } else { 0 }),
         dotless: AtomicBool::new(false),
         style: AtomicU8::new(0),
-        zone: RwLock::new(endpoint.options.zone.clone().unwrap_or_default()),
+        zone,
         status: status::Trust::default(),
         ladder: ladder::Ladder::default(),
         glance_fails: AtomicBool::new(false),
         strikes: AtomicU8::new(0),
         slow_login: AtomicBool::new(false),
         wants_pret: AtomicBool::new(false),
-        short_segments: AtomicBool::new(false),
+        short_segments: AtomicBool::new(remedies.short_segments),
+        keepalive: remedies.keepalive,
+        rest: remedies.rest,
     });
     Ok(Arc::new(remote::FtpRemote::start(pool).await?))
 }

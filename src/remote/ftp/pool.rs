@@ -10,8 +10,9 @@ use super::active::Debt;
 use super::session::{Session, Shared};
 use super::transfer::Ending;
 use crate::model::{Fault, FaultKind, Phase};
-use crate::reliability::{End, What};
+use crate::reliability::{Detail, End, FileId, What};
 use crate::remote::Connections;
+use crate::remote::place;
 
 /// Older rests are not trusted: many servers and NATs end a session after five minutes.
 const MAX_REST: Duration = Duration::from_secs(120);
@@ -122,7 +123,8 @@ impl Drop for Slot {
 pub struct Lease {
     session: Option<Box<Session>>,
     slot: Option<Slot>,
-    end: End,
+    /// What it was lost to.
+    broken: Option<Fault>,
 }
 
 impl Pool {
@@ -224,7 +226,7 @@ impl Pool {
             idle
         };
         let farewells = idle.into_iter().map(|session| {
-            self.observe(&session, End::Clean);
+            self.observe(&session, None);
             session.control.quit()
         });
         futures_util::future::join_all(farewells).await;
@@ -267,8 +269,10 @@ impl Pool {
     /// Is the rested session still good? If not it is dropped without a word: nothing was lost with it.
     async fn wake(self: &Arc<Self>, mut session: Box<Session>, slot: Slot, what: Use) -> Option<Lease> {
         let rested = session.rested.elapsed();
-        if rested > MAX_REST || session.segments != self.shared.segments() {
-            self.observe(&session, End::Clean);
+        if rested > self.shared.rest.map_or(MAX_REST, |rest| rest.min(MAX_REST))
+            || session.segments != self.shared.segments()
+        {
+            self.observe(&session, None);
             session.control.quit().await;
             return None;
         }
@@ -282,9 +286,9 @@ impl Pool {
             found = session.control.ask(Phase::Command, "NOOP", None).await.map(drop);
         }
         match found {
-            Ok(()) => Some(Lease { session: Some(session), slot: Some(slot), end: End::Clean }),
+            Ok(()) => Some(Lease { session: Some(session), slot: Some(slot), broken: None }),
             Err(fault) => {
-                self.observe(&session, End::Failed(fault.phase, fault.kind));
+                self.observe(&session, Some(&fault));
                 None
             }
         }
@@ -299,16 +303,11 @@ impl Pool {
                 // Those that are still on their way in are not counted: they may be turned away.
                 state.peak = state.peak.max((state.open + 1).saturating_sub(state.entering));
                 drop(state);
-                return Ok(Some(Lease { session: Some(Box::new(session)), slot: Some(slot), end: End::Clean }));
+                return Ok(Some(Lease { session: Some(Box::new(session)), slot: Some(slot), broken: None }));
             }
             Err(fault) => fault,
         };
-        self.record(What::Connection {
-            setup: None,
-            phases: Vec::new(),
-            held: Duration::ZERO,
-            end: End::Failed(fault.phase, fault.kind),
-        });
+        self.record(What::never_ready(&fault), Detail::failed(&fault));
         let learned = self.learn(&fault);
         // The place is given back before waiting, or we would wait for ourselves.
         drop(slot);
@@ -349,14 +348,20 @@ impl Pool {
     }
 
     /// Records something about this endpoint.
-    pub fn record(&self, what: What) {
-        self.shared.ctx.record(&self.shared.endpoint, what);
+    pub fn record(&self, what: What, detail: Detail) {
+        self.shared.ctx.record(&self.shared.endpoint, what, detail);
     }
 
-    fn observe(&self, session: &Session, end: End) {
+    /// Which file, for observations.
+    pub fn file(&self, path: &[u8]) -> FileId {
+        FileId::of(&place(&self.shared.endpoint), path)
+    }
+
+    fn observe(&self, session: &Session, fault: Option<&Fault>) {
         let setup = session.phases.iter().map(|(_, took)| *took).sum();
         let held = session.opened.elapsed();
-        self.record(What::Connection { setup: Some(setup), phases: session.phases.clone(), held, end });
+        let what = What::Connection { setup: Some(setup), phases: session.phases.clone(), held, end: End::by(fault) };
+        self.record(what, Detail::of(&session.control.tally()).ended(fault));
     }
 }
 
@@ -401,7 +406,7 @@ impl Pool {
         let place = state.idle.iter().position(|session| session.debt.as_ref().is_some_and(|debt| debt.id == id))?;
         let session = Box::new(state.idle.swap_remove(place));
         drop(state);
-        Some(Lease { session: Some(session), slot: Some(Slot(Arc::clone(self))), end: End::Clean })
+        Some(Lease { session: Some(session), slot: Some(Slot(Arc::clone(self))), broken: None })
     }
 }
 
@@ -437,7 +442,7 @@ impl Lease {
 
     /// An operation failed in the middle of a conversation: the session is closed.
     pub fn fail(mut self, fault: &Fault) {
-        self.end = End::Failed(fault.phase, fault.kind);
+        self.broken = Some(fault.clone());
         if let Some(slot) = self.slot.as_ref().filter(|_| fault.kind == FaultKind::Limit) {
             slot.0.learn(fault);
         }
@@ -462,7 +467,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let (Some(session), Some(slot)) = (self.session.take(), &self.slot) {
-            slot.0.observe(&session, self.end);
+            slot.0.observe(&session, self.broken.as_ref());
         }
     }
 }

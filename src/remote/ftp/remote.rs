@@ -19,6 +19,7 @@ use super::status::Directories;
 use crate::model::{
     Algorithm, Checksum, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath, Retry, ServerZone,
 };
+use crate::reliability::{Detail, What};
 use crate::remote::{Capabilities, Lister, Remote, Samples, Sink, Source, Together, Traits};
 
 /// An open FTP endpoint.
@@ -220,6 +221,10 @@ impl FtpRemote {
 
 #[async_trait]
 impl Remote for FtpRemote {
+    fn observe(&self, what: What) {
+        self.pool.record(what, Detail::default());
+    }
+
     fn capabilities(&self) -> Capabilities {
         let features = self.pool.shared.learned.get().map(|l| l.features).unwrap_or_default();
         Capabilities {

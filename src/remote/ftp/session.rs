@@ -14,9 +14,11 @@ use super::ladder::{Ladder, Rung};
 use super::{login, status};
 use crate::manners::{Manner, Term};
 use crate::model::{Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol, ServerZone};
-use crate::net::{self, Segments, Stream, TlsClient};
+use crate::net::{self, Segments, Stream, TlsClient, Way};
 use crate::remote::Context;
 
+/// So often EPSV may lead nowhere before PASV is used from the start.
+pub(super) const EPSV_MISSES: u8 = 3;
 /// So many transfers that break off in a row are no accident.
 const STRIKES: u8 = 4;
 /// How long the first byte of an answer may take before short segments were tried. A server that is only slow
@@ -60,6 +62,10 @@ pub struct Shared {
     pub wants_pret: AtomicBool,
     /// A connection opened and then no byte came: long packets may be lost on the way.
     pub short_segments: AtomicBool,
+    /// TCP keepalive on control connections after so much silence, where the usual time is known to be too long.
+    pub keepalive: Option<Duration>,
+    /// Sessions that rested longer are not used again, where it is known how long they live.
+    pub rest: Option<Duration>,
 }
 
 impl Shared {
@@ -84,6 +90,12 @@ impl Shared {
     #[must_use]
     pub fn batches(&self) -> bool {
         self.learned.get().is_some() && self.ladder.rung() >= Rung::Batches
+    }
+
+    /// How new connections get to the server.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        Way { segments: self.segments(), relay: self.endpoint.options.relay }
     }
 
     /// How long the segments of new connections may be.
@@ -240,8 +252,11 @@ impl Session {
     async fn enter(shared: &Shared) -> Result<Self, Fault> {
         let endpoint = &shared.endpoint;
         let deadlines = shared.deadlines();
-        let segments = shared.segments();
-        let dialled = net::dial_with(&endpoint.host, endpoint.port, deadlines.connect, segments).await?;
+        let way = shared.way();
+        let dialled = net::dial_by(&endpoint.host, endpoint.port, deadlines.connect, way).await?;
+        if let Some(silence) = shared.keepalive {
+            net::keep_awake(&dialled.stream, silence);
+        }
         let local = dialled.stream.local_addr().map_err(|e| Fault::io(Phase::Connect, "lost the server", &e))?.ip();
         let mut phases = dialled.phases;
         let tls = shared.tls.as_ref().map(TlsClient::fresh).transpose()?.map(Arc::new);
@@ -293,7 +308,7 @@ impl Session {
             opened: now,
             rested: now,
             phases,
-            segments,
+            segments: way.segments,
         })
     }
 

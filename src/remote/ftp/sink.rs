@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::pool::{Lease, Pool};
+use super::road::Road;
 use super::transfer::{Data, Order, end_data};
 use crate::model::{Fault, FaultKind, Phase};
 use crate::reliability::{Direction, End, What};
@@ -24,6 +25,8 @@ pub struct FtpSink {
     offset: u64,
     sent: u64,
     started: Instant,
+    /// What its bytes travel on.
+    road: Road,
 }
 
 impl FtpSink {
@@ -45,7 +48,10 @@ impl FtpSink {
         let within = pool.shared.deadlines().command;
         let order = Order { rest: offset, ..Order::plain(Phase::Open, "STOR", Some(&path), within) };
         match lease.session()?.transfer(&pool.shared, order).await {
-            Ok(data) => Ok(Self { lease: Some(lease), pool, data: Some(data), path, offset, sent: 0, started }),
+            Ok(data) => {
+                let road = Road::new(&lease.session()?.control, &data.stream);
+                Ok(Self { lease: Some(lease), pool, data: Some(data), path, offset, sent: 0, started, road })
+            }
             Err(fault) => {
                 if offset == 0 {
                     lease.settle(&fault);
@@ -57,13 +63,10 @@ impl FtpSink {
         }
     }
 
-    fn record(&self, end: End) {
-        self.pool.record(What::Transfer {
-            direction: Direction::Upload,
-            bytes: self.sent,
-            duration: self.started.elapsed(),
-            end,
-        });
+    fn record(&self, fault: Option<&Fault>) {
+        let (bytes, duration, end) = (self.sent, self.started.elapsed(), End::by(fault));
+        let what = What::Transfer { direction: Direction::Upload, bytes, duration, end };
+        self.pool.record(what, self.road.travelled(bytes).ended(fault).file(self.pool.file(&self.path)));
     }
 
     /// The data connection broke: the server's reply says why ("552 quota"), if it comes.
@@ -77,7 +80,7 @@ impl FtpSink {
             lease.settle(&Fault { phase: Phase::Finish, ..fault.clone() });
         }
         let fault = fault.bytes(self.sent);
-        self.record(End::Failed(fault.phase, fault.kind));
+        self.record(Some(&fault));
         fault
     }
 }
@@ -135,7 +138,7 @@ impl Sink for FtpSink {
             Ok(()) => self.check().await,
             Err(fault) => Err(fault.bytes(self.sent)),
         };
-        self.record(verdict.as_ref().err().map_or(End::Clean, |fault| End::Failed(fault.phase, fault.kind)));
+        self.record(verdict.as_ref().err());
         verdict
     }
 }

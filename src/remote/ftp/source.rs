@@ -14,6 +14,7 @@ use super::active::Debt;
 use super::ladder::Rung;
 use super::pool::{Lease, Pool};
 use super::reply::Reply;
+use super::road::Road;
 use super::transfer::{Data, FollowUp, Look, Order, end_data};
 use crate::manners::Term;
 use crate::model::{Entry, Fault, FaultKind, Name, Phase, Retry};
@@ -52,6 +53,8 @@ pub struct FtpSource {
     ended: bool,
     /// TLS ended without close_notify: anybody could have cut it.
     cut: bool,
+    /// What its bytes travel on.
+    road: Option<Road>,
 }
 
 impl FtpSource {
@@ -68,9 +71,23 @@ impl FtpSource {
     ) -> Result<Self, Fault> {
         let started = Instant::now();
         let (received, buffer, ended, cut) = (0, BytesMut::new(), false, false);
-        let mut source =
-            Self { lease: None, pool, data: None, path, name, offset, size, received, buffer, started, ended, cut };
-        let (lease, data) = source.begin().await?;
+        let mut source = Self {
+            lease: None,
+            pool,
+            data: None,
+            path,
+            name,
+            offset,
+            size,
+            received,
+            buffer,
+            started,
+            ended,
+            cut,
+            road: None,
+        };
+        let (mut lease, data) = source.begin().await?;
+        source.road = Some(Road::new(&lease.session()?.control, &data.stream));
         if data.looked && data.before.is_none() {
             source.pool.shared.glance_fails.store(true, Ordering::Relaxed);
         }
@@ -145,13 +162,11 @@ impl FtpSource {
         Err(self.fail(Fault::new(Phase::Transfer, FaultKind::Stalled, why)).await)
     }
 
-    fn record(&self, end: End) {
-        self.pool.record(What::Transfer {
-            direction: Direction::Download,
-            bytes: self.received,
-            duration: self.started.elapsed(),
-            end,
-        });
+    fn record(&self, fault: Option<&Fault>) {
+        let (bytes, duration, end) = (self.received, self.started.elapsed(), End::by(fault));
+        let detail = self.road.as_ref().map(|road| road.travelled(bytes)).unwrap_or_default();
+        let what = What::Transfer { direction: Direction::Download, bytes, duration, end };
+        self.pool.record(what, detail.ended(fault).file(self.pool.file(&self.path)));
     }
 
     /// The data connection broke: the server's reply says why ("426 …", "451 …"), if it comes.
@@ -165,14 +180,19 @@ impl FtpSource {
             lease.settle(&Fault { phase: Phase::Finish, ..fault.clone() });
         }
         let fault = fault.bytes(self.received);
-        self.record(End::Failed(fault.phase, fault.kind));
+        self.record(Some(&fault));
         fault
     }
 
     fn ended_with(&self, verdict: Result<Option<Entry>, Fault>) -> Result<Option<Entry>, Fault> {
         let verdict = verdict.map_err(|fault| fault.bytes(self.received));
-        self.record(verdict.as_ref().err().map_or(End::Clean, |fault| End::Failed(fault.phase, fault.kind)));
+        self.record(verdict.as_ref().err());
         verdict
+    }
+
+    /// As many bytes came as the listing said, or it said nothing.
+    fn is_whole(&self) -> bool {
+        self.size.is_none_or(|size| self.offset.saturating_add(self.received) >= size)
     }
 
     /// The session may be used for the next file before the closing reply of this one is heard.
@@ -257,7 +277,7 @@ impl Source for FtpSource {
 
     fn is_off_the_road(&self) -> bool {
         let active = self.data.as_ref().and_then(|data| data.chained).is_some_and(|follow| follow.rung == Rung::Active);
-        self.ended && active
+        self.ended && active && self.is_whole()
     }
 
     fn opened(&self) -> Option<&Entry> {
@@ -274,7 +294,7 @@ impl Source for FtpSource {
         drop(data);
         let Ok(session) = lease.session() else { return };
         let heard = session.control.reply(Phase::Finish, STOP).await;
-        self.record(End::Clean);
+        self.record(None);
         match heard {
             Ok(reply) if reply.code != 421 && matches!(reply.class(), 2 | 4 | 5) => lease.give_back(),
             Ok(_) => {}
@@ -308,7 +328,8 @@ impl Source for FtpSource {
             lease.fail(&fault);
             return self.ended_with(Err(fault));
         }
-        if let Some(follow) = chained.filter(|follow| follow.rung == Rung::Active) {
+        // Of a file that came short the server has something to say: whatever is asked behind it may come for nobody.
+        if let Some(follow) = chained.filter(|follow| follow.rung == Rung::Active && self.is_whole()) {
             return self.heard_later(lease, closing, follow).await;
         }
         let heard = match lease.session() {

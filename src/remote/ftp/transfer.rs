@@ -19,15 +19,13 @@ use super::glance::Glance;
 use super::ladder::Rung;
 use super::passive;
 use super::reply::Reply;
-use super::session::{Session, Shared};
+use super::session::{EPSV_MISSES, Session, Shared};
 use crate::manners::{Manner, Term};
 use crate::model::{Entry, Fault, FaultKind, Name, Phase, Retry};
 use crate::net::{self, Stream};
 
 /// A server that says nothing for so long after the command may want the data handshake first.
 const HANDSHAKE_FIRST: Duration = Duration::from_secs(3);
-/// So often EPSV may lead nowhere before PASV is used from the start.
-const EPSV_MISSES: u8 = 3;
 /// How long the reason for a broken data connection may take to arrive on the control connection.
 const REASON: Duration = Duration::from_secs(2);
 
@@ -310,7 +308,7 @@ impl Session {
     async fn open_data(&mut self, shared: &Shared, order: &Order<'_>) -> Result<TcpStream, Fault> {
         let within = shared.deadlines().connect;
         if let Some(address) = self.ahead.take() {
-            match net::connect(address, within, Phase::DataConnect, shared.segments()).await {
+            match net::connect(address, within, Phase::DataConnect, shared.way()).await {
                 Ok(stream) => return Ok(stream),
                 // It may have waited too long. A fresh one tells.
                 Err(fault) => tracing::debug!(fault = %fault, "the data port that was asked for ahead is closed"),
@@ -327,7 +325,7 @@ impl Session {
                 reply = self.control.ask(Phase::DataConnect, "EPSV", None).await?;
             }
             match self.address(shared, &reply) {
-                Some(address) => match net::connect(address, within, Phase::DataConnect, shared.segments()).await {
+                Some(address) => match net::connect(address, within, Phase::DataConnect, shared.way()).await {
                     Ok(stream) => return Ok(stream),
                     Err(fault) => first = Some(fault),
                 },
@@ -343,7 +341,7 @@ impl Session {
             let why = "the server's answer to PASV names no address";
             Fault::new(Phase::DataConnect, FaultKind::Protocol, why).reply(u32::from(reply.code), &reply.text())
         })?;
-        let stream = net::connect(address, within, Phase::DataConnect, shared.segments()).await?;
+        let stream = net::connect(address, within, Phase::DataConnect, shared.way()).await?;
         if let Some(fault) = first {
             missed_epsv(shared, &fault);
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 
 use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, FaultKind, Mtime, Name, Phase, RelPath, ServerZone};
+use crate::reliability::What;
 use crate::remote::{Capabilities, Lister, Remote, Sink, Source, Together};
 
 /// So many are remembered.
@@ -85,6 +86,10 @@ fn only_read() -> Fault {
 impl Remote for Detoured {
     fn capabilities(&self) -> Capabilities {
         Capabilities { write: false, ..self.inner.capabilities() }
+    }
+
+    fn observe(&self, what: What) {
+        self.inner.observe(what);
     }
 
     async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault> {

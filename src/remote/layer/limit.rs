@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::model::{Algorithm, Checksum, Digest, Entry, Fault, Mtime, Name, RelPath, ServerZone};
+use crate::reliability::What;
 use crate::remote::{Capabilities, Coming, Lister, Remote, Samples, Sink, Source, Together, Traits};
 
 /// Reads from `inner` no faster than `bytes_per_second`, however many files are read at once.
@@ -85,6 +86,10 @@ impl Source for LimitedSource {
 impl Remote for Limited {
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn observe(&self, what: What) {
+        self.inner.observe(what);
     }
 
     async fn list(&self, dir: &RelPath) -> Result<Box<dyn Lister>, Fault> {

@@ -24,9 +24,9 @@ use super::shared::Shared;
 use super::window::SAFE_REQUEST;
 use super::{HostKey, algorithms};
 use crate::model::{Endpoint, Fault, FaultKind, Phase};
-use crate::net::SshStream;
 use crate::net::sftp::{Answer, Extension, MAX_DATA, Request};
-use crate::reliability::{End, What};
+use crate::net::{Secured, SshStream, Tally};
+use crate::reliability::{Detail, End, What};
 
 /// The shortest limit of a READ or WRITE that is obeyed; every server takes [`SAFE_REQUEST`].
 const LEAST: usize = 4 << 10;
@@ -73,6 +73,8 @@ pub(super) struct Connection {
     files: AtomicUsize,
     ssh: Session,
     closing: Arc<AtomicBool>,
+    /// What is known of the TCP connection under it.
+    pub(super) tally: Arc<Tally>,
 }
 
 struct Session(Handle<Judge>);
@@ -133,7 +135,8 @@ impl Connection {
         let (endpoint, deadlines) = (&shared.endpoint, shared.deadlines());
         let (road, phases) = Road::to(endpoint).await?;
         let mut steps = Steps { phases, last: Instant::now() };
-        let mut stream = SshStream::new(road, cut.clone());
+        let tally = road.tally();
+        let mut stream = SshStream::new(road, cut.clone()).counting(Arc::clone(&tally));
         let software = greeting(endpoint, &mut stream).await?;
         steps.done(Phase::Banner);
         let witness = Witness::default();
@@ -147,11 +150,12 @@ impl Connection {
             .await
             .map_err(|fault| known(&witness, fault))?;
         let channel = Channel::start(channel, witness.clone(), cut, &shared.ctx.tasks);
-        let mut connection = Self::greet(shared, channel, ssh, &software).await?;
+        let mut connection = Self::greet(shared, channel, (ssh, tally), &software).await?;
         steps.done(Phase::Command);
         connection.about.agreed = witness.negotiated();
         connection.about.setup = steps.phases.iter().map(|(_, took)| *took).sum();
         if let Some(agreed) = witness.negotiated() {
+            connection.tally.secure(Secured::by(&agreed.kex));
             tracing::info!(
                 endpoint = %endpoint, server = %software, kex = %agreed.kex, cipher = %agreed.cipher,
                 "connected to an SFTP server"
@@ -164,7 +168,12 @@ impl Connection {
     }
 
     /// INIT and VERSION (section 4), then what the server takes at once.
-    async fn greet(shared: &Shared, channel: Channel, ssh: Handle<Judge>, software: &str) -> Result<Self, Fault> {
+    async fn greet(
+        shared: &Shared,
+        channel: Channel,
+        (ssh, tally): (Handle<Judge>, Arc<Tally>),
+        software: &str,
+    ) -> Result<Self, Fault> {
         let deadline = shared.deadlines().command;
         let (version, extensions) = match channel.ask(Request::Init, deadline).await? {
             Answer::Version { version, extensions } => (version, extensions),
@@ -185,7 +194,7 @@ impl Connection {
         let names = extensions.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
         let about = About { software: software.to_owned(), extensions: names, ..About::default() };
         let (files, closing) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
-        Ok(Self { channel, features, about, max_read, max_write, files, ssh: Session(ssh), closing })
+        Ok(Self { channel, features, about, max_read, max_write, files, ssh: Session(ssh), closing, tally })
     }
 
     /// How many files are moved over it.
@@ -196,15 +205,16 @@ impl Connection {
     /// Records the connection when it ends.
     fn watch(&self, shared: &Arc<Shared>, phases: Vec<(Phase, Duration)>) {
         let (shared, channel, closing) = (Arc::clone(shared), self.channel.clone(), Arc::clone(&self.closing));
+        let tally = Arc::clone(&self.tally);
+        tally.look();
         let setup = phases.iter().map(|(_, took)| *took).sum();
         let ready = Instant::now();
         shared.clone().ctx.tasks.spawn("sftp connection", async move {
             channel.ended().await;
-            let end = match channel.broken() {
-                Some(fault) if !closing.load(Ordering::Relaxed) => End::Failed(fault.phase, fault.kind),
-                _ => End::Clean,
-            };
-            shared.record(What::Connection { setup: Some(setup), phases, held: ready.elapsed(), end });
+            let broken = channel.broken().filter(|_| !closing.load(Ordering::Relaxed));
+            let end = End::by(broken);
+            let what = What::Connection { setup: Some(setup), phases, held: ready.elapsed(), end };
+            shared.record(what, Detail::of(&tally).ended(broken));
         });
     }
 

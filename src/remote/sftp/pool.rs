@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::connection::{Connection, Seat};
 use super::shared::Shared;
 use crate::model::{Fault, FaultKind};
-use crate::reliability::{End, What};
+use crate::reliability::{Detail, What};
 use crate::remote::Connections;
 
 /// More connections take somebody who chose the number: one carries many files, and costs the server a process.
@@ -166,12 +166,7 @@ impl Pool {
                 Ok(connection)
             }
             Err(fault) => {
-                self.shared.record(What::Connection {
-                    setup: None,
-                    phases: Vec::new(),
-                    held: Duration::ZERO,
-                    end: End::Failed(fault.phase, fault.kind),
-                });
+                self.shared.record(What::never_ready(&fault), Detail::failed(&fault));
                 Err(fault)
             }
         }

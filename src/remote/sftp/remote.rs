@@ -17,6 +17,7 @@ use super::sink::SftpSink;
 use super::source::SftpSource;
 use crate::model::{Algorithm, Checksum, Digest, Entry, EntryKind, Fault, FaultKind, Mtime, Name, Phase, RelPath};
 use crate::net::sftp::{Answer, Attributes, Extension, HASHES, Request, Sums};
+use crate::reliability::{Detail, What};
 use crate::remote::{Capabilities, Lister, Remote, Samples, Sink, Source, Traits};
 
 /// Of a new file that is not one of our parts, until it gets its own,
@@ -127,6 +128,10 @@ fn taken(at: &RelPath) -> Fault {
 
 #[async_trait]
 impl Remote for SftpRemote {
+    fn observe(&self, what: What) {
+        self.pool.shared.record(what, Detail::default());
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             resume_read: true,

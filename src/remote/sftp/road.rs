@@ -3,6 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::fault;
 use super::host_key::{Judge, Trust, Witness};
 use super::login::Login;
 use crate::model::{Endpoint, EndpointOptions, Fault, FaultKind, Phase, Protocol};
-use crate::net::{Dialled, SshStream, dial};
+use crate::net::{Dialled, SshStream, Tally, Way, dial_by};
 
 /// Bytes to the server and back.
 pub(super) enum Road {
@@ -33,6 +34,14 @@ pub(super) struct Through {
 }
 
 impl Road {
+    /// What is known of the TCP connection; of a way through a host in between nothing but what goes over it.
+    pub(super) fn tally(&self) -> Arc<Tally> {
+        match self {
+            Self::Straight(stream) => Tally::of(stream),
+            Self::Through(_) => Tally::apart(),
+        }
+    }
+
     /// Goes to `endpoint`, and says how long each phase of that took.
     ///
     /// # Errors
@@ -41,7 +50,7 @@ impl Road {
         match jump_host(endpoint)? {
             None => {
                 let Dialled { stream, phases, .. } =
-                    dial(&endpoint.host, endpoint.port, endpoint.options.deadlines.connect).await?;
+                    dial_by(&endpoint.host, endpoint.port, endpoint.options.deadlines.connect, way(endpoint)).await?;
                 Ok((Self::Straight(stream), phases))
             }
             Some(jump) => Box::pin(Self::through(&jump, endpoint)).await,
@@ -51,7 +60,7 @@ impl Road {
     async fn through(jump: &Endpoint, endpoint: &Endpoint) -> Result<(Self, Vec<(Phase, Duration)>), Fault> {
         let deadlines = jump.options.deadlines;
         let started = std::time::Instant::now();
-        let Dialled { stream, mut phases, .. } = dial(&jump.host, jump.port, deadlines.connect).await?;
+        let Dialled { stream, mut phases, .. } = dial_by(&jump.host, jump.port, deadlines.connect, way(jump)).await?;
         let cut = CancellationToken::new();
         let guard = cut.clone().drop_guard();
         let mut stream = SshStream::new(stream, cut);
@@ -79,6 +88,10 @@ impl Road {
     }
 }
 
+fn way(endpoint: &Endpoint) -> Way {
+    Way { relay: endpoint.options.relay, ..Way::default() }
+}
+
 /// The host in between, if there is one: its own user, port and host key, and the keys of the endpoint. The password of
 /// the endpoint is for the endpoint alone.
 ///
@@ -102,6 +115,7 @@ pub(super) fn jump_host(endpoint: &Endpoint) -> Result<Option<Endpoint>, Fault> 
         key_file: options.key_file.clone(),
         agent: options.agent.clone(),
         deadlines: options.deadlines,
+        relay: options.relay,
         ..EndpointOptions::default()
     };
     Ok(Some(host))

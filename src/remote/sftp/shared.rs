@@ -7,8 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::host_key::Trust;
 use crate::model::{Deadlines, Endpoint};
-use crate::reliability::What;
-use crate::remote::Context;
+use crate::reliability::{Detail, FileId, What};
+use crate::remote::{Context, place};
 
 /// Bytes of all files together that may be on their way beyond the first request of each, in [`UNIT`]s.
 const BUDGET: usize = (64 << 20) / UNIT;
@@ -45,7 +45,12 @@ impl Shared {
     }
 
     /// Records something about this endpoint.
-    pub(super) fn record(&self, what: What) {
-        self.ctx.record(&self.endpoint, what);
+    pub(super) fn record(&self, what: What, detail: Detail) {
+        self.ctx.record(&self.endpoint, what, detail);
+    }
+
+    /// Which file, for observations.
+    pub(super) fn file(&self, path: &[u8]) -> FileId {
+        FileId::of(&place(&self.endpoint), path)
     }
 }

@@ -19,7 +19,7 @@ use super::source::stalled;
 use super::window::Window;
 use crate::model::{Fault, FaultKind, Mtime, Phase};
 use crate::net::sftp::{Answer, Attributes, Extension, KIND, REGULAR, Request};
-use crate::reliability::{Direction, End, What};
+use crate::reliability::{Detail, Direction, End, What};
 use crate::remote::Sink;
 
 /// After so many bytes what was written is made durable, and counts as confirmed,
@@ -264,15 +264,17 @@ impl SftpSink {
         self.connection.channel.ask(request, within).await?.done(Phase::Finish, &self.what)
     }
 
-    fn record(&self, end: End) {
+    fn record(&self, fault: Option<&Fault>) {
         self.shared.window.store(self.window.size(), Ordering::Relaxed);
-        let (bytes, duration) = (self.arrived - self.began, self.started.elapsed());
-        self.shared.record(What::Transfer { direction: Direction::Upload, bytes, duration, end });
+        let (bytes, duration, end) = (self.arrived - self.began, self.started.elapsed(), End::by(fault));
+        let what = What::Transfer { direction: Direction::Upload, bytes, duration, end };
+        self.connection.tally.carried(bytes, 0);
+        self.shared.record(what, Detail::on(&self.connection.tally).ended(fault).file(self.shared.file(&self.path)));
     }
 
     fn fail(&mut self, phase: Phase, fault: Fault) -> Fault {
         let fault = stalled(within_phase(phase, fault)).bytes(self.arrived - self.began);
-        self.record(End::Failed(fault.phase, fault.kind));
+        self.record(Some(&fault));
         self.handle = None;
         fault
     }
@@ -391,7 +393,7 @@ impl Sink for SftpSink {
         }
         match self.conclude().await {
             Ok(length) => {
-                self.record(End::Clean);
+                self.record(None);
                 Ok(length)
             }
             Err(fault) => Err(self.fail(Phase::Finish, fault)),

@@ -18,7 +18,7 @@ use super::shared::Shared;
 use super::window::{SAFE_REQUEST, Window};
 use crate::model::{Entry, EntryKind, Fault, FaultKind, Name, Phase};
 use crate::net::sftp::{Answer, Attributes, Request};
-use crate::reliability::{Direction, End, What};
+use crate::reliability::{Detail, Direction, End, What};
 use crate::remote::Source;
 
 /// A stretch of the file that was asked for.
@@ -154,16 +154,18 @@ impl SftpSource {
         Ok(Some(data))
     }
 
-    fn record(&self, end: End) {
+    fn record(&self, fault: Option<&Fault>) {
         self.shared.window.store(self.window.size(), Ordering::Relaxed);
-        let (bytes, duration) = (self.received, self.started.elapsed());
-        self.shared.record(What::Transfer { direction: Direction::Download, bytes, duration, end });
+        let (bytes, duration, end) = (self.received, self.started.elapsed(), End::by(fault));
+        let what = What::Transfer { direction: Direction::Download, bytes, duration, end };
+        self.connection.tally.carried(bytes, 0);
+        self.shared.record(what, Detail::on(&self.connection.tally).ended(fault).file(self.shared.file(&self.path)));
     }
 
     fn fail(&mut self, fault: Fault) -> Fault {
         let fault = stalled(within_phase(Phase::Transfer, fault)).bytes(self.received);
         if self.handle.take().is_some() {
-            self.record(End::Failed(fault.phase, fault.kind));
+            self.record(Some(&fault));
         }
         fault
     }
@@ -237,7 +239,7 @@ impl Source for SftpSource {
             }
         };
         let verdict = ending.await.map_err(|fault| within_phase(Phase::Finish, fault).bytes(self.received));
-        self.record(verdict.as_ref().err().map_or(End::Clean, |fault| End::Failed(fault.phase, fault.kind)));
+        self.record(verdict.as_ref().err());
         verdict
     }
 }

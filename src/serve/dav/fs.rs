@@ -4,7 +4,7 @@
 //! MOVE or COPY deletes its destination first (we let a rename replace a file, and put a folder together
 //! under a hidden name that changes places with the old one when it is whole: nothing is lost when it
 //! fails, and there is no moment without a file), and LOCK of a free name opens a file without writing to it (we make
-//! it, empty).
+//! it, empty). It deletes a folder entry by entry: we show it none, and move the whole into the trash in one step.
 
 use std::collections::VecDeque;
 use std::io;
@@ -89,13 +89,27 @@ impl DavFs {
             let replaced = intent.staged.is_some() || (!dir && intent.replaces(&path));
             return if replaced { Ok(()) } else { Err(FsError::Exists) };
         }
+        let guest = &self.0.guest;
+        if self.trashed().is_some_and(|whole| *whole == path) {
+            let deleted = guest.books.trash.delete(guest, &path, terms::none()).await;
+            deleted.map_err(|error| match error {
+                Unfinished::Io(error) => fs_error(&error),
+                Unfinished::Refused(_) | Unfinished::Mismatch(_) => FsError::Forbidden,
+            })?;
+            self.0.properties.removed(&guest.whole(&path)).await;
+            return Ok(());
+        }
         let at = path.clone();
         self.work(move |view| if dir { view.remove_dir(&at) } else { view.remove_file(&at) }).await?;
-        let guest = &self.0.guest;
         let whole = guest.whole(&path);
         self.0.properties.removed(&whole).await;
         guest.record(Event::DoorRemoved { door: guest.door, account: guest.account.clone(), path: whole }).await;
         Ok(())
+    }
+
+    /// What a DELETE moves into the trash, as a whole.
+    fn trashed(&self) -> Option<&RelPath> {
+        self.0.intent.deleted.as_ref().filter(|_| self.0.guest.books.trash.keeps().is_some())
     }
 
     async fn transfer(&self, from: RelPath, to: RelPath, copy: bool) -> Result<(), FsError> {
@@ -180,7 +194,7 @@ impl DavFs {
     }
 
     async fn list(&self, path: RelPath) -> Result<FsStream<Box<dyn DavDirEntry>>, FsError> {
-        if self.0.intent.is_doomed(&path) {
+        if self.0.intent.is_doomed(&path) || self.trashed().is_some() {
             return Ok(Box::pin(stream::empty()));
         }
         let at = path.clone();

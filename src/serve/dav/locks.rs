@@ -65,7 +65,8 @@ impl Locks {
 
     /// The locks as `guest` sees them.
     pub(super) fn seen_by(&self, guest: &Guest) -> SeenLocks {
-        SeenLocks { locks: self.clone(), account: guest.account.clone(), home: guest.view.prefix().clone() }
+        let (account, home) = (guest.account.clone(), guest.view.prefix().clone());
+        SeenLocks { locks: self.clone(), account, home, target: None }
     }
 
     /// Looks at, or changes, the locks that have not ended.
@@ -108,9 +109,18 @@ pub(super) struct SeenLocks {
     locks: Locks,
     account: String,
     home: RelPath,
+    /// Where a COPY or MOVE goes, in the tree.
+    target: Option<RelPath>,
 }
 
 impl SeenLocks {
+    /// For a COPY or MOVE to `destination`: what takes the place of something locked is under its lock from then on
+    /// (RFC 4918, 7.7), although the old thing is deleted.
+    pub(super) fn replacing(mut self, destination: Option<&RelPath>) -> Self {
+        self.target = destination.map(|path| self.home.concat(path));
+        self
+    }
+
     /// For somebody who looks at the locks and then puts a file under its name: until this is dropped, nobody
     /// is told that a lock was granted. Blocks.
     pub(super) fn publishing(&self) -> OwnedRwLockReadGuard<()> {
@@ -122,11 +132,11 @@ impl SeenLocks {
         self.locks.around(&self.home.concat(path), false).iter().any(|lock| lock.token == token)
     }
 
-    /// May this account, with these tokens, change the content of `path`?
-    pub(super) fn allow(&self, path: &RelPath, tokens: &[String]) -> bool {
+    /// May this account, with these tokens, change the content of `path`, and of all that is below when `deep`?
+    pub(super) fn allow(&self, path: &RelPath, deep: bool, tokens: &[String]) -> bool {
         let path = self.home.concat(path);
         let mine = |lock: &Held| tokens.contains(&lock.token) && lock.account == self.account;
-        verdict(&self.locks.around(&path, false), &path, mine, false).is_ok()
+        verdict(&self.locks.around(&path, deep), &path, mine, false).is_ok()
     }
 
     fn whole(&self, path: &DavPath) -> RelPath {
@@ -305,7 +315,8 @@ impl DavLockSystem for SeenLocks {
     fn delete(&'_ self, path: &DavPath) -> LsFuture<'_, Result<(), ()>> {
         let path = self.whole(path);
         let gone = self.locks.with(|held| {
-            let (gone, kept): (Vec<_>, Vec<_>) = held.drain(..).partition(|lock| lock.path.starts_with(&path));
+            let goes = |lock: &Held| lock.path.starts_with(&path) && self.target.as_ref() != Some(&lock.path);
+            let (gone, kept): (Vec<_>, Vec<_>) = held.drain(..).partition(goes);
             *held = kept;
             gone.into_iter().map(|lock| lock.token).collect::<Vec<_>>()
         });

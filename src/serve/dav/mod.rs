@@ -8,7 +8,6 @@ mod checksums;
 mod fs;
 mod fs_types;
 mod if_header;
-mod junk;
 mod locks;
 mod mkcol;
 mod mtime;
@@ -21,5 +20,4 @@ mod store;
 mod terms;
 mod xml;
 
-pub use junk::Junk;
 pub use router::{Dav, MOUNT, router};

@@ -13,9 +13,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::locks::{Held, Locks};
 use super::properties::{Dead, Properties};
-use super::{Junk, MOUNT, checksums, xml};
+use super::{MOUNT, checksums, xml};
 use crate::digests::{Digests, Known};
-use crate::drive::Guest;
+use crate::drive::{Guest, Junk};
 use crate::model::{EntryKind, RelPath};
 use crate::serve::http::{body, href, problem, status};
 use crate::task;
@@ -64,7 +64,6 @@ pub(super) async fn answer(
     path: &RelPath,
     headers: &HeaderMap,
     body: Body,
-    junk: Junk,
 ) -> Response {
     let Some(depth) = Depth::of(headers) else { return problem(StatusCode::BAD_REQUEST) };
     let body = match body::whole(body, MAX_XML).await {
@@ -91,7 +90,7 @@ pub(super) async fn answer(
     };
     let locks = locks.around(&whole, depth != Depth::Zero);
     let digests = guest.books.digests.clone();
-    let facts = Facts { asked, dead, locks, digests, space, home: guest.view.prefix().clone(), junk };
+    let facts = Facts { asked, dead, locks, digests, space, home: guest.view.prefix().clone(), junk: guest.books.junk };
     let walker = Walker::new(guest.view.clone(), facts, depth, path.clone(), stat);
     // A folder that cannot be read is an error; the status says so as long as nothing was sent.
     let (first, walker) = match advance(walker).await {

@@ -8,7 +8,8 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{Method, StatusCode, Uri};
 
-use super::{Junk, MOUNT};
+use super::MOUNT;
+use crate::drive::Junk;
 use crate::model::RelPath;
 use crate::serve::http::{href, status};
 use crate::tree::{Staged, View};
@@ -25,6 +26,8 @@ pub(super) struct Intent {
     pub(super) staged: Option<Arc<Staged>>,
     /// For COPY: with all that is in a folder?
     pub(super) deep: bool,
+    /// For DELETE.
+    pub(super) deleted: Option<RelPath>,
     /// May the destination be replaced?
     pub(super) overwrite: bool,
     copy: bool,
@@ -70,6 +73,7 @@ pub(super) fn intent(view: &View, head: &Parts, path: &RelPath, junk: Junk) -> R
     let mut intent = Intent { overwrite: true, ..Intent::default() };
     match head.method.as_str() {
         "DELETE" if path.is_root() => return Err(StatusCode::FORBIDDEN),
+        "DELETE" => intent.deleted = Some(path.clone()),
         "COPY" | "MOVE" => {
             let destination = destination(head)?;
             if junk.refuses(&destination) {

@@ -20,7 +20,7 @@ use super::fs::{DavFs, Inner};
 use super::locks::Locks;
 use super::properties::Properties;
 use super::status::Remark;
-use super::{Junk, mkcol, mtime, propfind, request, xml};
+use super::{mkcol, mtime, propfind, request, xml};
 use crate::db::{Db, DbError};
 use crate::drive::{Claims, Guest, Show, download};
 use crate::model::{Access, Door, RelPath};
@@ -44,7 +44,6 @@ pub struct Dav {
     doorman: Arc<dyn Doorman>,
     locks: Locks,
     properties: Properties,
-    junk: Junk,
 }
 
 impl std::fmt::Debug for Dav {
@@ -54,19 +53,13 @@ impl std::fmt::Debug for Dav {
 }
 
 impl Dav {
-    /// Opens the door; locks that were held before a restart are held again. Junk is kept like any file.
+    /// Opens the door; locks that were held before a restart are held again.
     ///
     /// # Errors
     /// What the store says.
     pub async fn open(db: Db, doorman: Arc<dyn Doorman>, clock: Arc<dyn crate::model::Clock>) -> Result<Self, DbError> {
         let locks = Locks::load(db.clone(), clock).await?;
-        Ok(Self { doorman, locks, properties: Properties::new(db), junk: Junk::default() })
-    }
-
-    /// The same, but what systems leave beside files is treated so.
-    #[must_use]
-    pub fn with_junk(self, junk: Junk) -> Self {
-        Self { junk, ..self }
+        Ok(Self { doorman, locks, properties: Properties::new(db) })
     }
 
     /// The locks, for other doors: they hold there as well.
@@ -107,7 +100,8 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
     if request::changes(&head.method) && guest.view.access() == Access::ReadOnly {
         return problem(StatusCode::FORBIDDEN);
     }
-    if dav.junk.refuses(&path) {
+    let junk = guest.books.junk;
+    if junk.refuses(&path) {
         match head.method.as_str() {
             // What lies there from before can be taken away.
             "OPTIONS" | "DELETE" | "UNLOCK" => {}
@@ -116,8 +110,8 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
         }
     }
     match head.method.as_str() {
-        "GET" | "HEAD" => get(&guest, &path, &head, dav.junk).await,
-        "PROPFIND" => propfind::answer(&guest, &dav.locks, &dav.properties, &path, &head.headers, body, dav.junk).await,
+        "GET" | "HEAD" => get(&guest, &path, &head).await,
+        "PROPFIND" => propfind::answer(&guest, &dav.locks, &dav.properties, &path, &head.headers, body).await,
         // A name that ends in a slash is a folder's.
         "PUT" if head.uri.path().ends_with('/') => options(problem(StatusCode::METHOD_NOT_ALLOWED)),
         "PUT" => {
@@ -136,7 +130,7 @@ async fn answer(State(dav): State<Dav>, request: Request) -> Response {
     }
 }
 
-async fn get(guest: &Guest, path: &RelPath, head: &Parts, junk: Junk) -> Response {
+async fn get(guest: &Guest, path: &RelPath, head: &Parts) -> Response {
     match download(guest, path, &head.method, &head.headers, Show::Plain).await {
         Ok(answer) => return answer,
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {}
@@ -145,7 +139,7 @@ async fn get(guest: &Guest, path: &RelPath, head: &Parts, junk: Junk) -> Respons
     if !head.uri.path().ends_with('/') {
         return (StatusCode::PERMANENT_REDIRECT, [(LOCATION, href::path(MOUNT, path, true))]).into_response();
     }
-    let (view, at, page) = (guest.view.clone(), path.clone(), Page::wanted(head.uri.query()));
+    let (view, at, junk, page) = (guest.view.clone(), path.clone(), guest.books.junk, Page::wanted(head.uri.query()));
     // A browser at the WebDAV address sees a plain page.
     match task::blocking(move || files::listing(&view, &at, page, |path| junk.shows(path))).await {
         Ok(Ok(listing)) => {
@@ -167,13 +161,13 @@ async fn change(dav: &Dav, guest: Guest, path: &RelPath, head: Parts, body: Body
         Err(error) => return problem(status::of(&error)),
     };
     // With the body at hand: what is staged from here on is ended by whoever carries it out.
-    let (view, at, copied, junk) = (guest.view.clone(), path.clone(), head.clone(), dav.junk);
+    let (view, at, copied, junk) = (guest.view.clone(), path.clone(), head.clone(), guest.books.junk);
     let intent = match task::blocking(move || request::intent(&view, &copied, &at, junk)).await {
         Ok(Ok(intent)) => intent,
         Ok(Err(status)) => return problem(status),
         Err(lost) => return problem(status::of(&io::Error::other(lost))),
     };
-    let locks = dav.locks.seen_by(&guest);
+    let locks = dav.locks.seen_by(&guest).replacing(intent.destination.as_ref());
     let account = guest.account.clone();
     let tasks = guest.books.tasks.clone();
     let inner = Inner { guest, properties: dav.properties.clone(), intent, remark: Remark::default() };

@@ -1,7 +1,10 @@
-//! The tree over plain HTTP at `/files/`: listing, downloads, uploads in one request or resumable. WebDAV shares what answers GET and PUT.
+//! The tree over plain HTTP at `/files/`: listing, downloads, archives, uploads in one request or resumable. WebDAV
+//! shares what answers GET and PUT.
 
+mod delete;
 mod listing;
 mod page;
+mod pick;
 mod put;
 mod router;
 mod tus;

@@ -5,6 +5,8 @@ use http::header::CONTENT_TYPE;
 use serde_json::json;
 
 use super::Listing;
+use super::router::MOUNT;
+use crate::serve::http::href;
 
 /// Names, sizes and times as JSON. A name that is not UTF-8 is shown escaped; `href` is always exact.
 pub(super) fn json(listing: &Listing) -> Response {
@@ -43,12 +45,12 @@ pub fn html(listing: &Listing) -> Response {
             row.href
         ));
     }
-    let pages = pages(listing);
+    let (pages, whole) = (pages(listing), href::path(MOUNT, &listing.path, true));
     Html(format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>{title}</title></head>\n<body><h1>{title}</h1>\n<table>\
          <thead><tr><th>Name</th><th>Bytes</th><th>Changed</th></tr></thead>\n<tbody>\n{rows}</tbody></table>\n\
-         {pages}</body></html>\n"
+         {pages}<p>All of this folder: <a href=\"{whole}?zip\">ZIP</a> <a href=\"{whole}?tar.zst\">tar.zst</a></p>\n</body></html>\n"
     ))
     .into_response()
 }

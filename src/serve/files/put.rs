@@ -71,6 +71,10 @@ async fn take(
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StatusCode::CONFLICT,
         _ => status::of(&error),
     })?;
+    // Before the first byte of it: what does not fit is not sent for nothing.
+    if let Some(len) = announced(headers) {
+        upload.expect(len).await?;
+    }
     while let Some(bytes) = body::next(&mut sent).await? {
         upload.write(&bytes).await?;
     }

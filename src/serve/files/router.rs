@@ -12,8 +12,10 @@ use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 
+use super::delete::delete;
+use super::pick::pick;
 use super::{Listing, Page, listing, page, put, tus};
-use crate::drive::{Claims, Guest, Resumable, Show, download};
+use crate::drive::{Claims, Format, Guest, Resumable, Show, archive, download};
 use crate::model::{Door, RelPath};
 use crate::serve::http::{Doorman, href, peer_of, problem, status};
 use crate::task;
@@ -70,13 +72,15 @@ async fn answer(State(files): State<Files>, request: Request) -> Response {
         Method::GET | Method::HEAD => get(&files, &guest, &path, &head).await,
         Method::PUT if head.uri.path().ends_with('/') => allow(problem(StatusCode::METHOD_NOT_ALLOWED)),
         Method::PUT => put(&guest, &path, &head.headers, body, &*files.claims).await,
+        Method::DELETE => delete(&guest, &path, &head.headers, &*files.claims).await,
+        Method::POST => pick(&guest, &path, &head, body).await,
         Method::OPTIONS => allow(StatusCode::NO_CONTENT.into_response()),
         _ => allow(problem(StatusCode::METHOD_NOT_ALLOWED)),
     }
 }
 
 fn allow(mut answer: Response) -> Response {
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, PUT, OPTIONS"));
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, OPTIONS"));
     answer
 }
 
@@ -86,6 +90,10 @@ async fn get(files: &Files, guest: &Guest, path: &RelPath, head: &Parts) -> Resp
         Ok(answer) => return answer,
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {}
         Err(error) => return problem(status::of(&error)),
+    }
+    if let Some(format) = Format::wanted(head.uri.query()) {
+        let sent = archive(guest, path, None, format, &head.method).await;
+        return sent.unwrap_or_else(|error| problem(status::of(&error)));
     }
     if !head.uri.path().ends_with('/') {
         let to = href::path(MOUNT, path, true);

@@ -11,7 +11,7 @@ use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
-use super::{Doorman, peer_of, plain, problem, status};
+use super::{Budget, Doorman, peer_of, plain, problem, status};
 use crate::account::{Accounts, Grant, LoginContext, LoginError};
 use crate::drive::{Books, Guest};
 use crate::model::{Door, Secret};
@@ -27,14 +27,19 @@ pub struct HeaderAuth {
     pub tree: Arc<Tree>,
     /// Where it is written down.
     pub books: Books,
+    /// How often they may ask.
+    pub budget: Budget,
 }
 
 impl HeaderAuth {
     /// A guest for a login that passed some other way (the dashboard's session).
     ///
     /// # Errors
-    /// The answer to send when the home folder cannot be opened.
+    /// The answer to send when the home folder cannot be opened, or the account asks too often.
     pub async fn guest(&self, grant: &Grant, head: &Parts, door: Door) -> Result<Guest, Response> {
+        if let Some(refused) = self.budget.spend(grant.name()) {
+            return Err(refused);
+        }
         let (granted, tree) = (grant.clone(), Arc::clone(&self.tree));
         let view = match self.books.spot.run(DiskUse::Light, move || granted.view(&tree)).await {
             Ok(Ok(view)) => view,
@@ -86,7 +91,7 @@ fn refusal(error: &LoginError) -> Response {
         LoginError::Refused => challenge(),
         // RFC 9110, section 15.5.4: the credentials are right and not enough, so asking again would not help.
         LoginError::Incomplete => plain(StatusCode::FORBIDDEN, &error.to_string()),
-        LoginError::Locked(_) | LoginError::PeerLocked(_) => {
+        LoginError::Locked(_) | LoginError::PeerLocked(_) | LoginError::LinkLocked(_) => {
             let mut answer = problem(StatusCode::TOO_MANY_REQUESTS);
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
             answer

@@ -4,31 +4,47 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
+use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::Predicate;
 
 use super::certificate::Served;
-use super::coding;
+use super::{coding, squeeze};
 use crate::net::http::digest::{DIGEST, REPR_DIGEST};
+use crate::net::{Counters, Refusal};
 
 /// For answers that set none of their own: nothing runs, nothing is loaded, nothing is sent anywhere.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// Below this a packet is a packet, compressed or not.
 const SMALLEST: u64 = 1024;
 
-pub(super) fn around(router: Router, served: Served) -> Router {
+/// How long a client may remember that the port of this number speaks HTTP/3 (RFC 7838, section 3.1).
+const ALTERNATIVE: &str = "ma=86400";
+
+/// `http3` is the port of HTTP/3 as it is reached from outside.
+pub(super) fn around(router: Router, served: Served, counters: Counters, http3: Option<u16>) -> Router {
+    let told = http3.and_then(|port| HeaderValue::from_str(&format!("h3=\":{port}\"; {ALTERNATIVE}")).ok());
+    let squeezed = counters.clone();
     let compression = CompressionLayer::new().quality(CompressionLevel::Precise(4)).compress_when(WorthCompressing);
     router
+        .layer(from_fn(squeeze::before))
         .layer(compression)
+        .layer(from_fn(move |request: Request, next: Next| squeeze::after(request, next, squeezed.clone())))
         // Outside the compression: it sees what was done to the body.
         .layer(from_fn(move |mut request: Request, next: Next| {
-            let self_signed = served.borrow().self_signed;
+            let (self_signed, counters, told) = (served.borrow().self_signed, counters.clone(), told.clone());
             async move {
                 let sent = coding::take_off(request.headers_mut());
                 let mut response = next.run(request).await;
                 coding::put_on(&mut response, sent.as_ref());
+                if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    counters.refused(Refusal::Body);
+                }
+                if let Some(told) = told {
+                    response.headers_mut().insert(header::ALT_SVC, told);
+                }
                 finish(response, self_signed)
             }
         }))
@@ -54,9 +70,11 @@ fn finish(mut response: Response, self_signed: bool) -> Response {
 }
 
 /// Text types only, above a size, whole answers only. What is compressed already is left alone, and
-/// so are event streams, which must not wait in a compressor.
+/// so are event streams, which must not wait in a compressor. Pages with the token of their forms are compressed, too: they
+/// would be four times as large, and no two of them show the token alike, so that its repetition tells nothing (BREACH;
+/// [`crate::account::mask`]).
 #[derive(Debug, Clone, Copy)]
-struct WorthCompressing;
+pub(super) struct WorthCompressing;
 
 impl Predicate for WorthCompressing {
     fn should_compress<B: http_body::Body>(&self, response: &http::Response<B>) -> bool {

@@ -14,11 +14,18 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{self, CertificateError, Identity, Served};
-use super::connection::Visit;
+use super::certificate::{ACME_TLS, Challenges, Keeper, Orders};
+use super::plain::Plain;
+use super::quic::{self, Accepting};
+use super::service::Door;
+use super::visit::Visit;
 use super::{Settings, layers};
 use crate::model::Clock;
-use crate::net::{Entrance, OpenedBy, tune};
+use crate::net::{Counters, Entrance, OpenedBy, tune};
 use crate::task::{self, Tasks};
+
+/// How many free ports of TCP are tried, until one is free for UDP as well.
+const TRIES: u32 = 20;
 
 /// Why the listener cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +36,9 @@ pub enum ListenError {
     /// Another program has the port.
     #[error("{0} is in use by another program: stop it, or choose another port with `listen`")]
     InUse(SocketAddr),
+    /// Another program has the port for UDP, which HTTP/3 needs.
+    #[error("{0} is in use for UDP by another program: stop it, choose another port, or set `http3` to false")]
+    InUseByUdp(SocketAddr),
     /// Ports below 1024 need a privilege.
     #[error("{0} needs a privilege this user does not have: choose a port above 1023, or grant CAP_NET_BIND_SERVICE")]
     Privilege(SocketAddr),
@@ -49,6 +59,10 @@ pub struct Listener {
     certificate: (watch::Sender<Arc<Identity>>, Served),
     data: PathBuf,
     clock: Arc<dyn Clock>,
+    counters: Counters,
+    challenges: Challenges,
+    plain: Option<TcpListener>,
+    http3: Option<quinn::Endpoint>,
 }
 
 impl std::fmt::Debug for Listener {
@@ -69,6 +83,18 @@ impl Listener {
     pub fn certificate(&self) -> &Served {
         &self.certificate.1
     }
+
+    /// Where plain HTTP is answered, with the port that was taken.
+    #[must_use]
+    pub fn plain_address(&self) -> Option<SocketAddr> {
+        self.plain.as_ref().and_then(|socket| socket.local_addr().ok())
+    }
+
+    /// Counts in `counters`, perhaps with other doors.
+    #[must_use]
+    pub fn counted_in(self, counters: Counters) -> Self {
+        Self { counters, ..self }
+    }
 }
 
 /// Reads or makes the certificate (in `data/tls`) and takes the port. `clock` tells when a certificate ends.
@@ -81,8 +107,14 @@ pub async fn bind(settings: &Settings, data: &Path, clock: Arc<dyn Clock>) -> Re
         .await
         .map_err(|lost| ListenError::Other(settings.listen, io::Error::other(lost)))??;
     let certificate = certificate::served(identity);
-    let tls = tls(certificate.1.clone())?;
-    let socket = TcpListener::bind(settings.listen).await.map_err(|error| refused(settings.listen, error))?;
+    let challenges = Challenges::default();
+    let tls = tls(certificate.1.clone(), challenges.clone())?;
+    let resolver = certificate::resolver(certificate.1.clone(), challenges.clone());
+    let (socket, http3) = sockets(settings, &quic::tls(resolver)?).await?;
+    let plain = match settings.plain {
+        Some(plain) => Some(TcpListener::bind(plain).await.map_err(|error| refused(plain, error))?),
+        None => None,
+    };
     let address = socket.local_addr().map_err(|error| refused(settings.listen, error))?;
     Ok(Listener {
         socket,
@@ -92,7 +124,34 @@ pub async fn bind(settings: &Settings, data: &Path, clock: Arc<dyn Clock>) -> Re
         certificate,
         data: data.to_owned(),
         clock,
+        counters: Counters::default(),
+        challenges,
+        plain,
+        http3,
     })
+}
+
+/// Takes the port for TCP, and where HTTP/3 is wanted for UDP as well.
+async fn sockets(
+    settings: &Settings,
+    quic: &ServerConfig,
+) -> Result<(TcpListener, Option<quinn::Endpoint>), ListenError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let socket = TcpListener::bind(settings.listen).await.map_err(|error| refused(settings.listen, error))?;
+        let address = socket.local_addr().map_err(|error| refused(settings.listen, error))?;
+        if !settings.http3 {
+            return Ok((socket, None));
+        }
+        match quic::bind(address, quic.clone(), settings) {
+            Ok(endpoint) => return Ok((socket, Some(endpoint))),
+            // A free port for TCP need not be one for UDP: another one, then.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && settings.listen.port() == 0 && tries < TRIES => {}
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(ListenError::InUseByUdp(address)),
+            Err(error) => return Err(refused(address, error)),
+        }
+    }
 }
 
 fn refused(address: SocketAddr, error: io::Error) -> ListenError {
@@ -105,12 +164,12 @@ fn refused(address: SocketAddr, error: io::Error) -> ListenError {
 }
 
 /// TLS 1.3 and 1.2. The provider puts the hybrid X25519MLKEM768 first (`prefer-post-quantum`).
-fn tls(served: Served) -> Result<ServerConfig, CertificateError> {
+fn tls(served: Served, challenges: Challenges) -> Result<ServerConfig, CertificateError> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_no_client_auth()
-        .with_cert_resolver(certificate::resolver(served));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        .with_cert_resolver(certificate::resolver(served, challenges));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), ACME_TLS.to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     Ok(config)
 }
@@ -119,10 +178,26 @@ fn tls(served: Served) -> Result<ServerConfig, CertificateError> {
 /// knows the accepting task and every connection.
 pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
     let (current, served) = listener.certificate;
-    let router = layers::around(router, served);
-    let keeper = certificate::keep(current, listener.settings.clone(), listener.data, listener.clock, tasks.clone());
-    tasks.spawn("https-certificate", keeper);
-    let entrance = Entrance::new(listener.settings.connections, listener.settings.strangers);
+    let (settings, challenges) = (listener.settings.clone(), listener.challenges);
+    let port = settings.public_port.unwrap_or(listener.address.port());
+    if let Some(socket) = listener.plain {
+        let acme = settings.acme.iter().flat_map(|acme| acme.names.iter());
+        let names = settings.names.iter().chain(acme).cloned().collect();
+        let plain = Plain { served: served.clone(), names, challenges: challenges.clone(), port };
+        tasks.spawn("http-accept", plain.accept(socket, listener.counters.clone(), tasks.clone()));
+    }
+    let router = layers::around(router, served, listener.counters.clone(), listener.http3.as_ref().map(|_| port));
+    let orders = Orders::new(&settings, &listener.data, challenges, tasks.clone());
+    let (clock, data) = (listener.clock, listener.data);
+    let keeper = Keeper { current, settings, data, orders, clock: Arc::clone(&clock), tasks: tasks.clone() };
+    tasks.spawn("https-certificate", keeper.run());
+    let Settings { connections, strangers, streams_per_address, .. } = listener.settings;
+    let entrance = Entrance::with_requests(connections, strangers, streams_per_address, listener.counters.clone());
+    if let Some(endpoint) = listener.http3 {
+        let (entrance, settings, counters) = (entrance.clone(), listener.settings.clone(), listener.counters.clone());
+        let accepting = Accepting { endpoint, entrance, settings, counters, clock, tasks: tasks.clone() };
+        tasks.spawn("http3-accept", accepting.run(router.clone()));
+    }
     let inner = tasks.clone();
     tasks.spawn("https-accept", async move {
         loop {
@@ -144,7 +219,8 @@ pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
                 continue;
             };
             tune(&socket, OpenedBy::Them);
-            let visit = Visit { address: peer, place, settings: listener.settings.clone(), tasks: inner.clone() };
+            let (settings, counters) = (listener.settings.clone(), listener.counters.clone());
+            let visit = Visit { address: peer, place, settings, counters, tasks: inner.clone(), door: Door::default() };
             inner.spawn("https-connection", visit.run(socket, listener.acceptor.clone(), router.clone()));
         }
     });

@@ -5,6 +5,8 @@
 
 pub mod auth;
 pub mod body;
+mod budget;
+mod calm;
 mod certificate;
 mod coding;
 mod connection;
@@ -13,16 +15,25 @@ mod layers;
 mod linger;
 mod listener;
 mod pace;
+mod plain;
 mod polite;
+mod quic;
+mod service;
 mod settings;
+mod squeeze;
 mod stall;
+mod taken;
+mod visit;
 
 pub use crate::net::http::{href, status};
 pub use auth::HeaderAuth;
-pub use certificate::{CertificateError, Identity, Served, read as read_certificate};
-pub use connection::Peer;
+pub use budget::Budget;
+pub use certificate::{
+    AcmeSettings, CertificateError, Directory, Identity, Served, plan as acme_plan, read as read_certificate,
+};
 pub use doorman::{Doorman, peer_of};
 pub use listener::{ListenError, Listener, bind, serve};
+pub use service::Peer;
 pub use settings::Settings;
 
 /// A short plain answer that says what to do.

@@ -14,6 +14,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::net::{Counters, Refusal};
+
 /// Bytes that count as progress: fewer within the time of a stall are a drip.
 const PROGRESS: usize = 1024;
 /// Most bytes of a stranger's body: a sign-in form.
@@ -40,11 +42,13 @@ pub(super) struct PacedBody<B> {
     timer: Option<Pin<Box<Sleep>>>,
     seen: usize,
     since_progress: usize,
+    counters: Counters,
 }
 
 impl<B> PacedBody<B> {
-    pub(super) fn new(inner: B, patience: Patience, known: Arc<AtomicBool>) -> Self {
-        Self { inner, patience, known, left: None, waiting: None, timer: None, seen: 0, since_progress: 0 }
+    /// When it breaks off, that is counted in `counters`.
+    pub(super) fn new(inner: B, patience: Patience, known: Arc<AtomicBool>, counters: Counters) -> Self {
+        Self { inner, patience, known, left: None, waiting: None, timer: None, seen: 0, since_progress: 0, counters }
     }
 
     fn is_known(&self) -> bool {
@@ -60,8 +64,11 @@ impl<B> PacedBody<B> {
         self.since_progress = self.since_progress.saturating_add(bytes);
         if !self.is_known() {
             let most = STRANGERS_BYTES;
-            let wrong = || io::Error::new(io::ErrorKind::FileTooLarge, "too large before signing in");
-            return if self.seen > most { Err(wrong()) } else { Ok(()) };
+            if self.seen > most {
+                self.counters.refused(Refusal::Body);
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too large before signing in"));
+            }
+            return Ok(());
         }
         if self.since_progress >= PROGRESS {
             (self.since_progress, self.left) = (0, None);
@@ -80,6 +87,7 @@ impl<B> PacedBody<B> {
             self.waiting = Some(now);
         }
         ready!(timer.as_mut().poll(cx));
+        self.counters.refused(Refusal::SlowWriter);
         Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "no bytes for too long"))
     }
 }
@@ -129,7 +137,7 @@ mod tests {
         let (send, mut receive) = mpsc::channel::<Chunk>(100);
         let stream = futures_util::stream::poll_fn(move |cx| receive.poll_recv(cx));
         let patience = Patience { stall: Duration::from_secs(1), strangers: Duration::from_secs(1) };
-        (send, PacedBody::new(StreamBody::new(stream), patience, Arc::new(AtomicBool::new(known))))
+        (send, PacedBody::new(StreamBody::new(stream), patience, Arc::new(AtomicBool::new(known)), Counters::default()))
     }
 
     async fn drip(send: mpsc::Sender<Chunk>, bytes: usize, times: usize) {
@@ -158,7 +166,7 @@ mod tests {
         assert_eq!(slow.unwrap_err().kind(), io::ErrorKind::TimedOut);
         let patience = Patience { stall: Duration::from_secs(60), strangers: Duration::from_secs(60) };
         let long = Full::new(Bytes::from(vec![0; STRANGERS_BYTES + 1]));
-        let long = PacedBody::new(long, patience, Arc::default()).collect().await;
+        let long = PacedBody::new(long, patience, Arc::default(), Counters::default()).collect().await;
         assert_eq!(long.unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
 

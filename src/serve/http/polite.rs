@@ -1,5 +1,5 @@
 //! Request bodies that nobody wants. When a request is refused before its body was read, closing at
-//! once makes many clients lose the answer: the rest is read and thrown away, up to a limit.
+//! once makes many clients lose the answer: the rest is read and thrown away, for a time.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,33 +8,37 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 
 use crate::task::Tasks;
 
-/// Most that is thrown away; whoever sends more loses the answer.
-const MOST: usize = 4 << 20;
-/// And how long it may take.
-const LONGEST: Duration = Duration::from_secs(3);
+/// How long that may take. Clients of files (KIO) send the whole content before they look at the 401 that asks them to
+/// sign in: who needs longer loses the answer.
+const LONGEST: Duration = Duration::from_secs(30);
+/// So many bytes must come
+const STEP: usize = 64 * 1024;
+/// within this time: who sends nothing, or drop by drop, is not waited for.
+const IDLE: Duration = Duration::from_secs(3);
+/// And how much it may be: nothing of it is kept, but who sends for ever is not waited for.
+const MOST: usize = 1 << 30;
 
-pub(super) struct PoliteBody {
-    inner: Option<Incoming>,
+pub(super) struct PoliteBody<B: Body<Data = Bytes> + Send + Unpin + 'static> {
+    inner: Option<B>,
     /// The client waits for a word before it sends (`Expect: 100-continue`): then nothing is coming.
     waits: bool,
     tasks: Tasks,
 }
 
-impl PoliteBody {
-    pub(super) fn new(inner: Incoming, waits: bool, tasks: Tasks) -> Self {
+impl<B: Body<Data = Bytes> + Send + Unpin + 'static> PoliteBody<B> {
+    pub(super) fn new(inner: B, waits: bool, tasks: Tasks) -> Self {
         Self { inner: Some(inner), waits, tasks }
     }
 }
 
-impl Body for PoliteBody {
+impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Body for PoliteBody<B> {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         self.waits = false;
         match self.inner.as_mut() {
             Some(inner) => Pin::new(inner).poll_frame(cx),
@@ -51,20 +55,33 @@ impl Body for PoliteBody {
     }
 }
 
-impl Drop for PoliteBody {
+impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Drop for PoliteBody<B> {
     fn drop(&mut self) {
         let Some(mut rest) = self.inner.take().filter(|inner| !self.waits && !inner.is_end_stream()) else { return };
+        let tasks = self.tasks.clone();
         self.tasks.spawn("https-unwanted-body", async move {
             let read = async {
-                let mut seen = 0;
-                while let Some(Ok(frame)) = rest.frame().await {
-                    seen += frame.data_ref().map_or(0, Bytes::len);
-                    if seen > MOST {
-                        break;
-                    }
+                let mut left = MOST;
+                while left > 0 && tokio::time::timeout(IDLE, step(&mut rest)).await == Ok(true) {
+                    left = left.saturating_sub(STEP);
                 }
             };
-            let _in_time = tokio::time::timeout(LONGEST, read).await.is_ok();
+            tokio::select! {
+                () = read => {}
+                () = tokio::time::sleep(LONGEST) => {}
+                // Nothing waits for it then.
+                () = tasks.stopped() => {}
+            }
         });
     }
+}
+
+/// Throws so much away; false at the end.
+async fn step<B: Body<Data = Bytes> + Unpin>(rest: &mut B) -> bool {
+    let mut seen = 0_usize;
+    while seen < STEP {
+        let Some(Ok(frame)) = rest.frame().await else { return false };
+        seen = frame.data_ref().map_or(0, Bytes::len).saturating_add(seen);
+    }
+    true
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::certificate::AcmeSettings;
 use crate::net::AdmissionLimits;
 
 /// Settings of the HTTPS listener. Limits are per process unless they say otherwise.
@@ -21,6 +22,14 @@ pub struct Settings {
     /// More names and addresses for the self-signed certificate, beside `localhost`, the loopback
     /// addresses and the machine's own name.
     pub names: Vec<String>,
+    /// From whom a certificate is ordered, when there is none of the operator's.
+    pub acme: Option<AcmeSettings>,
+    /// Where plain HTTP is answered, only to send everybody on to HTTPS.
+    pub plain: Option<SocketAddr>,
+    /// The port of `listen` as it is reached from outside, where that is another one.
+    pub public_port: Option<u16>,
+    /// Whether HTTP/3 is spoken, too, on the UDP port of the same number.
+    pub http3: bool,
     /// How often the certificate is looked at again.
     pub look_again: Duration,
     /// How long running requests may go on after the stop.
@@ -33,7 +42,9 @@ pub struct Settings {
     pub login: Duration,
     /// How long a stranger may take for the body of one request.
     pub strangers_body: Duration,
-    /// How long the body of a request may make no progress.
+    /// Requests of one address that may be under way at once, over all its connections.
+    pub streams_per_address: usize,
+    /// How long a body may make no progress: a request's that does not come, an answer's that is not taken.
     pub stall: Duration,
 }
 
@@ -44,12 +55,17 @@ impl Default for Settings {
             certificate: None,
             key: None,
             names: Vec::new(),
+            acme: None,
+            plain: None,
+            public_port: None,
+            http3: true,
             look_again: Duration::from_secs(60),
             grace: Duration::from_secs(20),
             connections: AdmissionLimits::default(),
             strangers: AdmissionLimits { total: 256, per_address: 64 },
             login: Duration::from_secs(60),
             strangers_body: Duration::from_secs(15),
+            streams_per_address: 2048,
             stall: Duration::from_secs(60),
         }
     }

@@ -10,16 +10,22 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::net::{Counters, Refusal};
+
 pub(super) struct StallGuard<S> {
     inner: S,
     limit: Duration,
     timer: Pin<Box<Sleep>>,
     waiting: bool,
+    /// It is given up for good: a shutdown that nobody takes is not another download that stood still.
+    given_up: bool,
+    counters: Counters,
 }
 
 impl<S> StallGuard<S> {
-    pub(super) fn new(inner: S, limit: Duration) -> Self {
-        Self { inner, limit, timer: Box::pin(sleep(limit)), waiting: false }
+    /// When it gives up, that is counted in `counters`.
+    pub(super) fn new(inner: S, limit: Duration, counters: Counters) -> Self {
+        Self { inner, limit, timer: Box::pin(sleep(limit)), waiting: false, given_up: false, counters }
     }
 
     /// `poll` made progress or not; the timer runs from the first time it did not.
@@ -32,7 +38,11 @@ impl<S> StallGuard<S> {
             self.waiting = true;
             self.timer.as_mut().reset(Instant::now() + self.limit);
         }
-        ready!(self.timer.as_mut().poll(cx));
+        if !self.given_up {
+            ready!(self.timer.as_mut().poll(cx));
+            self.counters.refused(Refusal::SlowReader);
+            self.given_up = true;
+        }
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
     }
 }
@@ -82,9 +92,12 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_does_not_read_is_left() {
         let (ours, _theirs) = tokio::io::duplex(16);
-        let mut guarded = StallGuard::new(ours, Duration::from_millis(50));
+        let mut guarded = StallGuard::new(ours, Duration::from_millis(50), Counters::default());
         guarded.write_all(&[0; 16]).await.unwrap();
         let error = guarded.write_all(&[0; 16]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(guarded.shutdown().await.is_ok() || guarded.write_all(&[0; 16]).await.is_err());
+        assert!(guarded.write_all(&[0; 16]).await.is_err(), "it is given up for good");
+        assert_eq!(guarded.counters.count(Refusal::SlowReader), 1);
     }
 }

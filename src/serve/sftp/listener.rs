@@ -22,9 +22,9 @@ use super::{Settings, algorithms};
 use crate::account::Accounts;
 use crate::audit::AuditLog;
 use crate::model::{Clock, FaultKind, Phase};
-use crate::net::{OpenedBy, Place, SshStream, tune};
+use crate::net::{Counters, OpenedBy, Place, Secured, SshStream, Tally, tune};
 use crate::presence::{Presence, Stay};
-use crate::reliability::{End, Recorder, What};
+use crate::reliability::{Detail, End, Recorder, What};
 use crate::task::{self, Lanes, Spot, Tasks};
 use crate::tree::Tree;
 
@@ -75,6 +75,8 @@ pub struct Door {
     pub clock: Arc<dyn Clock>,
     /// Who is here.
     pub presence: Presence,
+    /// Who is refused is counted here.
+    pub counters: Counters,
 }
 
 /// A bound door that does not accept yet.
@@ -188,17 +190,24 @@ impl Visit {
         // Whatever happens above, the socket does not outlive this task.
         let _guard = cut.clone().drop_guard();
         tune(&socket, OpenedBy::Them);
-        let end = self.watch(socket, place.clone(), cut).await;
+        let tally = Tally::of(&socket);
+        let end = self.watch(socket, (place.clone(), Arc::clone(&tally)), cut).await;
         let setup = self.seen.setup();
         let held = setup.map_or(Duration::ZERO, |setup| self.seen.accepted.elapsed().saturating_sub(setup));
         let phases = setup.map(|setup| vec![(Phase::Login, setup)]).unwrap_or_default();
         if self.measured {
-            self.door.recorder.record(observation(&*self.door.clock, What::Connection { setup, phases, held, end }));
+            if let Some(agreed) = self.seen.agreed.get() {
+                tally.secure(Secured::by(&agreed.kex));
+            }
+            // Which files went over it is known by each of them.
+            let detail = Detail { payload: None, wire: None, ..Detail::of(&tally) };
+            let what = What::Connection { setup, phases, held, end };
+            self.door.recorder.record(observation(&*self.door.clock, what, detail));
         }
         tracing::debug!(net.peer = %self.peer, held = ?held, end = ?end, "an SFTP connection ended");
     }
 
-    async fn watch(&self, socket: TcpStream, place: Place, cut: CancellationToken) -> End {
+    async fn watch(&self, socket: TcpStream, (place, tally): (Place, Arc<Tally>), cut: CancellationToken) -> End {
         let deadline = self.seen.accepted + Duration::from_secs(self.settings.login_seconds);
         let handler = Connection::new(
             (Arc::clone(&self.door), Arc::clone(&self.spot), self.settings.per_account),
@@ -209,7 +218,7 @@ impl Visit {
         );
         let starting = run_stream(
             Arc::clone(&self.config),
-            SshStream::new(socket, cut.clone()).telling(Arc::clone(&self.seen.agreed)),
+            SshStream::new(socket, cut.clone()).telling(Arc::clone(&self.seen.agreed)).counting(tally),
             handler,
         );
         let mut running = tokio::select! {

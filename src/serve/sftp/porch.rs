@@ -13,7 +13,7 @@ use super::Settings;
 use super::handler::Seen;
 use super::listener::{Door, Visit, watch_logins};
 use crate::net::admit::Admission;
-use crate::net::{AdmissionLimits, Entrance, Origin, origin};
+use crate::net::{AdmissionLimits, Entrance, Origin, Refusal, origin};
 use crate::task::{Lanes, Spot, Tasks};
 
 /// How long a proxy may take to say whose connection it passes on.
@@ -47,7 +47,7 @@ impl Porch {
         let spot = Spot::watching("sftp mounts", move || tree.is_near(), &tasks);
         tasks.spawn("sftp logins", watch_logins(door.accounts.clone(), tell, tasks.clone()));
         Arc::new(Self {
-            entrance: Entrance::new(settings.connections, settings.strangers),
+            entrance: Entrance::new(settings.connections, settings.strangers, door.counters.clone()),
             // A proxy is one address, whomever it brings.
             unnamed: Admission::new(AdmissionLimits { total, per_address: total }),
             door,
@@ -107,7 +107,8 @@ impl Porch {
 
     /// Lets in whomever `proxy` brings, as soon as it says who that is.
     fn introduce(self: Arc<Self>, mut socket: TcpStream, proxy: SocketAddr) {
-        let Some(permit) = self.unnamed.try_admit(proxy) else {
+        let Ok(permit) = self.unnamed.try_admit(proxy) else {
+            self.door.counters.refused(Refusal::Strangers);
             tracing::warn!(net.peer = %proxy, "too many connections without a PROXY header: refused");
             return;
         };

@@ -157,6 +157,12 @@ impl View {
         self.allowance.is_some()
     }
 
+    /// The quota that it is held to.
+    #[must_use]
+    pub fn quota(&self) -> Option<Quota> {
+        self.allowance.as_ref().map(|allowance| allowance.quota)
+    }
+
     /// Counts `more` while `make` makes it: what was not made is not counted.
     ///
     /// # Errors

@@ -132,6 +132,9 @@ fn nothing_is_refused_on_the_word_of_an_old_count() {
     view.trash(&path("a"), &path("a"), "batch").unwrap();
     put(&view, "b", &[b'b'; 90]);
     assert_eq!(used(&view), Used { bytes: 90, files: 1 }, "the trash is the service's");
+    let lies = path(".causeway-trash/batch/home/anna/a");
+    assert_eq!(kind(view.restore(&lies, &path("a"))), ErrorKind::QuotaExceeded, "what comes back counts");
+    assert_eq!(kind(view.restore(&lies, &path("b"))), ErrorKind::QuotaExceeded);
     // By somebody who keeps no books.
     std::fs::remove_file(f.root().join(HOME).join("b")).unwrap();
     std::thread::sleep(super::super::quota::FRESH);

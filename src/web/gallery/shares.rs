@@ -5,7 +5,7 @@ use crate::web::page::shared::{Inside, SharedPage, SharedRow};
 use crate::web::page::shares::{NewSharePage, ShareMadePage, ShareRow, SharesPage};
 
 pub(super) fn list() -> SharesPage {
-    let row = |id, path: &str, about: &str, standing, open, used: &str| ShareRow {
+    let row = |id: i64, path: &str, about: &str, standing, open, used: &str| ShareRow {
         id,
         path: path.into(),
         about: about.into(),
@@ -13,6 +13,7 @@ pub(super) fn list() -> SharesPage {
         standing,
         open,
         used: used.into(),
+        sent: if id == 2 { "1.2 MB of 5.0 GB".into() } else { String::new() },
         last: Some(ago(80)),
         ends: Some(ago(-40_000)),
     };
@@ -24,6 +25,7 @@ pub(super) fn list() -> SharesPage {
             row(2, "/in", "A drop box, with a password", Chip::new(Tone::Ok, "Open"), true, "1 of 5"),
             row(1, "/figures <final>.xlsx", "A file", Chip::new(Tone::Idle, "Ended"), false, "2"),
         ],
+        pager: Pager { older: Some("?before=1".into()), older_label: "Older", ..Pager::default() },
     }
 }
 
@@ -46,13 +48,14 @@ pub(super) fn made() -> ShareMadePage {
         about: "A file, with a password".into(),
         ends: Some(ago(-40_000)),
         most: "5 uses".into(),
+        room: Some("5.0 GB".into()),
     }
 }
 
 fn shared(title: &str, inside: Inside) -> SharedPage {
     let frame = Frame { nav: vec![], who: String::new(), ..frame(title, "/s/x") };
-    let (ends, left) = (Some(ago(-40_000)), Some("2 more uses".into()));
-    SharedPage { frame, link: "/s/x".into(), owner: "Jörg <home>".into(), inside, ends, left }
+    let (ends, left, room) = (Some(ago(-40_000)), Some("2 more uses".into()), Some("3.8 GB".into()));
+    SharedPage { frame, link: "/s/x".into(), owner: "Jörg <home>".into(), inside, ends, left, room }
 }
 
 fn row(icon: &'static str, name: &str, size: &str) -> SharedRow {
@@ -77,7 +80,10 @@ pub(super) fn file() -> SharedPage {
 pub(super) fn folder() -> SharedPage {
     let rows = vec![row("files", "报告", ""), row("file", "-rf #1 100%.txt", "0 B")];
     let crumbs = vec![Crumb { href: "#".into(), label: "Start".into() }];
-    shared("Angebote für Köln", Inside::Folder { crumbs, rows, cut: true })
+    shared(
+        "Angebote für Köln",
+        Inside::Folder { crumbs, rows, cut: true, pager: Pager::default(), archive: "/s/x/".into() },
+    )
 }
 
 pub(super) fn drop_box() -> SharedPage {

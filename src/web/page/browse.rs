@@ -4,18 +4,20 @@ use std::io;
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use serde::Deserialize;
 
 use super::Pager;
+use super::trash::days;
 use crate::account::Grant;
 use crate::audit::Event;
-use crate::drive::Guest;
+use crate::drive::{Guest, Unfinished, rename};
 use crate::model::{Access, Door, EntryKind, Name, RelPath};
+use crate::net::http::status;
 use crate::task;
-use crate::tree::{Replace, Stat, View};
+use crate::tree::{Stat, View};
 use crate::web::form::{Posted, done, go, refused};
 use crate::web::frame::Frame;
 use crate::web::problem::Problem;
@@ -30,8 +32,6 @@ const ENTRIES: usize = 200;
 const MOST: usize = 50_000;
 /// What stays as it is in a path of a URL.
 pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-/// There is a trash for what a job deletes, none for what a person does.
-const GONE: &str = "It is gone at once: the trash is only for what jobs delete.";
 
 /// One step of the path above a listing.
 #[derive(Debug, Clone)]
@@ -57,7 +57,6 @@ pub struct EntryRow {
     pub about: String,
     pub size: String,
     pub changed: Moment,
-    pub deletion: &'static str,
 }
 
 #[derive(Template)]
@@ -68,6 +67,12 @@ pub(in crate::web) struct BrowsePage {
     pub crumbs: Vec<Crumb>,
     pub action: String,
     pub upload: String,
+    /// Where what is ticked is moved.
+    pub moving: String,
+    /// What becomes of what is deleted.
+    pub deletion: String,
+    /// Where the folder can be fetched.
+    pub archive: String,
     pub writable: bool,
     pub entries: Vec<EntryRow>,
     pub summary: String,
@@ -75,10 +80,29 @@ pub(in crate::web) struct BrowsePage {
 }
 
 /// Which entries.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub(in crate::web) struct Wanted {
     #[serde(default)]
     from: usize,
+}
+
+impl Wanted {
+    /// Those of one page.
+    pub(super) fn page<T>(self, all: &[T]) -> &[T] {
+        let rest = all.get(self.from..).unwrap_or_default();
+        rest.get(..ENTRIES).unwrap_or(rest)
+    }
+
+    /// The way to the pages before and behind it, of `total` entries.
+    pub(super) fn pager(self, total: usize) -> Pager {
+        let next = self.from.saturating_add(ENTRIES);
+        Pager {
+            newer: (self.from > 0).then(|| format!("?from={}", self.from.saturating_sub(ENTRIES))),
+            newer_label: "Back",
+            older: (next < total).then(|| format!("?from={next}")),
+            older_label: "More",
+        }
+    }
 }
 
 /// The path behind a mount point; the raw bytes of every segment.
@@ -132,9 +156,6 @@ pub(in crate::web) async fn show(
         }
         Err(error) => return Err(error.into()),
     };
-    let total = found.len();
-    let next = wanted.from.saturating_add(ENTRIES);
-    let page = found.iter().skip(wanted.from).take(ENTRIES);
     let mut crumbs = vec![Crumb { href: "/browse/".to_owned(), label: "All files".to_owned() }];
     let mut so_far = RelPath::root();
     for name in path.parent().unwrap_or_default().names() {
@@ -147,15 +168,18 @@ pub(in crate::web) async fn show(
         crumbs: if path.is_root() { Vec::new() } else { crumbs },
         action: folder_at("/browse/", &path),
         upload: folder_at("/upload/", &path),
-        writable: visitor.grant()?.scope().access == Access::ReadWrite,
-        entries: page.map(|found| entry(&path, found)).collect(),
-        summary: summary(&found, cut),
-        pager: Pager {
-            newer: (wanted.from > 0).then(|| format!("?from={}", wanted.from.saturating_sub(ENTRIES))),
-            newer_label: "Back",
-            older: (next < total).then(|| format!("?from={next}")),
-            older_label: "More",
+        moving: folder_at("/move/", &path),
+        deletion: match state.books.trash.keeps() {
+            Some(keep) => {
+                format!("It can be restored from the trash for {}, a folder with all that is in it.", days(keep))
+            }
+            None => "It is gone at once. Only an empty folder can be deleted.".to_owned(),
         },
+        archive: folder_at("/download/", &path),
+        writable: visitor.grant()?.scope().access == Access::ReadWrite,
+        entries: wanted.page(&found).iter().map(|found| entry(&path, found)).collect(),
+        summary: summary(&found, cut),
+        pager: wanted.pager(found.len()),
     })
 }
 
@@ -220,12 +244,15 @@ fn entry(folder: &RelPath, found: &Found) -> EntryRow {
         } else {
             is_file.then(|| format!("/download/{}", encoded(&path)))
         },
-        download: is_file.then(|| format!("/download/{}", encoded(&path))),
-        share: (found.stat.is_dir() || found.stat.is_file()).then(|| file_at("/shares/new/", &path)),
+        download: if is_dir {
+            Some(format!("{}?zip", folder_at("/download/", &path)))
+        } else {
+            is_file.then(|| format!("/download/{}", encoded(&path)))
+        },
+        share: (is_dir || found.stat.is_file()).then(|| file_at("/shares/new/", &path)),
         about: about.join(", "),
         size: if is_file { shown::bytes(seen.size) } else { String::new() },
         changed: Moment::at(seen.mtime),
-        deletion: if found.stat.is_dir() { "Only an empty folder can be deleted." } else { GONE },
     }
 }
 
@@ -277,9 +304,6 @@ pub(in crate::web) struct Act {
     shown: String,
 }
 
-/// What is to be done with the account's view, off the async threads.
-type Change = Box<dyn FnOnce(&View) -> io::Result<()> + Send>;
-
 /// `POST /browse/…`: makes a folder, renames, deletes.
 pub(in crate::web) async fn act(
     State(state): State<WebState>,
@@ -289,53 +313,51 @@ pub(in crate::web) async fn act(
 ) -> Result<Response, Problem> {
     let folder = path_of(&uri, "/browse/")?;
     let here = folder_at("/browse/", &folder);
-    let grant = visitor.grant()?;
-    let named = |text: &str| Name::new(text.as_bytes()).map(|name| folder.join(&name));
-    let raw: Vec<u8> = percent_decode_str(&act.from).collect();
-    let from = Name::new(raw).map(|name| folder.join(&name));
-    let account = grant.name().to_owned();
-    let (event, work): (Event, Change) = match act.what.as_str() {
-        "folder" => match named(act.name.trim()) {
-            Ok(path) => (
-                Event::DoorDirMade { door: Door::Web, account, path: grant.in_tree(&path) },
-                Box::new(move |view| view.make_dir(&path)),
-            ),
-            Err(error) => return Ok(refused(&here, &error.to_string())),
+    let guest = guest(&state, &visitor).await?;
+    let named = |bytes: &[u8]| Name::new(bytes).map(|name| folder.join(&name)).map_err(|error| error.to_string());
+    let from = named(&percent_decode_str(&act.from).collect::<Vec<u8>>());
+    let said = match act.what.as_str() {
+        "folder" => match named(act.name.trim().as_bytes()) {
+            Ok(path) => made(&state, visitor.grant()?, path).await?.map(|()| "The folder is made."),
+            Err(why) => Err(why),
         },
         // The shown form of a name that is not UTF-8 is not the name: sent back as it was, it means no change.
-        "rename" if act.name == act.shown => return Ok(done(&here, "Nothing was changed: it has that name already.")),
-        "rename" => match (from, named(&act.name)) {
-            (Ok(from), Ok(to)) => (
-                Event::DoorRenamed { door: Door::Web, account, from: grant.in_tree(&from), to: grant.in_tree(&to) },
-                Box::new(move |view| view.rename(&from, &to, Replace::No)),
-            ),
-            (Err(error), _) | (_, Err(error)) => return Ok(refused(&here, &error.to_string())),
+        "rename" if act.name == act.shown => Ok("Nothing was changed: it has that name already."),
+        "rename" => match (from, named(act.name.as_bytes())) {
+            (Ok(from), Ok(to)) => {
+                let renamed = rename(&guest, &from, &to, state.claims.of_move(&guest, &from, &to)).await;
+                renamed.map(|()| "It has its new name.").map_err(|error| why(&error))
+            }
+            (Err(why), _) | (_, Err(why)) => Err(why),
         },
         "delete" => match from {
-            Ok(path) => (
-                Event::DoorRemoved { door: Door::Web, account, path: grant.in_tree(&path) },
-                Box::new(
-                    move |view| {
-                        if view.stat(&path)?.is_dir() { view.remove_dir(&path) } else { view.remove_file(&path) }
-                    },
-                ),
-            ),
-            Err(error) => return Ok(refused(&here, &error.to_string())),
+            Ok(path) => {
+                let terms = state.claims.of_removal(&guest, &path, &HeaderMap::new());
+                let deleted = state.books.trash.delete(&guest, &path, terms).await;
+                deleted.map(|()| "It is deleted.").map_err(|error| why(&error))
+            }
+            Err(why) => Err(why),
         },
         _ => return Err(Problem::Bad("this form asks for something unknown".to_owned())),
     };
-    let view = look(&state, grant);
-    let worked = recorded(&state, grant, move || work(&view()?), |()| event);
-    match worked.await? {
-        Ok(()) => Ok(done(
-            &here,
-            match act.what.as_str() {
-                "folder" => "The folder is made.",
-                "rename" => "It has its new name.",
-                _ => "It is deleted.",
-            },
-        )),
-        Err(error) => Ok(refused(&here, reason(&error))),
+    Ok(match said {
+        Ok(text) => done(&here, text),
+        Err(why) => refused(&here, &why),
+    })
+}
+
+async fn made(state: &WebState, grant: &Grant, path: RelPath) -> Result<Result<(), String>, Problem> {
+    let (door, account, view) = (Door::Web, grant.name().to_owned(), look(state, grant));
+    let event = Event::DoorDirMade { door, account, path: grant.in_tree(&path) };
+    let made = recorded(state, grant, move || view()?.make_dir(&path), |()| event).await?;
+    Ok(made.map_err(|error| reason(&error).to_owned()))
+}
+
+/// Why a change was not made.
+pub(super) fn why(error: &Unfinished) -> String {
+    match error {
+        Unfinished::Io(error) => reason(error).to_owned(),
+        other => status::sentence(other.status()).to_owned(),
     }
 }
 
@@ -368,6 +390,7 @@ pub(super) fn reason(error: &io::Error) -> &'static str {
         E::StorageFull | E::QuotaExceeded => "there is no room left",
         E::FileTooLarge => "it is larger than uploads may be here",
         E::InvalidFilename => "the name is too long",
+        E::CrossesDevices => "it lies on another disk, and cannot be moved from there",
         _ => "the file system refused, the server's log says more",
     }
 }

@@ -1,11 +1,13 @@
-//! Who is connected to the SFTP door, what they move, and a way to end a connection.
+//! Who is connected to the SFTP door, what they move, a way to end a connection, and what the doors refused.
 
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
+use serde::Serialize;
 
+use super::refused::{self, CountersShown};
 use crate::audit::Event;
 use crate::presence::{Moved, Seen};
 use crate::reliability::Direction;
@@ -61,6 +63,7 @@ pub(in crate::web) struct ConnectionsPart {
 pub(in crate::web) struct ConnectionsPage {
     pub frame: Frame,
     pub part: ConnectionsPart,
+    pub counters: CountersShown,
 }
 
 impl ConnectionsPart {
@@ -74,12 +77,21 @@ impl ConnectionsPart {
 /// `GET /connections`.
 pub(in crate::web) async fn show(State(state): State<WebState>, Asks(visitor): Asks) -> Result<Response, Problem> {
     let part = ConnectionsPart::of(&state, visitor.csrf.clone());
-    super::html(&ConnectionsPage { frame: Frame::new(&visitor, "Connections"), part })
+    let counters = CountersShown::of(&state.counters);
+    super::html(&ConnectionsPage { frame: Frame::new(&visitor, "Connections"), part, counters })
+}
+
+/// Who is connected, and what the doors refused.
+#[derive(Serialize)]
+struct All {
+    connections: Vec<Seen>,
+    doors: serde_json::Value,
 }
 
 /// `GET /api/connections`.
 pub(in crate::web) async fn json(State(state): State<WebState>) -> Result<Response, Problem> {
-    let body = serde_json::to_string(&state.presence.list()).map_err(|error| Problem::Failed(error.to_string()))?;
+    let all = All { connections: state.presence.list(), doors: refused::json(&state.counters) };
+    let body = serde_json::to_string(&all).map_err(|error| Problem::Failed(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 

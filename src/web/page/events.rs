@@ -42,6 +42,9 @@ fn of_the_house(event: &Event) -> Option<String> {
         Event::AuthorityAdded { fingerprint, name } => format!("Certificates of {name} ({fingerprint}) are accepted"),
         Event::AuthorityRemoved { fingerprint } => format!("Certificates of {fingerprint} are accepted no more"),
         Event::CertificateRevoked { authority, subject } => format!("Revoked {subject} of {authority}"),
+        Event::TrashEmptied { account, path } => {
+            format!("{} is gone for good, which “{account}” had put into the trash", named(path))
+        }
         Event::SignedOut { account } => format!("“{account}” signed out"),
         _ => return None,
     })
@@ -69,14 +72,22 @@ fn of_an_account(event: &Event) -> Option<String> {
         Event::AppPasswordRemoved { account, label } => {
             format!("The app password of “{account}” for “{label}” is gone")
         }
-        Event::ShareMade { account, share, path, kind, with_password, expires, most } => {
+        Event::ShareMade { account, share, path, kind, with_password, expires, most, room } => {
             let password = if *with_password { ", by a password" } else { "" };
             let end = expires.map(|end| format!(", until {end:.0}")).unwrap_or_default();
             let most =
                 most.map(|most| format!(", at most {}", show::plural(most.into(), "use", "uses"))).unwrap_or_default();
-            format!("“{account}” shares the {} {} by link {share}{password}{end}{most}", kind.words(), named(path))
+            let room = room.map(|room| format!(", for {}", show::bytes(room))).unwrap_or_default();
+            format!(
+                "“{account}” shares the {} {} by link {share}{password}{end}{most}{room}",
+                kind.words(),
+                named(path)
+            )
         }
         Event::ShareEnded { account, share } => format!("Link {share} of “{account}” opens nothing any more"),
+        Event::ShareLocked { share, until } => {
+            format!("Link {share} asks for no password until {until:.0}, after too many wrong ones")
+        }
         Event::ShareUsed { share, path, peer, used, .. } => {
             format!(
                 "Link {share} to {} was used from {peer}, {} so far",
@@ -113,6 +124,17 @@ fn of_a_job(event: &Event) -> Option<String> {
         Event::JobPaused { job, name } => format!("Job {job}, “{name}”, rests"),
         Event::JobResumed { job, name } => format!("Job {job}, “{name}”, goes on"),
         Event::JobRemoved { job, name } => format!("Job {job}, “{name}”, is gone"),
+        Event::JobDrilled { name, exercise, passed, lost, noticed_ms, resumed_ms, .. } => {
+            let came = match (passed, lost) {
+                (true, _) => "nothing lost",
+                (false, 0) => "it did not end well",
+                (false, _) => "FILES WERE LOST",
+            };
+            let after =
+                |what: &str, ms: &Option<u64>| ms.map(|ms| format!(", {what} after {ms} ms")).unwrap_or_default();
+            let times = format!("{}{}", after("noticed", noticed_ms), after("went on", resumed_ms));
+            format!("“{name}” was drilled ({}): {came}{times}", exercise.replace('-', " "))
+        }
         Event::PartsRemoved { job, parts } => {
             format!(
                 "What job {job}, which is gone, had half copied is gone too: {}",
@@ -123,6 +145,26 @@ fn of_a_job(event: &Event) -> Option<String> {
             format!("The rows of {} were removed from the job store", show::plural(*runs, "old run", "old runs"))
         }
         Event::SurveyStarted { survey, url, .. } => format!("Survey {survey} of {url} began"),
+        Event::DiagnosisStarted { diagnosis, url, .. } => format!("Diagnosis {diagnosis} of {url} began"),
+        Event::RemedyTried { diagnosis, url, remedy, helps } => {
+            let came = if *helps { "it helps, and is used from now on" } else { "no difference was shown" };
+            format!("Diagnosis {diagnosis} of {url}: tried {remedy}: {came}")
+        }
+        Event::IncidentOpened { incident, what } => format!("Incident {incident} opened: {what}"),
+        Event::IncidentClosed { incident, what, faults } => {
+            format!("Incident {incident} closed after {}: {what}", show::plural(*faults, "fault", "faults"))
+        }
+        Event::AlarmBegan { alarm, what } => format!("Alarm {alarm}: {what}"),
+        Event::AlarmEnded { alarm, what, why } => format!("Alarm {alarm} is over, {why}: {what}"),
+        Event::ComparisonMade { set, name, endpoints } => {
+            let endpoints = show::plural(u64::try_from(endpoints.len()).unwrap_or_default(), "endpoint", "endpoints");
+            format!("Comparison {set}, “{name}”, visits {endpoints}")
+        }
+        Event::ComparisonChanged { set, name, on: true } => {
+            format!("Comparison {set}, “{name}”, was set anew and is on")
+        }
+        Event::ComparisonChanged { set, name, on: false } => format!("Comparison {set}, “{name}”, is off"),
+        Event::ComparisonRemoved { set, name } => format!("Comparison {set}, “{name}”, is gone with all that it saw"),
         Event::StartSkipped { job, active } => format!("Job {job} was not started: run {active} was still under way"),
         _ => return None,
     })
@@ -176,6 +218,16 @@ fn of_a_door(event: &Event) -> Option<String> {
     let (door, did) = match event {
         Event::DoorUploaded { door, path, size, .. } => {
             (door, format!("uploaded {}, {}", named(path), show::bytes(*size)))
+        }
+        Event::DoorArchived { door, path, format, entries, size, whole, .. } => {
+            let entries = show::plural(*entries, "entry", "entries");
+            let broken = if *whole { "" } else { ", which broke off" };
+            let size = show::bytes(*size);
+            (door, format!("fetched {} as {format}: {entries}, {size}{broken}", named(path)))
+        }
+        Event::DoorTrashed { door, path, .. } => (door, format!("put {} into the trash", named(path))),
+        Event::DoorRestored { door, from, to, .. } => {
+            (door, format!("took {} out of the trash, to {}", named(from), named(to)))
         }
         Event::DoorRemoved { door, path, .. } => (door, format!("removed {}", named(path))),
         Event::DoorRenamed { door, from, to, .. } => (door, format!("renamed {} to {}", named(from), named(to))),
@@ -285,7 +337,14 @@ mod tests {
         // The macro takes no more at a time.
         (fields["client"], fields["algorithms"]) = (json!("SSH-2.0-x"), json!(["ssh-rsa"]));
         (fields["share"], fields["kind"], fields["with_password"]) = (json!(9), json!("drop-box"), json!(true));
+        (fields["exercise"], fields["passed"], fields["lost"]) = (json!("half-open"), json!(true), json!(0));
+        (fields["noticed_ms"], fields["resumed_ms"]) = (json!(60_010), json!(61_200));
         (fields["used"], fields["most"]) = (json!(2), json!(3));
+        (fields["diagnosis"], fields["remedy"], fields["helps"]) = (json!(2), json!("PASV instead"), json!(true));
+        (fields["incident"], fields["what"], fields["faults"]) = (json!(4), json!("resets at h:21"), json!(7));
+        (fields["alarm"], fields["why"]) = (json!(2), json!("it is as usual again"));
+        (fields["set"], fields["endpoints"], fields["on"]) = (json!(1), json!([3, 4]), json!(true));
+        (fields["format"], fields["entries"], fields["whole"]) = (json!("zip"), json!(4), json!(true));
         (fields["label"], fields["folder"], fields["app_password"]) = (json!("Laptop"), json!("a/b"), json!("Laptop"));
         serde_json::from_value(fields).unwrap()
     }

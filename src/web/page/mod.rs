@@ -3,19 +3,33 @@
 
 pub(super) mod account;
 pub(super) mod accounts;
+pub(super) mod alarm;
 pub(super) mod app_password;
 pub(super) mod audit;
 pub(super) mod browse;
+pub(super) mod comparison;
+pub(super) mod comparisons;
 pub(super) mod connect;
 pub(super) mod connections;
+pub(super) mod definitions;
+pub(super) mod diagnosis;
+pub(super) mod doctor;
 pub(super) mod download;
+pub(super) mod endpoints;
 mod events;
+pub(super) mod finding;
+pub(super) mod incident;
 pub(super) mod job;
 pub(super) mod job_form;
 pub(super) mod jobs;
 pub(super) mod manifest;
+pub(super) mod moved;
+pub(super) mod observations;
 pub(super) mod overview;
 pub(super) mod own;
+pub(super) mod pairs;
+mod picked;
+pub(super) mod refused;
 pub(super) mod reliability;
 pub(super) mod run;
 pub(super) mod second_factor;
@@ -24,6 +38,8 @@ pub(super) mod shares;
 pub(super) mod sign_in;
 pub(super) mod survey;
 pub(super) mod surveys;
+pub(super) mod trash;
+pub(super) mod trends;
 pub(super) mod upload;
 pub(super) mod usage;
 
@@ -31,7 +47,7 @@ use askama::Template;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::live;
 use super::problem::Problem;
@@ -95,6 +111,12 @@ pub const PAGES: &[Page] = &[
     page("/runs/{id}/manifest", Admin, || get(manifest::download)),
     page("/runs/{id}/cancel", Admin, || post(run::cancel)),
     page("/api/runs/{id}", Admin, || get(live::json)),
+    page("/comparisons", Admin, || get(comparisons::show).post(comparisons::make)),
+    page("/comparisons/{id}", Admin, || get(comparison::show).post(comparison::change)),
+    page("/comparisons/{id}/pairs", Admin, || get(pairs::show)),
+    page("/comparisons/{id}/switch", Admin, || post(comparison::switch)),
+    page("/comparisons/{id}/now", Admin, || post(comparison::now)),
+    page("/comparisons/{id}/delete", Admin, || post(comparison::delete)),
     named("Surveys", page("/surveys", Admin, || get(surveys::show).post(surveys::start))),
     page("/surveys/{id}", Admin, || get(survey::show)),
     page("/surveys/{id}/live", Admin, || get(stream::survey)),
@@ -104,11 +126,32 @@ pub const PAGES: &[Page] = &[
     named("Files", page("/browse", Account, || get(browse::show))),
     page("/browse/", Account, || get(browse::show).post(browse::act)),
     page("/browse/{*path}", Account, || get(browse::show).post(browse::act)),
+    page("/move/", Account, || post(moved::act)),
+    page("/move/{*path}", Account, || post(moved::act)),
+    page("/trash", Account, || get(trash::list)),
+    page("/trash/{id}/restore", Account, || post(trash::restore)),
+    page("/trash/{id}/delete", Account, || post(trash::purge)),
     page("/upload/", Account, || post(upload::upload)),
     page("/upload/{*path}", Account, || post(upload::upload)),
-    page("/download/{*path}", Account, || get(download::download)),
+    page("/download/", Account, || get(download::download).post(download::pick)),
+    page("/download/{*path}", Account, || get(download::download).post(download::pick)),
     named("Reliability", page("/reliability", Admin, || get(reliability::show))),
+    page("/reliability/export", Admin, || get(reliability::export)),
+    page("/reliability/definitions", Admin, || get(definitions::show)),
+    page("/reliability/endpoints", Admin, || get(endpoints::show)),
+    page("/reliability/trends", Admin, || get(trends::show)),
+    page("/observations", Admin, || get(observations::show)),
     page("/api/reliability", Admin, || get(reliability::json)),
+    named("Doctor", page("/doctor", Admin, || get(doctor::show).post(doctor::start))),
+    page("/doctor/{id}", Admin, || get(diagnosis::show)),
+    page("/doctor/{id}/live", Admin, || get(stream::diagnosis)),
+    page("/doctor/{id}/report", Admin, || get(diagnosis::download)),
+    page("/doctor/{id}/try", Admin, || post(diagnosis::try_remedy)),
+    page("/doctor/{id}/stop", Admin, || post(diagnosis::stop)),
+    page("/doctor/{id}/delete", Admin, || post(diagnosis::delete)),
+    page("/alarms/{id}", Admin, || get(alarm::page)),
+    page("/incidents/{id}", Admin, || get(incident::page)),
+    page("/incidents/{id}/look", Admin, || post(incident::look)),
     named("Connections", page("/connections", Admin, || get(connections::show))),
     page("/live/connections", Admin, || get(stream::connections)),
     page("/api/connections", Admin, || get(connections::json)),
@@ -156,6 +199,17 @@ pub fn navigation() -> impl Iterator<Item = (&'static Page, &'static str)> {
 /// Renders a page. Pages are made for one visitor at one moment: nobody keeps them.
 pub(super) fn html(page: &impl Template) -> Result<Response, Problem> {
     Ok(([(header::CACHE_CONTROL, "no-store")], Html(page.render()?)).into_response())
+}
+
+/// A file of JSON, to be saved under `name`, which holds nothing that a header would mind.
+pub(super) fn json_file(value: &impl Serialize, name: &str) -> Result<Response, Problem> {
+    let body = serde_json::to_string_pretty(value).map_err(|error| Problem::Failed(error.to_string()))?;
+    let about = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
+    ];
+    Ok((about, body).into_response())
 }
 
 /// Links to the neighbouring pages of a long list.

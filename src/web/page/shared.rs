@@ -2,22 +2,25 @@
 //!
 //! The first page counts nothing and gives nothing away but names: programs that show previews of links fetch it, too.
 
+use std::io;
+
 use askama::Template;
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
+use super::Pager;
 use super::browse::{self, Crumb};
 use super::upload::{self, Naming};
 use crate::account::LoginError;
-use crate::drive::{Opened, ShareError, Show, download};
+use crate::drive::{Format, Guest, Opened, ShareError, Show, Taken, archive, download};
 use crate::model::{RelPath, Secret, ShareKind};
 use crate::task;
 use crate::tree::View;
 use crate::web::cookie;
-use crate::web::form::{Posted, go};
+use crate::web::form::{self, Posted, go};
 use crate::web::frame::Frame;
 use crate::web::problem::{Problem, sentence};
 use crate::web::show;
@@ -36,7 +39,7 @@ pub enum Inside {
     /// One file.
     File(SharedRow),
     /// A folder.
-    Folder { crumbs: Vec<Crumb>, rows: Vec<SharedRow>, cut: bool },
+    Folder { crumbs: Vec<Crumb>, rows: Vec<SharedRow>, cut: bool, pager: Pager, archive: String },
     /// A box.
     DropBox,
 }
@@ -64,6 +67,8 @@ pub(in crate::web) struct SharedPage {
     pub ends: Option<Moment>,
     /// "2 more uses".
     pub left: Option<String>,
+    /// What the box still takes.
+    pub room: Option<String>,
 }
 
 /// The link's secret and what comes behind it in the address.
@@ -96,6 +101,7 @@ impl From<ShareError> for Problem {
 pub(in crate::web) async fn show(
     State(state): State<WebState>,
     Asks(visitor): Asks,
+    Query(which): Query<browse::Wanted>,
     head: Parts,
 ) -> Result<Response, Problem> {
     let (secret, path) = parts(&head.uri)?;
@@ -116,40 +122,42 @@ pub(in crate::web) async fn show(
         (None, false) => return Err(Problem::Missing),
         (_, true) => None,
     };
-    match wanted {
-        // To look at what would come is no use.
-        Some(file) if head.method == Method::HEAD => {
-            Ok(private(download(&opened.guest, &file, &head.method, &head.headers, Show::Never).await?))
-        }
-        Some(file) => fetch(&state, &visitor, (&secret, visit), &file, &head).await,
-        None => page(&state, &visitor, opened, &secret, &path).await,
+    let is_folder = opened.share.kind == ShareKind::Folder && wanted.is_none();
+    let format = Format::wanted(head.uri.query()).filter(|_| is_folder);
+    if wanted.is_none() && format.is_none() {
+        return page(&state, &visitor, opened, &secret, (&path, which)).await;
+    }
+    // To look at what would come is no use.
+    if head.method == Method::HEAD {
+        return Ok(private(send(&opened.guest, (&path, format), &head).await?));
+    }
+    fetch(&state, &visitor, (&secret, visit), (&path, format), &head).await
+}
+
+async fn send(guest: &Guest, (path, format): (&RelPath, Option<Format>), head: &Parts) -> io::Result<Response> {
+    match format {
+        Some(format) => archive(guest, path, None, format, &head.method).await,
+        None => download(guest, path, &head.method, &head.headers, Show::Never).await,
     }
 }
 
-/// Sends a file. A browser without a cookie gets one, so that what it fetches again is the same use.
+/// Sends a file, or a folder in a format, and with it the cookie that makes what the browser fetches again the same use.
 async fn fetch(
     state: &WebState,
     visitor: &Visitor,
     (secret, visit): (&Secret, Option<Secret>),
-    file: &RelPath,
+    (path, format): (&RelPath, Option<Format>),
     head: &Parts,
 ) -> Result<Response, Problem> {
-    let (visit, is_new) = match visit {
-        Some(visit) => (visit, false),
-        None => (state.shares.enter(secret, None, None, visitor.peer).await?, true),
-    };
-    let opened = match state.shares.take(secret, Some(&visit), visitor.peer).await {
+    let Taken { opened, visit } = match state.shares.take(secret, visit.as_ref(), visitor.peer).await {
         // It has opened another link before, not this one.
         Err(ShareError::Closed) => return Ok(go(&address(secret))),
-        opened => opened?,
+        taken => taken?,
     };
     // Who may fetch is no stranger, who would be sent away before a large file is there.
     (state.welcome)(&head.extensions);
-    let mut sent = private(download(&opened.guest, file, &head.method, &head.headers, Show::Never).await?);
-    if is_new {
-        keep(&mut sent, &visit);
-    }
-    Ok(sent)
+    let sent = send(&opened.guest, (path, format), head).await;
+    Ok(keep(private(sent.map_err(Problem::from).into_response()), &visit))
 }
 
 fn address(secret: &Secret) -> String {
@@ -163,16 +171,18 @@ fn private(mut response: Response) -> Response {
     response
 }
 
-fn keep(response: &mut Response, visit: &Secret) {
+fn keep(mut response: Response, visit: &Secret) -> Response {
     if let Ok(value) = HeaderValue::from_str(&cookie::keep(cookie::SHARE, visit.expose(), Some(24 * 3600))) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
+    response
 }
 
 fn closed(visitor: &Visitor, secret: &Secret, problem: Option<String>) -> Result<Response, Problem> {
     let frame = Frame::new(visitor, "A shared link");
     let (link, inside) = (address(secret), Inside::Closed { problem });
-    super::html(&SharedPage { frame, link, owner: String::new(), inside, ends: None, left: None }).map(private)
+    super::html(&SharedPage { frame, link, owner: String::new(), inside, ends: None, left: None, room: None })
+        .map(private)
 }
 
 async fn page(
@@ -180,7 +190,7 @@ async fn page(
     visitor: &Visitor,
     opened: Opened,
     secret: &Secret,
-    path: &RelPath,
+    (path, which): (&RelPath, browse::Wanted),
 ) -> Result<Response, Problem> {
     let (link, now) = (address(secret), state.clock.now());
     let Opened { share, guest, file } = opened;
@@ -193,7 +203,7 @@ async fn page(
         }
         ShareKind::Folder => {
             let (view, link, at) = (guest.view.clone(), link.clone(), path.clone());
-            task::blocking(move || folder(&view, &link, &at)).await??
+            task::blocking(move || folder(&view, &link, &at, which)).await??
         }
     };
     let title = match share.kind {
@@ -208,11 +218,12 @@ async fn page(
         inside,
         ends: share.expires.map(|end| Moment::around(end, now)),
         left,
+        room: share.room.map(|room| show::bytes(room.saturating_sub(share.taken))),
     })
     .map(private)
 }
 
-fn one(view: &View, link: &str, path: &RelPath) -> std::io::Result<SharedRow> {
+fn one(view: &View, link: &str, path: &RelPath) -> io::Result<SharedRow> {
     let stat = view.stat(path)?;
     Ok(SharedRow {
         icon: "file",
@@ -224,7 +235,7 @@ fn one(view: &View, link: &str, path: &RelPath) -> std::io::Result<SharedRow> {
     })
 }
 
-fn folder(view: &View, link: &str, path: &RelPath) -> std::io::Result<Inside> {
+fn folder(view: &View, link: &str, path: &RelPath, which: browse::Wanted) -> io::Result<Inside> {
     let mount = format!("{link}/");
     let (found, cut) = browse::read(view, path)?;
     let mut crumbs = Vec::new();
@@ -237,8 +248,9 @@ fn folder(view: &View, link: &str, path: &RelPath) -> std::io::Result<Inside> {
         crumbs.insert(0, Crumb { href: link.to_owned(), label: "Start".to_owned() });
     }
     // What leads out of the folder, or nowhere, is nobody's business here.
-    let shown = found.iter().filter(|found| found.seen().is_dir() || found.seen().is_file());
-    let rows = shown.map(|found| {
+    let shown: Vec<_> = found.iter().filter(|found| found.seen().is_dir() || found.seen().is_file()).collect();
+    let pager = which.pager(shown.len());
+    let rows = which.page(&shown).iter().map(|found| {
         let (at, stat) = (path.join(&found.name), found.seen());
         let is_dir = stat.is_dir();
         SharedRow {
@@ -250,7 +262,8 @@ fn folder(view: &View, link: &str, path: &RelPath) -> std::io::Result<Inside> {
             changed: Moment::at(stat.mtime),
         }
     });
-    Ok(Inside::Folder { crumbs, rows: rows.collect(), cut })
+    let archive = if path.is_root() { link.to_owned() } else { browse::folder_at(&mount, path) };
+    Ok(Inside::Folder { crumbs, rows: rows.collect(), cut, pager, archive })
 }
 
 /// The password of the link.
@@ -271,15 +284,11 @@ pub(in crate::web) async fn open(
     let (password, before) = (Secret::new(form.password), visit_of(&headers));
     let entered = state.shares.enter(&secret, Some(&password), before.as_ref(), visitor.peer).await;
     let (status, said) = match entered {
-        Ok(visit) => {
-            let mut answer = go(&address(&secret));
-            keep(&mut answer, &visit);
-            return Ok(answer);
-        }
+        Ok(visit) => return Ok(keep(go(&address(&secret)), &visit)),
         Err(ShareError::Login(LoginError::Refused)) => {
             (StatusCode::FORBIDDEN, "That is not the password of this link.".to_owned())
         }
-        Err(ShareError::Login(error @ (LoginError::PeerLocked(_) | LoginError::Busy))) => {
+        Err(ShareError::Login(error @ (LoginError::PeerLocked(_) | LoginError::LinkLocked(_) | LoginError::Busy))) => {
             (StatusCode::TOO_MANY_REQUESTS, sentence(&error.to_string()))
         }
         Err(error) => return Err(error.into()),
@@ -287,27 +296,33 @@ pub(in crate::web) async fn open(
     Ok((status, closed(&visitor, &secret, Some(said))?).into_response())
 }
 
-/// `POST /s/{secret}/`: files for the box.
+/// `POST /s/{secret}/`: files for the box. The first of them is what counts, not a form that is refused before.
 pub(in crate::web) async fn receive(
     State(state): State<WebState>,
     Asks(visitor): Asks,
     request: Request,
 ) -> Result<Response, Problem> {
+    form::check_origin(request.uri(), request.headers())?;
     let (secret, _) = parts(request.uri())?;
-    let visit = visit_of(request.headers());
+    let mut visit = visit_of(request.headers());
     let looked = state.shares.look(&secret, visit.as_ref(), visitor.peer).await?;
     if looked.share.kind != ShareKind::DropBox {
         return Err(Problem::Forbidden);
     }
-    let visit = match visit {
-        Some(visit) => visit,
-        None => state.shares.enter(&secret, None, None, visitor.peer).await?,
-    };
-    let opened = state.shares.take(&secret, Some(&visit), visitor.peer).await?;
     // Who may send files is no stranger, of whom only a sign-in is taken.
     (state.welcome)(request.extensions());
-    let outcome = upload::receive(&state, &visitor, &opened.guest, (&RelPath::root(), Naming::Free), request).await?;
-    let mut answer = upload::answer(&address(&secret), &outcome.note(), visitor.json);
-    keep(&mut answer, &visit);
-    Ok(answer)
+    let taken = async {
+        let Taken { opened, visit: known } = state.shares.take(&secret, visit.as_ref(), visitor.peer).await?;
+        visit = Some(known);
+        Ok(opened.guest)
+    };
+    let outcome =
+        upload::receive(&state, &visitor, taken, (&RelPath::root(), Naming::Free { link: looked.share.id }), request)
+            .await;
+    let answer =
+        outcome.map(|outcome| upload::answer(&address(&secret), &outcome.note(), visitor.json)).into_response();
+    Ok(match &visit {
+        Some(visit) => keep(answer, visit),
+        None => answer,
+    })
 }

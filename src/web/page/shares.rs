@@ -1,15 +1,16 @@
 //! Links for people without an account: made by whoever may see what they lead to, listed, and ended.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::Uri;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+use super::Pager;
 use super::browse::{folder_at, guest, path_of};
 use crate::drive::{NewShare, Share, ShareError, Standing};
-use crate::model::{Access, RelPath, Secret, ShareKind};
+use crate::model::{Access, RelPath, Secret, ShareKind, size};
 use crate::task;
 use crate::web::form::{Nothing, Posted, done, refused};
 use crate::web::frame::Frame;
@@ -20,6 +21,8 @@ use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Moment, Tone};
 
 const HERE: &str = "/shares";
+/// Links on one page.
+const ROWS: u32 = 200;
 /// Where a link to something is made.
 const NEW: &str = "/shares/new/";
 
@@ -37,6 +40,8 @@ pub struct ShareRow {
     pub open: bool,
     /// "2 of 5".
     pub used: String,
+    /// "1.2 MB of 5 GB"; empty for what is no drop box.
+    pub sent: String,
     pub last: Option<Moment>,
     pub ends: Option<Moment>,
 }
@@ -48,6 +53,7 @@ pub(in crate::web) struct SharesPage {
     /// Those of everybody.
     pub all: bool,
     pub rows: Vec<ShareRow>,
+    pub pager: Pager,
 }
 
 #[derive(Template)]
@@ -71,15 +77,39 @@ pub(in crate::web) struct ShareMadePage {
     pub about: String,
     pub ends: Option<Moment>,
     pub most: String,
+    /// What may be sent by it.
+    pub room: Option<String>,
+}
+
+/// Which of them.
+#[derive(Deserialize)]
+pub(in crate::web) struct Which {
+    /// Those that were made before the one with this number.
+    before: Option<i64>,
 }
 
 /// `GET /shares`: an administrator sees those of all.
-pub(in crate::web) async fn list(State(state): State<WebState>, Asks(visitor): Asks) -> Result<Response, Problem> {
+pub(in crate::web) async fn list(
+    State(state): State<WebState>,
+    Asks(visitor): Asks,
+    Query(which): Query<Which>,
+) -> Result<Response, Problem> {
     let grant = visitor.grant()?;
     let now = state.clock.now();
-    let shares = state.shares.list((!grant.is_admin()).then(|| grant.id())).await?;
+    let of = (!grant.is_admin()).then(|| grant.id());
+    // One more than is shown tells whether there are more.
+    let mut shares = state.shares.list(of, which.before, ROWS + 1).await?;
+    let rows = usize::try_from(ROWS).unwrap_or(usize::MAX);
+    let more = shares.len() > rows;
+    shares.truncate(rows);
+    let pager = Pager {
+        newer: which.before.map(|_| HERE.to_owned()),
+        newer_label: "Newest",
+        older: shares.last().filter(|_| more).map(|last| format!("{HERE}?before={}", last.id)),
+        older_label: "Older",
+    };
     let rows = shares.iter().map(|share| row(share, grant.is_admin(), now)).collect();
-    super::html(&SharesPage { frame: Frame::new(&visitor, "Shared links"), all: grant.is_admin(), rows })
+    super::html(&SharesPage { frame: Frame::new(&visitor, "Shared links"), all: grant.is_admin(), rows, pager })
 }
 
 fn row(share: &Share, all: bool, now: Timestamp) -> ShareRow {
@@ -98,6 +128,11 @@ fn row(share: &Share, all: bool, now: Timestamp) -> ShareRow {
         open: matches!(standing, Standing::Open | Standing::UsedUp),
         standing: chip,
         used: share.most.map_or_else(|| share.used.to_string(), |most| format!("{} of {most}", share.used)),
+        sent: match (share.kind, share.room) {
+            (ShareKind::DropBox, Some(room)) => format!("{} of {}", show::bytes(share.taken), show::bytes(room)),
+            (ShareKind::DropBox, None) => show::bytes(share.taken),
+            _ => String::new(),
+        },
         last: share.last_used.map(|at| Moment::around(at, now)),
         ends: share.expires.map(|end| Moment::around(end, now)),
     }
@@ -150,6 +185,9 @@ pub(in crate::web) struct Wanted {
     /// Uses; empty = any number.
     #[serde(default)]
     most: String,
+    /// Bytes in all, for a drop box; empty = as many as the account may hold.
+    #[serde(default)]
+    room: String,
 }
 
 impl Wanted {
@@ -157,9 +195,15 @@ impl Wanted {
         let kind = ShareKind::of_word(&self.kind).ok_or("the form does not say what to share")?;
         let lasts = number(&self.days, "the number of days cannot be read: write a whole number above 0, or nothing")?;
         let most = number(&self.most, "the number of uses cannot be read: write a whole number above 0, or nothing")?;
+        let room = match self.room.trim() {
+            "" => None,
+            typed => Some(
+                size::parse(typed).ok_or("how much they may send cannot be read: write such as 5 GB, or nothing")?,
+            ),
+        };
         let password = (!self.password.is_empty()).then(|| Secret::new(self.password.as_str()));
         let lasts = lasts.map(|days| SignedDuration::from_hours(24 * i64::from(days)));
-        Ok(NewShare { path, kind, password, lasts, most })
+        Ok(NewShare { path, kind, password, lasts, most, room })
     }
 }
 
@@ -198,6 +242,7 @@ pub(in crate::web) async fn make(
         most: shown
             .most
             .map_or_else(|| "any number of times".to_owned(), |most| show::plural(most.into(), "use", "uses")),
+        room: shown.room.filter(|_| shown.kind == ShareKind::DropBox).map(show::bytes),
     })
 }
 

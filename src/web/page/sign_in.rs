@@ -77,7 +77,7 @@ pub(in crate::web) async fn sign_in(
             let (status, said) = match &error {
                 LoginError::Refused => (StatusCode::UNAUTHORIZED, WRONG.to_owned()),
                 LoginError::Incomplete => (StatusCode::FORBIDDEN, KEY_REQUIRED.to_owned()),
-                LoginError::Locked(_) | LoginError::PeerLocked(_) | LoginError::Busy => {
+                LoginError::Locked(_) | LoginError::PeerLocked(_) | LoginError::LinkLocked(_) | LoginError::Busy => {
                     (StatusCode::TOO_MANY_REQUESTS, sentence(&error.to_string()))
                 }
                 LoginError::Store(_) => return Err(Problem::Failed(error.to_string())),

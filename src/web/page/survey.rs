@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 
 use super::surveys::{chip, who};
 use crate::model::SurveyId;
@@ -360,14 +359,7 @@ fn whole(rate: f64) -> u64 {
 /// `GET /surveys/{id}/report`: the report as JSON, to be saved.
 pub(in crate::web) async fn download(State(state): State<WebState>, Path(id): Path<i64>) -> Result<Response, Problem> {
     let (_, report) = state.surveys.get(SurveyId(id)).await?;
-    let report = report.ok_or(Problem::Missing)?;
-    let body = serde_json::to_string_pretty(&report).map_err(|error| Problem::Failed(error.to_string()))?;
-    let about = [
-        (header::CONTENT_TYPE, "application/json".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"survey-{id}.json\"")),
-        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
-    ];
-    Ok((about, body).into_response())
+    super::json_file(&report.ok_or(Problem::Missing)?, &format!("survey-{id}.json"))
 }
 
 /// `POST /surveys/{id}/stop`.

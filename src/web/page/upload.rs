@@ -26,6 +26,9 @@ use crate::web::widget::Tone;
 /// How much text the refusals may take: the note travels in a cookie.
 const NOTE_BYTES: usize = 1_800;
 
+/// Why a box takes no more.
+const FULL: &str = "more than can be sent by this link: ask whoever gave it to you";
+
 /// What became of the files of one form.
 #[derive(Default)]
 pub(super) struct Outcome {
@@ -53,8 +56,7 @@ pub(in crate::web) async fn upload(
         return Err(Problem::Forbidden);
     }
     let folder = path_of(request.uri(), "/upload/")?;
-    let guest = guest(&state, &visitor).await?;
-    let outcome = receive(&state, &visitor, &guest, (&folder, Naming::AsSent), request).await?;
+    let outcome = receive(&state, &visitor, guest(&state, &visitor), (&folder, Naming::AsSent), request).await?;
     Ok(answer(&folder_at("/browse/", &folder), &outcome.note(), visitor.json))
 }
 
@@ -63,20 +65,25 @@ pub(in crate::web) async fn upload(
 pub(super) enum Naming {
     /// It is refused: whoever sends it sees what is there.
     AsSent,
-    /// By a number behind its name: whoever sends it sees nothing of what is there.
-    Free,
+    /// By a number behind its name: whoever sends it, by a link with this number, sees nothing of what is there.
+    Free {
+        /// What is sent by it counts.
+        link: i64,
+    },
 }
 
-/// Takes the files of a form whose first part is the token of the page that it was on.
+/// Takes the files of a form whose first part is the token of the page that it was on. Whose they are is asked when the
+/// first file comes: a form that is refused before has no consequence.
 pub(super) async fn receive(
     state: &WebState,
     visitor: &Visitor,
-    guest: &Guest,
+    guest: impl Future<Output = Result<Guest, Problem>>,
     (folder, naming): (&RelPath, Naming),
     request: Request,
 ) -> Result<Outcome, Problem> {
     let mut form = Parts::of(request).await?;
     let (mut proven, mut outcome) = (false, Outcome::default());
+    let (mut asked, mut known) = (Some(guest), None);
     while let Some(mut field) = form.next().await.map_err(|error| broken(&outcome, &error))? {
         if field.name() == Some("csrf") {
             let sent = parts::text(field).await.map_err(|error| broken(&outcome, &error))?;
@@ -92,6 +99,10 @@ pub(super) async fn receive(
         // A folder that is uploaded as a whole sends paths; the last part is the name.
         let name = field.file_name().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
         if !name.is_empty() {
+            if let Some(guest) = asked.take() {
+                known = Some(guest.await?);
+            }
+            let guest = known.as_ref().ok_or(Problem::Forbidden)?;
             match take(state, guest, (folder, naming), &name, &mut field).await {
                 Ok(Ok(())) => outcome.taken += 1,
                 Ok(Err(why)) => outcome.refused.push((name, why)),
@@ -135,37 +146,65 @@ async fn take(
         Ok(name) => name,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let path = named(guest, folder, &name, naming).await?;
-    let mut upload = match begin(guest, &path).await? {
+    let path = folder.join(&name);
+    let begun = match naming {
+        Naming::AsSent => begin(guest, &path).await?,
+        Naming::Free { .. } => Upload::begin(guest, &free(guest, &path).await?, Integrity::default()).await,
+    };
+    let mut upload = match begun {
         Ok(upload) => upload,
         Err(error) => return Ok(Err(reason(&error).to_owned())),
     };
+    let mut arriving = match naming {
+        Naming::Free { link } => Some(state.shares.arriving(link)),
+        Naming::AsSent => None,
+    };
     while let Some(chunk) = field.chunk().await.map_err(Broken::Upload)? {
+        if let Some(arriving) = &mut arriving
+            && !arriving.grow(u64::try_from(chunk.len()).unwrap_or(u64::MAX)).await?
+        {
+            return Ok(Err(FULL.to_owned()));
+        }
         if let Err(error) = upload.write(&chunk).await {
             return Ok(Err(reason(&error).to_owned()));
         }
     }
-    let terms = state.claims.of_put(guest, &path, &HeaderMap::new());
-    Ok(match upload.finish(None, None, Replace::No, terms).await {
+    // Another file may have taken the name while this one came. One after the other asks which is free now.
+    let mut turn = None;
+    let length = upload.len();
+    if let Some(arriving) = arriving {
+        turn = Some(state.naming.lock().await);
+        let path = free(guest, &path).await?;
+        if let Err(error) = upload.rename(&path).await {
+            return Ok(Err(reason(&error).to_owned()));
+        }
+        if !arriving.book().await? {
+            return Ok(Err(FULL.to_owned()));
+        }
+    }
+    let terms = state.claims.of_put(guest, upload.path(), &HeaderMap::new());
+    let finished = upload.finish(None, None, Replace::No, terms).await;
+    drop(turn);
+    if let (Naming::Free { link }, Err(_)) = (naming, &finished) {
+        state.shares.unfill(link, length).await?;
+    }
+    Ok(match finished {
         Ok(_) => Ok(()),
         Err(Unfinished::Io(error)) => Err(reason(&error).to_owned()),
         Err(error) => Err(status::sentence(error.status()).to_owned()),
     })
 }
 
-/// Where it goes.
-async fn named(guest: &Guest, folder: &RelPath, name: &Name, naming: Naming) -> Result<RelPath, Problem> {
-    let path = folder.join(name);
-    if naming == Naming::AsSent {
-        return Ok(path);
-    }
-    let (view, folder, name) = (guest.view.clone(), folder.clone(), name.clone());
+/// The name, or the first with a number behind it that nothing has.
+async fn free(guest: &Guest, path: &RelPath) -> Result<RelPath, Problem> {
+    let (view, path) = (guest.view.clone(), path.clone());
     let free = task::blocking(move || {
+        let (folder, name) = (path.parent().unwrap_or_default(), path.name()?);
         let numbered = (2..1_000_u32).filter_map(|number| Name::new(with_number(name.as_bytes(), number)).ok());
         let others = numbered.map(|name| folder.join(&name));
-        std::iter::once(folder.join(&name)).chain(others).find(|path| view.stat(path).is_err())
+        std::iter::once(path.clone()).chain(others).find(|path| view.stat(path).is_err())
     });
-    Ok(free.await?.unwrap_or(path))
+    free.await?.ok_or_else(|| Problem::Bad("there are too many files of that name".to_owned()))
 }
 
 /// `report.txt` as `report~2.txt`.

@@ -16,6 +16,7 @@ use causeway::account::{Accounts, Grant, HashCost, LoginContext, NewAccount, Set
 use causeway::audit::{Actor, AuditLog};
 use causeway::db::{Db, Vault};
 use causeway::model::{Clock, Door as Entrance, Scope, Secret, SystemClock};
+use causeway::net::Counters;
 use causeway::presence::Presence;
 use causeway::reliability::Recorder;
 use causeway::serve::sftp::{Door, converse};
@@ -67,6 +68,7 @@ fn house() -> &'static House {
                 recorder: Recorder::discard(),
                 clock,
                 presence: Presence::default(),
+                counters: Counters::default(),
             };
             (door, grant)
         });
@@ -108,7 +110,8 @@ impl Session {
         let house = house();
         drop(self.client);
         house.runtime.block_on(async {
-            let served = tokio::time::timeout(PATIENCE, self.served).await.expect("the session goes on without a client");
+            let served =
+                tokio::time::timeout(PATIENCE, self.served).await.expect("the session goes on without a client");
             served.expect("the session was lost").ok();
             assert!(self.tasks.drain(PATIENCE).await, "work goes on without a session");
         });

@@ -1,15 +1,19 @@
 """A file-system exerciser after the manner of fsx: random reads, writes, truncations, renames and removals in a folder,
 each compared with a model in memory.
 
-    exerciser.py FOLDER SEED OPERATIONS
+    exerciser.py FOLDER SEED OPERATIONS [--pause SECONDS] [--left FILE] [--without KIND,…]
 
 Says `ok KIND COUNT` for each kind of operation that went well, and `FAIL KIND WORDS` for the first that did not."""
 
+import argparse
 import collections
 import errno
+import hashlib
+import json
 import os
 import random
 import sys
+import time
 
 LARGEST = 200_000
 NAMES = [f"file-{number}" for number in range(8)]
@@ -18,8 +22,8 @@ NAMES = [f"file-{number}" for number in range(8)]
 class Model:
     """The folder, and what ought to be in it."""
 
-    def __init__(self, folder, seed):
-        self.folder, self.rng, self.files = folder, random.Random(seed), {}
+    def __init__(self, folder, seed, listed=True):
+        self.folder, self.rng, self.files, self.listed = folder, random.Random(seed), {}, listed
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -70,8 +74,9 @@ class Model:
             del self.files[name]
 
     def look(self, _name):
-        listed = sorted(os.listdir(self.folder))
-        assert listed == sorted(self.files), f"listed {listed}, expected {sorted(self.files)}"
+        if self.listed:
+            listed = sorted(os.listdir(self.folder))
+            assert listed == sorted(self.files), f"listed {listed}, expected {sorted(self.files)}"
         for name, data in self.files.items():
             size = os.stat(self.path(name)).st_size
             assert size == len(data), f"{name} has {size} bytes, expected {len(data)}"
@@ -90,11 +95,30 @@ def same(found, expected, where):
         raise AssertionError(f"{where}: {len(found)} bytes, expected {len(expected)}; first other byte: {differ}")
 
 
-def main(folder, seed, operations):
-    model = Model(folder, seed)
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("folder")
+    add("seed", type=int)
+    add("operations", type=int)
+    add("--pause", type=float, default=0, help="seconds after each, for what hands on a file only after it was closed")
+    add("--left", help="a file for names and digests of what is there in the end, as JSON")
+    add("--without", type=lambda text: text.split(","), default=[], help="kinds of operations that are left out")
+    return parser.parse_args()
+
+
+def keep(left, files):
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    with open(left, "w") as file:
+        json.dump(digests, file)
+
+
+def main(chosen):
+    model = Model(chosen.folder, chosen.seed, "look" not in chosen.without)
     kinds = (model.write, model.read, model.read, model.truncate, model.append, model.rename, model.remove, model.look)
+    kinds = [kind for kind in kinds if kind.__name__ not in chosen.without]
     done = collections.Counter()
-    for number in range(operations):
+    for number in range(chosen.operations):
         kind = model.rng.choice(kinds)
         name = model.rng.choice(NAMES)
         try:
@@ -103,6 +127,9 @@ def main(folder, seed, operations):
             print(f"FAIL {kind.__name__} operation {number}: {error}")
             return 1
         done[kind.__name__] += 1
+        time.sleep(chosen.pause)
+    if chosen.left:
+        keep(chosen.left, model.files)
     try:
         model.whole()
     except (AssertionError, OSError) as error:
@@ -114,4 +141,4 @@ def main(folder, seed, operations):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main(options()))

@@ -1,6 +1,6 @@
 //! What systems leave beside files: kept, hidden or refused, and then by every method alike.
 
-use causeway::serve::dav::Junk;
+use causeway::drive::Junk;
 
 use super::LOCK;
 use crate::support::https::Https;

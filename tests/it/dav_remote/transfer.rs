@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use causeway::model::{Algorithm, DigestAlgorithm, Endpoint, FaultKind, Mtime, Phase, Precision, Protocol, TimeSource};
-use causeway::reliability::{Direction, End, Recorder, What};
+use causeway::reliability::{Direction, End, Party, Recorder, What};
 use causeway::remote::{Coming, Context, open, open_or_create, read_digest};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -88,6 +88,13 @@ async fn what_happens_is_recorded() {
             (one.protocol, one.endpoint.as_str()),
             (Protocol::Davs, format!("localhost:{}", apache.port).as_str())
         );
+        let moves = matches!(one.what, What::Transfer { .. });
+        assert_eq!((one.detail.encrypted, one.detail.file.is_some()), (Some(true), moves), "{one:?}");
+        if !moves {
+            let tcp = one.detail.tcp.unwrap();
+            assert!(tcp.sent > 1_000_000 && tcp.received > 1_000_000, "{one:?}");
+            assert!(one.detail.post_quantum.is_some() && one.detail.round_trips >= Some(2), "{one:?}");
+        }
         all.push(one.what);
     }
     let [
@@ -108,8 +115,12 @@ async fn what_happens_is_recorded() {
     nowhere.options.ca_file = None;
     let Err(fault) = open(&nowhere, &Context { recorder, ..super::context() }).await else { panic!("it came in") };
     assert_eq!((fault.phase, fault.kind), (Phase::Connect, FaultKind::Refused));
-    let one = seen.recv().await.unwrap().what;
-    assert!(matches!(one, What::Connection { setup: None, end: End::Failed(Phase::Connect, FaultKind::Refused), .. }));
+    let one = seen.recv().await.unwrap();
+    assert_eq!((one.detail.errno, one.ended_by()), (Some(111), Some(Party::Them)));
+    assert!(matches!(
+        one.what,
+        What::Connection { setup: None, end: End::Failed(Phase::Connect, FaultKind::Refused), .. }
+    ));
 }
 
 /// As the mirror does it: the time is known beforehand, and it is there with the file.

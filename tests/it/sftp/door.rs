@@ -72,6 +72,7 @@ impl Fixture {
                 recorder,
                 clock,
                 presence: presence.clone(),
+                counters: causeway::net::Counters::default(),
             };
             sftp::serve(listener, door, &tasks).unwrap();
             (address, accounts, db)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use causeway::model::{EntryKind, Fault, FaultKind, Mtime, Phase, Precision, Retry, TimeSource};
-use causeway::reliability::{Direction, End, Recorder, What};
+use causeway::reliability::{Direction, End, Party, Recorder, What};
 use causeway::remote::{Completeness, Context, Doubt, Remote, contract, open};
 
 use super::{context, path};
@@ -75,7 +75,16 @@ async fn a_big_file_goes_both_ways_and_is_recorded() {
     let mut whats = Vec::new();
     while whats.len() < 3 {
         let next = tokio::time::timeout(Duration::from_secs(10), seen.recv()).await.expect("three observations");
-        whats.push(next.unwrap().what);
+        let one = next.unwrap();
+        let (detail, moves) = (&one.detail, matches!(one.what, What::Transfer { .. }));
+        assert_eq!((detail.encrypted, detail.file.is_some()), (Some(true), moves), "{one:?}");
+        let tcp = detail.tcp.unwrap();
+        assert!(tcp.min_rtt > Duration::ZERO && tcp.sent.max(tcp.received) > SIZE as u64, "{one:?}");
+        if !moves {
+            assert_eq!((detail.payload, one.ended_by()), (Some(2 * SIZE as u64), Some(Party::Us)), "{one:?}");
+            assert!(detail.wire > detail.payload && detail.round_trips >= Some(5), "{one:?}");
+        }
+        whats.push(one.what);
     }
     let moved = |way| {
         let is = |what: &What| matches!(what, What::Transfer { direction, bytes, end: End::Clean, .. } if *direction == way && *bytes == SIZE as u64);

@@ -38,6 +38,7 @@ const MODULES: &[&str] = &[
     "dir",
     "http2",
     "reqtimeout",
+    "rewrite",
     "socache_shmcb",
     "ssl",
 ];

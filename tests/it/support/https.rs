@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use causeway::account::{Accounts, HashCost, NewAccount, Settings as AccountSettings};
 use causeway::audit::{Actor, AuditLog};
 use causeway::db::{Db, Vault};
 use causeway::digests::Digests;
-use causeway::drive::{Books, Resumable};
+use causeway::drive::{Books, Junk, Packing, Resumable, Trash};
 use causeway::model::{Access, RelPath, Scope, Secret, SystemClock};
+use causeway::net::{Counters, Refusal};
 use causeway::reliability::{Observation, Recorder};
-use causeway::serve::http::{HeaderAuth, Settings, bind, serve};
+use causeway::serve::http::{Budget, HeaderAuth, Settings, bind, serve};
 use causeway::serve::{dav, files};
 use causeway::task::{Spot, Tasks};
 use causeway::tree::Tree;
@@ -36,14 +37,19 @@ pub struct Https {
     pub accounts: Accounts,
     pub db: Db,
     pub observations: Receiver<Observation>,
+    pub counters: Counters,
+    per_second: u32,
     tasks: Tasks,
     data: Arc<TempDir>,
     settings: Settings,
-    junk: dav::Junk,
+    junk: Junk,
 }
 
 /// How long uploads can be gone on with.
 const KEEP: Duration = Duration::from_secs(3600);
+
+/// Archives that are made at once.
+pub const ARCHIVES: usize = 4;
 
 /// No test sends as much, but the one that wants to know what happens then.
 pub const MAX_UPLOAD: u64 = 1 << 30;
@@ -56,11 +62,17 @@ impl Https {
     /// With other settings than the usual ones.
     pub async fn with(settings: Settings) -> Self {
         let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..settings };
-        Self::start_in(Arc::new(TempDir::new().unwrap()), settings, dav::Junk::Keep).await
+        Self::start_in(Arc::new(TempDir::new().unwrap()), settings, Junk::Keep, u32::MAX).await
+    }
+
+    /// Where each account may make so many requests a second.
+    pub async fn with_budget(per_second: u32) -> Self {
+        let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), ..Settings::default() };
+        Self::start_in(Arc::new(TempDir::new().unwrap()), settings, Junk::Keep, per_second).await
     }
 
     /// Another on the same data, which treats so what systems leave beside files.
-    pub async fn restart_with(mut self, junk: dav::Junk) -> Self {
+    pub async fn restart_with(mut self, junk: Junk) -> Self {
         self.junk = junk;
         self.restart().await
     }
@@ -70,10 +82,11 @@ impl Https {
         let data = Arc::clone(&self.data);
         assert!(self.tasks.drain(Duration::from_secs(25)).await, "connections are drained");
         self.db.close().await;
-        Self::start_in(data, self.settings.clone(), self.junk).await
+        Self::start_in(data, self.settings.clone(), self.junk, self.per_second).await
     }
 
-    async fn start_in(data: Arc<TempDir>, settings: Settings, junk: dav::Junk) -> Self {
+    async fn start_in(data: Arc<TempDir>, settings: Settings, junk: Junk, per_second: u32) -> Self {
+        let counters = Counters::default();
         let root = data.path().join("tree");
         std::fs::create_dir_all(&root).unwrap();
         let clock = Arc::new(SystemClock);
@@ -100,18 +113,22 @@ impl Https {
             digests: Digests::new(db.clone()),
             clock: clock.clone(),
             max_upload: MAX_UPLOAD,
+            junk,
+            trash: Trash::new(db.clone(), tree.clone(), Some(KEEP)),
+            packing: Packing::new(ARCHIVES, counters.clone()),
             tasks: tasks.clone(),
             spot: Spot::watching("https mounts", move || watched.is_near(), &tasks),
         };
-        let doorman = Arc::new(HeaderAuth { accounts: accounts.clone(), tree, books });
+        let budget = Budget::new(per_second, counters.clone());
+        let doorman = Arc::new(HeaderAuth { accounts: accounts.clone(), tree, books, budget });
         let listener = bind(&settings, data.path(), clock.clone()).await.unwrap();
         let (port, fingerprint) = (listener.address().port(), listener.certificate().borrow().fingerprint.clone());
-        let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap().with_junk(junk);
+        let dav = dav::Dav::open(db.clone(), doorman.clone(), clock).await.unwrap();
         let resumable = Resumable::new(db.clone(), KEEP);
         let files = files::Files { doorman, render: None, claims: dav.claims(), resumable };
         let router = dav::router(dav).merge(files::router(files));
-        serve(listener, router, &tasks);
-        Self { root, port, fingerprint, accounts, db, observations, tasks, data, settings, junk }
+        serve(listener.counted_in(counters.clone()), router, &tasks);
+        Self { counters, per_second, root, port, fingerprint, accounts, db, observations, tasks, data, settings, junk }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -122,11 +139,21 @@ impl Https {
         self.data.path()
     }
 
-    /// What Causeway keeps for itself at the top of the tree: parts of uploads, and what is staged.
+    /// Waits until so many were refused for this reason: some are counted only when their connection has its end.
+    pub async fn counted(&self, why: Refusal, times: u64) {
+        let begin = Instant::now();
+        while self.counters.count(why) < times {
+            assert!(begin.elapsed() < Duration::from_secs(60), "{why:?} is not counted");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(self.counters.count(why), times, "{why:?}");
+    }
+
+    /// What Causeway keeps for itself at the top of the tree, the trash apart: parts of uploads, and what is staged.
     pub fn leftovers(&self) -> Vec<String> {
         let names =
             std::fs::read_dir(&self.root).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
-        names.filter(|name| name.starts_with(".causeway-")).collect()
+        names.filter(|name| name.starts_with(".causeway-") && name != ".causeway-trash").collect()
     }
 
     /// Runs curl as `anna`; the last argument is the path.

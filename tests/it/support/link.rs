@@ -196,6 +196,23 @@ impl Link {
         Mirror { child, begin: Instant::now(), log }
     }
 
+    /// `causeway doctor` of the server, with what it keeps where the mirror looks for it. Its exit code and its report.
+    pub fn doctor(&self, more: &str) -> (i32, Value) {
+        let done = self
+            .exec("c", &causeway::binary())
+            .args(["doctor", &format!("ftp://{USER}@{SERVER}/"), "--json", "--progress", "never", "--state"])
+            .arg(self.folder.path().join("state"))
+            .args(more.split_whitespace())
+            .current_dir(self.folder.path())
+            .env("CAUSEWAY_SOURCE_PASSWORD", PASSWORD)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        let report = serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+        (done.status.code().unwrap_or(-1), report)
+    }
+
     /// The same, to its end.
     pub fn mirror(&self, more: &str) -> Run {
         self.start(more).wait()

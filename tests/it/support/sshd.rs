@@ -139,10 +139,11 @@ impl Sshd {
 
     fn launch(&mut self) -> bool {
         let dir = self.dir.path().display();
+        // Of most words the first counts in this file, of MaxStartups the last.
         let conf = format!(
-            "{}\nListenAddress 127.0.0.1\nPort {}\nHostKey {dir}/host\nPidFile none\nUsePAM no\nStrictModes no\n\
+            "MaxStartups 100\n{}\nListenAddress 127.0.0.1\nPort {}\nHostKey {dir}/host\nPidFile none\nUsePAM no\nStrictModes no\n\
              AuthorizedKeysFile {dir}/authorized\nPasswordAuthentication yes\nPubkeyAuthentication yes\n\
-             AllowUsers {USER}\nSubsystem sftp internal-sftp\nUseDNS no\nMaxStartups 100\nPrintMotd no\n",
+             AllowUsers {USER}\nSubsystem sftp internal-sftp\nUseDNS no\nPrintMotd no\n",
             self.extra.join("\n"),
             self.port
         );

@@ -14,6 +14,11 @@ pub struct Browser {
 
 impl Browser {
     pub fn start() -> Self {
+        Self::start_with(&["--disable-quic"])
+    }
+
+    /// With other arguments about HTTP/3 than the usual one.
+    pub fn start_with(more: &[&str]) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new("chromedriver")
@@ -27,17 +32,15 @@ impl Browser {
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
-            "--disable-quic",
             "--no-first-run",
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
             &format!("--user-data-dir={}", browser._profile.path().display()),
-        ]
-        .map(|a| format!("\"{a}\""))
-        .join(",");
+        ];
+        let arguments = serde_json::json!([&arguments[..], more].concat());
         let wish = format!(
-            r#"{{"capabilities":{{"alwaysMatch":{{"acceptInsecureCerts":true,"goog:chromeOptions":{{"args":[{arguments}]}}}}}}}}"#
+            r#"{{"capabilities":{{"alwaysMatch":{{"acceptInsecureCerts":true,"goog:chromeOptions":{{"args":{arguments}}}}}}}}}"#
         );
         let began = Instant::now();
         loop {

@@ -7,7 +7,7 @@ use causeway::presence::{Moving, Who};
 use causeway::reliability::Direction;
 use jiff::Timestamp;
 
-use super::site::{Curl, Site};
+use super::site::{Curl, Site, token};
 
 fn who(account: &str, port: u16) -> Who {
     Who {
@@ -75,4 +75,49 @@ fn an_administrator_sees_who_is_connected_and_ends_a_connection() {
     drop(stay);
     assert!(admin.told("/connections", &end, &[]).contains("had ended already"));
     assert!(admin.get("/audit?action=disconnected").body.contains("192.0.2.7:4711"));
+}
+
+#[test]
+fn what_was_refused_and_saved_is_told_in_words_and_to_programs() {
+    let site = Site::start();
+    let admin = Curl::signed_in(&site, "admin");
+    let before = admin.get("/connections").body;
+    assert!(before.contains("No limit was met"), "{before}");
+    let large = format!("X-Large: {}", "x".repeat(70_000));
+    assert_eq!(admin.call("/connections", &["--http1.1", "-H", &large]).status, 431);
+    let style = admin
+        .get("/")
+        .body
+        .split("href=\"")
+        .find_map(|href| href.split('"').next().filter(|h| h.contains(".css")))
+        .unwrap()
+        .to_owned();
+    assert!(admin.call(&style, &["-H", "Accept-Encoding: br"]).head.contains("content-encoding: br"));
+    let page = admin.get("/connections").body;
+    assert!(page.contains("Heads that were too large") && page.contains("Brotli"), "{page}");
+    let json: serde_json::Value = serde_json::from_str(&admin.get("/api/connections").body).unwrap();
+    assert_eq!((&json["doors"]["refused"]["head"], &json["doors"]["refused"]["flood"]), (&1.into(), &0.into()));
+    assert!(json["doors"]["compressed"]["br"]["sent"].as_u64() > Some(0), "{json}");
+}
+
+/// BREACH: the length of a compressed page would tell the token in it, if two pages showed it alike.
+#[test]
+fn a_compressed_page_shows_its_token_like_no_other() {
+    let site = Site::start();
+    let admin = Curl::signed_in(&site, "admin");
+    let stranger = Curl::new(&site);
+    for (curl, path) in [(&admin, "/connections"), (&admin, "/browse/"), (&stranger, "/sign-in")] {
+        assert!(curl.call(path, &["-H", "Accept-Encoding: br"]).head.contains("content-encoding: br"), "{path}");
+        let (one, other) = (token(&curl.get(path).body), token(&curl.get(path).body));
+        assert!(one.len() > 40 && one != other, "{path}: {one} {other}");
+        assert!(one.as_bytes().windows(12).all(|part| !other.contains(std::str::from_utf8(part).unwrap())), "{path}");
+    }
+    // All are good, and nothing else is.
+    let origin = format!("Origin: {}", site.base);
+    let sent =
+        |token: &str| admin.call("/theme", &["-H", &origin, "-d", &format!("csrf={token}&theme=dark&back=/")]).status;
+    let shown = [token(&admin.get("/").body), token(&admin.get("/connections").body)];
+    assert!(shown.iter().all(|token| sent(token) == 303));
+    assert_eq!(sent(&shown[0][1..]), sent(""));
+    assert_ne!(sent(""), 303);
 }

@@ -80,3 +80,39 @@ fn a_download_goes_on() {
     assert_eq!((other.status, other.body.as_str()), (200, "hello"));
     assert_eq!(curl.call(path, &["-H", "Range: bytes=9-"]).status, 416);
 }
+
+#[test]
+fn what_is_ticked_comes_as_an_archive() {
+    let site = Site::start();
+    let home = site.tree().join("partners/a");
+    std::fs::create_dir(home.join("sub")).unwrap();
+    std::fs::write(home.join("sub/b"), "b").unwrap();
+    let gbk = std::ffi::OsStr::from_bytes(b"\xd6\xd0.txt");
+    std::fs::write(home.join(gbk), "gbk").unwrap();
+    let curl = Curl::signed_in(&site, "reader");
+    let page = curl.get("/browse/").body;
+    assert!(page.contains("name=\"pick\" value=\"%D6%D0.txt\"") && page.contains("href=\"/download/?zip\""), "{page}");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (path, csrf) = (file.path().to_str().unwrap(), format!("csrf={}", token(&page)));
+    let fetch = |more: &[&str], url: &str| {
+        curl.call(url, &[&["-o", path, "--no-include"], more].concat());
+        std::process::Command::new("bsdtar").args(["-tf", path]).output().unwrap().stdout
+    };
+    let ticks = ["-d", "pick=%2544%2536.txt", "-d", "pick=sub"];
+    let missing = curl.call("/download/", &[&["-d", csrf.as_str(), "-d", "as=zip"][..], &ticks].concat());
+    assert_eq!(missing.status, 303, "{}", missing.body);
+    assert!(curl.get("/browse/").body.contains("t is not there any more"));
+    let ticks = ["-d", csrf.as_str(), "-d", "pick=%25D6%25D0.txt", "-d", "pick=sub"];
+    for format in ["as=zip", "as=tar.zst"] {
+        let names = fetch(&[&["-d", format], &ticks[..]].concat(), "/download/");
+        // As bsdtar shows what is no text here.
+        assert_eq!(names, b"\\326\\320.txt\nsub/\nsub/b\n", "{format}");
+    }
+    assert_eq!(fetch(&[], "/download/sub/?zip"), b"sub/\nsub/b\n");
+    assert_eq!(curl.call("/download/", &["-d", "as=zip", "-d", "pick=sub"]).status, 403, "without the page's token");
+    let none = curl.call("/download/", &["-d", &csrf, "-d", "as=zip"]);
+    assert_eq!(none.status, 303);
+    assert!(curl.get("/browse/").body.contains("othing is ticked"));
+    let log = Curl::signed_in(&site, "admin").get("/audit?action=door-archived").body;
+    assert!(log.contains("as tar.zst: 3 entries"), "{log}");
+}

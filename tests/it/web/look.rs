@@ -41,12 +41,19 @@ fn lived_in(site: &Site) -> Curl<'_> {
     let app = [("label", "A laptop with a rather long name"), ("days", "30"), ("old", super::site::PASSWORD)];
     assert_eq!(curl.post("/account", "/account/app-passwords", &app).status, 200);
     assert_eq!(curl.post("/surveys", "/surveys", &[("endpoint", "1"), ("minutes", "5")]).status, 303);
+    // The last job's source: nobody is there.
+    let page = curl.get("/doctor").body;
+    let down = page.split("<option value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    assert_eq!(curl.post("/doctor", "/doctor", &[("endpoint", &down), ("hold", "5"), ("quick", "yes")]).status, 303);
     let begun = Instant::now();
     let ended = |run: u32| {
         let json = curl.get(&format!("/api/runs/{run}")).body;
         ["done", "incomplete", "failed"].iter().any(|state| json.contains(&format!("\"state\":\"{state}\"")))
     };
-    while !(1..=3).all(ended) || curl.get("/surveys/1/report").status != 200 {
+    while !(1..=3).all(ended)
+        || curl.get("/surveys/1/report").status != 200
+        || curl.get("/doctor/1/report").status != 200
+    {
         assert!(begun.elapsed() < Duration::from_secs(60), "{}", curl.get("/").body);
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -65,6 +72,7 @@ fn a_browser_finds_nothing_wrong_with_any_page() {
             "/jobs/{id}" | "/jobs/{id}/edit" | "/runs/{id}" => {
                 (1..=4).map(|id| path.replace("{id}", &id.to_string())).collect()
             }
+            "/doctor/{id}" => vec!["/doctor/1".to_owned()],
             "/surveys/{id}" => vec!["/surveys/1".to_owned()],
             "/accounts/{name}" => vec!["/accounts/partner".to_owned(), "/accounts/admin".to_owned()],
             "/browse/{*path}" => vec!["/browse/whole/sub%20folder/".to_owned()],
@@ -92,6 +100,7 @@ fn a_browser_finds_nothing_wrong_with_any_page() {
         ("/", "details.menu"),
         ("/runs/2", "details.more"),
         ("/surveys/1", "details.more"),
+        ("/doctor/1", ".finding details.more"),
     ] {
         browser.open(&format!("{}{page}", site.base));
         browser.script(&format!("document.querySelector('{fold}').open = true"));

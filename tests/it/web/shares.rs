@@ -136,6 +136,13 @@ fn a_folder_is_looked_through_and_nothing_outside_of_it() {
         let answer = stranger.call(&format!("{link}/{outside}"), &["--path-as-is"]);
         assert!(matches!(answer.status, 403 | 404), "{outside}: {}", answer.status);
     }
+    for number in 0..250 {
+        std::fs::write(home.join(format!("out/n{number:03}")), "").unwrap();
+    }
+    let (first, second) = (stranger.get(&link).body, stranger.get(&format!("{link}?from=200")).body);
+    let shown = |page: &str| page.matches("class=\"name\"").count();
+    assert_eq!((shown(&first), shown(&second)), (200, 51), "page by page");
+    assert!(first.contains("?from=200") && second.contains("?from=0"), "{second}");
     // It is for reading: a form that sends files finds nobody.
     let csrf = format!("csrf={}", token(&page));
     let sent = stranger.call(&format!("{link}/"), &["-F", &csrf, "-F", "files=@/etc/hostname;filename=new"]);
@@ -161,6 +168,15 @@ fn a_drop_box_takes_files_and_shows_none() {
     let file = |name: &str| format!("files=@{};filename={name}", source.display());
     let csrf = format!("csrf={}", token(&page));
     let to = format!("{link}/");
+    // What is refused before the first file costs no use.
+    for refused in [
+        &["-F", "csrf=guessed", "-F", &file("x")][..],
+        &["-F", &file("x"), "-F", &csrf],
+        &["-H", "Origin: https://evil.example", "-F", &csrf, "-F", &file("x")],
+    ] {
+        assert_eq!(stranger.call(&to, refused).status, 403, "{refused:?}");
+    }
+    assert_eq!(used(&owner).1, "0 of 1");
     let sent = stranger.call(&to, &["-F", &csrf, "-F", &file("a.b.txt"), "-F", &file("../up.txt")]);
     assert_eq!(sent.status, 303, "{}", sent.body);
     assert!(stranger.get(&link).body.contains("2 files are uploaded"));
@@ -179,6 +195,70 @@ fn a_drop_box_takes_files_and_shows_none() {
     assert_eq!(other.get(&link).status, 410);
     let log = Curl::signed_in(&site, "admin").get("/audit?action=door-uploaded").body;
     assert!(log.contains("share 1") && log.contains("by a shared link"), "{log}");
+}
+
+#[test]
+fn many_who_send_a_file_of_one_name_lose_none() {
+    let site = Site::start();
+    std::fs::create_dir(site.tree().join("partners/a/in")).unwrap();
+    let link = made(&Curl::signed_in(&site, "partner"), "in", &[("kind", "drop-box")]);
+    let senders: Vec<_> = (0..6).map(|_| Curl::new(&site)).collect();
+    let csrf: Vec<_> = senders.iter().map(|sender| format!("csrf={}", token(&sender.get(&link).body))).collect();
+    let contents: Vec<_> = (0..6_u8).map(|_| tempfile::NamedTempFile::new().unwrap()).collect();
+    std::thread::scope(|scope| {
+        for (number, (sender, csrf)) in senders.iter().zip(&csrf).enumerate() {
+            std::fs::write(contents[number].path(), vec![b'0' + number as u8; 400_000]).unwrap();
+            let file = format!("files=@{};filename=same.txt", contents[number].path().display());
+            let to = format!("{link}/");
+            scope.spawn(move || {
+                for _ in 0..4 {
+                    assert_eq!(sender.call(&to, &["-F", csrf, "-F", &file]).status, 303);
+                    let said = sender.get(to.trim_end_matches('/')).body;
+                    assert!(said.contains("1 file is uploaded"), "{said}");
+                }
+            });
+        }
+    });
+    let mut found = [0; 6];
+    for entry in std::fs::read_dir(site.tree().join("partners/a/in")).unwrap() {
+        let content = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(content.len() == 400_000 && content.iter().all(|byte| *byte == content[0]));
+        found[usize::from(content[0] - b'0')] += 1;
+    }
+    assert_eq!(found, [4; 6]);
+}
+
+#[test]
+fn a_box_takes_no_more_than_its_link_says() {
+    let site = Site::start();
+    let folder = site.tree().join("partners/a/in");
+    std::fs::create_dir(&folder).unwrap();
+    let owner = Curl::signed_in(&site, "partner");
+    let said = owner.told("/shares/new/in", "/shares/new/in", &[("kind", "drop-box"), ("room", "a lot")]);
+    assert!(said.contains("ow much they may send cannot be read"), "{said}");
+    let link = made(&owner, "in", &[("kind", "drop-box"), ("room", "1 MB")]);
+    let stranger = Curl::new(&site);
+    let page = stranger.get(&link).body;
+    assert!(page.contains("it takes 1.0 MB more"), "{page}");
+    let csrf = format!("csrf={}", token(&page));
+    let send = |name: &str, length: usize| {
+        let local = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(local.path(), vec![b'x'; length]).unwrap();
+        let file = format!("files=@{};filename={name}", local.path().display());
+        assert_eq!(stranger.call(&format!("{link}/"), &["-F", &csrf, "-F", &file]).status, 303);
+        stranger.get(&link).body
+    };
+    let said = send("large", 1_000_001);
+    assert!(said.contains("more than can be sent by this link") && said.contains("takes 1.0 MB more"), "{said}");
+    assert!(send("first", 600_000).contains("1 file is uploaded"));
+    assert!(send("second", 400_001).contains("more than can be sent by this link"));
+    let said = send("third", 400_000);
+    assert!(said.contains("1 file is uploaded") && said.contains("takes 0 B more"), "{said}");
+    let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["first", "third"]);
+    let list = owner.get("/shares").body;
+    assert!(list.contains("1.0 MB of 1.0 MB sent"), "{list}");
 }
 
 #[test]
@@ -210,4 +290,38 @@ fn a_link_ends_with_its_owner_or_by_hand() {
     std::fs::remove_file(site.tree().join("partners/a/next")).unwrap();
     let gone = stranger.get(&link);
     assert!(gone.status == 410 && gone.body.contains("is not there any more"), "{}", gone.body);
+}
+
+#[test]
+fn a_shared_folder_comes_as_an_archive() {
+    let site = Site::start();
+    let home = site.tree().join("partners/a");
+    std::fs::create_dir_all(home.join("out/sub")).unwrap();
+    std::fs::write(home.join("out/sub/b"), "b").unwrap();
+    std::fs::write(home.join("secret"), "s").unwrap();
+    std::os::unix::fs::symlink("../secret", home.join("out/link")).unwrap();
+    let owner = Curl::signed_in(&site, "partner");
+    let link = made(&owner, "out", &[("kind", "folder"), ("most", "1")]);
+    let guest = Curl::new(&site);
+    let page = guest.get(&link).body;
+    assert!(page.contains(&format!("{link}?zip")), "{page}");
+    assert_eq!(guest.call(&format!("{link}?zip"), &["-I"]).status, 200);
+    assert_eq!(used(&owner).1, "0 of 1", "to look is no use");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let fetch = |query: &str| {
+        let head = guest.call(&format!("{link}{query}"), &["--no-include", "-o", path, "-D", "-"]).head;
+        let names = Command::new("bsdtar").args(["-tf", path]).output().unwrap().stdout;
+        (head, String::from_utf8(names).unwrap())
+    };
+    let (_, names) = fetch("?zip");
+    assert_eq!(names, "sub/\nsub/b\n");
+    assert_eq!(fetch("/sub/?tar.zst").1, "sub/\nsub/b\n");
+    assert_eq!(used(&owner).1, "1 of 1");
+    let late = Curl::new(&site).get(&format!("{link}?zip"));
+    assert!(late.status == 410, "{}", late.head);
+    // There is nothing to see behind a box.
+    let boxed = made(&owner, "out", &[("kind", "drop-box")]);
+    let page = Curl::new(&site).get(&format!("{boxed}?zip"));
+    assert!(page.body.contains("asks you for files"), "{}", page.head);
 }

@@ -9,14 +9,19 @@ use std::time::Duration;
 use causeway::account::{Accounts, NewAccount, Sessions};
 use causeway::audit::{Actor, AuditLog};
 use causeway::db::{Db, Vault};
+use causeway::diagnose::incident::Terms;
+use causeway::diagnose::{Alarms, Diagnoses, Incidents, alarm};
 use causeway::digests::Digests;
-use causeway::drive::{Books, Shares};
+use causeway::drive::{Books, Junk, Packing, Shares, Trash};
 use causeway::job::{Jobs, MirrorEngine, Worker, WorkerOptions};
 use causeway::model::{Access, Clock, RelPath, Scope, Secret, SystemClock};
+use causeway::net::Counters;
 use causeway::presence::Presence;
+use causeway::probe::Probes;
 use causeway::reliability::Recorder;
+use causeway::reliability::objective::Objectives;
 use causeway::serve::dav::Dav;
-use causeway::serve::http::{self, HeaderAuth};
+use causeway::serve::http::{self, Budget, HeaderAuth};
 use causeway::survey::Surveys;
 use causeway::task::Tasks;
 use causeway::tree::Tree;
@@ -89,21 +94,35 @@ async fn site(folder: &Path, presence: &Presence, tasks: &Tasks) -> String {
     let jobs = Jobs::new(db.clone(), vault, clock.clone()).with_manifests(&folder.join("data"));
     let recorder = Recorder::discard();
     let audit = AuditLog::new(db.clone(), clock.clone());
+    let tree = Tree::open(&folder.join("tree")).unwrap();
     let books = Books {
         audit: audit.clone(),
         recorder: recorder.clone(),
         digests: Digests::new(db.clone()),
         clock: clock.clone(),
         max_upload: u64::MAX,
+        junk: Junk::default(),
+        trash: Trash::new(db.clone(), tree.clone(), Some(Duration::from_secs(30 * 24 * 3600))),
+        packing: Packing::new(4, Counters::default()),
         tasks: tasks.clone(),
         spot: Arc::default(),
     };
-    let tree = Tree::open(&folder.join("tree")).unwrap();
-    let doorman = HeaderAuth { accounts: accounts.clone(), tree: tree.clone(), books: books.clone() };
+    let counters = Counters::default();
+    let budget = Budget::new(u32::MAX, counters.clone());
+    let doorman = HeaderAuth { accounts: accounts.clone(), tree: tree.clone(), books: books.clone(), budget };
     let claims = Dav::open(db.clone(), Arc::new(doorman), clock.clone()).await.unwrap().claims();
     let manners = causeway::manners::Manners::new(db.clone(), tasks);
     let context = causeway::remote::Context { recorder, manners, clock: clock.clone(), tasks: tasks.clone() };
     let surveys = Surveys::open(db.clone(), context.clone()).await.unwrap();
+    let diagnoses = Diagnoses::open(db.clone(), context.clone()).await.unwrap();
+    let terms = Terms { beat: Duration::from_millis(100), ..Terms::default() };
+    let incidents = Incidents::new(db.clone(), clock.clone(), terms);
+    incidents.start(tasks);
+    let terms = alarm::Terms { beat: Duration::from_millis(100), ..alarm::Terms::default() };
+    let alarms = Alarms::new(db.clone(), clock.clone(), terms);
+    alarms.start(tasks);
+    let probes = Probes::new(db.clone(), context.clone(), Arc::new(jobs.clone()));
+    probes.start();
     let engine = MirrorEngine::new(db.clone(), context);
     Worker::start(jobs.clone(), Arc::new(engine), WorkerOptions::default(), tasks);
     let settings = http::Settings { listen: ([127, 0, 0, 1], 0).into(), ..http::Settings::default() };
@@ -120,6 +139,8 @@ async fn site(folder: &Path, presence: &Presence, tasks: &Tasks) -> String {
         shares: Shares::new(db.clone(), accounts.clone(), tree.clone(), books.clone()),
         books,
         claims,
+        naming: Arc::default(),
+        probes,
         sessions: Sessions::new(db.clone(), clock.clone()),
         tree,
         doors: Arc::new(move |_| vec![door.clone()]),
@@ -130,13 +151,18 @@ async fn site(folder: &Path, presence: &Presence, tasks: &Tasks) -> String {
         stop: tasks.token(),
         tasks: tasks.clone(),
         presence: presence.clone(),
+        counters: counters.clone(),
         db,
         clock,
         accounts,
         jobs,
         surveys,
+        diagnoses,
+        incidents,
+        alarms,
+        objectives: Objectives::default(),
     };
-    http::serve(listener, web::router(state), tasks);
+    http::serve(listener.counted_in(counters), web::router(state), tasks);
     base
 }
 

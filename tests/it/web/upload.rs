@@ -182,6 +182,26 @@ fn the_session_alone_changes_nothing_and_the_form_respects_locks() {
     let said = curl.get("/browse/").body;
     assert!(said.contains("Not uploaded: “locked” (somebody else is changing this"), "{said}");
     assert!(!home.join("locked").exists());
+    // Nor does anything else of the dashboard.
+    std::fs::write(home.join("locked"), "held").unwrap();
+    std::fs::write(home.join("free"), "free").unwrap();
+    for fields in
+        [[("do", "delete"), ("from", "locked"), ("name", "")], [("do", "rename"), ("from", "locked"), ("name", "new")]]
+    {
+        let said = curl.told("/browse/", "/browse/", &fields);
+        assert!(said.contains("omebody else is changing this") && home.join("locked").exists(), "{said}");
+    }
+    std::fs::remove_file(home.join("locked")).unwrap();
+    let said = curl.told("/browse/", "/browse/", &[("do", "rename"), ("from", "free"), ("name", "locked")]);
+    assert!(said.contains("omebody else is changing this") && home.join("free").exists(), "{said}");
+    // Nor does it come out of the trash to there.
+    curl.told("/browse/", "/browse/", &[("do", "delete"), ("from", "free")]);
+    let page = curl.get("/trash").body;
+    let restore = format!("/trash/{}", page.split("action=\"/trash/").nth(1).unwrap().split('"').next().unwrap());
+    let said = curl.told("/trash", &restore, &[("to", "/locked")]);
+    assert!(said.contains("omebody else is changing this") && !home.join("locked").exists(), "{said}");
+    let said = curl.told("/trash", &restore, &[("to", "/free")]);
+    assert!(said.contains("It is back: /free") && home.join("free").exists(), "{said}");
     let named = "Upload-Metadata: name bG9ja2Vk";
     let tus = ["-X", "POST", "-H", "Tus-Resumable: 1.0.0", "-H", "Upload-Length: 0", "-H", named];
     let proof = format!("X-CSRF-Token: {csrf}");

@@ -14,7 +14,8 @@ pub struct Tally {
     pub dots: u64,
     /// Lines that carry no entry and are known ("total 12"), or an older version of a file (VMS).
     pub noise: u64,
-    pub(super) unparsed: u64,
+    /// Lines that made no sense.
+    pub unparsed: u64,
     pub(super) first_unparsed: String,
     pub(super) bad_names: u64,
     pub(super) first_bad: String,

@@ -8,7 +8,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio::sync::watch;
 
-use super::{Identity, Settings, load};
+use super::{ACME_TLS, Challenges, Identity, Orders, Settings, load};
 use crate::model::Clock;
 use crate::task::{self, Tasks};
 
@@ -23,46 +23,70 @@ pub(crate) fn served(identity: Identity) -> (watch::Sender<Arc<Identity>>, Serve
     watch::channel(Arc::new(identity))
 }
 
-/// Gives every handshake the certificate of that moment.
-pub(crate) fn resolver(served: Served) -> Arc<dyn ResolvesServerCert> {
-    Arc::new(Current(served))
+/// Gives every handshake the certificate of that moment, and to an authority that asks what it is to see.
+pub(crate) fn resolver(served: Served, challenges: Challenges) -> Arc<dyn ResolvesServerCert> {
+    Arc::new(Current { served, challenges })
 }
 
 #[derive(Debug)]
-struct Current(Served);
+struct Current {
+    served: Served,
+    challenges: Challenges,
+}
 
 impl ResolvesServerCert for Current {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.borrow().certified))
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == ACME_TLS)) {
+            return self.challenges.certificate(hello.server_name()?);
+        }
+        Some(Arc::clone(&self.served.borrow().certified))
     }
 }
 
-/// Loads the certificate again after every pause, until `tasks` stop. What cannot be used (half a renewal, a
-/// key of another certificate) changes nothing and is said once.
-pub(crate) async fn keep(
-    current: watch::Sender<Arc<Identity>>,
-    settings: Settings,
-    data: PathBuf,
-    clock: Arc<dyn Clock>,
-    tasks: Tasks,
-) {
-    let (mut complaint, mut warning) = (String::new(), String::new());
-    loop {
-        if let Some(text) = current.borrow().about_its_end(clock.now()).filter(|text| is_new(&mut warning, text)) {
-            tracing::warn!("{text}");
-        }
-        tokio::select! {
-            () = tasks.stopped() => return,
-            () = tokio::time::sleep(settings.look_again) => {}
-        }
-        let (wanted, folder, now) = (settings.clone(), data.clone(), clock.now());
-        let Ok(loaded) = task::blocking(move || load(&wanted, &folder, now)).await else { return };
-        match loaded {
-            Ok(new) => take(&current, new),
-            Err(error) if is_new(&mut complaint, &error.to_string()) => {
-                tracing::error!(%error, "the certificate on the disk cannot be used: the old one is served on");
+/// Keeps the certificate up to date.
+pub(crate) struct Keeper {
+    pub(crate) current: watch::Sender<Arc<Identity>>,
+    pub(crate) settings: Settings,
+    pub(crate) data: PathBuf,
+    /// Orders certificates, where that is wanted.
+    pub(crate) orders: Option<Orders>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tasks: Tasks,
+}
+
+impl Keeper {
+    /// Loads the certificate again after every pause and when one was ordered, until the tasks stop. What cannot be used
+    /// (half a renewal, a key of another certificate) changes nothing and is said once.
+    pub(crate) async fn run(self) {
+        let Self { current, settings, data, orders, clock, tasks } = self;
+        let (mut complaint, mut warning) = (String::new(), String::new());
+        loop {
+            let there = Arc::clone(&current.borrow());
+            if let Some(text) = there.about_its_end(clock.now()).filter(|text| is_new(&mut warning, text)) {
+                tracing::warn!("{text}");
             }
-            Err(_) => {}
+            let pause = async {
+                let ordered = match &orders {
+                    Some(orders) => orders.renew(&there, clock.now()).await,
+                    None => false,
+                };
+                if !ordered {
+                    tokio::time::sleep(settings.look_again).await;
+                }
+            };
+            tokio::select! {
+                () = tasks.stopped() => return,
+                () = pause => {}
+            }
+            let (wanted, folder, now) = (settings.clone(), data.clone(), clock.now());
+            let Ok(loaded) = task::blocking(move || load(&wanted, &folder, now)).await else { return };
+            match loaded {
+                Ok(new) => take(&current, new),
+                Err(error) if is_new(&mut complaint, &error.to_string()) => {
+                    tracing::error!(%error, "the certificate on the disk cannot be used: the old one is served on");
+                }
+                Err(_) => {}
+            }
         }
     }
 }

@@ -1,8 +1,13 @@
-//! The certificate that clients see: the operator's own, or a self-signed one ([`own`]). It is looked at again
+//! The certificate that clients see: the operator's own, one that an authority issued to us ([`acme`]), or a self-signed
+//! one ([`own`]). It is looked at again
 //! while the service runs ([`keeper`]): certificates are renewed every few weeks.
 
+mod acme;
+mod challenge;
+mod client;
 mod keeper;
 mod own;
+mod schedule;
 
 use std::io;
 use std::net::IpAddr;
@@ -22,8 +27,11 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::Settings;
 use crate::tree::file;
 
+pub(super) use acme::Orders;
+pub use acme::{AcmeSettings, Directory, plan};
+pub(super) use challenge::{ACME_TLS, Challenges};
 pub use keeper::Served;
-pub(super) use keeper::{keep, resolver, served};
+pub(super) use keeper::{Keeper, resolver, served};
 
 /// Nobody's chain is larger.
 const MAX_PEM: usize = 1 << 20;
@@ -86,6 +94,8 @@ pub struct Identity {
     pub file: PathBuf,
     /// Names and addresses that it is made for.
     pub names: Vec<String>,
+    /// Its first moment.
+    pub begins: Timestamp,
     /// Its last moment.
     pub ends: Timestamp,
 }
@@ -109,15 +119,18 @@ impl std::fmt::Debug for Identity {
     }
 }
 
-/// Reads the operator's certificate, or the self-signed one under `data/tls`, making it when it is
-/// missing, about to end or made for other names. `now` decides about the end. Blocking.
+/// Reads the operator's certificate, the one that was ordered, or the self-signed one under `data/tls`, making that when it
+/// is missing, about to end or made for other names. `now` decides about the end. Blocking.
 ///
 /// # Errors
 /// [`CertificateError`] says which file and what to do.
 pub(super) fn load(settings: &Settings, data: &Path, now: Timestamp) -> Result<Identity, CertificateError> {
     match (&settings.certificate, &settings.key) {
         (Some(certificate), Some(key)) => read(certificate, key),
-        (None, None) => own::load(settings, &data.join("tls"), now),
+        (None, None) => match settings.acme.as_ref().and_then(|_| acme::stored(data)) {
+            Some(ordered) => Ok(ordered),
+            None => own::load(settings, &data.join("tls"), now),
+        },
         _ => Err(CertificateError::Half),
     }
 }
@@ -138,6 +151,7 @@ pub fn read(certificate: &Path, key: &Path) -> Result<Identity, CertificateError
     let first = chain.first().ok_or_else(|| no_certificate("the file has none".to_owned()))?;
     let (_, parsed) = X509Certificate::from_der(first).map_err(|error| no_certificate(error.to_string()))?;
     let ends = Timestamp::from_second(parsed.validity().not_after.timestamp()).unwrap_or(Timestamp::MAX);
+    let begins = Timestamp::from_second(parsed.validity().not_before.timestamp()).unwrap_or(Timestamp::MIN);
     let (names, fingerprint) = (names(&parsed), fingerprint(first));
     let pair =
         PrivateKeyDer::from_pem_slice(&bytes(key)?).map_err(|error| content(key, "private key", error.to_string()))?;
@@ -145,7 +159,7 @@ pub fn read(certificate: &Path, key: &Path) -> Result<Identity, CertificateError
         CertificateError::Unusable { certificate: certificate.to_owned(), key: key.to_owned(), source }
     })?;
     let (certified, file) = (Arc::new(certified), certificate.to_owned());
-    Ok(Identity { certified, self_signed: false, made: false, fingerprint, file, names, ends })
+    Ok(Identity { certified, self_signed: false, made: false, fingerprint, file, names, begins, ends })
 }
 
 /// Names and addresses of the extension `subjectAltName` (RFC 5280, 4.2.1.6).

@@ -62,8 +62,7 @@ fn usable(name: &str) -> bool {
 
 fn make(names: &[String], now: Timestamp, until: Timestamp) -> Result<(String, String), rcgen::Error> {
     let mut all = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-    let host = file::read_small(Path::new("/proc/sys/kernel/hostname"), 256).unwrap_or_default();
-    let host = String::from_utf8_lossy(&host).trim().to_owned();
+    let host = file::host_name();
     for name in names.iter().chain(Some(&host)) {
         if usable(name) && !all.contains(name) {
             all.push(name.clone());

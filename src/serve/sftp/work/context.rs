@@ -9,7 +9,7 @@ use crate::account::Grant;
 use crate::audit::{AuditLog, Event};
 use crate::model::{Clock, Door as Entrance, FaultKind, Phase, Protocol, RelPath};
 use crate::presence::{Moving, Transfer};
-use crate::reliability::{Direction, End, Observation, Recorder, Role, What};
+use crate::reliability::{Detail, Direction, End, FileId, Observation, Recorder, Role, What};
 use crate::task::{DiskUse, Spot};
 use crate::tree::View;
 
@@ -101,17 +101,22 @@ impl Context {
     pub fn moved(&self, path: &RelPath, direction: Direction) -> Moved {
         let end = End::Failed(Phase::Transfer, FaultKind::ClosedEarly);
         let transfer = self.open(path, direction);
-        Moved { context: self.clone(), transfer, direction, since: Instant::now(), bytes: 0, end }
+        Moved { context: self.clone(), path: path.clone(), transfer, direction, since: Instant::now(), bytes: 0, end }
     }
 
     /// Measures one transfer. Opening a file and moving nothing is none.
-    pub fn observe(&self, direction: Direction, bytes: u64, since: Instant, end: End) {
+    pub fn observe(&self, path: &RelPath, direction: Direction, bytes: u64, since: Instant, end: End) {
         if bytes == 0 {
             return;
         }
         self.recorder.record(observation(
             &*self.clock,
             What::Transfer { direction, bytes, duration: since.elapsed().max(Duration::from_micros(1)), end },
+            Detail {
+                encrypted: Some(true),
+                file: Some(FileId::of(PLACE, self.in_tree(path).as_bytes())),
+                ..Detail::default()
+            },
         ));
     }
 }
@@ -121,6 +126,7 @@ impl Context {
 #[derive(Debug)]
 pub struct Moved {
     context: Context,
+    path: RelPath,
     transfer: Transfer,
     direction: Direction,
     since: Instant,
@@ -139,11 +145,15 @@ impl Moved {
 
 impl Drop for Moved {
     fn drop(&mut self) {
-        self.context.observe(self.direction, self.bytes, self.since, self.end);
+        self.context.observe(&self.path, self.direction, self.bytes, self.since, self.end);
     }
 }
 
 /// An observation of this door.
-pub(crate) fn observation(clock: &dyn Clock, what: What) -> Observation {
-    Observation { at: clock.now(), protocol: Protocol::Sftp, role: Role::Door, endpoint: "sftp door".to_owned(), what }
+pub(crate) fn observation(clock: &dyn Clock, what: What, detail: Detail) -> Observation {
+    let (at, endpoint) = (clock.now(), PLACE.to_owned());
+    Observation { at, protocol: Protocol::Sftp, role: Role::Door, endpoint, what, detail }
 }
+
+/// As observations name this door.
+const PLACE: &str = "sftp door";

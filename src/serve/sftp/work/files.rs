@@ -136,7 +136,7 @@ impl Worker {
             Open::Listing(_) => Ok(Reply::ok()),
             Open::Download(download) => {
                 let sent = download.sent.load(Ordering::Relaxed);
-                self.context.observe(Direction::Download, sent, download.since, End::Clean);
+                self.context.observe(&download.path, Direction::Download, sent, download.since, End::Clean);
                 Ok(Reply::ok())
             }
             Open::Upload(upload) => self.finish(upload, changes),
@@ -146,7 +146,8 @@ impl Worker {
     fn finish(&self, upload: &Upload, changes: &mut Vec<Event>) -> io::Result<Reply> {
         let Some((name, mut part)) = upload.take() else { return Ok(status::bad_handle()) };
         let arriving = lock(&upload.arriving);
-        let seen = |end| self.context.observe(Direction::Upload, arriving.received, upload.since, end);
+        let path = Arc::clone(&name.path);
+        let seen = |end| self.context.observe(&path, Direction::Upload, arriving.received, upload.since, end);
         if let Some(why) = &arriving.broken {
             seen(End::Failed(Phase::Transfer, FaultKind::Io));
             return Ok(status::failure(format!("the upload was not complete and was discarded: {why}")));

@@ -111,13 +111,14 @@ impl Worker {
         for open in self.handles.drain() {
             match &*open {
                 Open::Upload(upload) => {
-                    self.context.observe(Direction::Upload, lock(&upload.arriving).received, upload.since, broken);
+                    let received = lock(&upload.arriving).received;
+                    self.context.observe(&upload.path(), Direction::Upload, received, upload.since, broken);
                     self.cut(upload);
                 }
                 Open::Download(download) => {
                     let sent = download.sent.load(Ordering::Relaxed);
                     let end = if sent >= download.file.len() { End::Clean } else { broken };
-                    self.context.observe(Direction::Download, sent, download.since, end);
+                    self.context.observe(&download.path, Direction::Download, sent, download.since, end);
                 }
                 Open::Listing(_) => {}
             }
