@@ -40,6 +40,17 @@ struct Open {
     per_address: HashMap<IpAddr, usize>,
 }
 
+impl Inner {
+    /// How many `address` holds, if it may have one more.
+    fn judge(&self, open: &Open, address: IpAddr) -> Result<usize, Refusal> {
+        let held = open.per_address.get(&address).copied().unwrap_or(0);
+        if open.total >= self.limits.total {
+            return Err(Refusal::House);
+        }
+        if held >= self.limits.per_address { Err(Refusal::Address) } else { Ok(held) }
+    }
+}
+
 impl Admission {
     /// Nobody is inside yet.
     #[must_use]
@@ -54,17 +65,18 @@ impl Admission {
     pub fn try_admit(&self, peer: SocketAddr) -> Result<Permit, Refusal> {
         let address = subscriber(peer.ip());
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = open.per_address.get(&address).copied().unwrap_or(0);
-        if open.total >= self.0.limits.total {
-            return Err(Refusal::House);
-        }
-        if held >= self.0.limits.per_address {
-            return Err(Refusal::Address);
-        }
+        let held = self.0.judge(&open, address)?;
         open.total += 1;
         open.per_address.insert(address, held + 1);
         drop(open);
         Ok(Permit { inner: Arc::clone(&self.0), address })
+    }
+
+    /// Would `peer` get a permit?
+    #[must_use]
+    pub fn has_room(&self, peer: SocketAddr) -> bool {
+        let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.judge(&open, subscriber(peer.ip())).is_ok()
     }
 
     /// How many connections are inside.

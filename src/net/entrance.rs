@@ -72,13 +72,25 @@ impl Entrance {
         let told = |why: Refusal| self.0.counters.refused(why);
         let permit = self.0.everybody.try_admit(peer).map_err(told).ok()?;
         let address = subscriber(peer.ip());
-        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner).addresses.contains_key(&address);
-        let budget = match known {
+        let budget = match self.0.knows(address) {
             true => None,
             false => Some(self.0.strangers.try_admit(peer).map_err(|_| told(Refusal::Strangers)).ok()?),
         };
         let standing = Mutex::new(Standing { stranger: true, budget });
         Some(Place(Arc::new(Held { entrance: self.clone(), peer, address, standing, _permit: permit })))
+    }
+
+    /// Would a connection from `peer` find a place? Nothing is taken and nothing counted: who asks may not be sure that
+    /// the address is true.
+    #[must_use]
+    pub fn has_room(&self, peer: SocketAddr) -> bool {
+        self.0.everybody.has_room(peer) && (self.0.knows(subscriber(peer.ip())) || self.0.strangers.has_room(peer))
+    }
+}
+
+impl Inner {
+    fn knows(&self, address: IpAddr) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).addresses.contains_key(&address)
     }
 }
 
@@ -156,6 +168,8 @@ mod tests {
         anna.welcome();
         let crowd: Vec<_> = (0..9).filter_map(|n| entrance.try_enter(at(&format!("198.51.100.{}", n / 3)))).collect();
         assert_eq!(crowd.len(), 4, "the strangers' budget");
+        assert!(!entrance.has_room(at("203.0.113.1")) && entrance.has_room(at("192.0.2.1")));
+        assert_eq!(entrance.0.counters.count(Refusal::Strangers), 5, "who only asks is not counted");
         assert!(entrance.try_enter(at("203.0.113.1")).is_none());
         assert!(entrance.0.counters.count(Refusal::Strangers) > 0);
         let again = entrance.try_enter(at("192.0.2.1")).expect("anna's address is known");

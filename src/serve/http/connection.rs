@@ -55,7 +55,10 @@ impl Visit {
         let service = self.service(router);
         let service = hyper::service::service_fn(move |request| {
             let service = service.clone();
-            async move { Ok::<_, Infallible>(service.answer(request).await) }
+            async move {
+                let room = service.room();
+                Ok::<_, Infallible>(service.answer(request, room).await)
+            }
         });
         let connection = builder.serve_connection(TokioIo::new(Calm::new(stream, Arc::clone(&alarm))), service);
         tokio::pin!(connection);

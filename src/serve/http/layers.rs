@@ -1,5 +1,8 @@
 //! What every answer gets: security headers and, for text above a size, compression.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
@@ -23,9 +26,23 @@ const SMALLEST: u64 = 1024;
 /// How long a client may remember that the port of this number speaks HTTP/3 (RFC 7838, section 3.1).
 const ALTERNATIVE: &str = "ma=86400";
 
-/// `http3` is the port of HTTP/3 as it is reached from outside.
-pub(super) fn around(router: Router, served: Served, counters: Counters, http3: Option<u16>) -> Router {
-    let told = http3.and_then(|port| HeaderValue::from_str(&format!("h3=\":{port}\"; {ALTERNATIVE}")).ok());
+/// What is told of other versions of HTTP (RFC 7838, section 3).
+pub(super) struct Alternative {
+    /// The port of HTTP/3 as it is reached from outside.
+    pub(super) port: u16,
+    /// Is HTTP/3 to be had? Who remembers a port that is not should forget it.
+    pub(super) spoken: Arc<AtomicBool>,
+}
+
+impl Alternative {
+    fn told(&self) -> HeaderValue {
+        let there = HeaderValue::from_str(&format!("h3=\":{}\"; {ALTERNATIVE}", self.port));
+        there.ok().filter(|_| self.spoken.load(Ordering::Relaxed)).unwrap_or(HeaderValue::from_static("clear"))
+    }
+}
+
+pub(super) fn around(router: Router, served: Served, counters: Counters, alternative: Alternative) -> Router {
+    let alternative = Arc::new(alternative);
     let squeezed = counters.clone();
     let compression = CompressionLayer::new().quality(CompressionLevel::Precise(4)).compress_when(WorthCompressing);
     router
@@ -34,7 +51,7 @@ pub(super) fn around(router: Router, served: Served, counters: Counters, http3: 
         .layer(from_fn(move |request: Request, next: Next| squeeze::after(request, next, squeezed.clone())))
         // Outside the compression: it sees what was done to the body.
         .layer(from_fn(move |mut request: Request, next: Next| {
-            let (self_signed, counters, told) = (served.borrow().self_signed, counters.clone(), told.clone());
+            let (self_signed, counters, told) = (served.borrow().self_signed, counters.clone(), alternative.told());
             async move {
                 let sent = coding::take_off(request.headers_mut());
                 let mut response = next.run(request).await;
@@ -42,9 +59,7 @@ pub(super) fn around(router: Router, served: Served, counters: Counters, http3: 
                 if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
                     counters.refused(Refusal::Body);
                 }
-                if let Some(told) = told {
-                    response.headers_mut().insert(header::ALT_SVC, told);
-                }
+                response.headers_mut().insert(header::ALT_SVC, told);
                 finish(response, self_signed)
             }
         }))

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,7 +20,7 @@ use super::plain::Plain;
 use super::quic::{self, Accepting};
 use super::service::Door;
 use super::visit::Visit;
-use super::{Settings, layers};
+use super::{Settings, layers, layers::Alternative};
 use crate::model::Clock;
 use crate::net::{Counters, Entrance, OpenedBy, tune};
 use crate::task::{self, Tasks};
@@ -186,7 +187,9 @@ pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
         let plain = Plain { served: served.clone(), names, challenges: challenges.clone(), port };
         tasks.spawn("http-accept", plain.accept(socket, listener.counters.clone(), tasks.clone()));
     }
-    let router = layers::around(router, served, listener.counters.clone(), listener.http3.as_ref().map(|_| port));
+    let spoken = Arc::new(AtomicBool::new(listener.http3.is_some()));
+    let alternative = Alternative { port, spoken: Arc::clone(&spoken) };
+    let router = layers::around(router, served, listener.counters.clone(), alternative);
     let orders = Orders::new(&settings, &listener.data, challenges, tasks.clone());
     let (clock, data) = (listener.clock, listener.data);
     let keeper = Keeper { current, settings, data, orders, clock: Arc::clone(&clock), tasks: tasks.clone() };
@@ -195,7 +198,7 @@ pub fn serve(listener: Listener, router: Router, tasks: &Tasks) {
     let entrance = Entrance::with_requests(connections, strangers, streams_per_address, listener.counters.clone());
     if let Some(endpoint) = listener.http3 {
         let (entrance, settings, counters) = (entrance.clone(), listener.settings.clone(), listener.counters.clone());
-        let accepting = Accepting { endpoint, entrance, settings, counters, clock, tasks: tasks.clone() };
+        let accepting = Accepting { endpoint, entrance, settings, counters, clock, tasks: tasks.clone(), spoken };
         tasks.spawn("http3-accept", accepting.run(router.clone()));
     }
     let inner = tasks.clone();

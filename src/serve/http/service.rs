@@ -17,6 +17,7 @@ use super::polite::PoliteBody;
 use super::taken::Taken;
 use super::{plain, problem};
 use crate::drive::Books;
+use crate::net::admit::Permit;
 use crate::net::{Counters, Place, Refusal};
 use crate::task::Tasks;
 
@@ -78,8 +79,13 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// The router's answer, if the limits let the request through.
-    pub(super) async fn answer<B>(self, mut request: Request<B>) -> Response<Taken<Body>>
+    /// Room for one more request, to be asked for when it is known that one comes. `None` is counted.
+    pub(super) fn room(&self) -> Option<Permit> {
+        self.place.try_request()
+    }
+
+    /// The router's answer, if there is `room` and the limits let the request through.
+    pub(super) async fn answer<B>(self, mut request: Request<B>, room: Option<Permit>) -> Response<Taken<Body>>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -89,7 +95,7 @@ impl Service {
             counters.refused(Refusal::Head);
             return problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE).map(|body| Taken::new(body, None));
         }
-        let Some(room) = place.try_request() else {
+        let Some(room) = room else {
             let mut answer = plain(StatusCode::TOO_MANY_REQUESTS, CROWDED);
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
             return answer.map(|body| Taken::new(body, None));

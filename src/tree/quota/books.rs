@@ -13,9 +13,13 @@ pub(in crate::tree) const FRESH: Duration = Duration::from_secs(1);
 /// … or so many times as old as it took: who is refused and tries again does not keep the disk busy with counting.
 const TIMES: u32 = 10;
 
-/// How many counts were begun: what is freed is taken off a count only if it was seen by that count.
+/// How many counts were begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Epoch(u64);
+
+/// The count that surely saw what lay there at a moment: none, when a walk was under way then that may come past later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SeenBy(Option<Epoch>);
 
 /// What the numbers say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +36,12 @@ pub(super) enum Verdict {
 
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    /// What lies there, without the parts that are being written.
+    /// What lies there, without what is under way.
     count: Option<Count>,
     /// What happened since the walk that is under way began.
     walking: Option<Since>,
     epoch: Epoch,
-    /// Parts that are being written.
+    /// What is under way.
     live: HashMap<u64, Live>,
     /// What they count together.
     charged: Used,
@@ -65,11 +69,11 @@ impl Count {
     }
 }
 
-/// A part that is being written. Files are told by device and inode.
+/// A part that is being written, or what is being made. Files are told by device and inode.
 #[derive(Debug, Clone, Copy, Default)]
 struct Live {
     /// A count leaves it out.
-    file: (u64, u64),
+    file: Option<(u64, u64)>,
     /// The file whose room it takes over.
     replaces: Option<(u64, u64)>,
     /// What it counts.
@@ -93,6 +97,11 @@ impl Books {
 
     pub(super) fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// To be asked before something is removed, and told to [`Books::free`] after it.
+    pub(super) fn seen_by(&self) -> SeenBy {
+        SeenBy(self.walking.is_none().then_some(self.epoch))
     }
 
     /// Is there room for `more`? `counts` were made to know it: a home that changes all the time is not counted for ever.
@@ -120,7 +129,7 @@ impl Books {
     pub(super) fn begin_walk(&mut self) -> HashSet<(u64, u64)> {
         self.epoch.0 += 1;
         self.walking = Some(Since::default());
-        self.live.values().map(|live| live.file).collect()
+        self.live.values().filter_map(|live| live.file).collect()
     }
 
     /// It has ended, with or without a result.
@@ -142,9 +151,9 @@ impl Books {
         }
     }
 
-    /// `less` is gone, at the earliest since then.
-    pub(super) fn free(&mut self, less: Used, since: Epoch) {
-        if since != self.epoch || self.walking.is_some() {
+    /// `less` is gone, and lay there when `seen` was asked: it is taken off a count only if that count has it.
+    pub(super) fn free(&mut self, less: Used, seen: SeenBy) {
+        if seen.0 != Some(self.epoch) || self.walking.is_some() {
             self.doubt();
         } else if let Some(count) = &mut self.count {
             count.settled = count.settled.without(less);
@@ -163,9 +172,36 @@ impl Books {
 
     /// A part is being written from now on. Returns its number.
     pub(super) fn open(&mut self, part: &Stat) -> u64 {
+        if let Some(since) = &mut self.walking {
+            // The walk does not leave it out.
+            since.disturbed = true;
+        }
+        self.enter(Live { file: Some(id(part)), ..Live::default() })
+    }
+
+    fn enter(&mut self, live: Live) -> u64 {
         self.next += 1;
-        self.live.insert(self.next, Live { file: id(part), ..Live::default() });
+        self.live.insert(self.next, live);
         self.next
+    }
+
+    /// `more` is being made from now on. Returns its number.
+    pub(super) fn begin(&mut self, more: Used) -> u64 {
+        let number = self.enter(Live::default());
+        self.charge(number, more);
+        number
+    }
+
+    /// What was begun as `number` when `seen` was asked is made, or not. A count that came in between may have it.
+    pub(super) fn end(&mut self, number: u64, seen: SeenBy, is_made: bool) {
+        let more = self.charge_of(number);
+        self.close(number);
+        if is_made {
+            self.add(more);
+            if seen != self.seen_by() {
+                self.doubt();
+            }
+        }
     }
 
     /// The room that `part` may take over from the file `there`: of several parts for one name only one frees it.
@@ -192,7 +228,7 @@ impl Books {
         }
     }
 
-    /// It is no part any more.
+    /// It is not under way any more.
     pub(super) fn close(&mut self, part: u64) {
         self.charge(part, Used::default());
         self.live.remove(&part);
@@ -217,7 +253,7 @@ mod tests {
     #[test]
     fn what_happens_while_it_is_counted_never_makes_it_less() {
         let mut books = counted(100);
-        let before = books.epoch();
+        let before = books.seen_by();
         books.begin_walk();
         // The walk may have seen both, one or none of them.
         books.free(Used::file(90), before);
@@ -228,9 +264,16 @@ mod tests {
         // Removed before the walk, said after it.
         books.free(Used::file(10), before);
         assert_eq!(settled(&books), 15);
-        let now = books.epoch();
+        let now = books.seen_by();
         books.free(Used::file(10), now);
         assert_eq!(settled(&books), 5);
+        // Looked at while a walk was under way, removed before it came past, said after it.
+        books.begin_walk();
+        let meanwhile = books.seen_by();
+        books.end_walk(Some((Used::file(5), Duration::ZERO)));
+        books.free(Used::file(5), meanwhile);
+        assert_eq!(settled(&books), 5);
+        assert_eq!(books.judge(Used::file(1), Quota { bytes: Some(5), files: None }, 0), Verdict::Count);
         books.begin_walk();
         books.end_walk(None);
         assert_eq!(settled(&books), 5, "a walk that failed tells nothing");
@@ -246,6 +289,17 @@ mod tests {
         books.doubt();
         assert_eq!(books.judge(Used::content(1), quota, 1), Verdict::Count);
         assert_eq!(books.judge(Used::content(1), quota, 2), Verdict::Full);
+        let mut books = counted(0);
+        let (made, seen) = (books.begin(Used::file(60)), books.seen_by());
+        books.begin_walk();
+        books.end_walk(Some((Used::file(0), Duration::ZERO)));
+        assert_eq!(
+            books.judge(Used::content(41), quota, 0),
+            Verdict::Full,
+            "a count does not forget what is being made"
+        );
+        books.end(made, seen, true);
+        assert_eq!((settled(&books), books.judge(Used::content(41), quota, 0)), (60, Verdict::Count));
         let mut books = counted(10);
         books.count.as_mut().unwrap().at = Instant::now().checked_sub(2 * OLD).unwrap();
         assert_eq!(books.judge(Used::content(1), quota, 0), Verdict::Refresh);

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Allowance;
-use super::books::{Epoch, weight};
+use super::books::{SeenBy, weight};
 use crate::model::Used;
 use crate::tree::{Stat, View};
 
@@ -19,7 +19,7 @@ pub(in crate::tree) struct Claim {
     /// What publishing it will free, as far as can be seen.
     credit: Used,
     /// Before it was published.
-    before: Epoch,
+    seen: SeenBy,
     /// Nothing is to be counted for it any more.
     is_over: bool,
 }
@@ -38,18 +38,18 @@ impl Claim {
     ) -> io::Result<Option<Box<Self>>> {
         let Some(allowance) = view.allowance.clone() else { return Ok(None) };
         let held = Mutex::new(part.size);
-        let (number, credit, before) = {
+        let (number, credit, seen) = {
             let mut books = allowance.books();
-            let (number, before) = (books.open(part), books.epoch());
+            let (number, seen) = (books.open(part), books.seen_by());
             let credit = books.credit(number, there);
             if !is_new {
                 // What lies there already counts from here on as what is being written.
-                books.free(weight(part), before);
+                books.free(weight(part), seen);
                 books.charge(number, weight(part).without(credit));
             }
-            (number, credit, before)
+            (number, credit, seen)
         };
-        let claim = Self { view: view.clone(), allowance, part: number, held, credit, before, is_over: false };
+        let claim = Self { view: view.clone(), allowance, part: number, held, credit, seen, is_over: false };
         if is_new && let Err(error) = claim.become_as_long(part.size, credit) {
             // It is taken away again.
             let mut claim = claim;
@@ -112,7 +112,7 @@ impl Claim {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         books.charge(self.part, charge);
-        self.before = books.epoch();
+        self.seen = books.seen_by();
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl Claim {
             books.close(self.part);
             books.add(more);
             if less != Used::default() {
-                books.free(less, self.before);
+                books.free(less, self.seen);
             }
         }
     }

@@ -169,15 +169,10 @@ impl View {
     /// [`io::ErrorKind::QuotaExceeded`] when there is no room for it, those of walking the home, and those of `make`.
     pub(super) fn charged<T>(&self, more: Used, make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let Some(allowance) = &self.allowance else { return make() };
-        let before = allowance.reserve(
-            &self.tree,
-            |_| more,
-            |books| {
-                books.add(more);
-                books.epoch()
-            },
-        )?;
-        make().inspect_err(|_| allowance.books().free(more, before))
+        let (number, seen) = allowance.reserve(&self.tree, |_| more, |books| (books.begin(more), books.seen_by()))?;
+        let made = make();
+        allowance.books().end(number, seen, made.is_ok());
+        made
     }
 
     /// What `look` sees is gone when `remove` has removed it; nothing is looked up where nobody asks.
@@ -187,10 +182,10 @@ impl View {
         remove: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
         let Some(allowance) = &self.allowance else { return remove() };
-        let (before, less) = (allowance.books().epoch(), look().ok().map(|stat| books::weight(&stat)));
+        let (seen, less) = (allowance.books().seen_by(), look().ok().map(|stat| books::weight(&stat)));
         let done = remove()?;
         if let Some(less) = less {
-            allowance.books().free(less, before);
+            allowance.books().free(less, seen);
         }
         Ok(done)
     }

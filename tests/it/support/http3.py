@@ -6,13 +6,17 @@ Of a request: "back": true takes it back at once; "pause": true sends half of it
 line before it sends the rest; "cut" sends half of its body and then ends the stream ("end"), ends it within a frame
 ("torn"), resets it ("reset") or closes the connection ("close").
 Of all: "takes": false takes no more of an answer than fits the first window; "connections" is how many are opened, of
-which the first asks; "stays": true keeps them until they are ended by the other side.
+which the first asks; "stays": true keeps them until they are ended by the other side; "heads" is how many requests are
+begun of which the head never ends, and "bytes" how much of each is sent; "unread" is how many bytes are sent where
+nobody reads; "moves": true goes away to another port in the middle and comes back, and says how many bytes came there;
+"closes" is the code and the kind of frame that the connection is closed with.
 """
 
 import asyncio
 import contextlib
 import json
 import pathlib
+import socket
 import ssl
 import sys
 
@@ -150,6 +154,49 @@ class Client(QuicConnectionProtocol):
         say(number=number, size=len(answer.body), **answer.about)
 
 
+def trouble(client, plan):
+    """What no honest client does."""
+    quic = client._quic
+    if plan.get("takes") is False:
+        quic._write_stream_limits = lambda *_, **__: None
+    for _ in range(plan.get("heads", 0)):
+        head = encode_uint_var(FrameType.HEADERS) + encode_uint_var(65000) + bytes(plan["bytes"])
+        quic.send_stream_data(quic.get_next_available_stream_id(), head)
+        client.transmit()
+    if plan.get("heads"):
+        say(begun=plan["heads"])
+    if plan.get("unread"):
+        quic.send_stream_data(client.http._local_encoder_stream_id, bytes(plan["unread"]))
+        client.transmit()
+
+
+class Elsewhere(asyncio.DatagramProtocol):
+    """The port that a connection goes on from. What comes to the old one is not for it."""
+
+    def __init__(self):
+        self.came = 0
+
+    def datagram_received(self, data, _):
+        self.came += len(data)
+
+
+async def move(client):
+    """Goes on from another port for a moment."""
+    while not (client.answers and client.answers[0].body):
+        await asyncio.sleep(0.01)
+    home, known = client._transport, client._transport.get_extra_info("socket")
+    other = socket.socket(known.family, socket.SOCK_DGRAM)
+    other.setblocking(False)
+    other.bind(("", 0))
+    elsewhere, seen = await asyncio.get_running_loop().create_datagram_endpoint(Elsewhere, sock=other)
+    client._transport = elsewhere
+    await asyncio.sleep(2)
+    say(moved=seen.came, whole=client.answers[0].about["whole"])
+    client._transport = home
+    elsewhere.close()
+    client.transmit()
+
+
 async def main(port, plan):
     window = 1 << 16 if plan.get("takes") is False else 1 << 24
     configuration = QuicConfiguration(
@@ -176,9 +223,15 @@ async def main(port, plan):
             clients.append(client)
         if not clients:
             return
-        if plan.get("takes") is False:
-            clients[0]._quic._write_stream_limits = lambda *_, **__: None
+        trouble(clients[0], plan)
+        moving = asyncio.create_task(move(clients[0])) if plan.get("moves") else None
         await asyncio.gather(*(clients[0].ask(number, request) for number, request in enumerate(plan["requests"])))
+        if moving:
+            await moving
+        if plan.get("closes"):
+            code, frame = plan["closes"]
+            clients[0]._quic.close(error_code=code, frame_type=frame)
+            clients[0].transmit()
         if plan.get("stays"):
             for client in clients:
                 await client.closed.wait()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use bytes::Bytes;
-use h3::error::{ConnectionError, StreamError};
+use h3::error::{Code, ConnectionError, StreamError};
 use h3::server::RequestResolver;
 use hyper::rt::Executor as _;
 use tokio::sync::{Notify, mpsc};
@@ -49,13 +49,14 @@ impl Visit {
             }
         };
         let (alarm, leave) = (Arc::<Notify>::default(), Arc::<Notify>::default());
-        let guard = Guard::new(Arc::clone(&alarm), self.counters.clone());
+        let guard = Guard::new(Arc::clone(&alarm), self.counters.clone(), self.tasks.clone());
         let transport = Connection::new(connection, guard.clone());
         let mut builder = h3::server::builder();
         builder.max_field_section_size(FIELDS).send_grease(false);
         let (streams, service, counters) = (self.streams(), self.service(router), self.counters.clone());
+        let worn_out = Arc::clone(&leave);
         let answer = move |asked, open: mpsc::Sender<()>| {
-            let (guard, service) = (guard.clone(), service.clone());
+            let (guard, service, leave) = (guard.clone(), service.clone(), Arc::clone(&worn_out));
             let gone = guard.gone();
             let answered = exchange::answer(asked, service, counters.clone(), Arc::clone(&clock));
             streams.execute(async move {
@@ -70,9 +71,8 @@ impl Visit {
                     answered = answered => answered.is_err_and(|error| matches!(error, StreamError::RemoteTerminate { .. })),
                     () = taken_back => true,
                 };
-                if broken {
-                    // Rapid reset (CVE-2023-44487); the guard rings when there are too many.
-                    guard.allows();
+                if broken && guard.is_worn_out() {
+                    leave.notify_one();
                 }
                 drop(open);
             });
@@ -119,11 +119,13 @@ async fn speak(
     }
 }
 
-/// Clients leave as they like, also without a word.
+/// Clients leave as they like, also without a word. Those that say by their code that something went wrong do not.
 fn ended(error: ConnectionError) -> Result<(), Box<dyn Error + Send + Sync>> {
     use h3::quic::ConnectionErrorIncoming::ApplicationClose;
+    let clean = |code: u64| [0, Code::H3_NO_ERROR.value(), Code::H3_REQUEST_CANCELLED.value()].contains(&code);
     match error {
-        ConnectionError::Timeout { .. } | ConnectionError::Remote { 0: ApplicationClose { .. }, .. } => Ok(()),
+        ConnectionError::Timeout { .. } => Ok(()),
+        ConnectionError::Remote { 0: ApplicationClose { error_code }, .. } if clean(error_code) => Ok(()),
         error if error.is_h3_no_error() => Ok(()),
         error => Err(Box::new(error)),
     }

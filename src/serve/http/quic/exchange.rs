@@ -24,8 +24,6 @@ use crate::serve::http::service::Service;
 use crate::serve::http::taken::Taken;
 use crate::serve::http::visit::HEAD;
 
-/// Bytes of an answer that are sent at once: the client's time is counted anew with each of them.
-const PIECE: usize = 64 * 1024;
 /// For what is on its way when all was handed over: as much as may be sent and not yet received, at 64 kbit/s.
 const LAST: Duration = Duration::from_secs(1024);
 /// What means something to HTTP/1.1 only (RFC 9114, section 4.2).
@@ -44,8 +42,13 @@ pub(super) async fn answer(
     counters: Counters,
     clock: Arc<dyn Clock>,
 ) -> Result<(), StreamError> {
-    let Ok(resolved) = tokio::time::timeout(HEAD, asked.resolve_request()).await else {
-        counters.refused(Refusal::SlowWriter);
+    // A head takes room before it is whole. Who has no more of it is told so if all of it is there, and is not waited for.
+    let room = service.room();
+    let patience = if room.is_some() { HEAD } else { Duration::ZERO };
+    let Ok(resolved) = tokio::time::timeout(patience, asked.resolve_request()).await else {
+        if room.is_some() {
+            counters.refused(Refusal::SlowWriter);
+        }
         return Ok(());
     };
     let (request, stream) = resolved.inspect_err(|error| {
@@ -59,7 +62,7 @@ pub(super) async fn answer(
         return Ok(());
     };
     let bare = *request.method() == Method::HEAD;
-    let answer = service.answer(request.map(|()| body)).await;
+    let answer = service.answer(request.map(|()| body), room).await;
     give(answer, bare, &mut send, &counters, &*clock).await
 }
 
@@ -82,9 +85,8 @@ async fn give(
             return Ok(());
         };
         // Trailers have no name in this house.
-        let Ok(mut data) = frame.into_data() else { continue };
-        while !data.is_empty() {
-            send.send_data(data.split_to(PIECE.min(data.len()))).await?;
+        if let Ok(data) = frame.into_data() {
+            send.send_data(data).await?;
         }
     }
     match tokio::time::timeout(LAST, send.finish()).await {

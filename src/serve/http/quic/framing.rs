@@ -11,6 +11,8 @@ const DATA: u64 = 0;
 const HEADERS: u64 = 1;
 /// What a control stream begins with (RFC 9114, section 6.2.1).
 const CONTROL: u64 = 0;
+/// And the two of QPACK (RFC 9204, section 4.2).
+const QPACK: [u64; 2] = [2, 3];
 /// Bytes of any other frame: settings, priorities, and what is unknown.
 const OTHER_BYTES: u64 = 4096;
 /// Bytes of a compressed head. One that is a little too large is let through, so that it is we who answer and count it.
@@ -32,6 +34,9 @@ enum Place {
     Inside(u64),
     /// In a stream without frames.
     Unframed,
+    /// In one of QPACK. It means nothing to us: we allow no dynamic table (RFC 9204, section 3.2.3), so the library does
+    /// not read it.
+    Unread,
 }
 
 /// What to do with the bytes that came.
@@ -56,6 +61,11 @@ impl Framing {
         Self { place: Place::Kind }
     }
 
+    /// Is it a stream that nobody reads?
+    pub(super) fn is_unread(&self) -> bool {
+        matches!(self.place, Place::Unread)
+    }
+
     /// May the stream end here?
     pub(super) fn is_whole(&self) -> bool {
         !matches!(self.place, Place::Inside(_))
@@ -67,7 +77,7 @@ impl Framing {
     /// What comes is too large or too much.
     pub(super) fn cut(&mut self, bytes: &[u8], mut allowance: impl FnMut() -> bool) -> Result<Cut, Refusal> {
         match self.place {
-            Place::Unframed => Ok(Cut::Give(bytes.len())),
+            Place::Unframed | Place::Unread => Ok(Cut::Give(bytes.len())),
             Place::Inside(left) => {
                 let given = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 let left = left.saturating_sub(u64::try_from(given).unwrap_or(u64::MAX));
@@ -76,7 +86,11 @@ impl Framing {
             }
             Place::Kind => {
                 let Some((kind, size)) = number(bytes) else { return Ok(Cut::Wait) };
-                self.place = if kind == CONTROL { Place::Head } else { Place::Unframed };
+                self.place = match kind {
+                    CONTROL => Place::Head,
+                    kind if QPACK.contains(&kind) => Place::Unread,
+                    _ => Place::Unframed,
+                };
                 Ok(Cut::Give(size))
             }
             Place::Head => {
@@ -178,8 +192,11 @@ mod tests {
             assert_eq!(Framing::of_request().cut(&frame, || false), Err(Refusal::Flood));
         }
         assert_eq!(Framing::of_request().cut(&[0, 1, 0], || false), Ok(Cut::Give(2)));
-        let mut unframed = Framing::of_one_side();
-        assert_eq!(unframed.cut(&[2, 0xff, 0xff], || false), Ok(Cut::Give(1)));
-        assert_eq!(unframed.cut(&[0xff, 0xff], || false), Ok(Cut::Give(2)));
+        for (kind, is_unread) in [(2, true), (3, true), (0x21, false)] {
+            let mut unframed = Framing::of_one_side();
+            assert_eq!(unframed.cut(&[kind, 0xff, 0xff], || false), Ok(Cut::Give(1)));
+            assert_eq!(unframed.is_unread(), is_unread);
+            assert_eq!(unframed.cut(&[0xff, 0xff], || false), Ok(Cut::Give(2)));
+        }
     }
 }

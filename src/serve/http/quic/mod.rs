@@ -14,6 +14,7 @@ mod transport;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -32,8 +33,7 @@ use crate::task::Tasks;
 const STREAMS_OF_ONE_SIDE: u32 = 8;
 /// Bytes of answers that were sent and not yet received.
 const SENT: u64 = 8 << 20;
-/// With so many connections, who comes must show first that the address is its own (RFC 9000, section 8.1.2): nobody can
-/// use up places in the name of others. It is less than an address has of them.
+/// With so many connections, who comes must show first that the address is its own (RFC 9000, section 8.1.2).
 const UNSEEN: usize = 32;
 /// Packets of connections that wait to be looked at: how many connections, and bytes of each and in all.
 const WAITING: (usize, u64, u64) = (256, 64 * 1024, 4 << 20);
@@ -94,19 +94,34 @@ pub(super) struct Accepting {
     pub(super) counters: Counters,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tasks: Tasks,
+    /// Whether HTTP/3 is to be had.
+    pub(super) spoken: Arc<AtomicBool>,
+}
+
+/// How many connections may be there before who comes must show its address: so few that nobody can use up more than half
+/// of the places of another in its name.
+fn unseen(settings: &Settings) -> usize {
+    UNSEEN.min(settings.connections.per_address.min(settings.strangers.per_address) / 2)
 }
 
 impl Accepting {
     /// Accepts until the tasks stop, then waits until the goodbyes are sent.
     pub(super) async fn run(self, router: Router) {
-        let Self { endpoint, entrance, settings, counters, clock, tasks } = self;
+        let Self { endpoint, entrance, settings, counters, clock, tasks, spoken } = self;
+        let unseen = unseen(&settings);
         loop {
             let incoming = tokio::select! {
                 () = tasks.stopped() => break,
                 incoming = endpoint.accept() => incoming,
             };
-            let Some(incoming) = incoming else { return };
-            if !incoming.remote_address_validated() && endpoint.open_connections() >= UNSEEN {
+            let Some(incoming) = incoming else {
+                tracing::error!("the UDP port is lost: HTTP/3 is not to be had until the next start");
+                spoken.store(false, Ordering::Relaxed);
+                return;
+            };
+            // Nothing is taken, counted or written down for an address that is not shown: it may be somebody else's.
+            let full = endpoint.open_connections() >= unseen || !entrance.has_room(incoming.remote_address());
+            if !incoming.remote_address_validated() && full {
                 if let Err(error) = incoming.retry() {
                     tracing::debug!(net.error = %error, "a client cannot be asked to show its address");
                 }
@@ -151,6 +166,15 @@ mod tests {
             .with_no_client_auth();
         config.alpn_protocols = vec![b"h3".to_vec()];
         quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(config).unwrap()))
+    }
+
+    #[test]
+    fn nobody_uses_up_the_places_of_another() {
+        let limits = |per_address| crate::net::AdmissionLimits { total: 100, per_address };
+        let unseen = |all, strangers| {
+            unseen(&Settings { connections: limits(all), strangers: limits(strangers), ..Settings::default() })
+        };
+        assert_eq!([unseen(1000, 1000), unseen(10, 1000), unseen(1000, 9), unseen(1, 1)], [32, 5, 4, 0]);
     }
 
     #[tokio::test]

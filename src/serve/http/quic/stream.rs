@@ -12,6 +12,7 @@ use quinn::{ReadError, VarInt, WriteError};
 use super::framing::{Cut, Framing};
 use super::guard::Guard;
 use super::transport::{Later, with_connection};
+use crate::net::Refusal;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 16 * 1024;
@@ -78,11 +79,14 @@ impl<B: Buf> quic::SendStream<B> for Both<B> {
 /// What comes on a stream.
 pub(super) struct Receiver {
     id: StreamId,
-    stream: quinn::RecvStream,
+    /// Nothing once the guard has it.
+    stream: Option<quinn::RecvStream>,
     framing: Framing,
     guard: Guard,
     /// Read, but not given to the library.
     ahead: BytesMut,
+    /// Bytes of it that the guard knows of.
+    held: usize,
     ended: bool,
 }
 
@@ -92,18 +96,48 @@ impl Receiver {
         framing: Framing,
         guard: Guard,
     ) -> Result<Self, ConnectionErrorIncoming> {
-        Ok(Self { id: id(stream.id())?, stream, framing, guard, ahead: BytesMut::new(), ended: false })
+        let id = id(stream.id())?;
+        Ok(Self { id, stream: Some(stream), framing, guard, ahead: BytesMut::new(), held: 0, ended: false })
     }
 
     /// Reads on.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
+        let Some(stream) = &mut self.stream else { return Poll::Pending };
         let there = self.ahead.len();
         self.ahead.resize(there.saturating_add(CHUNK), 0);
-        let poll = self.stream.poll_read(cx, self.ahead.get_mut(there..).unwrap_or_default());
+        let poll = stream.poll_read(cx, self.ahead.get_mut(there..).unwrap_or_default());
         let read = if let Poll::Ready(Ok(read)) = &poll { *read } else { 0 };
         self.ahead.truncate(there.saturating_add(read));
+        if self.ahead.is_empty() {
+            // Who waits keeps no memory for what may come.
+            self.ahead = BytesMut::new();
+        }
         self.ended = ready!(poll).map_err(not_read)? == 0;
         Poll::Ready(Ok(()))
+    }
+
+    /// So much waits for the rest of its frame now. Is that too much?
+    fn hold(&mut self, bytes: usize) -> Result<(), StreamErrorIncoming> {
+        let before = std::mem::replace(&mut self.held, bytes);
+        if before == bytes || self.guard.holds(before, bytes) { Ok(()) } else { Err(self.guard.refuse(Refusal::Head)) }
+    }
+
+    /// The next bytes go on.
+    fn give(&mut self, size: usize) -> Result<Bytes, StreamErrorIncoming> {
+        let piece = self.ahead.split_to(size).freeze();
+        self.hold(0)?;
+        if self.framing.is_unread()
+            && let Some(stream) = self.stream.take()
+        {
+            self.guard.discard(stream);
+        }
+        Ok(piece)
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.guard.holds(self.held, 0);
     }
 }
 
@@ -118,9 +152,12 @@ impl quic::RecvStream for Receiver {
                 false => self.framing.cut(&self.ahead, || guard.allows()).map_err(|why| guard.refuse(why))?,
             };
             match cut {
-                Cut::Give(size) => return Poll::Ready(Ok(Some(self.ahead.split_to(size).freeze()))),
+                Cut::Give(size) => return Poll::Ready(self.give(size).map(Some)),
                 Cut::Skip(size) => self.ahead.advance(size),
-                Cut::Wait if !self.ended => ready!(self.poll_fill(cx))?,
+                Cut::Wait if !self.ended => {
+                    self.hold(self.ahead.len())?;
+                    ready!(self.poll_fill(cx))?;
+                }
                 Cut::Wait if self.ahead.is_empty() && self.framing.is_whole() => return Poll::Ready(Ok(None)),
                 Cut::Wait => {
                     // Cut off within a frame. The library would take it for the end of a body.
@@ -133,7 +170,7 @@ impl quic::RecvStream for Receiver {
 
     fn stop_sending(&mut self, code: u64) {
         // It may have ended.
-        let _stopped = self.stream.stop(number(code)).is_ok();
+        let _stopped = self.stream.as_mut().is_some_and(|stream| stream.stop(number(code)).is_ok());
     }
 
     fn recv_id(&self) -> StreamId {

@@ -65,7 +65,10 @@ impl<B: Buf> quic::Connection<B> for Connection {
         let (send, receive) = ready!(again(&mut self.both, cx, accept)).map_err(lost)?;
         let stopped = send.stopped();
         let gone: Later<()> = Box::pin(async move {
-            let _either_way = stopped.await;
+            if matches!(stopped.await, Ok(None)) {
+                // The answer was received.
+                std::future::pending::<()>().await;
+            }
         });
         self.guard.watch(gone);
         let receive = Receiver::new(receive, Framing::of_request(), self.guard.clone())?;
@@ -138,7 +141,12 @@ pub(super) fn lost(error: quinn::ConnectionError) -> ConnectionErrorIncoming {
         quinn::ConnectionError::ApplicationClosed(close) => {
             ConnectionErrorIncoming::ApplicationClose { error_code: close.error_code.into_inner() }
         }
-        quinn::ConnectionError::TimedOut => ConnectionErrorIncoming::Timeout,
+        // Without a word of HTTP/3, but well (RFC 9000, section 20.1).
+        quinn::ConnectionError::ConnectionClosed(close) if close.error_code == quinn::TransportErrorCode::NO_ERROR => {
+            ConnectionErrorIncoming::ApplicationClose { error_code: Code::H3_NO_ERROR.value() }
+        }
+        // It has lost its memory of us: it was started anew (RFC 9000, section 10.3).
+        quinn::ConnectionError::TimedOut | quinn::ConnectionError::Reset => ConnectionErrorIncoming::Timeout,
         other => ConnectionErrorIncoming::Undefined(Arc::new(other)),
     }
 }
