@@ -41,7 +41,10 @@ pub struct Accounts {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hasher: Hasher,
     pub(super) settings: Settings,
+    /// Logins by name and password alone that passed.
     pub(super) remembered: Arc<Remembered>,
+    /// Passwords of accounts that were right, whatever else is required.
+    pub(super) hashed: Arc<Remembered>,
     pub(super) standing: Arc<Standing>,
 }
 
@@ -119,7 +122,16 @@ impl Accounts {
     #[must_use]
     pub fn with(db: Db, vault: Arc<Vault>, clock: Arc<dyn Clock>, settings: Settings) -> Self {
         let hasher = Hasher::new(settings.hash);
-        Self { db, vault, clock, hasher, settings, remembered: Arc::default(), standing: Arc::default() }
+        Self {
+            db,
+            vault,
+            clock,
+            hasher,
+            settings,
+            remembered: Arc::default(),
+            hashed: Arc::default(),
+            standing: Arc::default(),
+        }
     }
 
     /// Does once what the first login would have to wait for. Call it at start.

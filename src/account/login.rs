@@ -10,6 +10,7 @@ use sqlx::SqliteConnection;
 
 use super::certificate::{self, Seen};
 use super::guess::{Guesses, peer_subject};
+use super::request::REMEMBER;
 use super::settle::Attempt;
 use super::store::{self, AccountRow, Subject};
 use super::{Accounts, Factors, Grant, MAX_NAME, PasswordError, app_password, key};
@@ -178,7 +179,8 @@ impl Passed {
 
 impl Accounts {
     /// Lets somebody in who shows everything at once. A password takes the time of one argon2id hash, whether the name
-    /// exists or not, and longer after failures.
+    /// exists or not, and longer after failures; one that was right in the last ten minutes, from the same address, takes
+    /// none.
     ///
     /// # Errors
     /// [`LoginError`]; the failure is logged, and counted where it can be a guess.
@@ -290,7 +292,15 @@ impl Accounts {
             }
         }
         if let (Some(password), None) = (proofs.password, attempt.refusal) {
-            (attempt.refusal, attempt.rehash) = self.check_password(attempt.row.as_ref(), password).await?;
+            let tag = self.hashed.tag(name, password, context);
+            let row = attempt.row.as_ref();
+            let was_right = self.hashed.find(tag, now).is_some_and(|proof| row.is_some_and(|row| proof.is_of(row)));
+            if !was_right {
+                (attempt.refusal, attempt.rehash) = self.check_password(row, password).await?;
+                if let (Some(row), None, Ok(until)) = (row, attempt.refusal, now.checked_add(REMEMBER)) {
+                    self.hashed.put(tag, (row.id, row.changed), until);
+                }
+            }
         }
         self.settle(attempt).await
     }

@@ -1,6 +1,6 @@
-//! Basic authentication sends name and password with every request. Hashing each time would take longer
-//! than the request itself, so a password that was right is remembered for a while, as a keyed hash in
-//! memory that is worth nothing to anybody else.
+//! Basic authentication sends name and password with every request, and SFTP clients open one connection after the other.
+//! Hashing each time would take longer than all the rest, so a password that was right is remembered for a while, as a
+//! keyed hash in memory that is worth nothing to anybody else.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,9 +12,9 @@ use super::store::AccountRow;
 use super::{Accounts, Grant, LoginContext, LoginError, app_password, random, store};
 use crate::model::{AccountId, Secret};
 
-/// How long a right password is remembered, counted from the real check. After that the next request is
-/// a login again, with hash and audit entry.
-const REMEMBER: SignedDuration = SignedDuration::from_mins(10);
+/// How long a right password is remembered, counted from the real check. After that the next one is hashed again, and
+/// the next request of many is a login again, with an audit entry.
+pub(super) const REMEMBER: SignedDuration = SignedDuration::from_mins(10);
 /// How many are remembered.
 const MOST: usize = 4096;
 
@@ -25,7 +25,8 @@ pub(super) struct Remembered {
     proofs: Mutex<HashMap<[u8; 32], Proof>>,
 }
 
-/// A login that passed.
+/// That a login passed, or that a password was right: the two are remembered apart, since more than a password may be
+/// required.
 #[derive(Clone, Copy)]
 pub(super) struct Proof {
     account: AccountId,
@@ -63,12 +64,14 @@ impl Remembered {
         proofs.get(&tag?).copied().filter(|proof| proof.until > now)
     }
 
-    pub(super) fn put(&self, tag: Option<[u8; 32]>, grant: &Grant, now: Timestamp) {
-        let (Some(tag), Ok(until)) = (tag, now.checked_add(REMEMBER)) else { return };
-        let proof = Proof { account: grant.id(), changed: grant.changed(), until };
+    /// What is behind `tag` holds until then for an account that was changed last at a time.
+    pub(super) fn put(&self, tag: Option<[u8; 32]>, (account, changed): (AccountId, Timestamp), until: Timestamp) {
+        let Some(tag) = tag else { return };
+        let proof = Proof { account, changed, until };
         let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
         if proofs.len() >= MOST {
-            proofs.retain(|_, proof| proof.until > now);
+            let first = proofs.values().map(|proof| proof.until).min();
+            proofs.retain(|_, proof| Some(proof.until) != first);
         }
         if proofs.len() < MOST {
             proofs.insert(tag, proof);
@@ -138,7 +141,10 @@ impl Accounts {
             }
         }
         let grant = self.login_password(name, password, context).await?;
-        self.remembered.put(tag, &grant, now);
+        // It may have been hashed a while ago, for another login.
+        if let Some(hashed) = self.hashed.find(self.hashed.tag(name, password, context), now) {
+            self.remembered.put(tag, (grant.id(), grant.changed()), hashed.until);
+        }
         Ok(grant)
     }
 }

@@ -260,6 +260,39 @@ async fn an_unknown_name_costs_the_same_work() {
 }
 
 #[tokio::test]
+async fn a_password_that_was_right_a_moment_ago_is_not_hashed_again() {
+    let house = house().await;
+    house.accounts.warm_up().await.unwrap();
+    let spent = &house.accounts.hasher.spent;
+    spent.lock().unwrap().clear();
+    let hashed = |times: usize| assert_eq!(spent.lock().unwrap().drain(..).len(), times);
+    for _ in 0..3 {
+        house.try_password("anna", "correct horse", "192.0.2.1:22").await.unwrap();
+    }
+    hashed(1);
+    let logged = house.actions().await.iter().filter(|action| *action == "login-succeeded").count();
+    assert_eq!(logged, 3, "each is a login all the same");
+    // Neither another password nor another address nor another door.
+    assert!(house.try_password("anna", "correct horsf", "192.0.2.1:22").await.is_err());
+    house.try_password("anna", "correct horse", "192.0.2.2:22").await.unwrap();
+    let web = LoginContext { door: Door::Dav, ..from("192.0.2.1:22") };
+    house.accounts.login_password("anna", &Secret::new("correct horse"), &web).await.unwrap();
+    hashed(3);
+    // Ten minutes count from when it was hashed, and requests that remember it do not count anew.
+    house.clock.advance(SignedDuration::from_mins(6));
+    house.try_password("anna", "correct horse", "192.0.2.1:22").await.unwrap();
+    house.accounts.login_request("anna", &Secret::new("correct horse"), &web).await.unwrap();
+    hashed(0);
+    house.clock.advance(SignedDuration::from_mins(5));
+    house.try_password("anna", "correct horse", "192.0.2.1:22").await.unwrap();
+    house.accounts.login_request("anna", &Secret::new("correct horse"), &web).await.unwrap();
+    hashed(2);
+    // An account that was changed is another one.
+    house.accounts.set_password(&Actor::System, "anna", &Secret::new("battery staple 9")).await.unwrap();
+    assert!(house.try_password("anna", "correct horse", "192.0.2.1:22").await.is_err());
+}
+
+#[tokio::test]
 async fn keys_open_and_are_not_counted_as_guesses() {
     let house = house().await;
     let fingerprint = house.accounts.add_key(&Actor::System, "anna", KEY).await.unwrap();

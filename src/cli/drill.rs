@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Signals, Store, operator};
-use crate::drill::{self, Exercise, Leg, Limits, Order, Rehearsed, Report};
+use crate::drill::{self, Exercise, Leg, Limits, Order, Place, Rehearsed, Report};
 use crate::mirror::Progress;
 use crate::task::{self, Tasks};
 use crate::tree::file;
@@ -30,13 +29,12 @@ pub(super) async fn run(args: DrillArgs, store: &Store) -> Result<(), Failure> {
     let source = jobs.unsealed(found.source.id).await?;
     let program =
         std::env::current_exe().map_err(|error| Failure::new(format!("this program does not find itself: {error}")))?;
-    let mut chance = [0; 8];
-    crate::random::fill(&mut chance).map_err(|error| Failure::new(error.to_string()))?;
-    let folder = store.folder.join(format!("drill-{}", HEXLOWER.encode(&chance)));
-    let mut order = Order::of(&found, source, store.db.clone(), folder, program);
+    let place = Place::make(&store.folder).await?;
+    let mut order = Order::of(&found, source, store.db.clone(), place, program);
     if !args.only.is_empty() {
         order.exercises = args.only;
     }
+    order.at = args.at;
     order.limits = Limits { files: usize::try_from(args.max_files).unwrap_or(usize::MAX), bytes: args.max_bytes };
     let (tasks, stop) = (Tasks::new(), CancellationToken::new());
     Signals::watch(&tasks, stop.clone());

@@ -10,14 +10,14 @@ mod child;
 mod copy;
 mod exercise;
 mod page;
+mod place;
 mod relay;
 mod report;
 mod sample;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -27,10 +27,12 @@ pub(crate) use child::WORD;
 pub use copy::Leg;
 pub use exercise::Exercise;
 pub use page::render as render_page;
+pub use place::Place;
 pub use report::{Rehearsed, Report};
 pub use sample::Limits;
 
 use copy::Obstacles;
+use place::remove;
 use relay::{Cue, Relay};
 use sample::Sampled;
 use watch::{Marks, Watch};
@@ -40,10 +42,10 @@ use crate::audit::{self, Actor, Event};
 use crate::db::{Db, DbError};
 use crate::job::{Job, JobError, OnceEnd, RunState};
 use crate::mirror::{Deletions, Filter, MirrorError, Policy, Progress, Uploads};
-use crate::model::{Digest, DigestAlgorithm, Endpoint, EntryKind, Fault, FaultKind, JobId, Protocol, RelPath, Scope};
+use crate::model::{Digest, DigestAlgorithm, Endpoint, EntryKind, Fault, FaultKind, JobId, Protocol, RelPath};
 use crate::remote::{self, Remote, layer::Room};
-use crate::task::{self, Tasks};
-use crate::tree::{Tree, file};
+use crate::task::Tasks;
+use crate::tree::file;
 
 /// A copy is held to at least so long, so that there is a middle for the fault to come in.
 const AT_LEAST_SECONDS: u64 = 4;
@@ -83,6 +85,14 @@ pub enum DrillError {
     /// The child's orders.
     #[error("these orders for a copy cannot be read: {0}")]
     Leg(String),
+    /// The disk.
+    #[error("a drill here needs {needed} bytes of room, and there are {there}: give it less with --max-bytes")]
+    Room {
+        /// In bytes.
+        needed: u64,
+        /// In bytes.
+        there: u64,
+    },
     /// Told to.
     #[error("stopped before the end")]
     Stopped,
@@ -101,10 +111,12 @@ pub struct Order {
     pub exercises: Vec<Exercise>,
     /// How much is copied each time.
     pub limits: Limits,
+    /// When so many bytes have been copied the fault comes; none: half-way.
+    pub at: Option<u64>,
     /// The store of the job: what is known about its server is known in a drill. Nothing is learned from one.
     pub known: Db,
-    /// A folder that is not there; it is gone again afterwards.
-    pub folder: PathBuf,
+    /// Where it happens; what is there is gone afterwards.
+    pub place: Arc<Place>,
     /// This program: started again to be killed.
     pub program: PathBuf,
 }
@@ -112,7 +124,7 @@ pub struct Order {
 impl Order {
     /// A drill of `job`, whose source with its password is `source`.
     #[must_use]
-    pub fn of(job: &Job, source: Endpoint, known: Db, folder: PathBuf, program: PathBuf) -> Self {
+    pub fn of(job: &Job, source: Endpoint, known: Db, place: Place, program: PathBuf) -> Self {
         let policy = Policy {
             // What was changed a moment ago may be a part of the sample.
             delete: Deletions { enabled: false, ..Deletions::default() },
@@ -122,8 +134,8 @@ impl Order {
             hot_minutes: None,
             ..job.policy.clone()
         };
-        let (exercises, limits) = (Exercise::ALL.to_vec(), Limits::default());
-        Self { job: job.name.clone(), source, policy, exercises, limits, known, folder, program }
+        let (exercises, limits, place) = (Exercise::ALL.to_vec(), Limits::default(), Arc::new(place));
+        Self { job: job.name.clone(), source, policy, exercises, limits, at: None, known, place, program }
     }
 }
 
@@ -137,11 +149,7 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Result<Report, DrillError> {
     let done = exercised(order, tell, stop).await;
-    if let (Some(parent), Some(name)) = (order.folder.parent(), order.folder.file_name().and_then(OsStr::to_str))
-        && let Err(error) = remove(parent, name).await
-    {
-        tracing::error!(%error, folder = %order.folder.display(), "what a drill copied is still there: remove it");
-    }
+    order.place.remove().await;
     done
 }
 
@@ -150,8 +158,7 @@ async fn exercised(
     tell: &(dyn Fn(Exercise, Option<&Rehearsed>) + Send + Sync),
     stop: &CancellationToken,
 ) -> Result<Report, DrillError> {
-    file::ensure_dir(&order.folder, true)?;
-    let store = Store::open_at(&order.folder.join("sample")).await?;
+    let store = Store::open_at(&order.place.folder().join("sample")).await?;
     let (tasks, started) = (Tasks::new(), store.clock.now());
     let source = copy::open(&order.source, &store, &tasks).await?;
     let filter = Filter::new(&order.policy)?;
@@ -161,6 +168,7 @@ async fn exercised(
     };
     source.close().await;
     let sample = sampled?;
+    order.place.has_room(sample.iter().map(|file| file.size).sum())?;
     let mut exercises = Vec::new();
     for exercise in &order.exercises {
         tell(*exercise, None);
@@ -254,20 +262,25 @@ impl Drill<'_> {
         }
         done.failure = failure(&copied.end);
         self.compare(&mut done, store, tasks).await?;
-        if let Err(error) = remove(&self.order.folder, self.exercise.as_str()).await {
+        if let Err(error) = remove(&self.order.place.folder(), self.exercise.as_str()).await {
             tracing::warn!(%error, "what was copied is removed at the end");
         }
         Ok(done)
     }
 
-    /// Half of what is copied: the moment of the fault.
-    fn half(&self) -> u64 {
-        self.sample.iter().map(|file| file.size).sum::<u64>() / 2
+    /// Bytes of the sample.
+    fn whole(&self) -> u64 {
+        self.sample.iter().map(|file| file.size).sum()
+    }
+
+    /// Bytes of it after which the fault comes.
+    fn at(&self) -> u64 {
+        self.order.at.unwrap_or(self.whole() / 2)
     }
 
     /// Bytes a second.
     fn pace(&self) -> u64 {
-        let pace = (self.half() * 2 / AT_LEAST_SECONDS).max(SLOWEST);
+        let pace = (self.whole() / AT_LEAST_SECONDS).max(SLOWEST);
         self.order.policy.bandwidth.map_or(pace, |most| most.min(pace))
     }
 
@@ -277,7 +290,7 @@ impl Drill<'_> {
         source.options.active = Some(false);
         let policy = Policy { bandwidth: Some(self.pace()), ..self.order.policy.clone() };
         let files = self.sample.iter().map(|file| file.path.clone()).collect();
-        Leg { source, policy, files, place: self.order.folder.join(self.exercise.as_str()) }
+        Leg { source, policy, files, place: self.order.place.folder().join(self.exercise.as_str()) }
     }
 
     async fn copied(&self, tasks: &Tasks) -> Result<Copied, DrillError> {
@@ -290,11 +303,12 @@ impl Drill<'_> {
             let ftp = matches!(source.protocol, Protocol::Ftp | Protocol::FtpTls);
             // Who goes through another host is turned away there.
             let port = remote::jump_host(source)?.map_or(source.port, |jump| jump.port);
-            let (half, read, around) = (self.half(), Arc::clone(&progress), tasks.child());
+            let (at, rest) = (self.at(), self.whole().saturating_sub(self.at()));
+            let (read, around) = (Arc::clone(&progress), tasks.child());
             let due = Box::new(move |piece: usize| {
                 let moved = read.snapshot().bytes_moved;
                 // Much at once is a file; where all are small any word will do.
-                moved >= half && (piece >= OF_A_FILE || moved >= half + half / 2)
+                moved >= at && (piece >= OF_A_FILE || moved >= at + rest / 2)
             });
             let relay = Arc::new(Relay::start(Cue { harm, due, lasts, port, ftp }, &around).await?);
             let obstacles = Obstacles { relay: Some(relay.address()), room: None };
@@ -304,21 +318,21 @@ impl Drill<'_> {
         }
         match self.exercise {
             Exercise::DiskFull => {
-                let room = Arc::new(Room::new(self.half(), self.exercise.lasts()));
+                let room = Arc::new(Room::new(self.at(), self.exercise.lasts()));
                 let obstacles = Obstacles { relay: None, room: Some(Arc::clone(&room)) };
                 Ok(self.watched(&leg, obstacles, progress, move || room.full_since()).await)
             }
             Exercise::DatabaseLocked => {
                 let held = Arc::new(OnceLock::new());
                 let (path, shared) = (leg.store(), Arc::clone(&held));
-                let holder = hold_store(path, (self.half(), self.exercise.lasts()), Arc::clone(&progress), shared);
+                let holder = hold_store(path, (self.at(), self.exercise.lasts()), Arc::clone(&progress), shared);
                 let holder = tasks.spawn("drill: locked store", holder);
                 let copied = self.watched(&leg, Obstacles::default(), progress, move || held.get().copied()).await;
                 holder.abort();
                 Ok(copied)
             }
             _ => {
-                let killed = child::killed(&self.order.program, &leg, self.half(), self.stop).await?;
+                let killed = child::killed(&self.order.program, &leg, self.at(), self.stop).await?;
                 let copied = self.watched(&leg, Obstacles::default(), progress, move || killed).await;
                 // It is noticed by whoever takes the run up.
                 let taken_up = copied.end.as_ref().is_ok_and(|end| end.taken_up);
@@ -432,13 +446,4 @@ async fn hold_store(
     drop(writing);
     other.db.close().await;
     Ok(())
-}
-
-/// Removes what an exercise left.
-async fn remove(folder: &Path, name: &str) -> Result<(), DrillError> {
-    let named = RelPath::new(name).map_err(std::io::Error::other)?;
-    let (folder, path) = (folder.to_owned(), named);
-    let removed =
-        task::blocking(move || Tree::open(&folder)?.view(&Scope::whole())?.with_own_files().remove_tree(&path));
-    Ok(removed.await.map_err(std::io::Error::other)??)
 }

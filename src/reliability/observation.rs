@@ -9,7 +9,7 @@ use super::{Detail, Party};
 use crate::model::{Fault, FaultKind, Phase, Protocol};
 
 /// Whose connection it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// We called a server.

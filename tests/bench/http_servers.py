@@ -102,7 +102,7 @@ CADDY = """{{
   auto_https off
   persist_config off
   servers {{
-    protocols h1 h2 h2c
+    protocols h1 h2 h2c h3
   }}
 }}
 {scheme}://{host}:{port} {{
@@ -120,6 +120,7 @@ class Server(served.Served):
     # Where what it serves is, for one who reads and for one who writes.
     reading = writing = "/"
     # What it does not do.
+    has_h3 = False
     has_h2 = is_writable = has_clear = has_propfind = True
     # Only these parts of the benchmark tell something of it; empty: all.
     parts = ()
@@ -144,6 +145,7 @@ class Server(served.Served):
 
 class Causeway(Server):
     name = "causeway"
+    has_h3 = True
     reading, writing = "/files/", "/dav/"
     has_clear = False
 
@@ -209,6 +211,7 @@ class Apache(Server):
 
 class Caddy(Server):
     name = "caddy"
+    has_h3 = True
     is_writable = has_propfind = False
 
     def prepare(self):

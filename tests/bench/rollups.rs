@@ -1,8 +1,10 @@
-//! How long the page's questions take over a year of a million observations a day, from roll-ups:
+//! How long the pages' questions take over a year of a million observations a day: the comparison from roll-ups, and
+//! objectives and limits of every endpoint from roll-ups and single observations:
 //! `cargo run --release --example rollups`.
 //!
 //! Twenty endpoints; each day of each holds what fifty thousand observations come to. Minutes are there for three days,
-//! hours for a hundred, days for the whole year, as the service keeps them.
+//! hours for a hundred, days for the whole year, as the service keeps them. Of single observations the newest day is there,
+//! a quarter of them connections: more of those than the page looks at.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -18,14 +20,20 @@ use std::time::{Duration, Instant};
 use causeway::db::Db;
 use causeway::model::{FaultKind, Phase};
 use causeway::net::TcpInfo;
+use causeway::reliability::concurrency::concurrency;
+use causeway::reliability::objective::{Objective, standing};
 use causeway::reliability::rollup::{DAY, Digest, HOUR, KEEP_HOURS, KEEP_MINUTES, MINUTE, Sum, encode};
-use causeway::reliability::{Column, Detail, Direction, End, FAMILIES, Role, What, Window, compare_columns, sources};
+use causeway::reliability::{
+    Column, Detail, Direction, End, FAMILIES, RETENTION_DAYS, Role, What, Window, compare_columns, sources, widened,
+};
 use jiff::{SignedDuration, Timestamp};
 
 const ENDPOINTS: i64 = 20;
 const A_DAY: u64 = 1_000_000 / 20;
 const DAYS: i64 = 366;
 const TURNS: usize = 9;
+/// Connections of one endpoint on the newest day.
+const CONNECTIONS: u64 = A_DAY / 4;
 
 #[tokio::main]
 async fn main() {
@@ -52,12 +60,39 @@ async fn main() {
             n = compared.rows[0].cells.iter().map(|cell| cell.estimate.n).sum::<u64>();
             assert_eq!(seen.len(), 20);
         }
-        times.sort_unstable();
-        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
-        let (median, worst) = (millis(times[TURNS / 2]), millis(times[TURNS - 1]));
-        println!("{name:<8} {median:>6.0} ms, at worst {worst:>6.0} ms; {n} connection attempts");
+        println!("{name:<8} {}; {n} connection attempts", told(&mut times));
     }
+    let mut times = Vec::new();
+    for _ in 0..TURNS {
+        let begun = Instant::now();
+        limits(&db, now).await;
+        times.push(begun.elapsed());
+    }
+    println!("limits   {}; objectives and highest concurrency of {ENDPOINTS} endpoints", told(&mut times));
     db.close().await;
+}
+
+fn told(times: &mut [Duration]) -> String {
+    times.sort_unstable();
+    let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+    format!("{:>6.0} ms, at worst {:>6.0} ms", millis(times[TURNS / 2]), millis(times[TURNS - 1]))
+}
+
+/// What the page of objectives and limits asks.
+async fn limits(db: &Db, now: Timestamp) {
+    let kept = Window::last(now, SignedDuration::from_hours(24 * RETENTION_DAYS));
+    let kept = widened(db, &kept).await.unwrap();
+    let mut borne = 0;
+    for family in FAMILIES {
+        borne += concurrency(db, family, &kept).await.unwrap().len();
+    }
+    assert_eq!(borne, usize::try_from(ENDPOINTS).unwrap());
+    let month = Window::last(now, SignedDuration::from_hours(24 * 30));
+    for source in sources(db, &month).await.unwrap() {
+        let place = (source.family.as_str(), source.role, source.endpoint.as_str());
+        let stands = standing(db, Objective::default(), now, place).await.unwrap();
+        assert!(stands.availability.enough);
+    }
 }
 
 fn whole(count: u64) -> i64 {
@@ -99,6 +134,21 @@ async fn fill(db: &Db, now: Timestamp) {
             .await
             .unwrap();
         }
+        // One each some seconds, held for a minute: some ten together.
+        sqlx::query(
+            "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1) \
+             INSERT INTO observations (at, kind, family, protocol, role, endpoint, ended, setup, lasted) \
+             SELECT ?2 - i * ?3, 'connection', ?4, 'ftp', ?5, ?6, 'clean', 200000, 60000000 FROM n",
+        )
+        .bind(whole(CONNECTIONS))
+        .bind(now)
+        .bind(DAY / whole(CONNECTIONS))
+        .bind(family)
+        .bind(role)
+        .bind(format!("server-{endpoint}.example.org:21"))
+        .execute(&mut *tx)
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         if endpoint == 0 {
             let [day, hour, minute] = [day, hour, minute].map(|digest| encode(&digest).len());

@@ -112,6 +112,8 @@ class Cells(unittest.TestCase):
         self.assertFalse(can("get-h1", "nginx-login"))
         self.assertTrue(can("get-h2", "causeway", "rtt80"))
         self.assertFalse(can("crowd", "causeway", "rtt80"))
+        self.assertTrue(can("get-h3", "causeway") and can("get-h3", "caddy"))
+        self.assertFalse(can("get-h3", "nginx"))
 
     def test_what_h2load_says_is_read(self):
         said = ("finished in 315.46ms, 31699.89 req/s, 130.16MB/s\n"

@@ -106,6 +106,17 @@ fn what_breaks_on_the_way_to_openssh_loses_nothing() {
     for long in ["stall", "slow"] {
         assert!(done[long]["seconds"].as_f64().unwrap() >= 9.0, "{:#}", done[long]);
     }
+    // The moment can be chosen, and one that does not come is no exercise that was passed.
+    for (at, passed) in [("1", true), ("1GiB", false)] {
+        let drill = ["drill", "old", "--json", "--only", "reset", "--max-bytes", "1MiB", "--at", at];
+        let (code, stdout, stderr) = causeway(folder.path(), &drill);
+        let done = &serde_json::from_str::<Value>(&stdout).unwrap()["exercises"][0];
+        assert_eq!(
+            (code, done["skipped"].is_null(), &done["lost"]),
+            (i32::from(!passed), passed, &0.into()),
+            "{stderr}"
+        );
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
+use super::super::request::REMEMBER;
 use super::secret;
 use super::store::{self, Row};
 use crate::account::guess::peer_subject;
@@ -142,8 +143,9 @@ impl Accounts {
             Verdict::Unknown => Err(self.note_unknown(&mut tx, &shown, &peer, now).await?),
         };
         tx.commit().await?;
-        if let Ok((grant, _)) = &result {
-            self.remembered.put(self.remembered.tag(grant.name(), secret, context), grant, now);
+        if let (Ok((grant, _)), Ok(until)) = (&result, now.checked_add(REMEMBER)) {
+            let tag = self.remembered.tag(grant.name(), secret, context);
+            self.remembered.put(tag, (grant.id(), grant.changed()), until);
         }
         result
     }

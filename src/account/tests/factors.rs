@@ -62,6 +62,20 @@ fn is_refused(result: &Result<Progress, LoginError>) {
 const RIGHT: Option<&str> = Some("correct horse");
 
 #[tokio::test]
+async fn a_password_that_is_remembered_is_no_second_factor() {
+    let house = house().await;
+    house.second_factor().await;
+    let (password, peer) = (Secret::new("correct horse"), from(ELSEWHERE));
+    for _ in 0..2 {
+        partly(house.step((RIGHT, None, false), None).await);
+        let alone = house.accounts.login_password("anna", &password, &peer).await;
+        assert!(matches!(alone, Err(LoginError::Incomplete)), "{alone:?}");
+        let request = house.accounts.login_request("anna", &password, &peer).await;
+        assert!(matches!(request, Err(LoginError::Incomplete)), "{request:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_second_factor_holds_from_its_first_code_on() {
     let house = house().await;
     let shared = house.accounts.begin_second_factor("anna").await.unwrap();

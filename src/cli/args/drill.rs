@@ -23,6 +23,9 @@ pub struct DrillArgs {
     /// Their bytes, at most.
     #[arg(long, value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub max_bytes: u64,
+    /// When so many bytes have been copied the fault comes [default: half of them].
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub at: Option<u64>,
     /// Write a report to be passed on: one file of HTML.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,

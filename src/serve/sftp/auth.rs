@@ -9,7 +9,8 @@ use russh::server::{Auth, Response};
 use russh::{MethodKind, MethodSet};
 
 use crate::account::{Accounts, Factors, Grant, LoginContext, LoginError, Passed, Progress, Proofs, ShownKey};
-use crate::model::Secret;
+use crate::model::{FaultKind, Phase, Secret};
+use crate::reliability::End;
 
 /// How a login may begin.
 pub(super) const METHODS: &[MethodKind] =
@@ -24,17 +25,47 @@ pub(super) struct Login {
     /// Who was asked to type what.
     asked: Option<(String, Factors)>,
     grant: Option<Grant>,
+    caller: Caller,
+}
+
+/// Who is at the door, as long as nobody came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Caller {
+    /// It did not say: perhaps somebody who looks which ports are open.
+    #[default]
+    Silent,
+    /// It said a name, and showed nothing that goes with it.
+    Stranger,
+    /// It showed, or offered, something that goes with an account.
+    Expected,
+}
+
+impl Caller {
+    /// What the end of a connection means that began with this caller and let nobody in. What keeps strangers out tells
+    /// nothing of how well this door is reached (statistic "connection-success").
+    pub(super) fn ended(self, end: End) -> End {
+        match (self, end) {
+            (Self::Silent, End::Failed(..)) => End::Clean,
+            (Self::Stranger, End::Failed(..)) => End::Failed(Phase::Login, FaultKind::Auth),
+            (_, end) => end,
+        }
+    }
 }
 
 impl Login {
     /// Nothing was shown yet.
     pub(super) fn new(accounts: Accounts, context: LoginContext) -> Self {
-        Self { accounts, context, passed: None, asked: None, grant: None }
+        Self { accounts, context, passed: None, asked: None, grant: None, caller: Caller::Silent }
     }
 
     /// Who came in.
     pub(super) fn grant(&self) -> Option<&Grant> {
         self.grant.as_ref()
+    }
+
+    /// Who is there.
+    pub(super) fn caller(&self) -> Caller {
+        self.caller
     }
 
     /// By the method "password".
@@ -44,10 +75,11 @@ impl Login {
 
     /// Would the client's key be of use? Asked before it signs.
     pub(super) async fn offered(&mut self, user: &str, key: &PublicKey) -> Auth {
+        let is_known = self.is_known(user, key).await;
         // Nobody says here whether it comes with a certificate.
         match self.accounts.takes_certificates().await {
             Ok(true) => Auth::Accept,
-            Ok(false) if self.is_known(user, key).await => Auth::Accept,
+            Ok(false) if is_known => Auth::Accept,
             Ok(false) => self.refused(user),
             Err(error) => {
                 tracing::error!(error = %error, "the certificate authorities could not be looked up");
@@ -56,12 +88,16 @@ impl Login {
         }
     }
 
-    async fn is_known(&self, user: &str, key: &PublicKey) -> bool {
+    async fn is_known(&mut self, user: &str, key: &PublicKey) -> bool {
         let Ok(blob) = key.to_bytes() else { return false };
-        self.accounts.knows_key(user, &blob).await.unwrap_or_else(|error| {
+        let is_known = self.accounts.knows_key(user, &blob).await.unwrap_or_else(|error| {
             tracing::error!(error = %error, "an SSH key could not be looked up");
             false
-        })
+        });
+        if is_known {
+            self.caller = Caller::Expected;
+        }
+        is_known
     }
 
     /// By the method "publickey", when the signature has been checked.
@@ -119,6 +155,7 @@ impl Login {
             }
             Ok(Progress::Partly(passed)) => {
                 self.passed = Some((user.to_owned(), passed));
+                self.caller = Caller::Expected;
                 Auth::Reject { proceed_with_methods: Some(self.methods(user)), partial_success: true }
             }
             Err(error) => {
@@ -135,7 +172,10 @@ impl Login {
     }
 
     /// No, and what may be tried next.
-    fn refused(&self, user: &str) -> Auth {
+    fn refused(&mut self, user: &str) -> Auth {
+        if self.caller == Caller::Silent {
+            self.caller = Caller::Stranger;
+        }
         Auth::Reject { proceed_with_methods: Some(self.methods(user)), partial_success: false }
     }
 
@@ -152,4 +192,18 @@ impl Login {
 
 fn by_key(key: ShownKey<'_>) -> Proofs<'_> {
     Proofs { key: Some(key), ..Proofs::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_is_expected_counts_as_kept_out_by_the_way() {
+        let reset = End::Failed(Phase::Login, FaultKind::Reset);
+        let auth = End::Failed(Phase::Login, FaultKind::Auth);
+        let ends = [Caller::Silent, Caller::Stranger, Caller::Expected].map(|caller| caller.ended(reset));
+        assert_eq!(ends, [End::Clean, auth, reset]);
+        assert_eq!(Caller::Stranger.ended(End::StillOpen), End::StillOpen);
+    }
 }

@@ -13,7 +13,7 @@ use russh::server::{
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect};
 use tokio::sync::Notify;
 
-use super::auth::Login;
+use super::auth::{Caller, Login};
 use super::dialect::Dialect;
 use super::exec::{Command, Exec};
 use super::listener::Door;
@@ -42,6 +42,8 @@ pub(super) struct Seen {
     pub(super) offended: AtomicBool,
     /// Open files.
     pub(super) moving: Moving,
+    /// Who asks to come in.
+    pub(super) caller: Mutex<Caller>,
     /// Who came in.
     pub(super) grant: Mutex<Option<Grant>>,
     /// Its place among those who are here.
@@ -58,6 +60,7 @@ impl Seen {
             entered: Notify::new(),
             offended: AtomicBool::new(false),
             moving: Moving::default(),
+            caller: Mutex::default(),
             grant: Mutex::new(None),
             stay: Mutex::new(None),
             agreed: Told::default(),
@@ -177,6 +180,12 @@ impl Connection {
         matches!(self.channels.get(&channel), Some(Use::Fresh(_)))
     }
 
+    /// Remembers who asked.
+    fn noted(&self, answer: Auth) -> Auth {
+        *self.seen.caller.lock().unwrap_or_else(PoisonError::into_inner) = self.login.caller();
+        answer
+    }
+
     /// Ends a channel with a reason on its error stream (OpenSSH's `sftp` shows it) and an exit status.
     fn end(&mut self, channel: ChannelId, reason: &str, session: &mut Session) -> Result<(), russh::Error> {
         self.channels.insert(channel, Use::Ended);
@@ -191,19 +200,23 @@ impl Handler for Connection {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(self.login.password(user, password).await)
+        let answer = self.login.password(user, password).await;
+        Ok(self.noted(answer))
     }
 
     async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
-        Ok(self.login.offered(user, offer.public_key).await)
+        let answer = self.login.offered(user, offer.public_key).await;
+        Ok(self.noted(answer))
     }
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        Ok(self.login.key(user, key.public_key).await)
+        let answer = self.login.key(user, key.public_key).await;
+        Ok(self.noted(answer))
     }
 
     async fn auth_openssh_certificate(&mut self, user: &str, certificate: &Certificate) -> Result<Auth, Self::Error> {
-        Ok(self.login.certificate(user, certificate).await)
+        let answer = self.login.certificate(user, certificate).await;
+        Ok(self.noted(answer))
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -212,7 +225,8 @@ impl Handler for Connection {
         _submethods: &str,
         answers: Option<Response<'a>>,
     ) -> Result<Auth, Self::Error> {
-        Ok(self.login.interactive(user, answers).await)
+        let answer = self.login.interactive(user, answers).await;
+        Ok(self.noted(answer))
     }
 
     async fn auth_succeeded(&mut self, session: &mut Session) -> Result<(), Self::Error> {

@@ -193,6 +193,10 @@ impl Visit {
         let tally = Tally::of(&socket);
         let end = self.watch(socket, (place.clone(), Arc::clone(&tally)), cut).await;
         let setup = self.seen.setup();
+        let end = match setup {
+            Some(_) => end,
+            None => self.seen.caller.lock().unwrap_or_else(PoisonError::into_inner).ended(end),
+        };
         let held = setup.map_or(Duration::ZERO, |setup| self.seen.accepted.elapsed().saturating_sub(setup));
         let phases = setup.map(|setup| vec![(Phase::Login, setup)]).unwrap_or_default();
         if self.measured {

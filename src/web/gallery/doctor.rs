@@ -151,6 +151,10 @@ pub(super) fn incident() -> IncidentPage {
     IncidentPage {
         diagnoses: vec![row(8, "", Chip::new(Tone::Busy, "Looking"))],
         can_look: true,
+        alarms: vec![(
+            "/alarms/1".into(),
+            "12 % of attempts fail instead of 0.4 % at ftp.partner.example:21 (FTP)".into(),
+        )],
         ..shown(&all[0], &entries, frame("Incident", "/doctor"), now())
     }
 }

@@ -68,17 +68,22 @@ fn until(alarm: &Alarm, now: Timestamp) -> Timestamp {
     alarm.ended.map_or(now, |(ended, _)| ended)
 }
 
-/// Like faults at the same place that overlap it in time.
 fn incident_of<'a>(alarm: &Alarm, incidents: &'a [Incident]) -> Option<&'a Incident> {
-    let same = |incident: &&Incident| {
-        let (like, place) = (&incident.like, &alarm.place);
-        like.role == place.role && like.endpoint == place.endpoint && like.protocol.family() == place.family
-    };
-    let ended = alarm.ended.map(|(at, _)| at);
-    let overlaps = |incident: &&Incident| {
-        ended.is_none_or(|ended| incident.since <= ended) && incident.closed.is_none_or(|closed| closed >= alarm.since)
-    };
-    incidents.iter().filter(same).find(overlaps)
+    incidents.iter().find(|incident| belong_together(alarm, incident))
+}
+
+/// Are they about the same place, and does the one overlap the other in time?
+fn belong_together(alarm: &Alarm, incident: &Incident) -> bool {
+    let (like, place) = (&incident.like, &alarm.place);
+    let same = like.role == place.role && like.endpoint == place.endpoint && like.protocol.family() == place.family;
+    same && alarm.ended.is_none_or(|(ended, _)| incident.since <= ended)
+        && incident.closed.is_none_or(|closed| closed >= alarm.since)
+}
+
+/// The alarms of an incident's place and time: address and what each says.
+pub(in crate::web) fn alarms_of(incident: &Incident, alarms: &[Alarm]) -> Vec<(String, String)> {
+    let its = alarms.iter().filter(|alarm| belong_together(alarm, incident));
+    its.map(|alarm| (format!("/alarms/{}", alarm.id), title(alarm))).collect()
 }
 
 /// The observations that a sign is made of.
@@ -270,6 +275,8 @@ mod tests {
             incident("h:21", 105, None),
         ];
         assert_eq!(AlarmRow::of(&alarm, &all, at(300)).incident.as_deref(), Some("/incidents/105"));
+        let back = |incident| alarms_of(incident, std::slice::from_ref(&alarm)).len();
+        assert_eq!(all.each_ref().map(back), [0, 0, 0, 1], "and back");
         let row = AlarmRow::of(&alarm, &all[..3], at(300));
         assert_eq!((row.incident, row.observed.len()), (None, 2));
         assert!(row.observed[0].1.contains("&endpoint=h%3A21&from=1970%2D01%2D01T01%3A40%3A00Z"), "{:?}", row.observed);

@@ -6,6 +6,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::alarm::alarms_of;
 use super::doctor::{DiagnosisRow, begin};
 use super::finding::{FindingShown, LineShown};
 use crate::diagnose::Limits;
@@ -20,6 +21,9 @@ use crate::web::show;
 use crate::web::state::WebState;
 use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Moment, Tone};
+
+/// Alarms among which those of an incident are looked for.
+const ALARMS: u32 = 100;
 
 /// One incident in a list.
 #[derive(Debug, Clone)]
@@ -85,6 +89,8 @@ pub(in crate::web) struct IncidentPage {
     pub diagnoses: Vec<DiagnosisRow>,
     /// The other side is an endpoint of ours that can be looked at.
     pub can_look: bool,
+    /// What early warning said of it: address and words.
+    pub alarms: Vec<(String, String)>,
 }
 
 /// `GET /incidents/{id}`.
@@ -97,13 +103,15 @@ pub(in crate::web) async fn page(
     let (incident, entries) = state.incidents.get(IncidentId(id)).await?;
     let diagnoses = state.diagnoses.of_incident(incident.id).await?;
     let endpoints = state.jobs.endpoints().await?;
+    let alarms = alarms_of(&incident, &state.alarms.list(ALARMS).await?);
     super::html(&shown(&incident, &entries, Frame::new(&visitor, title(&incident)), now).with(
         diagnoses.iter().map(|stored| DiagnosisRow::of(stored, now)).collect(),
         endpoint_of(&incident, &endpoints).is_some(),
+        alarms,
     ))
 }
 
-/// As the page has it, without diagnoses.
+/// As the page has it, without diagnoses and alarms.
 pub(in crate::web) fn shown(incident: &Incident, entries: &[Entry], frame: Frame, now: Timestamp) -> IncidentPage {
     let observed = observed(incident);
     let line = |ids: &[usize]| {
@@ -133,12 +141,13 @@ pub(in crate::web) fn shown(incident: &Incident, entries: &[Entry], frame: Frame
         entries: entries.iter().map(EntryShown::of).collect(),
         diagnoses: Vec::new(),
         can_look: false,
+        alarms: Vec::new(),
     }
 }
 
 impl IncidentPage {
-    fn with(self, diagnoses: Vec<DiagnosisRow>, can_look: bool) -> Self {
-        Self { diagnoses, can_look, ..self }
+    fn with(self, diagnoses: Vec<DiagnosisRow>, can_look: bool, alarms: Vec<(String, String)>) -> Self {
+        Self { diagnoses, can_look, alarms, ..self }
     }
 }
 

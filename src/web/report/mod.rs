@@ -192,6 +192,30 @@ pub struct AlarmLine {
     pub sentence: String,
 }
 
+impl AlarmLine {
+    /// As it is told to scripts and in reports.
+    pub(in crate::web) fn of(alarm: &Alarm) -> Self {
+        let of = |slot: &Slot| match alarm.sign {
+            Sign::SetupTime => slot.ready,
+            Sign::Errors => slot.tried,
+            Sign::Resets => slot.connections,
+        };
+        Self {
+            family: alarm.place.family,
+            role: alarm.place.role,
+            endpoint: alarm.place.endpoint.clone(),
+            sign: alarm.sign,
+            since: instant(alarm.since),
+            noticed: instant(alarm.noticed),
+            ended: alarm.ended.map(|(at, _)| instant(at)),
+            usual: alarm.usual,
+            seen: alarm.seen,
+            n: alarm.evidence.iter().map(of).sum(),
+            sentence: sentence(&alarm.sentence()),
+        }
+    }
+}
+
 /// One comparison.
 #[derive(Debug, Clone, Serialize)]
 pub struct Compared {
@@ -265,7 +289,7 @@ impl Report {
             dropped: found.compared.dropped,
             compared: compared.collect(),
             rows: found.compared.rows.iter().map(row).collect(),
-            alarms: found.alarms.iter().map(alarm).collect(),
+            alarms: found.alarms.iter().map(AlarmLine::of).collect(),
             endpoints: Vec::new(),
         }
     }
@@ -342,27 +366,6 @@ fn endpoint(one: &EndpointFigures) -> EndpointLine {
         alert: one.alert.map(endpoints::urgent),
         limit: one.limit(),
         figures: one.figures.iter().map(value).collect(),
-    }
-}
-
-fn alarm(alarm: &Alarm) -> AlarmLine {
-    let of = |slot: &Slot| match alarm.sign {
-        Sign::SetupTime => slot.ready,
-        Sign::Errors => slot.tried,
-        Sign::Resets => slot.connections,
-    };
-    AlarmLine {
-        family: alarm.place.family,
-        role: alarm.place.role,
-        endpoint: alarm.place.endpoint.clone(),
-        sign: alarm.sign,
-        since: instant(alarm.since),
-        noticed: instant(alarm.noticed),
-        ended: alarm.ended.map(|(at, _)| instant(at)),
-        usual: alarm.usual,
-        seen: alarm.seen,
-        n: alarm.evidence.iter().map(of).sum(),
-        sentence: sentence(&alarm.sentence()),
     }
 }
 

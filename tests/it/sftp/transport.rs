@@ -1,10 +1,11 @@
 //! What lies under SFTP: the key exchange is strict, nothing is compressed, and who does not answer is let go.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use causeway::model::FaultKind;
+use causeway::model::{FaultKind, Phase};
 use causeway::reliability::{End, What};
 use causeway::serve::sftp::{Ciphers, Settings};
 
@@ -129,6 +130,30 @@ fn who_does_not_answer_is_let_go_and_who_only_rests_is_kept() {
     assert!(matches!(ends.as_slice(), [End::Failed(_, FaultKind::Timeout)]), "{ends:?}");
     assert_eq!(f.presence.of("bert"), 1);
     assert_eq!(rests.ask(STAT, 1, &[S(b"/")]).0, 105, "it was asked now and then, and answered");
+}
+
+/// Anybody can find a port. Who shows nothing that goes with an account says nothing about how well the door is reached.
+#[test]
+fn strangers_are_no_connections_that_failed() {
+    let mut f = Fixture::new();
+    drop(TcpStream::connect(f.address).unwrap());
+    let mut scan = TcpStream::connect(f.address).unwrap();
+    scan.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let _ended = scan.read_to_end(&mut Vec::new());
+    bad(&f.sftp("mallory", &[], "pwd\n"));
+    let mut ends = Vec::new();
+    let limit = Instant::now() + Duration::from_secs(20);
+    while ends.len() < 3 && Instant::now() < limit {
+        while let Ok(seen) = f.observations.try_recv() {
+            if let What::Connection { setup: None, end, .. } = seen.what {
+                ends.push(end);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let [clean, refused] = [End::Clean, End::Failed(Phase::Login, FaultKind::Auth)]
+        .map(|wanted| ends.iter().filter(|end| **end == wanted).count());
+    assert_eq!((clean, refused, ends.len()), (2, 1, 3), "{ends:?}");
 }
 
 /// A client behind a cable that was pulled acknowledges nothing and says nothing: the kernel notices, in the middle of a

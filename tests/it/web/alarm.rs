@@ -10,6 +10,7 @@ use causeway::task::Tasks;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::browser::Browser;
 use super::site::Curl;
 use crate::support::causeway::{Causeway, run};
 
@@ -83,7 +84,9 @@ fn an_alarm_is_shown_with_what_it_rests_on() {
         assert!(alarm.contains("data-label=\"Out of\">10<"), "{alarm}");
     }
     let incident = links(&alarm, "/incidents/");
-    assert!(curl.get(&incident[0]).body.contains("Connections are refused at old.example:21"));
+    let incident = curl.get(&incident[0]).body;
+    assert!(incident.contains("Connections are refused at old.example:21"), "{incident}");
+    assert_eq!(links(&incident, "/alarms/"), ["/alarms/1"], "and back");
     assert_eq!(curl.get("/alarms/7").status, 404);
 
     objectives_and_limits(&curl);
@@ -91,6 +94,7 @@ fn an_alarm_is_shown_with_what_it_rests_on() {
     let trend = links(&alarm, "/reliability/trends");
     let drawn = curl.get(&trend[0]).body;
     assert!(drawn.contains("class=\"alarm\"") && drawn.contains(", an alarm<"), "{drawn}");
+    a_drawing_answers_the_mouse(&base, &trend[0]);
     let calm = curl.get("/reliability/trends?statistic=setup-median").body;
     assert!(calm.contains(ENDPOINT) && !calm.contains("class=\"alarm\""), "{calm}");
     assert!(curl.get("/audit?action=alarm-began").body.contains("Alarm 1: "));
@@ -98,11 +102,42 @@ fn an_alarm_is_shown_with_what_it_rests_on() {
     let told = &report["alarms"][0];
     assert_eq!((&told["sign"], &told["endpoint"], &told["ended"]), (&"errors".into(), &ENDPOINT.into(), &Value::Null));
     assert!(told["seen"].as_f64().unwrap() > 0.2 && told["usual"].as_f64().unwrap() < 0.05, "{told}");
+    let asked: Value = serde_json::from_str(&curl.get("/api/reliability?window=day").body).unwrap();
+    assert_eq!(&asked["alarms"][0], told, "scripts are told the same");
     for format in ["csv", "html"] {
         let (code, written, stderr) = run(&mut causeway.command(&["report", "--format", format, "--window", "day"]));
         assert_eq!(code, 0, "{stderr}");
         assert!(written.contains("of attempts fail instead of"), "{format}: {written}");
     }
+}
+
+/// What the mouse is over is said, and a stretch that is drawn over is shown more closely.
+fn a_drawing_answers_the_mouse(base: &str, trend: &str) {
+    let browser = Browser::signed_in_at(base, "boss", PASSWORD, "/reliability");
+    browser.open(&format!("{base}{trend}"));
+    let hits = "[...document.querySelector('svg.chart:has(.hit[data-href])').querySelectorAll('.hit[data-href]')]";
+    browser.wait("the drawing", &format!("{hits}.length > 3 && (scrollTo(0, 0), true)"));
+    let told = browser.script(&format!(
+        "return {hits}.map(hit => ({{ box: hit.getBoundingClientRect(), href: hit.dataset.href, \
+         title: hit.querySelector('title').textContent }}))"
+    ));
+    let place = |hit: &Value| {
+        let part = |name: &str| hit["box"][name].as_f64().unwrap();
+        ((part("x") + part("width") / 2.0) as i64, (part("y") + part("height") / 2.0) as i64)
+    };
+    let (first, last) = (&told[1], &told[3]);
+    browser.mouse(&[place(first)], false);
+    assert_eq!(browser.script("return document.querySelector('.tip:not([hidden])')?.textContent"), first["title"]);
+    browser.mouse(&[place(last)], false);
+    assert_eq!(browser.script("return document.querySelector('.tip:not([hidden])')?.textContent"), last["title"]);
+    browser.mouse(&[place(last), place(first)], true);
+    let end = |hit: &Value, name: &str| {
+        let url = url::Url::parse(base).unwrap().join(hit["href"].as_str().unwrap()).unwrap();
+        url.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned()
+    };
+    let asked = |name: &str| format!("new URLSearchParams(location.search).get('{name}')");
+    let (from, to) = (end(first, "from"), end(last, "to"));
+    browser.wait("the closer look", &format!("{} === '{from}' && {} === '{to}'", asked("from"), asked("to")));
 }
 
 /// The same traffic against its objective, and the most connections that were held at once: each figure with as many

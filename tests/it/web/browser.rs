@@ -95,6 +95,22 @@ impl Browser {
         self.send("POST", "/actions", &press.to_string());
     }
 
+    /// Moves the mouse from one point of the window to the next, with its button held down from the first on when it `draws`.
+    pub fn mouse(&self, points: &[(i64, i64)], draws: bool) {
+        let mut actions = Vec::new();
+        for (number, (x, y)) in points.iter().enumerate() {
+            actions.push(serde_json::json!({ "type": "pointerMove", "duration": 50, "x": x, "y": y }));
+            if draws && number == 0 {
+                actions.push(serde_json::json!({ "type": "pointerDown", "button": 0 }));
+            }
+        }
+        if draws {
+            actions.push(serde_json::json!({ "type": "pointerUp", "button": 0 }));
+        }
+        let mouse = serde_json::json!({ "type": "pointer", "id": "mouse", "actions": actions });
+        self.send("POST", "/actions", &serde_json::json!({ "actions": [mouse] }).to_string());
+    }
+
     /// As small as a phone.
     pub fn phone(&self) {
         self.send("POST", "/window/rect", r#"{"width":500,"height":800}"#);

@@ -9,6 +9,7 @@ use super::Found;
 use super::wanted::Wanted;
 use crate::reliability::{Cell, Role, Row};
 use crate::web::problem::Problem;
+use crate::web::report::AlarmLine;
 use crate::web::state::WebState;
 
 /// A figure as scripts read it, in seconds, bytes per second, shares and events per thousand.
@@ -45,6 +46,8 @@ struct ReliabilityJson {
     to: String,
     dropped: u64,
     rows: Vec<RowJson>,
+    /// Early warning's, of the window.
+    alarms: Vec<AlarmLine>,
 }
 
 fn cell(cell: &Cell) -> CellJson {
@@ -89,6 +92,7 @@ pub(in crate::web) async fn json(
         to,
         dropped: found.compared.dropped,
         rows: found.compared.rows.iter().map(row).collect(),
+        alarms: found.alarms.iter().map(AlarmLine::of).collect(),
     })
 }
 
