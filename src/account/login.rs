@@ -297,9 +297,13 @@ impl Accounts {
             let was_right = self.hashed.find(tag, now).is_some_and(|proof| row.is_some_and(|row| proof.is_of(row)));
             if !was_right {
                 (attempt.refusal, attempt.rehash) = self.check_password(row, password).await?;
-                if let (Some(row), None, Ok(until)) = (row, attempt.refusal, now.checked_add(REMEMBER)) {
-                    self.hashed.put(tag, (row.id, row.changed), until);
+                let right = row.filter(|_| attempt.refusal.is_none()).map(|row| (row.id, row.changed));
+                let settled = self.settle(attempt).await?;
+                // Not where it is of no use: that a second try is faster would tell that it was right.
+                if let (Some(right), Ok(until)) = (right, now.checked_add(REMEMBER)) {
+                    self.hashed.put(tag, right, until);
                 }
+                return Ok(settled);
             }
         }
         self.settle(attempt).await

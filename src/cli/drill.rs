@@ -97,18 +97,18 @@ pub(super) async fn copy() -> Result<(), Failure> {
     });
     let text = read.await.map_err(|error| Failure::new(error.to_string()))?;
     let leg = Leg::of_text(&text.map_err(|error| Failure::new(error.to_string()))?)?;
-    let (progress, tasks) = (Arc::new(Progress::new()), Tasks::new());
-    let (shown, over) = (Arc::clone(&progress), tasks.token());
+    let (progress, tasks, alone) = (Arc::new(Progress::new()), Tasks::new(), CancellationToken::new());
+    let (shown, over, nobody) = (Arc::clone(&progress), tasks.token(), alone.clone());
     tasks.spawn("drill: bytes", async move {
         while !over.is_cancelled() {
-            // Nobody who reads any more: nobody to be told.
+            // Nobody who reads any more: it is over, and the folder is swept by the next drill.
             if output::raw(format!("{}\n", shown.snapshot().bytes_moved).as_bytes()).is_err() {
-                return;
+                return nobody.cancel();
             }
             tokio::time::sleep(EVERY).await;
         }
     });
-    let end = leg.copy(progress, CancellationToken::new()).await;
+    let end = leg.copy(progress, alone).await;
     tasks.stop();
     end.map(drop).map_err(Failure::from)
 }

@@ -111,7 +111,19 @@ pub(super) async fn remove(folder: &Path, name: &str) -> Result<(), DrillError> 
 
 fn gone(folder: &Path, name: &str) -> io::Result<()> {
     let path = RelPath::new(name).map_err(io::Error::other)?;
-    Tree::open(folder)?.view(&Scope::whole())?.with_own_files().remove_tree(&path)
+    let view = Tree::open(folder)?.view(&Scope::whole())?.with_own_files();
+    let entries = match view.read_dir(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    // The lock goes last: what is left, should this be killed as well, is swept by the next one.
+    for entry in entries {
+        let entry = entry?;
+        if entry.name.as_bytes() != LOCK.as_bytes() {
+            view.remove_tree(&path.join(&entry.name))?;
+        }
+    }
+    view.remove_tree(&path)
 }
 
 #[cfg(test)]

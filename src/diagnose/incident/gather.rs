@@ -7,11 +7,11 @@ use jiff::Timestamp;
 
 use super::{Likeness, Terms};
 use crate::model::Protocol;
-use crate::reliability::{Observation, Role};
+use crate::reliability::{End, Observation, Role, What};
 
 /// Observations of one place that are remembered at most: where there are many, the window is shorter. A busy place does not
 /// push out what was seen at a quiet one.
-const MOST: usize = 2_000;
+const MOST: usize = 10_000;
 /// And of all places together: then the busiest gives way.
 const MOST_OF_ALL: usize = 50_000;
 /// Evidence of one verdict: so many that failed, and so many that went well.
@@ -48,7 +48,9 @@ impl Window {
         now: Timestamp,
         length: Duration,
     ) {
-        for one in news {
+        // Who only looked whether a port is open is no connection that went well.
+        let said = |one: &Numbered| !matches!(one.1.what, What::Connection { setup: None, end: End::Clean, .. });
+        for one in news.into_iter().filter(said) {
             let place = (one.1.role, one.1.protocol, one.1.endpoint.clone());
             let seen = self.places.entry(place).or_default();
             if seen.len() >= MOST {
@@ -132,7 +134,7 @@ impl Window {
 mod tests {
     use super::*;
     use crate::model::{FaultKind, Phase};
-    use crate::reliability::{Detail, End, What};
+    use crate::reliability::Detail;
 
     fn seen(endpoint: &str, end: End) -> Observation {
         let what = What::Connection { setup: Some(Duration::ZERO), phases: Vec::new(), held: Duration::ZERO, end };
@@ -146,7 +148,9 @@ mod tests {
         let reset = End::Failed(Phase::Command, FaultKind::Reset);
         let quiet = (0..3).map(|id| (id, seen("quiet:21", reset)));
         let busy = (3..100_000).map(|id| (id, seen("busy:21", End::Clean)));
-        window.take(quiet.chain(busy), Timestamp::UNIX_EPOCH, Duration::from_secs(600));
+        let look = What::Connection { setup: None, phases: Vec::new(), held: Duration::ZERO, end: End::Clean };
+        let looks = (0..100).map(|_| (0, Observation { what: look.clone(), ..seen("quiet:21", End::Clean) }));
+        window.take(looks.chain(quiet).chain(busy), Timestamp::UNIX_EPOCH, Duration::from_secs(600));
         let clusters = window.clusters(&window.faults(), &Terms::default());
         assert_eq!(clusters.iter().map(|found| (found.faults.len(), found.of)).collect::<Vec<_>>(), [(3, 3)]);
         assert_eq!(window.places.values().map(VecDeque::len).sum::<usize>(), 3 + MOST);

@@ -16,8 +16,8 @@ pub(super) const STATISTIC: Statistic = Statistic {
         counted: "Connections that became ready for the first command, whatever happened afterwards.",
         of: "Those, and the attempts that failed before by the path, the server or the protocol.",
         left_out: "Failures by request (wrong password, a server's connection limit, an unknown host name, \
-                   cancelled), and connections that ended without failure before they were ready, such as a port scan \
-                   at a door.",
+                   cancelled), and connections that ended without failure before they were ready. At a door also who \
+                   came and showed nothing that goes with an account, such as a port scan.",
         method: "Share with the interval of Wilson.",
     },
     basis: Basis::Becoming,

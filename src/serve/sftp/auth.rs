@@ -36,7 +36,7 @@ pub(super) enum Caller {
     Silent,
     /// It said a name, and showed nothing that goes with it.
     Stranger,
-    /// It showed, or offered, something that goes with an account.
+    /// It showed, or offered, something that goes with an account; or it is we who could not let it in.
     Expected,
 }
 
@@ -83,6 +83,7 @@ impl Login {
             Ok(false) => self.refused(user),
             Err(error) => {
                 tracing::error!(error = %error, "the certificate authorities could not be looked up");
+                self.caller = Caller::Expected;
                 self.refused(user)
             }
         }
@@ -137,6 +138,7 @@ impl Login {
             Ok(asked) => asked,
             Err(error) => {
                 tracing::error!(error = %error, "an account could not be looked up");
+                self.caller = Caller::Expected;
                 return self.refused(user);
             }
         };
@@ -159,6 +161,10 @@ impl Login {
                 Auth::Reject { proceed_with_methods: Some(self.methods(user)), partial_success: true }
             }
             Err(error) => {
+                if matches!(error, LoginError::Store(_) | LoginError::Busy) {
+                    // It is we who fail.
+                    self.caller = Caller::Expected;
+                }
                 if let LoginError::Store(cause) = &error {
                     tracing::error!(error = %cause, net.peer = %self.context.peer, "an SFTP login could not be checked");
                 }

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::auth::Caller;
 use super::handler::{Connection, Seen};
 use super::host_keys::{self, HostKey, HostKeyError};
 use super::porch::Porch;
@@ -306,6 +307,8 @@ impl Visit {
     /// Says what an old client, or a broken one, would have needed.
     fn tell(&self, error: &russh::Error) {
         if let russh::Error::NoCommonAlgo { kind, theirs, .. } = error {
+            // It speaks SSH, and it is we who have nothing for it.
+            *self.seen.caller.lock().unwrap_or_else(PoisonError::into_inner) = Caller::Expected;
             let offered: String = theirs.join(",").chars().take(MAX_TOLD).collect();
             tracing::info!(net.peer = %self.peer, ssh.missing = ?kind, ssh.offered = ?offered, "an SFTP client has no algorithm in common with us");
         }

@@ -198,7 +198,7 @@ impl Books {
         self.close(number);
         if is_made {
             self.add(more);
-            if seen != self.seen_by() {
+            if seen.0.is_none() || seen != self.seen_by() {
                 self.doubt();
             }
         }

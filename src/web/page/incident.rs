@@ -22,9 +22,6 @@ use crate::web::state::WebState;
 use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Moment, Tone};
 
-/// Alarms among which those of an incident are looked for.
-const ALARMS: u32 = 100;
-
 /// One incident in a list.
 #[derive(Debug, Clone)]
 pub struct IncidentRow {
@@ -103,7 +100,7 @@ pub(in crate::web) async fn page(
     let (incident, entries) = state.incidents.get(IncidentId(id)).await?;
     let diagnoses = state.diagnoses.of_incident(incident.id).await?;
     let endpoints = state.jobs.endpoints().await?;
-    let alarms = alarms_of(&incident, &state.alarms.list(ALARMS).await?);
+    let alarms = alarms_of(&incident, &state.alarms.within(incident.since, incident.closed.unwrap_or(now)).await?);
     super::html(&shown(&incident, &entries, Frame::new(&visitor, title(&incident)), now).with(
         diagnoses.iter().map(|stored| DiagnosisRow::of(stored, now)).collect(),
         endpoint_of(&incident, &endpoints).is_some(),

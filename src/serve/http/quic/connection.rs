@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use bytes::Bytes;
-use h3::error::{Code, ConnectionError, StreamError};
+use h3::error::{Code, ConnectionError};
 use h3::server::RequestResolver;
 use hyper::rt::Executor as _;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use super::exchange;
+use super::exchange::{self, Ending};
 use super::guard::Guard;
 use super::transport::Connection;
 use crate::model::Clock;
@@ -30,12 +30,11 @@ impl Visit {
     /// Speaks with who came over QUIC.
     pub(in crate::serve::http) async fn run_quic(
         self,
-        incoming: quinn::Incoming,
+        connecting: quinn::Connecting,
         router: Router,
         clock: Arc<dyn Clock>,
     ) {
         let accepted = Instant::now();
-        let connecting = async { incoming.accept()?.await };
         let connection = match tokio::time::timeout(HANDSHAKE, connecting).await {
             Ok(Ok(connection)) => connection,
             Ok(Err(error)) => {
@@ -68,7 +67,7 @@ impl Visit {
                 };
                 let broken = tokio::select! {
                     biased;
-                    answered = answered => answered.is_err_and(|error| matches!(error, StreamError::RemoteTerminate { .. })),
+                    answered = answered => !matches!(answered, Ok(Ending::Answered)),
                     () = taken_back => true,
                 };
                 if broken && guard.is_worn_out() {

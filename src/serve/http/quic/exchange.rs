@@ -35,13 +35,22 @@ const OF_CONNECTIONS: [HeaderName; 5] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It has an answer, or as much of one as could be sent.
+    Answered,
+    /// Its head did not come.
+    Headless,
+}
+
 /// Answers one request. An error is one of the stream: the client went away, or what it sent is no request.
 pub(super) async fn answer(
     asked: RequestResolver<Connection, Bytes>,
     service: Service,
     counters: Counters,
     clock: Arc<dyn Clock>,
-) -> Result<(), StreamError> {
+) -> Result<Ending, StreamError> {
     // A head takes room before it is whole. Who has no more of it is told so if all of it is there, and is not waited for.
     let room = service.room();
     let patience = if room.is_some() { HEAD } else { Duration::ZERO };
@@ -49,7 +58,7 @@ pub(super) async fn answer(
         if room.is_some() {
             counters.refused(Refusal::SlowWriter);
         }
-        return Ok(());
+        return Ok(Ending::Headless);
     };
     let (request, stream) = resolved.inspect_err(|error| {
         if matches!(error, StreamError::HeaderTooBig { .. }) {
@@ -59,11 +68,11 @@ pub(super) async fn answer(
     let (mut send, receive) = stream.split();
     let Ok(body) = Incoming::new(receive, request.headers()).await else {
         send.stop_stream(Code::H3_MESSAGE_ERROR);
-        return Ok(());
+        return Ok(Ending::Answered);
     };
     let bare = *request.method() == Method::HEAD;
     let answer = service.answer(request.map(|()| body), room).await;
-    give(answer, bare, &mut send, &counters, &*clock).await
+    give(answer, bare, &mut send, &counters, &*clock).await.map(|()| Ending::Answered)
 }
 
 /// Sends an answer, without its body where there must be none.

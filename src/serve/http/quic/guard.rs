@@ -15,7 +15,7 @@ use crate::task::Tasks;
 
 /// Bytes of frames of which the rest is still to come, over all streams of a connection.
 const WAITING: usize = 2 << 20;
-/// Requests that one connection may take back, however slowly: the library remembers each of them as long as it lasts.
+/// Requests that one connection may take back or leave without a head, however slowly: the library remembers each of them as long as it lasts.
 const TAKEN_BACK: u32 = 10_000;
 /// Bytes of a stream that nobody reads: some clients say there which answers they take back.
 const UNREAD: usize = 64 * 1024;
@@ -53,7 +53,7 @@ impl Guard {
         allowed
     }
 
-    /// A request was taken back. Is it time that the connection ends?
+    /// A request was taken back, or its head did not come. Is it time that the connection ends?
     pub(super) fn is_worn_out(&self) -> bool {
         // Rapid reset (CVE-2023-44487): that is a flood.
         self.allows();

@@ -133,9 +133,17 @@ impl Accepting {
                 incoming.refuse();
                 continue;
             };
+            // Here, and not in its task: from now on it is one of those that are open.
+            let connecting = match incoming.accept() {
+                Ok(connecting) => connecting,
+                Err(error) => {
+                    tracing::debug!(net.peer = %peer, net.error = %error, "a QUIC connection cannot begin");
+                    continue;
+                }
+            };
             let (settings, counters) = (settings.clone(), counters.clone());
             let visit = Visit { address: peer, place, settings, counters, tasks: tasks.clone(), door: Door::default() };
-            tasks.spawn("http3-connection", visit.run_quic(incoming, router.clone(), Arc::clone(&clock)));
+            tasks.spawn("http3-connection", visit.run_quic(connecting, router.clone(), Arc::clone(&clock)));
         }
         endpoint.set_server_config(None);
         // Connections have the grace for their requests, and a moment more to say so.
