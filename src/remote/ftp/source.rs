@@ -115,6 +115,8 @@ impl FtpSource {
                 lease.fail(&fault);
             }
             if !spent || tries >= MOST_SESSIONS {
+                // No byte came, and it was an attempt at the file all the same.
+                self.record(Some(&fault));
                 return Err(fault);
             }
         }
@@ -175,9 +177,10 @@ impl FtpSource {
         let mut fault = broken;
         if let Some(mut lease) = self.lease.take() {
             if let Ok(session) = lease.session() {
-                fault = session.reason(fault, "reading the file").await;
+                let broken = session.reason(fault, "reading the file").await;
+                fault = broken.transfer;
+                lease.settle(&Fault { phase: Phase::Finish, ..broken.session });
             }
-            lease.settle(&Fault { phase: Phase::Finish, ..fault.clone() });
         }
         let fault = fault.bytes(self.received);
         self.record(Some(&fault));
