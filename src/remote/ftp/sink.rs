@@ -77,12 +77,12 @@ impl FtpSink {
     async fn reason(&mut self, broken: Fault) -> Fault {
         self.data = None;
         let mut fault = broken;
-        if let Some(mut lease) = self.lease.take() {
-            if let Ok(session) = lease.session() {
-                let broken = session.reason(fault, "writing the file").await;
-                fault = broken.transfer;
-                lease.settle(&Fault { phase: Phase::Finish, ..broken.session });
-            }
+        if let Some(mut lease) = self.lease.take()
+            && let Ok(session) = lease.session()
+        {
+            let broken = session.reason(fault, "writing the file").await;
+            fault = broken.transfer;
+            lease.settle(&Fault { phase: Phase::Finish, ..broken.session });
         }
         let fault = fault.bytes(self.sent);
         self.record(Some(&fault));

@@ -175,12 +175,12 @@ impl FtpSource {
     async fn fail(&mut self, broken: Fault) -> Fault {
         self.data = None;
         let mut fault = broken;
-        if let Some(mut lease) = self.lease.take() {
-            if let Ok(session) = lease.session() {
-                let broken = session.reason(fault, "reading the file").await;
-                fault = broken.transfer;
-                lease.settle(&Fault { phase: Phase::Finish, ..broken.session });
-            }
+        if let Some(mut lease) = self.lease.take()
+            && let Ok(session) = lease.session()
+        {
+            let broken = session.reason(fault, "reading the file").await;
+            fault = broken.transfer;
+            lease.settle(&Fault { phase: Phase::Finish, ..broken.session });
         }
         let fault = fault.bytes(self.received);
         self.record(Some(&fault));

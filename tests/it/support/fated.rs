@@ -97,6 +97,8 @@ impl Relay {
 
 impl Shared {
     async fn asked(&self, mut client: TcpStream) -> io::Result<()> {
+        // Small pieces must not wait for the word that those before them arrived: that would be a delay of our own.
+        client.set_nodelay(true)?;
         let to = socks::wanted(&mut client).await?;
         if to != self.server {
             return self.data(client, to).await;
@@ -116,6 +118,7 @@ impl Shared {
             return socks::answer(&mut client, Answer::Refused, to).await;
         }
         let server = TcpStream::connect(self.server).await?;
+        server.set_nodelay(true)?;
         socks::answer(&mut client, Answer::Connected, server.local_addr()?).await?;
         sleep_until(asked + control.fate.delay).await;
         carry(client, server, Channel::Control, to.ip(), &control.plan, kills, &killer).await
