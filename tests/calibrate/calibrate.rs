@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::let_underscore_must_use,
     reason = "a command that prints what it simulated"
 )]
 
