@@ -29,7 +29,7 @@ use findings::findings;
 pub use findings::{Pair, Question, Side, Told};
 pub use round::{Host, Round, order, round};
 pub use set::{Changes, Member, Set, SetError, Work};
-pub use store::{Lasting, StoredRound, StoredVisit};
+pub use store::{Lasting, StoredRound, StoredVisit, keep};
 pub use visit::{Call, Done, Outcome, Step, Visit};
 
 #[cfg(test)]

@@ -193,8 +193,11 @@ fn member(row: &SqliteRow) -> Result<Option<Member>, DbError> {
     Ok(Some(Member { endpoint: EndpointId(id), name: row.try_get("called")?, url, family }))
 }
 
-/// Stores what a round saw.
-pub(super) async fn keep(conn: &mut SqliteConnection, set: &Set, round: &Round) -> Result<i64, DbError> {
+/// Stores what a round saw, and says its number.
+///
+/// # Errors
+/// What the store says.
+pub async fn keep(conn: &mut SqliteConnection, set: &Set, round: &Round) -> Result<i64, DbError> {
     let spent = round.spent();
     let id = sqlx::query("INSERT INTO probe_rounds (set_id, at, is_cut, logins, bytes) VALUES (?, ?, ?, ?, ?)")
         .bind(set.id.0)

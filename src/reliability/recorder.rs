@@ -105,9 +105,7 @@ impl Writer {
                     if taken == 0 {
                         return;
                     }
-                    if !stop.is_cancelled() {
-                        self.gather(&mut batch, &stop).await;
-                    }
+                    gather(&mut self.queue, &mut batch, &stop).await;
                     self.store(&mut batch).await;
                 }
                 () = stop.cancelled() => break,
@@ -121,20 +119,6 @@ impl Writer {
             self.store(&mut batch).await;
         }
         self.store(&mut batch).await;
-    }
-
-    /// Waits a little for more, so that a trickle does not become a transaction each.
-    async fn gather(&mut self, batch: &mut Vec<Observation>, stop: &tokio_util::sync::CancellationToken) {
-        tokio::select! {
-            () = tokio::time::sleep(LINGER) => {}
-            () = stop.cancelled() => {}
-        }
-        while batch.len() < BATCH {
-            match self.queue.try_recv() {
-                Ok(observation) => batch.push(observation),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
-        }
     }
 
     async fn store(&mut self, batch: &mut Vec<Observation>) {
@@ -175,5 +159,63 @@ impl Writer {
         if let Err(error) = store::prune(&self.db, now).await {
             tracing::warn!(error = %error, "old observations could not be removed");
         }
+    }
+}
+
+/// Waits a little for more, so that a trickle does not become a transaction each. A batch that is full waits for nobody:
+/// else the writer could not keep up with more than two batches a second.
+async fn gather(
+    queue: &mut Receiver<Observation>,
+    batch: &mut Vec<Observation>,
+    stop: &tokio_util::sync::CancellationToken,
+) {
+    if batch.len() >= BATCH {
+        return;
+    }
+    tokio::select! {
+        () = tokio::time::sleep(LINGER) => {}
+        () = stop.cancelled() => {}
+    }
+    while batch.len() < BATCH {
+        match queue.try_recv() {
+            Ok(observation) => batch.push(observation),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::model::Protocol;
+    use crate::reliability::{Detail, End, Role, What};
+
+    fn check() -> Observation {
+        Observation {
+            at: Timestamp::UNIX_EPOCH,
+            protocol: Protocol::Ftp,
+            role: Role::Client,
+            endpoint: "h:21".to_owned(),
+            what: What::Check { bytes: 1, end: End::Clean },
+            detail: Detail::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_trickle_waits_for_company_and_a_full_batch_does_not() {
+        let (recorder, mut queue) = Recorder::channel(QUEUE);
+        let stop = CancellationToken::new();
+        recorder.record(check());
+        let mut full = vec![check(); BATCH];
+        assert!(gather(&mut queue, &mut full, &stop).now_or_never().is_some() && full.len() == BATCH);
+        let mut batch = vec![check()];
+        assert!(gather(&mut queue, &mut batch, &stop).now_or_never().is_none(), "it waits");
+        gather(&mut queue, &mut batch, &stop).await;
+        assert_eq!(batch.len(), 2);
+        stop.cancel();
+        assert!(gather(&mut queue, &mut batch, &stop).now_or_never().is_some(), "a stop waits for nobody");
     }
 }

@@ -114,6 +114,29 @@ async fn what_is_recorded_is_compared() {
     db.close().await;
 }
 
+/// A file that failed and came through seconds later was not given up, however long nothing is rolled up behind it.
+#[tokio::test]
+async fn a_file_that_came_through_before_a_silence_is_not_lost() {
+    let (_folder, db) = db().await;
+    let attempt = |second: i64, end| {
+        let what = What::Transfer { direction: Direction::Download, bytes: 1, duration: Duration::from_secs(1), end };
+        let at = now() + SignedDuration::from_secs(second);
+        let detail = Detail::default().file(FileId::of("example.org:21", b"f"));
+        Observation { at, detail, ..observation(Protocol::Ftp, Role::Client, what) }
+    };
+    let mut attempts = rollup::Attempts::default();
+    let failed = attempt(0, End::Failed(Phase::Transfer, FaultKind::Reset));
+    store::insert(&db, &[failed], 0).await.unwrap();
+    rollup::roll(&db, &mut attempts, now()).await.unwrap();
+    store::insert(&db, &[attempt(5, End::Clean)], 0).await.unwrap();
+    let much_later = now() + SignedDuration::from_hours(9);
+    rollup::roll(&db, &mut attempts, much_later).await.unwrap();
+    let digest = rollup::read(&db, "FTP", &Window::last(much_later, SignedDuration::from_hours(10))).await.unwrap();
+    let files = [rollup::Sum::FilesFirst, rollup::Sum::FilesRetried, rollup::Sum::FilesLost];
+    assert_eq!(files.map(|sum| digest.summed(sum)), [0, 1, 0]);
+    db.close().await;
+}
+
 #[tokio::test]
 async fn a_full_queue_drops_and_says_so() {
     let (recorder, mut queue) = Recorder::channel(2);

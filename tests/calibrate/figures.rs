@@ -1,25 +1,26 @@
 //! Figures with the numbers that they were made of, for `agree.py` to make again with tools that nobody here wrote.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use causeway::model::{FaultKind, Phase};
 use causeway::reliability::estimate::{
     Held, Moments, Pairs, grouped, mcnemar, mean_difference, mean_ratio, median_survival, poisson_rate, quantile,
     share_difference, survival, wilson,
 };
-use causeway::reliability::rollup::Digest;
-use causeway::reliability::stat::{Sample, curve};
-use causeway::reliability::{Detail, End, Estimate, STATISTICS, What};
+use causeway::reliability::{End, Estimate, Observation, What};
 use serde_json::{Value, json};
 
 use super::random::Random;
+use super::scenarios::{ENDPOINTS, endpoint_of, simulate};
+use super::stored::House;
 
 fn told(estimate: &Estimate) -> Value {
     json!([estimate.value, estimate.low, estimate.high])
 }
 
 /// All of them.
-pub fn figures() -> Value {
+pub async fn figures() -> Value {
+    let stored = stored().await;
     let mut random = Random(2026);
     let counts = [(0, 10), (1, 10), (3, 2000), (34, 20_000), (10, 10), (977, 1000), (1, 1_000_000)];
     let shares: Vec<_> = counts.map(|(k, n)| json!({"k": k, "n": n, "told": told(&wilson(k, n))})).to_vec();
@@ -64,30 +65,47 @@ pub fn figures() -> Value {
         .to_vec();
     json!({
         "shares": shares, "rates": rates, "quantiles": quantiles, "held": held, "paired": paired,
-        "successes": successes, "stored": stored(&mut random),
+        "successes": successes, "stored": stored,
     })
 }
 
-/// Connections that went through the digest of a store, and what the statistics say of them.
-fn stored(random: &mut Random) -> Value {
-    let (mut digest, mut rows) = (Digest::default(), Vec::new());
-    for _ in 0..1200 {
-        let setup = (!random.chance(0.05)).then(|| Duration::from_secs_f64(random.lognormal(0.2, 0.5)));
-        let (lost, closed) = (random.exponential(300.0), random.exponential(400.0));
-        let held = Duration::from_secs_f64(if setup.is_some() { lost.min(closed) } else { 0.0 });
-        let end = match setup {
-            None => End::Failed(Phase::Connect, FaultKind::Refused),
-            Some(_) if lost < closed => End::Failed(Phase::Transfer, FaultKind::Reset),
-            Some(_) => End::Clean,
-        };
-        let encrypted = random.chance(0.7);
-        rows.push(json!([setup.map(|setup| setup.as_secs_f64()), held.as_secs_f64(), end == End::Clean, encrypted]));
-        let what = What::Connection { setup, phases: Vec::new(), held, end };
-        digest.add(&what, &Detail { encrypted: Some(encrypted), ..Detail::default() });
+/// What came out of a store, and the observations that went in.
+async fn stored() -> Value {
+    let (simulated, mut house) = (simulate(2026), House::new().await);
+    let kept = house.record(&simulated).await;
+    let said = house.figures(&simulated).await;
+    house.db.close().await;
+    let said: serde_json::Map<_, _> = said
+        .iter()
+        .map(|(key, estimate)| (key.clone(), json!({"at": endpoint_of(key), "told": told(estimate)})))
+        .collect();
+    let rows = ENDPOINTS.map(|endpoint| {
+        let of_it = kept.iter().filter(|one| one.endpoint.strip_suffix(".simulated:21") == Some(endpoint));
+        of_it.map(row).collect::<Vec<_>>()
+    });
+    let micros = |(one, other): &(Duration, Duration)| json!([whole(*one), whole(*other)]);
+    let times: Vec<_> = simulated.times.iter().map(micros).collect();
+    json!({"rows": rows, "times": times, "ready": simulated.ready, "said": said})
+}
+
+fn whole(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// An observation with its times in microseconds.
+fn row(one: &Observation) -> Value {
+    let detail = &one.detail;
+    match &one.what {
+        What::Connection { setup, phases, held, end } => json!({
+            "kind": "connection", "setup": setup.map(whole), "held": whole(*held), "clean": *end == End::Clean,
+            "phases": phases.iter().map(|(phase, took)| (phase.as_str(), whole(*took))).collect::<BTreeMap<_, _>>(),
+            "encrypted": detail.encrypted, "safe": detail.post_quantum, "payload": detail.payload, "wire": detail.wire,
+            "turns": detail.round_trips, "rtt": detail.tcp.map(|tcp| whole(tcp.min_rtt)),
+        }),
+        What::Transfer { bytes, duration, end, .. } => json!({
+            "kind": "transfer", "bytes": bytes, "took": whole(*duration), "clean": *end == End::Clean,
+            "at": one.at.as_microsecond(), "file": detail.file.map(|file| format!("{file:?}")),
+        }),
+        What::Check { end, .. } => json!({"kind": "check", "clean": *end == End::Clean}),
     }
-    let sample = Sample::of(digest);
-    let said: serde_json::Map<_, _> =
-        STATISTICS.iter().map(|statistic| (statistic.key.to_owned(), told(&(statistic.compute)(&sample)))).collect();
-    let steps = curve(&sample).len();
-    json!({"rows": rows, "said": said, "steps": steps})
 }

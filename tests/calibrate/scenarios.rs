@@ -13,15 +13,12 @@ use causeway::reliability::{Detail, Direction, End, Estimate, FileId, Observatio
 use jiff::{SignedDuration, Timestamp};
 
 use super::random::Random;
+use super::truth::truth;
 
 const RESET: End = End::Failed(Phase::Transfer, FaultKind::Reset);
-/// The quantiles of the standard normal distribution at 95 and 99 %.
-const Z95: f64 = 1.644_853_626_951_472_2;
-const Z99: f64 = 2.326_347_874_040_840_8;
-
 /// Median in seconds and sigma.
-const SETUP: (f64, f64) = (0.2, 0.5);
-const PHASES: [(Phase, &str, f64, f64); 6] = [
+pub const SETUP: (f64, f64) = (0.2, 0.5);
+pub const PHASES: [(Phase, &str, f64, f64); 6] = [
     (Phase::Resolve, "resolve", 0.005, 0.6),
     (Phase::Connect, "connect", 0.02, 0.3),
     (Phase::Banner, "banner", 0.03, 0.5),
@@ -29,150 +26,164 @@ const PHASES: [(Phase, &str, f64, f64); 6] = [
     (Phase::Login, "login", 0.04, 0.8),
     (Phase::Command, "ready", 0.01, 0.5),
 ];
-const REFUSED: f64 = 0.05;
+pub const REFUSED: f64 = 0.05;
 /// Per hour: resets, and planned ends.
-const RARE: f64 = 0.0825;
-const PLANNED: f64 = 6.0;
-const ENCRYPTED: f64 = 0.7;
-const POST_QUANTUM: f64 = 0.4;
-const OVERHEAD: (f64, f64) = (0.05, 0.7);
+pub const RARE: f64 = 0.0825;
+pub const PLANNED: f64 = 6.0;
+pub const ENCRYPTED: f64 = 0.7;
+pub const POST_QUANTUM: f64 = 0.4;
+pub const OVERHEAD: (f64, f64) = (0.05, 0.7);
 /// Where the number of round trips is large. Of a few whole numbers the interval holds more than 95 %, because its ends
 /// lie on numbers that many connections share.
-const ROUND_TRIPS: (f64, f64) = (2000.0, 0.6);
-const RTT: (f64, f64) = (0.025, 0.4);
-const FAILED: f64 = 0.02;
+pub const ROUND_TRIPS: (f64, f64) = (2000.0, 0.6);
+pub const RTT: (f64, f64) = (0.025, 0.4);
+pub const FAILED: f64 = 0.02;
 /// Bytes, and the median of their rate; sigma of all rates.
-const SIZES: [(u64, f64); 4] = [(32 << 10, 5e4), (256 << 10, 1e6), (4 << 20, 8e6), (32 << 20, 3e7)];
-const RATE_SIGMA: f64 = 0.6;
-const ATTEMPT_FAILS: f64 = 0.25;
-const CORRUPT: f64 = 0.02;
+pub const SIZES: [(u64, f64); 4] = [(32 << 10, 5e4), (256 << 10, 1e6), (4 << 20, 8e6), (32 << 20, 3e7)];
+pub const RATE_SIGMA: f64 = 0.6;
+pub const ATTEMPT_FAILS: f64 = 0.25;
+pub const CORRUPT: f64 = 0.02;
 /// Seconds until a held connection is lost, and until somebody closes it.
-const LOST: f64 = 300.0;
+pub const LOST: f64 = 300.0;
 const CLOSED: f64 = 400.0;
-const RECOVERY: f64 = 60.0;
+pub const RECOVERY: f64 = 60.0;
 const PATIENCE: f64 = 150.0;
 
-/// What a statistic should say.
-pub fn truth(key: &str) -> f64 {
-    let (name, quantile) = key.rsplit_once('-').unwrap_or((key, ""));
-    let at = |median: f64, sigma: f64| match quantile {
-        "p95" => median * (sigma * Z95).exp(),
-        "p99" => median * (sigma * Z99).exp(),
-        _ => median,
-    };
-    if let Some((_, _, median, sigma)) = PHASES.iter().find(|phase| phase.1 == name) {
-        return at(*median, *sigma);
-    }
-    let mean_bytes = SIZES.iter().map(|size| size.0 as f64).sum::<f64>() / 4.0;
-    match key {
-        "connection-success" | "availability" => 1.0 - REFUSED,
-        "burn-rate" => REFUSED / 0.005,
-        "setup-median" | "setup-p95" | "setup-p99" => at(SETUP.0, SETUP.1),
-        "resets" => 1000.0 * RARE / (RARE + PLANNED),
-        "resets-per-hour" => RARE,
-        "hold-time" => LOST * 2.0_f64.ln(),
-        "rtt" => RTT.0,
-        "transfer-errors" => FAILED,
-        "file-errors" => ATTEMPT_FAILS.powi(3),
-        // Half of a failed transfer arrives on average.
-        "errors-per-gib" => FAILED * 1_073_741_824.0 / (mean_bytes * (1.0 - FAILED / 2.0)),
-        "corruption" => CORRUPT,
-        "recovery" => RECOVERY * 2.0_f64.ln(),
-        "overhead" => OVERHEAD.0,
-        "round-trips" => ROUND_TRIPS.0,
-        "throughput" => mixed_median(),
-        "throughput-small" => SIZES[0].1,
-        "throughput-64k" => SIZES[1].1,
-        "throughput-1m" => SIZES[2].1,
-        "throughput-16m" => SIZES[3].1,
-        "encrypted" => ENCRYPTED,
-        "post-quantum" => POST_QUANTUM,
-        // The mean of a lognormal distribution is its median times e^(sigma²/2).
-        "paired-difference" => 0.5 * (0.3_f64.powi(2) / 2.0).exp() - SETUP.0 * (SETUP.1.powi(2) / 2.0).exp(),
-        "paired-ratio" => 0.5 / SETUP.0,
-        "paired-shares" => 0.98 * (0.98 - 0.95),
-        _ => f64::NAN,
-    }
-}
-
-/// Of the three larger sizes, a third each.
-fn mixed_median() -> f64 {
-    let (mut low, mut high) = (1e5_f64, 1e9_f64);
-    for _ in 0..200 {
-        let middle = (low * high).sqrt();
-        let below: f64 = SIZES[1..].iter().map(|size| phi((middle / size.1).ln() / RATE_SIGMA)).sum();
-        if below / 3.0 < 0.5 { low = middle } else { high = middle }
-    }
-    low
-}
-
-/// The distribution function of the standard normal distribution, by its series (Marsaglia 2004).
-fn phi(x: f64) -> f64 {
-    if x.abs() > 8.0 {
-        return if x > 0.0 { 1.0 } else { 0.0 };
-    }
-    let (mut sum, mut term, mut n) = (x, x, 1.0);
-    while (sum + term) != sum {
-        n += 2.0;
-        term *= x * x / n;
-        sum += term;
-    }
-    0.5 + sum * (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt()
-}
-
+/// In whole microseconds, as the store keeps them.
 fn seconds(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds.clamp(0.0, 1e9))
+    Duration::from_micros((seconds.clamp(0.0, 1e9) * 1e6).round() as u64)
 }
 
-/// Everything that a run says of every statistic.
-pub fn run(seed: u64) -> Vec<(String, Estimate)> {
+fn micros(seconds: f64) -> SignedDuration {
+    SignedDuration::from_micros((seconds * 1e6) as i64)
+}
+
+/// The endpoints of a run, each with what some of the statistics are about.
+pub const ENDPOINTS: [&str; 4] = ["all", "files", "recovered", "held"];
+
+/// At which of the [`ENDPOINTS`] a statistic is looked at.
+pub fn endpoint_of(key: &str) -> usize {
+    match key {
+        "file-errors" => 1,
+        "recovery" => 2,
+        "hold-time" => 3,
+        _ => 0,
+    }
+}
+
+/// What a run observed.
+pub struct Simulated {
+    /// When it began. Runs are four days apart.
+    pub begin: Timestamp,
+    /// Of each of the [`ENDPOINTS`], in the order in which it happened.
+    pub seen: [Vec<Observation>; 4],
+    /// Set-up times in the same round at two endpoints.
+    pub times: Vec<(Duration, Duration)>,
+    /// Did the connection become ready, in the same round at two endpoints?
+    pub ready: Vec<(bool, bool)>,
+}
+
+impl Simulated {
+    /// When the last thing was seen.
+    pub fn end(&self) -> Timestamp {
+        self.begin + SignedDuration::from_secs(SPREAD * THIN as i64 + 69)
+    }
+}
+
+/// The traffic of a run.
+pub fn simulate(seed: u64) -> Simulated {
     let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
-    let mut digests = [(); 5].map(|()| Digest::default());
-    let mut at = 0;
-    // As from five minutes that are put together later.
-    let mut next = || {
-        at = (at + 1) % 5;
-        at
-    };
-    for _ in 0..1500 {
-        let (what, detail) = connection(&mut random);
-        digests[next()].add(&what, &detail);
-    }
-    for _ in 0..2000 {
-        digests[next()].add(&transfer(&mut random), &Detail::default());
-    }
+    // Two hours before midnight, so that a window has a day in its middle, and hours and minutes around it.
+    let first: Timestamp = "2026-01-05T22:00:00Z".parse().unwrap();
+    let begin = first + SignedDuration::from_hours(96 * seed as i64);
+    let mut all: Vec<_> = (0..1500).map(|_| connection(&mut random)).collect();
+    all.extend((0..2000).map(|_| (transfer(&mut random), Detail::default())));
     for _ in 0..1000 {
         let mismatch = End::Failed(Phase::Verify, FaultKind::Mismatch);
         let end = if random.chance(CORRUPT) { mismatch } else { End::Clean };
-        digests[next()].add(&What::Check { bytes: 1, end }, &Detail::default());
+        all.push((What::Check { bytes: 1, end }, Detail::default()));
     }
-    let mut all = Digest::default();
-    digests.iter().for_each(|digest| all.merge(digest));
-    let mut files = Digest::default();
-    retried(&mut random, &mut files);
-    let mut recoveries = Digest::default();
-    recovered(&mut random, &mut recoveries);
-    let mut held = Digest::default();
-    (0..400).for_each(|_| held.add(&hold(&mut random), &Detail::default()));
-    let samples = [all, files, recoveries, held].map(Sample::of);
+    let files = retried(&mut random);
+    let recovered = recovered(&mut random);
+    let held: Vec<_> = (0..400).map(|place| (micros(f64::from(place)), hold(&mut random), Detail::default())).collect();
+    let all = all.into_iter().enumerate().map(|(place, (what, detail))| (moment(place), what, detail)).collect();
+    let mut place = 0;
+    let seen = [all, files, recovered, held].map(|some| {
+        place += 1;
+        in_order(begin, ENDPOINTS[place - 1], some)
+    });
+    let set_up =
+        |random: &mut Random| (seconds(random.lognormal(SETUP.0, SETUP.1)), seconds(random.lognormal(0.5, 0.3)));
+    let times = (0..300).map(|_| set_up(&mut random)).collect();
+    let both_ready = |random: &mut Random| {
+        // A fault of the path fails both.
+        let path = random.chance(0.98);
+        (path && random.chance(0.95), path && random.chance(0.98))
+    };
+    let ready = (0..1500).map(|_| both_ready(&mut random)).collect();
+    Simulated { begin, seen, times, ready }
+}
+
+/// Observations that lie far apart, and seconds between two of them.
+const THIN: usize = 3000;
+const SPREAD: i64 = 35;
+
+/// When something of the mixed traffic happens: over more than a day, and at its end much within nine seconds, some of
+/// which no roll-up has yet when it is asked for.
+fn moment(place: usize) -> SignedDuration {
+    let slot = place * 1789 % 4500;
+    match slot.checked_sub(THIN) {
+        None => SignedDuration::from_secs(SPREAD * slot as i64),
+        Some(late) => SignedDuration::from_millis(1000 * (SPREAD * THIN as i64 + 60) + 6 * late as i64),
+    }
+}
+
+type Timed = (SignedDuration, What, Detail);
+
+fn in_order(begin: Timestamp, endpoint: &str, mut some: Vec<Timed>) -> Vec<Observation> {
+    some.sort_by_key(|(after, ..)| *after);
+    let observation = |(after, what, detail)| Observation {
+        at: begin + after,
+        protocol: Protocol::Ftp,
+        role: Role::Client,
+        endpoint: format!("{endpoint}.simulated:21"),
+        what,
+        detail,
+    };
+    some.into_iter().map(observation).collect()
+}
+
+/// All that the statistics say of a run, if its observations never leave the memory.
+pub fn in_memory(simulated: &Simulated) -> Vec<(String, Estimate)> {
+    let samples = simulated.seen.each_ref().map(|seen| sample(seen));
     let mut said: Vec<_> = STATISTICS
         .iter()
-        .map(|statistic| {
-            let sample = match statistic.key {
-                "file-errors" => &samples[1],
-                "recovery" => &samples[2],
-                "hold-time" => &samples[3],
-                _ => &samples[0],
-            };
-            (statistic.key.to_owned(), (statistic.compute)(sample))
-        })
+        .map(|statistic| (statistic.key.to_owned(), (statistic.compute)(&samples[endpoint_of(statistic.key)])))
         .collect();
     let tried = Tried::of(&samples[0]);
-    let objective = Objective { target: 995_000, days: 30 };
-    said.push(("availability".to_owned(), objective.judge(tried, [(tried, tried); 4]).availability));
-    said.push(("burn-rate".to_owned(), objective.burn(tried)));
-    said.extend(pairs(&mut random));
+    said.push(("availability".to_owned(), OBJECTIVE.judge(tried, [(tried, tried); 4]).availability));
+    said.push(("burn-rate".to_owned(), OBJECTIVE.burn(tried)));
+    said.extend(pairs(simulated));
     said
+}
+
+/// What the endpoints should do.
+pub const OBJECTIVE: Objective = Objective { target: 995_000, days: 3 };
+
+fn sample(seen: &[Observation]) -> Sample {
+    // As from five minutes that are put together later.
+    let mut digests = [(); 5].map(|()| Digest::default());
+    let mut attempts = Attempts::default();
+    for (place, observation) in seen.iter().enumerate() {
+        let digest = &mut digests[place % 5];
+        digest.add(&observation.what, &observation.detail);
+        attempts.see(0, observation).for_each(|outcome| outcome.count(digest));
+    }
+    let late = seen[0].at + SignedDuration::from_hours(72);
+    attempts.given_up(late).iter().for_each(|outcome| outcome.count(&mut digests[0]));
+    let mut all = Digest::default();
+    digests.iter().for_each(|digest| all.merge(digest));
+    Sample::of(all)
 }
 
 fn connection(random: &mut Random) -> (What, Detail) {
@@ -220,57 +231,43 @@ fn transfer(random: &mut Random) -> What {
     What::Transfer { direction, bytes, duration, end: End::Clean }
 }
 
-fn attempt(file: u64, second: f64, end: End) -> Observation {
-    Observation {
-        at: Timestamp::UNIX_EPOCH + SignedDuration::from_micros((second * 1e6) as i64),
-        protocol: Protocol::Ftp,
-        role: Role::Client,
-        endpoint: "simulated:21".to_owned(),
-        what: What::Transfer { direction: Direction::Download, bytes: 1, duration: seconds(1.0), end },
-        detail: Detail::default().file(FileId::of("simulated:21", &file.to_le_bytes())),
-    }
+fn attempt(file: u64, second: f64, end: End) -> Timed {
+    let what = What::Transfer { direction: Direction::Download, bytes: 1, duration: seconds(1.0), end };
+    (micros(second), what, Detail::default().file(FileId::of("simulated:21", &file.to_le_bytes())))
 }
 
 /// Every file is tried up to three times.
-fn retried(random: &mut Random, digest: &mut Digest) {
-    let mut attempts = Attempts::default();
+fn retried(random: &mut Random) -> Vec<Timed> {
+    let mut tried = Vec::new();
     for file in 0..2000 {
         for time in 0..3 {
             let failed = random.chance(ATTEMPT_FAILS);
             let end = if failed { RESET } else { End::Clean };
-            if let Some(outcome) = attempts.see(0, &attempt(file, file as f64 + f64::from(time), end)) {
-                outcome.count(digest);
-            }
+            tried.push(attempt(file, file as f64 + f64::from(time), end));
             if !failed {
                 break;
             }
         }
     }
-    attempts.given_up(Timestamp::from_second(1_000_000).unwrap()).iter().for_each(|outcome| outcome.count(digest));
+    tried
 }
 
 /// Every file fails, and is there after a time, unless its owner loses patience before.
-fn recovered(random: &mut Random, digest: &mut Digest) {
-    let mut attempts = Attempts::default();
-    for file in 0..250 {
+fn recovered(random: &mut Random) -> Vec<Timed> {
+    let mut tried = Vec::new();
+    for file in 2000..2250 {
         let (there, patience) = (random.exponential(RECOVERY), random.exponential(PATIENCE));
-        assert!(attempts.see(0, &attempt(file, 0.0, RESET)).is_none());
         let end = if there < patience { End::Clean } else { RESET };
-        if let Some(outcome) = attempts.see(0, &attempt(file, there.min(patience), end)) {
-            outcome.count(digest);
-        }
+        tried.extend([attempt(file, 0.0, RESET), attempt(file, there.min(patience), end)]);
     }
-    attempts.given_up(Timestamp::from_second(1_000_000).unwrap()).iter().for_each(|outcome| outcome.count(digest));
+    tried
 }
 
-fn pairs(random: &mut Random) -> Vec<(String, Estimate)> {
-    let rows: Vec<_> = (0..300).map(|_| (random.lognormal(SETUP.0, SETUP.1), random.lognormal(0.5, 0.3))).collect();
+fn pairs(simulated: &Simulated) -> Vec<(String, Estimate)> {
+    let rows = simulated.times.iter().map(|(one, other)| (one.as_secs_f64(), other.as_secs_f64()));
     let mut shares = Pairs::default();
-    for _ in 0..1500 {
-        // A fault of the path fails both.
-        let path = random.chance(0.98);
-        let (one, other) = (path && random.chance(0.95), path && random.chance(0.98));
-        let slot = match (one, other) {
+    for both in &simulated.ready {
+        let slot = match both {
             (true, true) => &mut shares.both,
             (true, false) => &mut shares.first,
             (false, true) => &mut shares.second,
@@ -279,27 +276,51 @@ fn pairs(random: &mut Random) -> Vec<(String, Estimate)> {
         *slot += 1;
     }
     vec![
-        ("paired-difference".to_owned(), mean_difference(&Moments::of(rows.iter().map(|row| row.1 - row.0)))),
-        ("paired-ratio".to_owned(), mean_ratio(&Moments::of(rows.iter().map(|row| (row.1 / row.0).ln())))),
+        ("paired-difference".to_owned(), mean_difference(&Moments::of(rows.clone().map(|row| row.1 - row.0)))),
+        ("paired-ratio".to_owned(), mean_ratio(&Moments::of(rows.map(|row| (row.1 / row.0).ln())))),
         ("paired-shares".to_owned(), share_difference(&shares)),
     ]
 }
 
-/// How often the interval of each statistic held the truth, in so many runs; and the mean of n.
-pub fn coverage(runs: u64) -> Vec<(String, f64, f64)> {
-    let mut held: Vec<(String, u64, u64)> = Vec::new();
-    for seed in 1..=runs {
-        for (place, (key, estimate)) in run(seed).into_iter().enumerate() {
-            let truth = truth(&key);
-            assert!(!truth.is_nan(), "no truth is known of {key}");
-            // A bound that is missing holds everything, so a missing one is a miss here.
-            let holds = estimate.low.is_some_and(|low| low <= truth) && estimate.high.is_some_and(|high| truth <= high);
-            if held.len() == place {
-                held.push((key, 0, 0));
-            }
-            held[place].1 += u64::from(holds);
-            held[place].2 += estimate.n;
-        }
+/// How often the intervals of one statistic held its truth.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    pub key: String,
+    held: u64,
+    n: u64,
+    runs: u64,
+}
+
+impl Held {
+    /// The share of all runs.
+    pub fn share(&self) -> f64 {
+        self.held as f64 / self.runs as f64
     }
-    held.into_iter().map(|(key, held, n)| (key, held as f64 / runs as f64, n as f64 / runs as f64)).collect()
+
+    /// The mean of n.
+    pub fn n(&self) -> f64 {
+        self.n as f64 / self.runs as f64
+    }
+}
+
+/// Counts the figures of a run.
+pub fn count(all: &mut Vec<Held>, said: &[(String, Estimate)]) {
+    all.resize_with(said.len(), Held::default);
+    for (one, (key, estimate)) in all.iter_mut().zip(said) {
+        let truth = truth(key);
+        assert!(!truth.is_nan(), "no truth is known of {key}");
+        // A bound that is missing holds everything, so a missing one is a miss here.
+        let holds = estimate.low.is_some_and(|low| low <= truth) && estimate.high.is_some_and(|high| truth <= high);
+        one.key.clone_from(key);
+        one.held += u64::from(holds);
+        one.n += estimate.n;
+        one.runs += 1;
+    }
+}
+
+/// How often the interval of each statistic held the truth, in so many runs, in memory.
+pub fn coverage(runs: u64) -> Vec<Held> {
+    let mut all = Vec::new();
+    (1..=runs).for_each(|seed| count(&mut all, &in_memory(&simulate(seed))));
+    all
 }

@@ -7,6 +7,7 @@ mod huge;
 mod ladder;
 mod listings;
 mod manners;
+mod observed;
 mod replies;
 
 use std::collections::BTreeMap;

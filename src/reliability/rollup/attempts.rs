@@ -24,6 +24,17 @@ struct Failing {
     series: Series,
 }
 
+impl Failing {
+    fn is_given_up(&self, now: Timestamp) -> bool {
+        now.duration_since(self.last) > GIVEN_UP
+    }
+
+    fn lost(self) -> Outcome {
+        let Self { since, last, observation, series } = self;
+        Outcome { took: Some(seconds(since, last)), series, at: last, observation, sum: Sum::FilesLost }
+    }
+}
+
 /// What became of a file: to be added to a digest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -61,12 +72,19 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Takes an attempt in, and says what became of its file, if that is known now. A failure that was somebody's wish
-    /// ([`Blame::Asked`]) says nothing, and ends the waiting. `id` is the number of the observation.
-    pub fn see(&mut self, id: i64, observation: &Observation) -> Option<Outcome> {
+    /// Takes an attempt in, and says what became of its file, if that is known now: up to two things, because a file that
+    /// nobody had tried for long was given up before. A failure that was somebody's wish ([`Blame::Asked`]) says nothing,
+    /// and ends the waiting. `id` is the number of the observation.
+    pub fn see(&mut self, id: i64, observation: &Observation) -> impl Iterator<Item = Outcome> + use<> {
         let (What::Transfer { end, .. }, Some(file)) = (&observation.what, observation.detail.file) else {
-            return None;
+            return None.into_iter().chain(None);
         };
+        let late = self.failing.get(&file).is_some_and(|failing| failing.is_given_up(observation.at));
+        let given_up = if late { self.failing.remove(&file).map(Failing::lost) } else { None };
+        given_up.into_iter().chain(self.ended(id, observation, *end, file))
+    }
+
+    fn ended(&mut self, id: i64, observation: &Observation, end: End, file: FileId) -> Option<Outcome> {
         let (series, at) = (Series::of(observation), observation.at);
         match end {
             End::StillOpen => None,
@@ -77,10 +95,9 @@ impl Attempts {
                     Outcome { series, at, observation: id, sum: Sum::FilesRetried, took }
                 }
             }),
-            End::Failed(phase, kind) if Blame::of(*phase, *kind) == Blame::Path => {
-                let failing =
-                    self.failing.entry(file).or_insert(Failing { since: at, last: at, observation: id, series });
-                (failing.last, failing.observation) = (at, id);
+            End::Failed(phase, kind) if Blame::of(phase, kind) == Blame::Path => {
+                let since = self.failing.get(&file).map_or(at, |failing| failing.since);
+                self.failing.insert(file, Failing { since, last: at, observation: id, series });
                 None
             }
             End::Failed(..) => {
@@ -92,26 +109,15 @@ impl Attempts {
 
     /// The files that were given up by `now`.
     pub fn given_up(&mut self, now: Timestamp) -> Vec<Outcome> {
-        let mut gone: Vec<Failing> = self
-            .failing
-            .extract_if(|_, failing| now.duration_since(failing.last) > GIVEN_UP)
-            .map(|(_, failing)| failing)
-            .collect();
+        let mut gone: Vec<Failing> =
+            self.failing.extract_if(|_, failing| failing.is_given_up(now)).map(|(_, failing)| failing).collect();
         if self.failing.len() > MOST {
             let mut last: Vec<_> = self.failing.values().map(|failing| failing.last).collect();
             last.sort_unstable();
             let limit = last.get(self.failing.len() - MOST - 1).copied().unwrap_or(now);
             gone.extend(self.failing.extract_if(|_, failing| failing.last <= limit).map(|(_, failing)| failing));
         }
-        gone.into_iter()
-            .map(|Failing { since, last, observation, series }| Outcome {
-                took: Some(seconds(since, last)),
-                series,
-                at: last,
-                observation,
-                sum: Sum::FilesLost,
-            })
-            .collect()
+        gone.into_iter().map(Failing::lost).collect()
     }
 }
 
@@ -154,7 +160,7 @@ mod tests {
             ("d", 50, missing),
             ("c", 60, reset),
         ] {
-            if let Some(outcome) = attempts.see(second, &attempt(file, second, end)) {
+            for outcome in attempts.see(second, &attempt(file, second, end)) {
                 outcome.count(&mut digest);
             }
         }
@@ -170,11 +176,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_tried_again_too_late_was_given_up_before() {
+        let (mut attempts, mut digest) = (Attempts::default(), Digest::default());
+        let reset = End::Failed(Phase::Transfer, FaultKind::Reset);
+        for (second, end) in [(0, reset), (3600, reset), (7201, End::Clean)] {
+            attempts.see(second, &attempt("a", second, end)).for_each(|outcome| outcome.count(&mut digest));
+        }
+        let sums = [Sum::FilesFirst, Sum::FilesRetried, Sum::FilesLost].map(|sum| digest.summed(sum));
+        assert_eq!(sums, [1, 0, 1]);
+    }
+
+    #[test]
     fn who_waits_longest_is_given_up_first() {
         let mut attempts = Attempts::default();
         let reset = End::Failed(Phase::Transfer, FaultKind::Reset);
         for i in 0..MOST + 5 {
-            attempts.see(i as i64, &attempt(&i.to_string(), i as i64 / 20, reset));
+            assert_eq!(attempts.see(i as i64, &attempt(&i.to_string(), i as i64 / 20, reset)).count(), 0);
         }
         let gone = attempts.given_up(Timestamp::from_second(1100).unwrap());
         assert!(!gone.is_empty() && gone.len() <= 20 && attempts.failing.len() <= MOST + 20, "{}", gone.len());

@@ -38,39 +38,32 @@ type Fresh = BTreeMap<(i64, Series), Digest>;
 /// What the store says; what was done before stays done.
 pub async fn roll(db: &Db, attempts: &mut Attempts, now: Timestamp) -> Result<(), DbError> {
     counts::old(db).await?;
-    let mut lost = attempts.given_up(now);
     loop {
         let mut tx = db.write().await?;
         let mark = mark(&mut tx, OBSERVATIONS).await?;
         let rows = raw(&mut tx, mark, BATCH).await?;
-        let Some((last, _)) = rows.last() else {
-            if lost.is_empty() {
-                break;
-            }
-            let mut fresh = Fresh::new();
-            for outcome in lost.drain(..) {
-                let minute = floor(outcome.at.as_microsecond(), MINUTE);
-                outcome.count(fresh.entry((minute, outcome.series.clone())).or_default());
-                keep_outcome(&mut tx, &outcome).await?;
-            }
-            store(&mut tx, &fresh).await?;
-            tx.commit().await?;
-            break;
-        };
-        let last = *last;
         let mut fresh = Fresh::new();
+        let mut known = Vec::new();
         for (id, observation) in &rows {
             let key = (floor(observation.at.as_microsecond(), MINUTE), Series::of(observation));
-            let digest = fresh.entry(key).or_default();
-            digest.add(&observation.what, &observation.detail);
-            if let Some(outcome) = attempts.see(*id, observation) {
-                outcome.count(digest);
-                keep_outcome(&mut tx, &outcome).await?;
-            }
+            fresh.entry(key).or_default().add(&observation.what, &observation.detail);
+            known.extend(attempts.see(*id, observation));
+        }
+        // Only behind what was seen: a file that nobody tried again for long may have been tried in these rows.
+        known.extend(attempts.given_up(rows.last().map_or(now, |(_, observation)| observation.at)));
+        for outcome in known {
+            let minute = floor(outcome.at.as_microsecond(), MINUTE);
+            outcome.count(fresh.entry((minute, outcome.series.clone())).or_default());
+            keep_outcome(&mut tx, &outcome).await?;
         }
         store(&mut tx, &fresh).await?;
-        set_mark(&mut tx, OBSERVATIONS, last).await?;
+        if let Some((last, _)) = rows.last() {
+            set_mark(&mut tx, OBSERVATIONS, *last).await?;
+        }
         tx.commit().await?;
+        if rows.is_empty() {
+            break;
+        }
     }
     let now = now.as_microsecond();
     fill(db, MINUTE, HOUR, now).await?;

@@ -13,7 +13,7 @@ use super::pool::{Lease, Pool};
 use super::road::Road;
 use super::transfer::{Data, Order, end_data};
 use crate::model::{Fault, FaultKind, Phase};
-use crate::reliability::{Direction, End, What};
+use crate::reliability::{Detail, Direction, End, What};
 use crate::remote::Sink;
 
 /// A file being written.
@@ -58,6 +58,10 @@ impl FtpSink {
                 } else {
                     lease.fail(&fault);
                 }
+                // No byte went, and it was an attempt at the file all the same.
+                let (duration, end) = (started.elapsed(), End::by(Some(&fault)));
+                let what = What::Transfer { direction: Direction::Upload, bytes: 0, duration, end };
+                pool.record(what, Detail::failed(&fault).file(pool.file(&path)));
                 Err(fault)
             }
         }
@@ -73,11 +77,12 @@ impl FtpSink {
     async fn reason(&mut self, broken: Fault) -> Fault {
         self.data = None;
         let mut fault = broken;
-        if let Some(mut lease) = self.lease.take() {
-            if let Ok(session) = lease.session() {
-                fault = session.reason(fault, "writing the file").await;
-            }
-            lease.settle(&Fault { phase: Phase::Finish, ..fault.clone() });
+        if let Some(mut lease) = self.lease.take()
+            && let Ok(session) = lease.session()
+        {
+            let broken = session.reason(fault, "writing the file").await;
+            fault = broken.transfer;
+            lease.settle(&Fault { phase: Phase::Finish, ..broken.session });
         }
         let fault = fault.bytes(self.sent);
         self.record(Some(&fault));

@@ -115,6 +115,8 @@ impl FtpSource {
                 lease.fail(&fault);
             }
             if !spent || tries >= MOST_SESSIONS {
+                // No byte came, and it was an attempt at the file all the same.
+                self.record(Some(&fault));
                 return Err(fault);
             }
         }
@@ -173,11 +175,12 @@ impl FtpSource {
     async fn fail(&mut self, broken: Fault) -> Fault {
         self.data = None;
         let mut fault = broken;
-        if let Some(mut lease) = self.lease.take() {
-            if let Ok(session) = lease.session() {
-                fault = session.reason(fault, "reading the file").await;
-            }
-            lease.settle(&Fault { phase: Phase::Finish, ..fault.clone() });
+        if let Some(mut lease) = self.lease.take()
+            && let Ok(session) = lease.session()
+        {
+            let broken = session.reason(fault, "reading the file").await;
+            fault = broken.transfer;
+            lease.settle(&Fault { phase: Phase::Finish, ..broken.session });
         }
         let fault = fault.bytes(self.received);
         self.record(Some(&fault));

@@ -29,6 +29,15 @@ const HANDSHAKE_FIRST: Duration = Duration::from_secs(3);
 /// How long the reason for a broken data connection may take to arrive on the control connection.
 const REASON: Duration = Duration::from_secs(2);
 
+/// What a broken data connection was for.
+#[derive(Debug)]
+pub struct Broken {
+    /// The transfer.
+    pub transfer: Fault,
+    /// The session, which is not used again: its control connection may stand all the same.
+    pub session: Fault,
+}
+
 /// What is to be moved.
 #[derive(Debug, Clone, Copy)]
 pub struct Order<'a> {
@@ -273,7 +282,7 @@ impl Session {
                     let closing = opened(reply, phase, &what)?;
                     return match tls.connect(socket, handshake).await {
                         Ok(stream) => Ok((stream, closing)),
-                        Err(fault) => Err(self.reason(about_data(shared, fault), &what).await),
+                        Err(fault) => Err(self.reason(about_data(shared, fault), &what).await.transfer),
                     };
                 }
                 Err(fault) if fault.kind == FaultKind::Timeout => {}
@@ -290,17 +299,25 @@ impl Session {
         };
         match shaken {
             Ok(stream) => Ok((stream, heard)),
-            Err(fault) => Err(self.reason(fault, &what).await),
+            Err(fault) => Err(self.reason(fault, &what).await.transfer),
         }
     }
 
     /// The data connection broke: why, if the server says so soon ("426 …", "552 quota", "522 session reuse
     /// required"). The session must not be used again.
-    pub async fn reason(&mut self, broken: Fault, what: &str) -> Fault {
+    pub async fn reason(&mut self, broken: Fault, what: &str) -> Broken {
         match tokio::time::timeout(REASON, self.closing(None, what)).await {
             // "426 Connection closed" only repeats what was seen.
-            Ok(Err(said)) if said.evidence.code.is_some_and(|code| code != 426) => said,
-            _ => broken,
+            Ok(Err(said)) if said.evidence.code.is_some_and(|code| code != 426) => {
+                Broken { transfer: said.clone(), session: said }
+            }
+            Ok(Err(lost)) if lost.evidence.code.is_none() => Broken { transfer: broken, session: lost },
+            // It goes on, and is closed by us: what broke was another connection.
+            Ok(_) => {
+                let why = "closed by us, because its data connection broke";
+                Broken { transfer: broken, session: Fault::new(Phase::Transfer, FaultKind::Cancelled, why) }
+            }
+            Err(_) => Broken { session: broken.clone(), transfer: broken },
         }
     }
 

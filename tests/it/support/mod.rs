@@ -4,6 +4,7 @@ pub mod apache;
 #[allow(dead_code, reason = "a fixture has more verbs than the tests of the day use")]
 pub mod causeway;
 pub mod davfs2;
+pub mod fated;
 pub mod footprint;
 pub mod frames;
 pub mod ftpd;

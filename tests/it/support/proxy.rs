@@ -86,8 +86,10 @@ struct Armed {
 }
 
 #[derive(Debug)]
-struct Plan {
+pub(super) struct Plan {
     server: SocketAddr,
+    /// It also serves the data ports that are announced on control connections.
+    serves: bool,
     rules: Vec<Armed>,
     /// Most control connections at once.
     limit: usize,
@@ -97,7 +99,7 @@ struct Plan {
     open: AtomicUsize,
     turned_away: AtomicUsize,
     controls: AtomicUsize,
-    moved: AtomicU64,
+    pub(super) moved: AtomicU64,
     /// Tasks of data connections.
     work: Mutex<JoinSet<()>>,
 }
@@ -118,19 +120,7 @@ impl Proxy {
 
     /// Also with a limit of control connections, and data ports that are refused at first.
     pub async fn start_with(server: SocketAddr, rules: &[Rule], limit: usize, refuse: usize) -> Self {
-        let rules = rules.iter().map(|rule| Armed { rule: *rule, seen: 0.into(), fired: 0.into() }).collect();
-        let plan = Arc::new(Plan {
-            server,
-            rules,
-            limit,
-            refuse: refuse.into(),
-            refused: 0.into(),
-            open: 0.into(),
-            turned_away: 0.into(),
-            controls: 0.into(),
-            moved: 0.into(),
-            work: Mutex::new(JoinSet::new()),
-        });
+        let plan = Arc::new(Plan { limit, refuse: refuse.into(), ..Plan::new(server, rules) });
         let listener = TcpListener::bind((own_address(), 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shared, mut work) = (Arc::clone(&plan), JoinSet::new());
@@ -156,7 +146,7 @@ impl Proxy {
 
     /// How often each rule came true.
     pub fn fired(&self) -> Vec<usize> {
-        self.plan.rules.iter().map(|armed| armed.fired.load(SeqCst)).collect()
+        self.plan.fired()
     }
 
     /// How many data ports were refused.
@@ -188,6 +178,33 @@ fn own_address() -> IpAddr {
 }
 
 impl Plan {
+    /// With these rules, and no limits.
+    pub(super) fn new(server: SocketAddr, rules: &[Rule]) -> Self {
+        Self {
+            server,
+            serves: true,
+            rules: rules.iter().map(|rule| Armed { rule: *rule, seen: 0.into(), fired: 0.into() }).collect(),
+            limit: usize::MAX,
+            refuse: 0.into(),
+            refused: 0.into(),
+            open: 0.into(),
+            turned_away: 0.into(),
+            controls: 0.into(),
+            moved: 0.into(),
+            work: Mutex::new(JoinSet::new()),
+        }
+    }
+
+    /// The same for who is asked for every connection, those for data as well.
+    pub(super) fn asked(self) -> Self {
+        Self { serves: false, ..self }
+    }
+
+    /// How often each rule came true.
+    pub(super) fn fired(&self) -> Vec<usize> {
+        self.rules.iter().map(|armed| armed.fired.load(SeqCst)).collect()
+    }
+
     /// What happens when `count` bytes follow the first `before` of a connection: after how many of them,
     /// which harm, to whom.
     fn due(&self, watched: Channel, before: u64, count: usize) -> Option<(usize, Rule)> {
@@ -251,7 +268,7 @@ fn serve(port: u16, ip: IpAddr, plan: &Arc<Plan>, killer: &Sender<Harm>) -> io::
 }
 
 /// Carries bytes both ways until both sides ended or harm was done.
-async fn carry(
+pub(super) async fn carry(
     mut client: TcpStream,
     mut server: TcpStream,
     what: Channel,
@@ -278,11 +295,11 @@ async fn carry(
                     let due = plan.due(what, came, count);
                     came += count as u64;
                     let (passing, rest) = down[..count].split_at(due.map_or(count, |(pass, _)| pass));
-                    if what == Channel::Control {
+                    if what == Channel::Control && plan.serves {
                         for port in announced(&mut line, &down[..count]) {
                             serve(port, ip, plan, killer)?;
                         }
-                    } else {
+                    } else if what == Channel::Data {
                         plan.moved.fetch_add(passing.len() as u64, SeqCst);
                     }
                     client.write_all(passing).await?;
