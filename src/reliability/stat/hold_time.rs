@@ -21,7 +21,8 @@ pub(super) const STATISTIC: Statistic = Statistic {
         of: "All connections that became ready. Those that said goodbye, were cancelled, failed by request or were \
              still open are censored: they would have held longer.",
         left_out: "Attempts that never became ready.",
-        method: "Median of Kaplan-Meier with the interval of Brookmeyer and Crowley (log-log), from times in bins of 2 %: where few were lost it may lie as far as the next loss; none \
+        method: "Median of Kaplan-Meier with the interval of Brookmeyer and Crowley (log-log), from \
+                 times in bins of 2 %: where few were lost it may lie as far as the next loss; none \
                  when more than half outlasted the watching.",
     },
     basis: Basis::Holding,

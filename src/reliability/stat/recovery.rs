@@ -19,7 +19,8 @@ pub(super) const STATISTIC: Statistic = Statistic {
              censored at their last attempt.",
         left_out: "Files that came through at once, and files whose failing attempts fell into two lives of the \
                    program.",
-        method: "Median of Kaplan-Meier with the interval of Brookmeyer and Crowley, from times in bins of 2 %: where few were lost it may lie as far as the next loss.",
+        method: "Median of Kaplan-Meier with the interval of Brookmeyer and Crowley, from \
+                 times in bins of 2 %: where few were lost it may lie as far as the next loss.",
     },
     basis: Basis::Recovered,
     unit: Unit::Seconds,
