@@ -285,6 +285,29 @@ fn what_keeps_an_idle_connection_alive_tells_who_ends_it() {
     assert!(judge(&chance).is_empty());
 }
 
+/// Who has no IPv6 says nothing about a server that has it, and who refuses by it does.
+#[test]
+fn a_family_that_we_do_not_have_is_not_broken() {
+    let tried = |errno| Outcome { errno: Some(errno), ..failed(FaultKind::Unreachable) };
+    let (no_network, no_host) = (101, 113);
+    for (errno, named) in [(no_network, None), (no_host, Some(BROKEN_FAMILY))] {
+        let found = judge(&with(vec![("[2001:db8::1]:21", Fact::Connected { outcome: tried(errno) })]));
+        assert_eq!(found.first().map(|found| &*found.cause), named, "{errno}: {found:#?}");
+    }
+}
+
+/// One late connection of five is enough; of the many of later steps it takes two.
+#[test]
+fn late_connections_of_any_step_tell_of_loss() {
+    let late = |step, many: usize| {
+        let mut seen = with(vec![("h", Fact::Connected { outcome: well(1010) }); many]);
+        seen.iter_mut().rev().take(many).for_each(|one| one.step = step);
+        judge(&seen).first().map(|found| found.cause.to_string())
+    };
+    let loss = Some(LOSS.to_owned());
+    assert_eq!((late(Step::Connect, 1), late(Step::Ramp, 1), late(Step::Ramp, 2)), (loss.clone(), None, loss));
+}
+
 #[test]
 fn resets_with_another_time_to_live_are_evidence_for_somebody_on_the_way() {
     for (theirs, reset_life, more) in [(2, Some(61), true), (2, Some(58), false), (0, None, false)] {
