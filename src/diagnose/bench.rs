@@ -359,10 +359,22 @@ impl Bench {
         let opened = probe(to, within, how).await;
         let took = begun.elapsed();
         // The step about connections writes down every one of its own, and a hop is no way to the server yet.
-        if opened.is_ok() && took >= AGAIN && how.hops.is_none() && self.progress.step() != Some(Step::Connect) {
-            self.see(to.to_string(), Fact::Connected { outcome: Outcome::well(took) });
+        if how.hops.is_none() && self.progress.step() != Some(Step::Connect) {
+            self.note(phase, to, &opened, took);
         }
         opened.map_err(|error| Fault::io(phase, &format!("cannot connect to {to}"), &error))
+    }
+
+    /// Connections of all steps tell of packets that were lost; those to the greeting port also of a server that went away.
+    fn note(&self, phase: Phase, to: SocketAddr, opened: &io::Result<TcpStream>, took: Duration) {
+        let outcome = match opened {
+            Ok(_) if took >= AGAIN => Outcome::well(took),
+            Err(error) if phase == Phase::Connect && FaultKind::of_io(error) == FaultKind::Refused => {
+                Outcome::of_io(error, took)
+            }
+            _ => return,
+        };
+        self.see(to.to_string(), Fact::Connected { outcome });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -105,10 +105,10 @@ class Lab:
             space = f"{self.name}-{number}"
             ip("netns", "add", space)
             self.behind.append(space)
-            ip("-n", before, "link", "add", "down", "type", "veth", "peer", "name", "up", "netns", space)
-            ip("-n", before, "addr", "add", f"10.9.{number}.1/24", "dev", "down")
-            ip("-n", space, "addr", "add", f"10.9.{number}.2/24", "dev", "up")
-            for where, link in ((before, "down"), (space, "up"), (space, "lo")):
+            ip("-n", before, "link", "add", "back", "type", "veth", "peer", "name", "front", "netns", space)
+            ip("-n", before, "addr", "add", f"10.9.{number}.1/24", "dev", "back")
+            ip("-n", space, "addr", "add", f"10.9.{number}.2/24", "dev", "front")
+            for where, link in ((before, "back"), (space, "front"), (space, "lo")):
                 ip("-n", where, "link", "set", link, "up")
             ip("-n", space, "route", "add", "default", "via", f"10.9.{number}.1")
             if number < count:

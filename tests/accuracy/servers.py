@@ -3,6 +3,7 @@
 import os
 import pathlib
 import pwd
+import shutil
 import subprocess
 
 from lab import PASSWORD, SERVER, USER
@@ -42,21 +43,20 @@ def sftp(lab, pin, *options, **more):
     return lab.doctor(*options, *pinned, scheme="sftp", user=SSH_USER, path=f"{lab.dir}/root", **more)
 
 
-def apache(lab, options="", dav="Dav On", locks=True, port=443, where="s"):
-    """With TLS on its usual port only; `options` are of the folder."""
+def apache(lab, options="", dav="Dav On", locks="daemon", port=443, where="s"):
+    """With TLS on its usual port only; `options` are of the folder, and `locks` owns the one of the locks."""
     lab.certificate()
     (lab.dir / "state").mkdir()
     secret = subprocess.run(["openssl", "passwd", "-6", PASSWORD], check=True, capture_output=True, text=True)
     (lab.dir / "basic").write_text(f"{USER}:{secret.stdout}")
     own(lab, pwd.getpwnam("daemon"))
-    os.chown(lab.dir / "state", 1, 1)
+    shutil.chown(lab.dir / "state", locks)
     conf = lab.dir / "apache.conf"
     lines = [f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in MODULES.split()]
     lines += [f"ServerRoot {lab.dir}", f"ServerName {SERVER}", f"PidFile {lab.dir}/pid", f"ErrorLog {lab.dir}/log"]
     lines += ["Mutex posixsem", "User daemon", "Group daemon", f"Listen {port}", "StartServers 1", "ServerLimit 1"]
-    lines += ["ThreadsPerChild 32", "MaxRequestWorkers 32", f"DocumentRoot {lab.dir}/root"]
-    if locks:
-        lines += [f"DavLockDB {lab.dir}/state/lock"]
+    lines += ["ThreadsPerChild 32", "MaxRequestWorkers 32"]
+    lines += [f"DocumentRoot {lab.dir}/root", f"DavLockDB {lab.dir}/state/lock"]
     if port == 443:
         lines += ["SSLEngine on", f"SSLCertificateFile {lab.dir}/cert.pem", f"SSLCertificateKeyFile {lab.dir}/key.pem"]
     lines += [f"<Directory {lab.dir}/root>", dav, "AuthType Basic", "AuthName files", f"AuthUserFile {lab.dir}/basic"]

@@ -308,6 +308,18 @@ fn late_connections_of_any_step_tell_of_loss() {
     assert_eq!((late(Step::Connect, 1), late(Step::Ramp, 1), late(Step::Ramp, 2)), (loss.clone(), None, loss));
 }
 
+/// Three that are refused after others were not; at a limit one more is refused as often as it is tried.
+#[test]
+fn a_server_that_is_refused_now_and_then_restarts() {
+    let refused = |step, many: usize| {
+        let mut seen = with(vec![("h", Fact::Connected { outcome: failed(FaultKind::Refused) }); many]);
+        seen.iter_mut().rev().take(many).for_each(|one| one.step = step);
+        judge(&seen).first().map(|found| found.cause.to_string())
+    };
+    let restarts = Some(RESTARTS.to_owned());
+    assert_eq!((refused(Step::Channel, 3), refused(Step::Channel, 2), refused(Step::Ramp, 3)), (restarts, None, None));
+}
+
 #[test]
 fn resets_with_another_time_to_live_are_evidence_for_somebody_on_the_way() {
     for (theirs, reset_life, more) in [(2, Some(61), true), (2, Some(58), false), (0, None, false)] {
