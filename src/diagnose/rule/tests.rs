@@ -249,6 +249,17 @@ fn causes_of_sftp_and_webdav_are_named_by_their_marks() {
     assert!(found[0].remedies.is_empty(), "only the FTP client uses them");
 }
 
+/// Chunks are to blame where the same upload with its length is taken.
+#[test]
+fn a_server_that_takes_no_upload_at_all_says_nothing_about_chunks() {
+    let broken = || said(FaultKind::Protocol, 500, "Internal Server Error");
+    for (with_length, named) in [(broken(), None), (well(3), Some(NO_CHUNKED))] {
+        let put = |method: &str, outcome| ("h", Fact::Asked { method: method.to_owned(), dav: None, outcome });
+        let found = judge(&evidence(vec![put("chunked PUT", broken()), put("PUT", with_length)]));
+        assert_eq!(found.first().map(|found| &*found.cause), named, "{found:#?}");
+    }
+}
+
 fn assert_cases(cases: Vec<(&str, Vec<Seen>)>) {
     for (cause, seen) in cases {
         let found = judge(&seen);
