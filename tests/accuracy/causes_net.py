@@ -1,6 +1,7 @@
 """What is injected on the way: routers, two families of addresses, lost packets; and a server that restarts."""
 
 from causes import QUICK
+from lab import ip
 from servers import apache, davs, sftp, sshd
 
 V4, V6 = "10.9.0.2", "fd09::2"
@@ -26,8 +27,8 @@ def broken_family(lab, turn):
     lab.hosts(NAME, *addresses)
     if kind == 4:
         # Its router says that nobody is there, instead of nothing.
-        lab.ip("s", "-6 route add unreachable fd09::9/128")
-        lab.sysctl("s", "net/ipv6/conf/all/forwarding", 1)
+        ip("-n", f"{lab.name}-s", "route", "add", "unreachable", f"{NO_V6}/128")
+        ip("netns", "exec", f"{lab.name}-s", "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
     if turn >= 5:
         return sftp(lab, sshd(lab, "MaxStartups 100", listen=listens), *QUICK, host=NAME)
     v6 = f"listen=NO\nlisten_ipv6=YES\nlisten_address6={V6}\n" if listens == V6 else ""

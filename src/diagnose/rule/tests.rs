@@ -260,6 +260,16 @@ fn a_server_that_takes_no_upload_at_all_says_nothing_about_chunks() {
     }
 }
 
+/// By 20 packets lost of 100 the lab saw just that: a stall in full segments after many of them, and none in shorter ones.
+#[test]
+fn a_stall_after_many_long_packets_is_no_hole_for_long_ones() {
+    for (bytes, named) in [(679_112, None), (1448, Some(MTU_HOLE))] {
+        let stalled = moved(bytes, failed(FaultKind::Stalled), None);
+        let found = judge(&evidence(vec![("h", stalled), ("h", moved(65_688, well(9), Some(1440)))]));
+        assert_eq!(found.first().map(|found| &*found.cause), named, "{bytes}: {found:#?}");
+    }
+}
+
 fn assert_cases(cases: Vec<(&str, Vec<Seen>)>) {
     for (cause, seen) in cases {
         let found = judge(&seen);
