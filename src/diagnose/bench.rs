@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::Order;
 use super::capture::Capture;
-use super::evidence::{Fact, Seen, Way};
+use super::evidence::{Fact, Outcome, Seen, Way};
 use super::step::Step;
 use crate::manners::Manners;
 use crate::model::{Clock, Deadlines, Endpoint, Fault, FaultKind, Phase, Protocol, RelPath};
@@ -22,6 +22,8 @@ use crate::task::Tasks;
 
 /// How long connections may take to end.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// A lost first packet is sent again after a second (RFC 6298, section 2.1); a connection that took so long may have lost one.
+pub(super) const AGAIN: Duration = Duration::from_millis(950);
 /// How long the name of the server may take before the first packet is looked at.
 const LOOK_UP: Duration = Duration::from_secs(5);
 
@@ -353,8 +355,26 @@ impl Bench {
             }
             state.spent.connections += 1;
         }
+        let begun = Instant::now();
         let opened = probe(to, within, how).await;
+        let took = begun.elapsed();
+        // The step about connections writes down every one of its own, and a hop is no way to the server yet.
+        if how.hops.is_none() && self.progress.step() != Some(Step::Connect) {
+            self.note(phase, to, &opened, took);
+        }
         opened.map_err(|error| Fault::io(phase, &format!("cannot connect to {to}"), &error))
+    }
+
+    /// Connections of all steps tell of packets that were lost; those to the greeting port also of a server that went away.
+    fn note(&self, phase: Phase, to: SocketAddr, opened: &io::Result<TcpStream>, took: Duration) {
+        let outcome = match opened {
+            Ok(_) if took >= AGAIN => Outcome::well(took),
+            Err(error) if phase == Phase::Connect && FaultKind::of_io(error) == FaultKind::Refused => {
+                Outcome::of_io(error, took)
+            }
+            _ => return,
+        };
+        self.see(to.to_string(), Fact::Connected { outcome });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -10,14 +10,18 @@ import sys
 import time
 
 import causes
+import causes_dav
+import causes_net
+import causes_sftp
 from lab import Lab
 
+CAUSES = {**causes.CAUSES, **causes_net.CAUSES, **causes_sftp.CAUSES, **causes_dav.CAUSES}
 CLEAN = "(nothing)"
 LINKS = ("delay=0", "delay=2 rate=100", "delay=10 rate=40", "delay=25 rate=60")
 
 
 def injected(options):
-    chosen = [cause for cause in causes.CAUSES if not options.only or cause.__name__ in options.only]
+    chosen = [cause for cause in CAUSES if not options.only or cause.__name__ in options.only]
     work = [(cause, turn) for cause in chosen for turn in range(options.times)]
     random.Random(options.seed).shuffle(work)
     return work
@@ -27,7 +31,7 @@ def look(number, cause, turn):
     """The causes that were named, the surest first, or why there is no report."""
     began = time.monotonic()
     try:
-        with Lab(f"acc-{os.getpid()}-{number}", LINKS[turn % len(LINKS)]) as lab:
+        with Lab(f"acc-{os.getpid()}-{number}", f"{LINKS[turn % len(LINKS)]} seed={turn + 1}") as lab:
             lab.files()
             report = cause(lab, turn)
         unproven = [found["cause"] for found in report["findings"] if not found["evidence"]]
@@ -40,12 +44,12 @@ def look(number, cause, turn):
 def table(results):
     rows = collections.defaultdict(collections.Counter)
     for cause, _, named, _, _ in results:
-        rows[cause.__name__][named[0] if named else CLEAN] += 1
+        rows[cause][named[0] if named else CLEAN] += 1
     print(f"\n{'injected':<18} {'right':>7}  named first")
     for cause, counts in rows.items():
-        wanted = causes.CAUSES[getattr(causes, cause)] or CLEAN
+        wanted = CAUSES[cause] or CLEAN
         told = ", ".join(f"{name} {count}" for name, count in counts.most_common())
-        print(f"{cause:<18} {counts[wanted]:>3}/{counts.total():<3}  {told}")
+        print(f"{cause.__name__:<18} {counts[wanted]:>3}/{counts.total():<3}  {told}")
 
 
 def main():
@@ -67,16 +71,16 @@ def main():
             if keep:
                 row = {"injected": cause.__name__, "turn": turn, "named": named, "report": report}
                 print(json.dumps(row), file=keep)
-            wanted = causes.CAUSES[cause]
+            wanted = CAUSES[cause]
             first = named[0] if named else None
             mark = "right" if first == wanted else "WRONG"
             print(f"{len(results):>4}/{len(work)} {mark} {cause.__name__} {turn}: {named} ({took:.0f} s)", flush=True)
-    order = list(causes.CAUSES)
+    order = list(CAUSES)
     results.sort(key=lambda one: (order.index(one[0]), one[1]))
     table(results)
-    right = sum((named[0] if named else None) == causes.CAUSES[cause] for cause, _, named, _, _ in results)
-    false = sum(bool(named) for cause, _, named, _, _ in results if causes.CAUSES[cause] is None)
-    clean = sum(causes.CAUSES[cause] is None for cause, *_ in results)
+    right = sum((named[0] if named else None) == CAUSES[cause] for cause, _, named, _, _ in results)
+    false = sum(bool(named) for cause, _, named, _, _ in results if CAUSES[cause] is None)
+    clean = sum(CAUSES[cause] is None for cause, *_ in results)
     print(f"\nfirst finding right: {right} of {len(results)} ({100 * right / max(len(results), 1):.1f} %)")
     print(f"clean runs on which a cause was named: {false} of {clean}")
     return 0 if right >= 0.95 * len(results) and not false else 1

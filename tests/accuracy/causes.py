@@ -1,4 +1,5 @@
-"""What is injected: a function for each cause. It gets a lab and the number of the try, which decides its numbers."""
+"""What is injected into FTP: a function for each cause. It gets a lab and the number of the try, which decides its
+numbers."""
 
 import os
 
@@ -209,6 +210,12 @@ def shifted_clock(lab, turn):
     return lab.doctor(*QUICK, port=2100)
 
 
+def close_notify(lab, _turn):
+    lab.vsftpd("use_localtime=NO\npasv_promiscuous=YES\n" + lab.certificate().replace("reuse=YES", "reuse=NO"))
+    lab.stub("strict", 2100, lab.dir / "both.pem")
+    return lab.doctor(*QUICK, "--ca-file", str(lab.dir / "cert.pem"), scheme="ftp+tls", port=2100)
+
+
 # What is injected, and what the first finding must be called.
 CAUSES = {
     clean: None,
@@ -247,4 +254,5 @@ CAUSES = {
     short_listing: "short-listing",
     lost_closing: "lost-closing",
     shifted_clock: "shifted-clock",
+    close_notify: "close-notify",
 }

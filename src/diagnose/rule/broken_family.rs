@@ -1,14 +1,24 @@
 //! One family of addresses does not work, the other does: a client that begins with the broken one waits.
 
+use std::io::{Error, ErrorKind};
+
 use super::View;
-use crate::diagnose::evidence::Fact;
+use crate::diagnose::evidence::{Fact, Outcome};
 use crate::diagnose::finding::{Confidence, Finding};
+
+/// We have no address or no road of this family, and nothing came near the server: half of the world has no IPv6.
+fn is_ours(outcome: &Outcome) -> bool {
+    outcome.errno.is_some_and(|errno| {
+        matches!(Error::from_raw_os_error(errno).kind(), ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable)
+    })
+}
 
 pub(super) fn judge(view: &View<'_>) -> Option<Finding> {
     let of = |v6: bool, well: bool| {
         view.seen(|seen| {
             let is_v6 = seen.against.starts_with('[');
-            matches!(&seen.fact, Fact::Connected { outcome } if outcome.is_well() == well) && is_v6 == v6
+            is_v6 == v6
+                && matches!(&seen.fact, Fact::Connected { outcome } if outcome.is_well() == well && !is_ours(outcome))
         })
     };
     for (v6, broken, works) in [(true, "IPv6", "IPv4"), (false, "IPv4", "IPv6")] {

@@ -6,6 +6,9 @@ use crate::diagnose::finding::{Confidence, Finding};
 use crate::manners::Remedy;
 use crate::model::FaultKind;
 
+/// Of these not all fit into the short packets that a hole lets through, in bytes.
+const MANY: u64 = 64 << 10;
+
 pub(super) fn judge(view: &View<'_>) -> Option<Finding> {
     let stalled =
         view.moved().filter(|(_, moved)| moved.outcome.is(FaultKind::Stalled) || moved.outcome.is(FaultKind::Timeout));
@@ -20,7 +23,9 @@ pub(super) fn judge(view: &View<'_>) -> Option<Finding> {
                 && seen.against.contains("segments")
         }),
     );
-    let by_files = !stalled.is_empty() && !well.is_empty();
+    // Where so much came in segments of full length, long packets come through: the stall has another reason.
+    let long = view.moved().any(|(_, moved)| moved.segment.is_none() && moved.bytes >= MANY);
+    let by_files = !stalled.is_empty() && !well.is_empty() && !long;
     let by_handshake = !handshakes.0.is_empty() && !handshakes.1.is_empty();
     if !by_files && !by_handshake {
         return None;

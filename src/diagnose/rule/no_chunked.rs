@@ -3,7 +3,7 @@
 use super::View;
 use crate::diagnose::evidence::Fact;
 use crate::diagnose::finding::{Confidence, Finding};
-use crate::diagnose::step::writes::CHUNKED;
+use crate::diagnose::step::writes::{CHUNKED, PUT};
 use crate::model::FaultKind;
 
 pub(super) fn judge(view: &View<'_>) -> Option<Finding> {
@@ -20,6 +20,10 @@ pub(super) fn judge(view: &View<'_>) -> Option<Finding> {
             FaultKind::Auth | FaultKind::Permission | FaultKind::Missing | FaultKind::Limit | FaultKind::DiskFull
         )
     });
+    // Nor did who takes none with its length either.
+    if view.any(|fact| matches!(fact, Fact::Asked { method, outcome, .. } if method == PUT && !outcome.is_well())) {
+        return None;
+    }
     let lost = tries(|kind| kind == FaultKind::Mismatch);
     let sentence = if lost.is_empty() {
         "the server does not take an upload whose length is not said beforehand: macOS and many programs cannot write there"

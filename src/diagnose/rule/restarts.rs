@@ -3,17 +3,16 @@
 use super::View;
 use crate::diagnose::evidence::Fact;
 use crate::diagnose::finding::{Confidence, Finding};
+use crate::diagnose::step::Step;
 use crate::model::FaultKind;
 
 pub(super) fn judge(view: &View<'_>) -> Option<Finding> {
     let outcome = |well: bool| {
-        view.ids(|fact| match fact {
-            Fact::Connected { outcome } => {
-                if well {
-                    outcome.is_well()
-                } else {
-                    outcome.is(FaultKind::Refused) || outcome.is(FaultKind::Reset)
-                }
+        view.seen(|seen| match &seen.fact {
+            Fact::Connected { outcome } if well => outcome.is_well(),
+            // Where many are open at once it may be a limit.
+            Fact::Connected { outcome } if !matches!(seen.step, Step::Ramp | Step::Crowd) => {
+                outcome.is(FaultKind::Refused) || outcome.is(FaultKind::Reset)
             }
             _ => false,
         })

@@ -249,6 +249,27 @@ fn causes_of_sftp_and_webdav_are_named_by_their_marks() {
     assert!(found[0].remedies.is_empty(), "only the FTP client uses them");
 }
 
+/// Chunks are to blame where the same upload with its length is taken.
+#[test]
+fn a_server_that_takes_no_upload_at_all_says_nothing_about_chunks() {
+    let broken = || said(FaultKind::Protocol, 500, "Internal Server Error");
+    for (with_length, named) in [(broken(), None), (well(3), Some(NO_CHUNKED))] {
+        let put = |method: &str, outcome| ("h", Fact::Asked { method: method.to_owned(), dav: None, outcome });
+        let found = judge(&evidence(vec![put("chunked PUT", broken()), put("PUT", with_length)]));
+        assert_eq!(found.first().map(|found| &*found.cause), named, "{found:#?}");
+    }
+}
+
+/// By 20 packets lost of 100 the lab saw just that: a stall in full segments after many of them, and none in shorter ones.
+#[test]
+fn a_stall_after_many_long_packets_is_no_hole_for_long_ones() {
+    for (bytes, named) in [(679_112, None), (1448, Some(MTU_HOLE))] {
+        let stalled = moved(bytes, failed(FaultKind::Stalled), None);
+        let found = judge(&evidence(vec![("h", stalled), ("h", moved(65_688, well(9), Some(1440)))]));
+        assert_eq!(found.first().map(|found| &*found.cause), named, "{bytes}: {found:#?}");
+    }
+}
+
 fn assert_cases(cases: Vec<(&str, Vec<Seen>)>) {
     for (cause, seen) in cases {
         let found = judge(&seen);
@@ -283,6 +304,41 @@ fn what_keeps_an_idle_connection_alive_tells_who_ends_it() {
     let mut chance = idle(true, &reset, true, true);
     chance.push(Seen { id: 6, fact: held(Keep::Nothing, 60.0, true, well(1)), ..chance[0].clone() });
     assert!(judge(&chance).is_empty());
+}
+
+/// Who has no IPv6 says nothing about a server that has it, and who refuses by it does.
+#[test]
+fn a_family_that_we_do_not_have_is_not_broken() {
+    let tried = |errno| Outcome { errno: Some(errno), ..failed(FaultKind::Unreachable) };
+    let (no_network, no_host) = (101, 113);
+    for (errno, named) in [(no_network, None), (no_host, Some(BROKEN_FAMILY))] {
+        let found = judge(&with(vec![("[2001:db8::1]:21", Fact::Connected { outcome: tried(errno) })]));
+        assert_eq!(found.first().map(|found| &*found.cause), named, "{errno}: {found:#?}");
+    }
+}
+
+/// One late connection of five is enough; of the many of later steps it takes two.
+#[test]
+fn late_connections_of_any_step_tell_of_loss() {
+    let late = |step, many: usize| {
+        let mut seen = with(vec![("h", Fact::Connected { outcome: well(1010) }); many]);
+        seen.iter_mut().rev().take(many).for_each(|one| one.step = step);
+        judge(&seen).first().map(|found| found.cause.to_string())
+    };
+    let loss = Some(LOSS.to_owned());
+    assert_eq!((late(Step::Connect, 1), late(Step::Ramp, 1), late(Step::Ramp, 2)), (loss.clone(), None, loss));
+}
+
+/// Three that are refused after others were not; at a limit one more is refused as often as it is tried.
+#[test]
+fn a_server_that_is_refused_now_and_then_restarts() {
+    let refused = |step, many: usize| {
+        let mut seen = with(vec![("h", Fact::Connected { outcome: failed(FaultKind::Refused) }); many]);
+        seen.iter_mut().rev().take(many).for_each(|one| one.step = step);
+        judge(&seen).first().map(|found| found.cause.to_string())
+    };
+    let restarts = Some(RESTARTS.to_owned());
+    assert_eq!((refused(Step::Channel, 3), refused(Step::Channel, 2), refused(Step::Ramp, 3)), (restarts, None, None));
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::remote::Remote;
 const SIZE: usize = 64 << 10;
 /// As [`Fact::Asked`] names it, for the rules.
 pub(in crate::diagnose) const CHUNKED: &str = "chunked PUT";
+/// As [`Fact::Asked`] names it, for the rules: the same upload with its length, where the one without it failed.
+pub(in crate::diagnose) const PUT: &str = "PUT";
 /// As [`Fact::Asked`] names it, for the rules.
 pub(in crate::diagnose) const LOCK: &str = "LOCK";
 /// As [`Fact::Asked`] names it, for the rules.
@@ -106,7 +108,7 @@ async fn chunked(bench: &Bench, remote: &dyn Remote, path: &RelPath, at: &str) {
     } else {
         // A lock of a name without a file is another thing.
         let headers = format!("Content-Length: {SIZE}\r\n");
-        request::ask(bench, "PUT", Request { method: "PUT", target: at, headers, body: content }).await;
+        request::ask(bench, PUT, Request { method: "PUT", target: at, headers, body: content }).await;
     }
 }
 
