@@ -2,8 +2,9 @@
 //!
 //! - **Figure**: the largest number of connections that were all ready, and all held for at least [`SUSTAINED`], at one
 //!   moment of the window. A connection that goes on counts once it has ended: at least so many, then.
-//! - **Reason**: what became of attempts to connect within [`AROUND`] of that moment: a server that says "too many", one
-//!   that refuses, one that does not answer; or nobody asked for more, and the figure says nothing about the endpoint.
+//! - **Reason**: what became of attempts to connect while so many stood, each time, or within [`AROUND`] of it: a server that
+//!   says "too many", one that refuses, one that does not answer; the clearest of these. Or nobody asked for more, and the
+//!   figure says nothing about the endpoint.
 //! - **Source**: single observations, so at most [`RETENTION_DAYS`](super::RETENTION_DAYS), of the newest 200,000
 //!   connections of the protocol. **Unit**: connections. **Interval**: none: the largest of what was seen is a fact, and no estimate of what
 //!   would be borne.
@@ -34,8 +35,9 @@ pub const ABOUT: [(&str, &str); 5] = [
     ),
     (
         "Reason",
-        "What became of attempts to connect within a minute of that moment: the server said that there are too many, refused, \
-         or did not answer; or nobody asked for more, and the figure says nothing about what the endpoint bears.",
+        "What became of attempts to connect while so many stood, each time, or within a minute of it: the server said that \
+         there are too many, refused, or did not answer; the clearest of these. Or nobody asked for more, and the figure says \
+         nothing about what the endpoint bears.",
     ),
     ("Interval", "None: the largest of what was seen is a fact, and no estimate of what would be borne."),
     ("Source", "Single observations, which are kept for 14 days; the newest 200,000 connections of the protocol."),
@@ -84,7 +86,7 @@ impl Limit {
 pub struct Concurrency {
     /// Connections.
     pub most: u64,
-    /// When.
+    /// When: next to the attempt that tells the limit, or the first time.
     pub at: Timestamp,
     /// When the last of them had ended.
     pub until: Timestamp,
@@ -123,21 +125,46 @@ pub fn most(attempts: &[Attempt]) -> Option<Concurrency> {
         steps.push((from, 0, true));
         steps.push((to, 1, false));
     }
-    steps.sort_unstable();
-    let (mut now, mut found) = (0_u64, None::<(u64, Timestamp)>);
-    for (at, _, begins) in steps {
-        now = if begins { now + 1 } else { now.saturating_sub(1) };
-        if found.is_none_or(|(most, _)| now > most) {
-            found = Some((now, at));
-        }
-    }
-    let (most, at) = found?;
-    let near = |attempt: &&Attempt| attempt.held.is_none() && attempt.at.duration_since(at).abs() <= AROUND;
-    let limit = attempts.iter().filter(near).filter_map(|attempt| limit_of(attempt.end)).min();
+    let (most, times) = most_together(steps)?;
+    let tried = attempts.iter().filter(|attempt| attempt.held.is_none()).filter_map(|attempt| {
+        let limit = limit_of(attempt.end)?;
+        let near = nearest(&times, attempt.at)?;
+        (near.duration_since(attempt.at).abs() <= AROUND).then_some((limit, near))
+    });
+    let (limit, at) = match tried.min() {
+        Some(found) => found,
+        None => (Limit::Unasked, times.first()?.0),
+    };
     let together = attempts.iter().filter_map(spans).filter(|(from, to)| (*from..=*to).contains(&at));
     let until = together.map(|(_, to)| to).max().unwrap_or(at);
     let n = u64::try_from(attempts.iter().filter_map(spans).count()).unwrap_or(u64::MAX);
-    Some(Concurrency { most, at, until, n, limit: limit.unwrap_or(Limit::Unasked) })
+    Some(Concurrency { most, at, until, n, limit })
+}
+
+/// The largest number, and from when to when it was held, each time.
+fn most_together(mut steps: Vec<(Timestamp, u8, bool)>) -> Option<(u64, Vec<(Timestamp, Timestamp)>)> {
+    steps.sort_unstable();
+    let (mut now, mut most, mut times) = (0_u64, 0, Vec::new());
+    let mut steps = steps.into_iter().peekable();
+    while let Some((at, _, begins)) = steps.next() {
+        now = if begins { now + 1 } else { now.saturating_sub(1) };
+        if now > most {
+            (most, times) = (now, Vec::new());
+        }
+        if begins && now == most {
+            // Until the next step: the first of them ends, or one more begins.
+            times.push((at, steps.peek().map_or(at, |(next, ..)| *next)));
+        }
+    }
+    (most > 0).then_some((most, times))
+}
+
+/// The moment of these times, which are in order and apart, that is the nearest to `at`.
+fn nearest(times: &[(Timestamp, Timestamp)], at: Timestamp) -> Option<Timestamp> {
+    let after = times.partition_point(|(from, _)| *from <= at);
+    let before = after.checked_sub(1).and_then(|before| times.get(before)).map(|(_, to)| at.min(*to));
+    let next = times.get(after).map(|(from, _)| *from);
+    before.into_iter().chain(next).min_by_key(|near| near.duration_since(at).abs())
 }
 
 const fn limit_of(end: End) -> Option<Limit> {
@@ -187,5 +214,30 @@ mod tests {
         assert_eq!(most(&all).unwrap().limit, Limit::Said);
         all.push(failed(33, Phase::Login, FaultKind::Auth));
         assert_eq!(most(&all).unwrap().limit, Limit::Said);
+    }
+
+    /// The most may be held for long, and more than once: whoever asks for one more then is told of.
+    #[test]
+    fn the_limit_is_looked_for_whenever_the_most_stood() {
+        let held = |end, held| attempt(end, Some(held), End::Clean);
+        let failed = |at, phase, kind| attempt(at, None, End::Failed(phase, kind));
+        let second = |at| Timestamp::from_second(at).unwrap();
+        // Two from 10 to 1000, again from 3010 to 4000.
+        let both = [held(1000, 1000), held(1200, 1200), held(4000, 1000), held(4100, 1100)];
+        let with = |more: &[Attempt]| most(&[&both[..], more].concat()).unwrap();
+        let found = with(&[]);
+        assert_eq!((found.most, found.at, found.limit), (2, second(10), Limit::Unasked));
+        // Long after the second of them began, and while both still stood.
+        let refused = failed(600, Phase::Connect, FaultKind::Refused);
+        let found = with(&[refused]);
+        assert_eq!((found.at, found.limit, found.until), (second(600), Limit::Refused, second(1200)));
+        // The second time, a minute after its end at most; the clearest word is what counts.
+        let said = |at| failed(at, Phase::Banner, FaultKind::Limit);
+        let found = with(&[refused, said(4060)]);
+        assert_eq!((found.at, found.limit, found.until), (second(4000), Limit::Said, second(4100)));
+        for between in [1061, 2000, 2949, 4061] {
+            assert_eq!(with(&[said(between)]).limit, Limit::Unasked, "{between}");
+        }
+        assert_eq!((with(&[said(1060)]).at, with(&[said(2950)]).at), (second(1000), second(3010)));
     }
 }

@@ -38,7 +38,7 @@ pub use estimate::Estimate;
 pub use observation::{Direction, End, Observation, Role, What};
 pub use raw::{last_before, observations_after};
 pub use recorder::Recorder;
-pub use rollup::{Source, seen as sources, widened};
+pub use rollup::{Source, all_seen as all_sources, seen as sources, widened};
 pub use stat::{Better, Definition, Group, STATISTICS, Statistic, Unit};
 pub use store::{RETENTION_DAYS, ROUNDS_DAYS, prune};
 

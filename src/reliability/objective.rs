@@ -7,8 +7,9 @@
 //! - **Burn rate**: the share that failed in a window, by the share that may: at 1 the budget lasts exactly the objective's
 //!   days. With the interval of Wilson; shown from [`BURNING`] attempts, the others from [`MINIMUM`].
 //! - **Alert**: a long and a short window burn together (Site Reliability Workbook, chapter 5): the long one shows that it
-//!   matters, the short one that it goes on. At least two failures in the short one, because a single one of few is
-//!   a rate too.
+//!   matters, the short one that it goes on. At least [`BURNING`] attempts in the long one, as where its rate is shown, and
+//!   two failures in the short one, because a single one of few is a rate too.
+//! - **When**: a connection that became ready counts when it has ended, one that failed at once.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +27,7 @@ pub const MINIMUM: u64 = 100;
 pub const BURNING: u64 = 20;
 
 /// What pages say of it: word and text.
-pub const ABOUT: [(&str, &str); 6] = [
+pub const ABOUT: [(&str, &str); 7] = [
     (
         "Availability",
         "Connections that became ready, out of those and of the attempts that failed by the path, the server or the protocol, \
@@ -45,8 +46,13 @@ pub const ABOUT: [(&str, &str); 6] = [
     (
         "Alert",
         "A long and a short window burn together: 14.4 in one hour and five minutes, or 6 in six hours and thirty minutes, \
-         wants somebody now; 3 in a day and two hours, or 1 in three days and six hours, this week. The short one must hold \
-         two failures at least.",
+         wants somebody now; 3 in a day and two hours, or 1 in three days and six hours, this week. The long one must \
+         hold 20 attempts at least, the short one two failures.",
+    ),
+    (
+        "When",
+        "A connection that became ready counts when it has ended, one that failed at once. Where sessions last for hours, a \
+         short window holds the failures before the good ones that go on, and looks worse than it is.",
     ),
     ("Left out", "What somebody asked for and could not have: wrong passwords, missing files, limits, stops."),
     ("Shown from", "100 attempts; burn rates from 20. Before that there is not enough data yet."),
@@ -188,12 +194,14 @@ impl Objective {
     #[must_use]
     pub fn judge(self, all: Attempts, windows: [(Attempts, Attempts); 4]) -> Standing {
         let budget = number(all.valid) * self.may_fail();
-        let exceeds = |attempts: Attempts, rate: f64| self.burn(attempts).value.is_some_and(|burning| burning > rate);
+        let exceeds = |burning: Estimate, rate: f64| burning.value.is_some_and(|burning| burning > rate);
         let alert = RULES
             .iter()
             .zip(windows)
             .filter(|((_, _, rate, _), (long, short))| {
-                exceeds(*long, *rate) && exceeds(*short, *rate) && short.bad() >= 2
+                // What is shown as "not enough data yet" calls for nobody.
+                let burning = self.burn(*long);
+                burning.enough && exceeds(burning, *rate) && exceeds(self.burn(*short), *rate) && short.bad() >= 2
             })
             .map(|((.., urgency), _)| *urgency)
             .max();
@@ -284,6 +292,9 @@ mod tests {
         assert_eq!(judge(attempts(80, 100), attempts(10, 10)), None, "it is over");
         assert_eq!(judge(attempts(99, 100), attempts(7, 10)), None, "it has only begun");
         assert_eq!(judge(attempts(80, 100), attempts(9, 10)), None, "one failure is no rate");
+        assert_eq!(judge(attempts(0, 2), attempts(0, 2)), None, "two attempts are no rate");
+        assert_eq!(judge(attempts(0, BURNING - 1), attempts(0, 9)), None);
+        assert_eq!(judge(attempts(0, BURNING), attempts(0, 9)), Some(Urgency::Page));
         let slow = (attempts(980, 1000), attempts(97, 100));
         assert_eq!(objective.judge(attempts(990, 1000), [calm, calm, slow, slow]).alert, Some(Urgency::Ticket));
     }

@@ -22,7 +22,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::support;
-use warning::Fault;
+use warning::{Fault, Kind};
 
 #[test]
 fn intervals_hold_the_truth() {
@@ -66,10 +66,17 @@ async fn figures_agree_with_scipy_and_lifelines() {
 #[test]
 fn warnings_are_rare_and_come_soon() {
     let (endpoints, weeks) = (3, 4);
-    let rang: u64 = warning::false_alarms(endpoints, weeks).iter().map(|(_, count)| count).sum();
-    assert!(rang <= endpoints * weeks as u64, "{rang} false alarms");
-    for fault in [Fault::Slower(3.0), Fault::Fails(0.3), Fault::Resets(0.3)] {
-        let delays = warning::delays(5, fault);
-        assert!(delays.iter().all(|delay| delay.is_some_and(|minutes| minutes <= 120)), "{delays:?}");
+    for kind in Kind::ALL {
+        let rang: u64 = warning::false_alarms(kind, endpoints, weeks).iter().map(|(_, count)| count).sum();
+        assert!(rang <= endpoints * weeks as u64, "{kind:?}: {rang} false alarms");
     }
+    for kind in [Kind::Quiet, Kind::Busy] {
+        for fault in [Fault::Slower(3.0), Fault::Fails(0.3), Fault::Resets(0.3)] {
+            let (noticed, over) = warning::delays(kind, 5, fault);
+            assert!(noticed.iter().all(|delay| delay.is_some_and(|minutes| minutes <= 120)), "{kind:?}: {noticed:?}");
+            assert!(over.len() == 5 && over.iter().all(Option::is_some), "{kind:?}: {over:?}");
+        }
+    }
+    let (noticed, _) = warning::delays(Kind::Failing, 5, Fault::Fails(1.0));
+    assert!(noticed.iter().all(|delay| delay.is_some_and(|minutes| minutes <= 120)), "{noticed:?}");
 }

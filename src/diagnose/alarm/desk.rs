@@ -9,9 +9,9 @@ use super::store::{self, Turn, Watching};
 use super::{Alarm, Ending, Place, Terms, Watched};
 use crate::db::{Db, DbError};
 use crate::model::{AlarmId, Clock};
-use crate::reliability::alarm::{Change, SLOT, Slot};
+use crate::reliability::alarm::{Change, SLOT, Sign, Slot};
 use crate::reliability::rollup::KEEP_MINUTES;
-use crate::reliability::{FAMILIES, Window, sources};
+use crate::reliability::{FAMILIES, Window, all_sources};
 use crate::task::Tasks;
 
 /// Slots that are kept as evidence: two hours.
@@ -49,51 +49,67 @@ impl Alarms {
         });
     }
 
-    /// One look at the slots that are over since `mark`; none: since what the store knows.
+    /// One look at the slots that are over since `mark`; none: since what the store knows. What cannot be seen at one place
+    /// keeps no other from being seen, and is tried again.
     pub(super) async fn look(&self, mark: &mut Option<Timestamp>) -> Result<(), DbError> {
         let now = self.clock.now();
+        let looked = self.look_at_new(now, mark).await;
+        let put_away = self.put_away(now).await;
+        looked.and(put_away)
+    }
+
+    async fn look_at_new(&self, now: Timestamp, mark: &mut Option<Timestamp>) -> Result<(), DbError> {
+        let to = begin(now.saturating_sub(signed(self.terms.grace)).unwrap_or(now))?;
         let known = match *mark {
             Some(known) => known,
             None => store::mark(self.db.read()).await?.unwrap_or(Timestamp::MIN),
         };
+        // A slot is what a small step of the clock may lack; nothing is lost or seen twice then.
+        let known = if known > to.saturating_add(SLOT).unwrap_or(to) {
+            tracing::warn!(%known, "early warning has seen times that are still to come: the clock was put back");
+            store::put_back(&self.db, to).await?;
+            to
+        } else {
+            known
+        };
         // What is older is there by the hour at best.
         let kept = now.saturating_sub(SignedDuration::from_hours(24 * KEEP_MINUTES)).unwrap_or(Timestamp::MIN);
-        let from = known.max(begin(kept)?.saturating_add(SLOT).unwrap_or(now));
-        let to = begin(now.saturating_sub(signed(self.terms.grace)).unwrap_or(now))?;
-        if from < to {
-            let window = Window { from, to, role: None, endpoint: None };
-            let mut seen = Vec::new();
-            for source in sources(&self.db, &window).await? {
+        let oldest = begin(kept)?.saturating_add(SLOT).unwrap_or(now);
+        let window = Window { from: known.max(oldest), to, role: None, endpoint: None };
+        let mut outcome = Ok(());
+        if window.from < window.to {
+            for source in all_sources(&self.db, &window).await? {
                 let Some(family) = FAMILIES.into_iter().find(|family| *family == source.family) else { continue };
-                seen.push(self.see(Place { family, role: source.role, endpoint: source.endpoint }, &window).await?);
+                let place = Place { family, role: source.role, endpoint: source.endpoint };
+                outcome = outcome.and(self.see(now, place, oldest, &window).await);
             }
-            self.keep(now, seen).await?;
         }
-        *mark = Some(to.max(known));
-        self.put_away(now).await
+        if outcome.is_ok() {
+            *mark = Some(to.max(known));
+        }
+        outcome
     }
 
-    /// Shows the detectors of a place what they have not seen.
-    async fn see(&self, place: Place, window: &Window) -> Result<(Watching, Vec<Turn>), DbError> {
+    /// Shows the detectors of a place what they have not seen, and keeps what they know then.
+    async fn see(&self, now: Timestamp, place: Place, oldest: Timestamp, window: &Window) -> Result<(), DbError> {
         let mut watching = store::watching(self.db.read(), &place).await?.unwrap_or_else(|| Watching::new(place));
-        let from = watching.until.max(window.from);
-        let slots = self.slots(&watching.place, (from, window.to)).await?;
-        let mut turns = Vec::new();
-        for slot in slots {
+        // Places may have been seen for longer or less long than the others: one after the other is kept.
+        let from = if watching.until > window.to { window.from } else { watching.until.max(oldest) };
+        let mut turns = if watching.anew { unknown(now) } else { Vec::new() };
+        for slot in self.slots(&watching.place, (from, window.to)).await? {
             for change in watching.watch.see(&slot) {
                 turns.push(match change {
                     Change::Began(alarm) => {
-                        let end = slot.at.saturating_add(SLOT).unwrap_or(slot.at);
-                        let mut evidence = self.slots(&watching.place, (alarm.since, end)).await?;
+                        let mut evidence = self.slots(&watching.place, (alarm.since, alarm.at)).await?;
                         evidence.drain(..evidence.len().saturating_sub(EVIDENCE));
                         Turn::Began(alarm, evidence)
                     }
-                    Change::Ended(sign) => Turn::Ended(sign, Ending::Normal),
+                    Change::Ended(sign, at) => Turn::Ended(sign, at, Ending::Normal),
                 });
             }
         }
         watching.until = window.to;
-        Ok((watching, turns))
+        self.keep(now, &watching, &turns).await
     }
 
     async fn slots(&self, place: &Place, (from, to): (Timestamp, Timestamp)) -> Result<Vec<Slot>, DbError> {
@@ -101,12 +117,9 @@ impl Alarms {
         Slot::read(&self.db, &window, (place.family, place.role, &place.endpoint)).await
     }
 
-    async fn keep(&self, now: Timestamp, seen: Vec<(Watching, Vec<Turn>)>) -> Result<(), DbError> {
-        if seen.is_empty() {
-            return Ok(());
-        }
-        for (what, turned) in store::keep(&self.db, now, &seen).await? {
-            if turned {
+    async fn keep(&self, now: Timestamp, watching: &Watching, turns: &[Turn]) -> Result<(), DbError> {
+        for (what, ended) in store::keep(&self.db, now, watching, turns).await? {
+            if ended {
                 tracing::info!(what, "an alarm ended");
             } else {
                 tracing::warn!(what, "early warning: something changed for the worse");
@@ -117,20 +130,27 @@ impl Alarms {
 
     /// Ends the alarms of which nobody will know more, and those that have become what is usual.
     async fn put_away(&self, now: Timestamp) -> Result<(), DbError> {
+        let mut outcome = Ok(());
         for alarm in store::all_open(self.db.read()).await? {
-            let Some(mut watching) = store::watching(self.db.read(), &alarm.place).await? else { continue };
-            let ending = if age(now, watching.until) >= self.terms.forgotten {
-                watching.watch.calm(alarm.sign);
-                Ending::Forgotten
-            } else if age(now, alarm.noticed) >= self.terms.relearnt {
-                watching.watch.relearn(alarm.sign);
-                Ending::Relearnt
-            } else {
-                continue;
-            };
-            self.keep(now, vec![(watching, vec![Turn::Ended(alarm.sign, ending)])]).await?;
+            outcome = outcome.and(self.put_one_away(now, &alarm).await);
         }
-        Ok(())
+        outcome
+    }
+
+    async fn put_one_away(&self, now: Timestamp, alarm: &Alarm) -> Result<(), DbError> {
+        let Some(mut watching) = store::watching(self.db.read(), &alarm.place).await? else { return Ok(()) };
+        let turns = if watching.anew {
+            unknown(now)
+        } else if age(now, watching.until) >= self.terms.forgotten {
+            watching.watch.calm(alarm.sign);
+            vec![Turn::Ended(alarm.sign, now, Ending::Forgotten)]
+        } else if age(now, alarm.noticed) >= self.terms.relearnt {
+            watching.watch.relearn(alarm.sign);
+            vec![Turn::Ended(alarm.sign, now, Ending::Relearnt)]
+        } else {
+            return Ok(());
+        };
+        self.keep(now, &watching, &turns).await
     }
 
     /// The last ones, those that go on first.
@@ -164,6 +184,11 @@ impl Alarms {
     pub async fn watched(&self, since: Timestamp) -> Result<Vec<Watched>, DbError> {
         store::watched(self.db.read(), since).await
     }
+}
+
+/// What was usual is not known any more: whatever rang is over.
+fn unknown(now: Timestamp) -> Vec<Turn> {
+    Sign::ALL.into_iter().map(|sign| Turn::Ended(sign, now, Ending::Relearnt)).collect()
 }
 
 /// The beginning of the slot that a time lies in.

@@ -23,12 +23,14 @@ pub(super) struct Watching {
     pub(super) place: Place,
     pub(super) until: Timestamp,
     pub(super) watch: Watch,
+    /// What was known of it could not be read: nothing is known of the alarms that go on, either.
+    pub(super) anew: bool,
 }
 
 impl Watching {
     /// Nothing has been seen.
     pub(super) fn new(place: Place) -> Self {
-        Self { place, until: Timestamp::MIN, watch: Watch::default() }
+        Self { place, until: Timestamp::MIN, watch: Watch::default(), anew: false }
     }
 }
 
@@ -37,8 +39,8 @@ impl Watching {
 pub(super) enum Turn {
     /// It begins, with what it rests on.
     Began(detector::Alarm, Vec<Slot>),
-    /// It is over.
-    Ended(Sign, Ending),
+    /// It is over, since when and why.
+    Ended(Sign, Timestamp, Ending),
 }
 
 fn unreadable(what: &str) -> DbError {
@@ -87,6 +89,14 @@ pub(super) async fn mark(pool: &SqlitePool) -> Result<Option<Timestamp>, DbError
     last.map(moment).transpose()
 }
 
+/// Nobody has seen what is still to come: the clock has been ahead.
+pub(super) async fn put_back(db: &Db, to: Timestamp) -> Result<(), DbError> {
+    let mut tx = db.write().await?;
+    sqlx::query("UPDATE watches SET until = ?1 WHERE until > ?1").bind(to.as_microsecond()).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 /// The detectors of a place. A state that cannot be read (of another version, say) is learnt anew.
 pub(super) async fn watching(pool: &SqlitePool, place: &Place) -> Result<Option<Watching>, DbError> {
     let row: Option<(i64, String)> =
@@ -97,14 +107,16 @@ pub(super) async fn watching(pool: &SqlitePool, place: &Place) -> Result<Option<
             .fetch_optional(pool)
             .await?;
     let Some((until, state)) = row else { return Ok(None) };
-    Ok(Some(Watching { place: place.clone(), until: moment(until)?, watch: state_of(&state, &place.endpoint) }))
+    let watch = state_of(&state, &place.endpoint);
+    let (until, anew) = (moment(until)?, watch.is_none());
+    Ok(Some(Watching { place: place.clone(), until, watch: watch.unwrap_or_default(), anew }))
 }
 
-fn state_of(state: &str, endpoint: &str) -> Watch {
-    serde_json::from_str(state).unwrap_or_else(|error| {
+fn state_of(state: &str, endpoint: &str) -> Option<Watch> {
+    let unread = |error: &serde_json::Error| {
         tracing::warn!(%error, endpoint, "what is usual at an endpoint cannot be read, and is learnt anew");
-        Watch::default()
-    })
+    };
+    serde_json::from_str(state).inspect_err(unread).ok()
 }
 
 /// Who was watched since a time, by name.
@@ -116,38 +128,38 @@ pub(super) async fn watched(pool: &SqlitePool, since: Timestamp) -> Result<Vec<W
             .await?;
     let watched = |row: &SqliteRow| {
         let place = place(row)?;
-        let watch = state_of(&row.try_get::<String, _>("state")?, &place.endpoint);
+        let watch = state_of(&row.try_get::<String, _>("state")?, &place.endpoint).unwrap_or_default();
         let learning = Sign::ALL.into_iter().filter(|sign| !watch.is_learnt(*sign)).collect();
         Ok(Watched { place, learning })
     };
     rows.iter().map(watched).collect()
 }
 
-/// Writes down what the detectors have seen and what came of it, all or nothing. Tells the alarms that began (`false`) and
-/// ended (`true`).
+/// Writes down what the detectors of a place have seen and what came of it, all or nothing. Tells the alarms that began
+/// (`false`) and ended (`true`).
 pub(super) async fn keep(
     db: &Db,
     now: Timestamp,
-    seen: &[(Watching, Vec<Turn>)],
+    watching: &Watching,
+    turns: &[Turn],
 ) -> Result<Vec<(String, bool)>, DbError> {
     let mut told = Vec::new();
+    let place = &watching.place;
     let mut tx = db.write().await?;
-    for (watching, turns) in seen {
-        let place = &watching.place;
-        sqlx::query("INSERT OR REPLACE INTO watches (family, role, endpoint, until, state) VALUES (?, ?, ?, ?, ?)")
-            .bind(place.family)
-            .bind(place.role.as_str())
-            .bind(&place.endpoint)
-            .bind(watching.until.as_microsecond())
-            .bind(written(&watching.watch)?)
-            .execute(&mut *tx)
-            .await?;
-        for turn in turns {
-            match turn {
-                Turn::Began(alarm, evidence) => told.push((begin(&mut tx, now, place, alarm, evidence).await?, false)),
-                Turn::Ended(sign, ending) => {
-                    told.extend(end(&mut tx, now, place, *sign, *ending).await?.map(|what| (what, true)));
-                }
+    sqlx::query("INSERT OR REPLACE INTO watches (family, role, endpoint, until, state) VALUES (?, ?, ?, ?, ?)")
+        .bind(place.family)
+        .bind(place.role.as_str())
+        .bind(&place.endpoint)
+        .bind(watching.until.as_microsecond())
+        .bind(written(&watching.watch)?)
+        .execute(&mut *tx)
+        .await?;
+    for turn in turns {
+        match turn {
+            Turn::Began(alarm, evidence) => told.push((begin(&mut tx, now, place, alarm, evidence).await?, false)),
+            Turn::Ended(sign, at, ending) => {
+                let ended = end(&mut tx, now, place, *sign, (*at, *ending)).await?;
+                told.extend(ended.map(|what| (what, true)));
             }
         }
     }
@@ -170,7 +182,7 @@ async fn begin(
         .bind(&place.endpoint)
         .bind(alarm.sign.as_str())
         .bind(alarm.since.as_microsecond())
-        .bind(now.as_microsecond())
+        .bind(alarm.at.as_microsecond())
         .bind(alarm.usual)
         .bind(alarm.now)
         .bind(written(&evidence)?)
@@ -182,7 +194,7 @@ async fn begin(
         place: place.clone(),
         sign: alarm.sign,
         since: alarm.since,
-        noticed: now,
+        noticed: alarm.at,
         ended: None,
         usual: alarm.usual,
         seen: alarm.now,
@@ -199,7 +211,7 @@ async fn end(
     now: Timestamp,
     place: &Place,
     sign: Sign,
-    ending: Ending,
+    (at, ending): (Timestamp, Ending),
 ) -> Result<Option<String>, DbError> {
     let open = format!("{COLUMNS} WHERE family = ? AND role = ? AND endpoint = ? AND sign = ? AND ended IS NULL");
     let row = sqlx::query(AssertSqlSafe(open))
@@ -211,7 +223,7 @@ async fn end(
         .await?;
     let Some(alarm) = row.as_ref().map(read).transpose()? else { return Ok(None) };
     sqlx::query("UPDATE alarms SET ended = ?, ending = ? WHERE id = ?")
-        .bind(now.as_microsecond())
+        .bind(at.max(alarm.noticed).as_microsecond())
         .bind(ending.as_str())
         .bind(alarm.id.0)
         .execute(&mut **tx)

@@ -69,6 +69,12 @@ impl Slot {
         slices.into_iter().map(slot).collect()
     }
 
+    /// When a slot is over that began at a time.
+    #[must_use]
+    pub fn end(at: Timestamp) -> Timestamp {
+        at.saturating_add(SLOT).unwrap_or(at)
+    }
+
     /// The share of failures.
     #[must_use]
     pub fn share(part: u64, of: u64) -> f64 {

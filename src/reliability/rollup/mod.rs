@@ -16,7 +16,7 @@ mod store;
 
 pub use attempts::Attempts;
 pub use codec::encode;
-pub use counts::{ResetCount, reset_hours, seen};
+pub use counts::{ResetCount, all_seen, reset_hours, seen};
 pub use digest::{CLASSES, Digest, Ended, Measure, Sum};
 pub use histogram::Histogram;
 pub use pieces::{DAY, HOUR, MINUTE};

@@ -11,7 +11,9 @@ use super::reliability::{alone, class, instant, part, side};
 use crate::db::{Db, DbError};
 use crate::reliability::concurrency::{self, AROUND, Concurrency, Limit, concurrency};
 use crate::reliability::objective::{self, Objective, Objectives, RULES, Standing, Urgency, standing};
-use crate::reliability::{Estimate, FAMILIES, RETENTION_DAYS, Role, Unit, Window, sources, widened};
+use crate::reliability::{
+    Estimate, FAMILIES, RETENTION_DAYS, Role, Source, Unit, Window, all_sources, sources, widened,
+};
 use crate::web::frame::Frame;
 use crate::web::problem::Problem;
 use crate::web::show as shown;
@@ -19,7 +21,7 @@ use crate::web::state::WebState;
 use crate::web::visitor::Asks;
 use crate::web::widget::{Chip, Moment, Tone};
 
-/// Endpoints that are looked at, the busiest of the last 30 days first.
+/// Endpoints that are looked at, the busiest of the last 30 days first; besides, those that have an objective of their own.
 const SHOWN: usize = 12;
 /// And those 30 days.
 const DAYS: i64 = 30;
@@ -51,25 +53,20 @@ pub(in crate::web) struct EndpointFigures {
     pub borne: Option<Concurrency>,
 }
 
-/// Those of the busiest endpoints and doors.
+/// Those of the busiest endpoints and doors, and of those that have an objective of their own.
 pub(in crate::web) async fn gather(
     db: &Db,
     now: Timestamp,
     objectives: &Objectives,
 ) -> Result<Vec<EndpointFigures>, DbError> {
-    let lately = Window::last(now, SignedDuration::from_hours(24 * DAYS));
     let kept = widened(db, &Window::last(now, SignedDuration::from_hours(24 * RETENTION_DAYS))).await?;
     let mut borne = HashMap::new();
     for family in FAMILIES {
         borne.insert(family, concurrency(db, family, &kept).await?);
     }
     let mut all = Vec::new();
-    for source in sources(db, &lately).await? {
-        let Some(family) = FAMILIES.into_iter().find(|family| *family == source.family) else { continue };
-        if all.len() == SHOWN {
-            break;
-        }
-        let place = (source.role, source.endpoint);
+    for (family, role, endpoint) in places(db, now, objectives).await? {
+        let place = (role, endpoint);
         let borne = borne.get(family).and_then(|of| of.get(&place)).copied();
         let objective = objectives.of(&place.1);
         let (alert, mut figures) = standings(db, now, objective, (family, place.0, &place.1)).await?;
@@ -79,6 +76,29 @@ pub(in crate::web) async fn gather(
         all.push(EndpointFigures { family, role, endpoint, objective, alert, figures, borne });
     }
     Ok(all)
+}
+
+/// Who is looked at: an objective that somebody wrote down is never left out because others are busier.
+async fn places(
+    db: &Db,
+    now: Timestamp,
+    objectives: &Objectives,
+) -> Result<Vec<(&'static str, Role, String)>, DbError> {
+    let lately = |days: i64| Window::last(now, SignedDuration::from_hours(24 * days));
+    let place = |source: Source| {
+        let family = FAMILIES.into_iter().find(|family| *family == source.family)?;
+        Some((family, source.role, source.endpoint))
+    };
+    let mut places: Vec<_> = sources(db, &lately(DAYS)).await?.into_iter().filter_map(place).take(SHOWN).collect();
+    if let Some(days) = objectives.named.iter().map(|(_, objective)| i64::from(objective.days)).max() {
+        let named = all_sources(db, &lately(days.max(DAYS))).await?.into_iter().filter_map(place);
+        for one in named.filter(|(.., endpoint)| objectives.named.iter().any(|(name, _)| name == endpoint)) {
+            if !places.contains(&one) {
+                places.push(one);
+            }
+        }
+    }
+    Ok(places)
 }
 
 /// The alert of a place, its availability, what is left of its budget, and its burn rates.
@@ -270,5 +290,53 @@ fn cell(one: &EndpointFigures, figure: &EndpointFigure) -> FigureCell {
         href: if figure.estimate.n == 0 { String::new() } else { figure.href(one) },
         said: said.unwrap_or_default(),
         value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::Protocol;
+    use crate::reliability::{Detail, End, Observation, Recorder, What};
+    use crate::task::Tasks;
+
+    /// Whoever has an objective of its own is there, however busy others are.
+    #[tokio::test]
+    async fn nobody_with_an_objective_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("db")).await.unwrap();
+        let now: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
+        let (tasks, end) = (Tasks::new(), End::Clean);
+        let recorder = Recorder::start(db.clone(), &tasks);
+        let seen = |endpoint: String, days: i64| Observation {
+            at: now - SignedDuration::from_hours(24 * days) - SignedDuration::from_mins(10),
+            protocol: Protocol::Sftp,
+            role: Role::Client,
+            endpoint,
+            what: What::Connection { setup: None, phases: Vec::new(), held: Duration::from_secs(5), end },
+            detail: Detail::default(),
+        };
+        for number in 0..110 {
+            recorder.record(seen(format!("busy{number}:22"), 0));
+            recorder.record(seen(format!("busy{number}:22"), 0));
+        }
+        recorder.record(seen("quiet:22".into(), 0));
+        recorder.record(seen("rare:22".into(), 50));
+        assert!(tasks.drain(Duration::from_secs(60)).await);
+        let named = |name: &str, days| (name.to_owned(), Objective { target: 990_000, days });
+        let mut objectives = Objectives::default();
+        let names = async |objectives: &Objectives| -> Vec<String> {
+            gather(&db, now, objectives).await.unwrap().into_iter().map(|one| one.endpoint).collect()
+        };
+        let usual = names(&objectives).await;
+        assert!(usual.len() == SHOWN && usual.iter().all(|name| name.starts_with("busy")), "{usual:?}");
+        objectives.named = vec![named("quiet:22", 7), named("rare:22", 90), named("busy0:22", 7)];
+        let found = names(&objectives).await;
+        for (name, _) in &objectives.named {
+            assert_eq!(found.iter().filter(|found| *found == name).count(), 1, "{name}: {found:?}");
+        }
+        db.close().await;
     }
 }

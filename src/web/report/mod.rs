@@ -247,7 +247,7 @@ pub struct Report {
     pub rows: Vec<FigureRow>,
     /// Early warning's, of the window.
     pub alarms: Vec<AlarmLine>,
-    /// The busiest endpoints and doors of the last 30 days.
+    /// The busiest endpoints and doors of the last 30 days, and those with an objective of their own.
     pub endpoints: Vec<EndpointLine>,
 }
 

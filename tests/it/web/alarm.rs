@@ -68,7 +68,7 @@ fn an_alarm_is_shown_with_what_it_rests_on() {
     };
     assert!(page.contains("% of attempts fail instead of") && page.contains("at old.example:21 (FTP)"), "{page}");
     assert!(page.contains("1 endpoint is watched; of 1 there is not enough data yet"), "{page}");
-    assert!(page.contains("0.41 a week") && page.contains("No neural network"), "{page}");
+    assert!(page.contains("0.30 a week") && page.contains("No neural network"), "{page}");
     assert!(!page.contains("/alarms/2"), "one change is one alarm: {page}");
 
     // Its evidence: five minutes each, and behind each of them as many observations as it says.

@@ -2,5 +2,5 @@
 
 mod store;
 
-pub use store::{ResetCount, reset_hours, seen};
+pub use store::{ResetCount, all_seen, reset_hours, seen};
 pub(super) use store::{old, write};

@@ -60,11 +60,21 @@ pub async fn old(db: &Db) -> Result<(), DbError> {
     }
 }
 
-/// Who was seen in a window, whatever role and endpoint it names; the busiest first, at most 100. Reads counts only.
+/// Those that were seen in a window, whatever role and endpoint it names; the busiest first, at most 100. Reads counts only.
 ///
 /// # Errors
 /// What the store says.
 pub async fn seen(db: &Db, window: &Window) -> Result<Vec<Source>, DbError> {
+    let mut sources = all_seen(db, window).await?;
+    sources.truncate(100);
+    Ok(sources)
+}
+
+/// The same, however many they are: for what must leave nobody out.
+///
+/// # Errors
+/// What the store says.
+pub async fn all_seen(db: &Db, window: &Window) -> Result<Vec<Source>, DbError> {
     let mut tx = db.read().begin().await?;
     let marks = marks(&mut tx).await?;
     let all = Window { role: None, endpoint: None, ..wide(window, marks)? };
@@ -92,7 +102,6 @@ pub async fn seen(db: &Db, window: &Window) -> Result<Vec<Source>, DbError> {
     }
     let mut sources: Vec<_> = by_name.into_iter().map(|(name, seen)| Source::new(name, seen)).collect();
     sources.sort_by_key(|source| std::cmp::Reverse(source.connections));
-    sources.truncate(100);
     Ok(sources)
 }
 
