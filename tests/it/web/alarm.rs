@@ -171,7 +171,8 @@ fn objectives_and_limits(curl: &Curl<'_>) {
     // Each was held for half a minute, and one began every twenty seconds or forty.
     let most = value("concurrency");
     assert_eq!((&most["value"], &most["n"]), (&2.0.into(), &798.into()), "{most}");
-    assert!(page.contains("at least 2<") && page.contains("nobody asked for more"), "{page}");
+    // Now and then one more was asked for and refused within a minute of two that were held.
+    assert!(page.contains(">2<") && page.contains("one more was refused") && !page.contains("at least 2"), "{page}");
     let told = asked(&links[5]);
     let held = told["observations"].as_array().unwrap().iter().filter(|seen| seen["lasted"].as_f64() >= Some(10.0));
     assert!(held.count() >= 2, "{told}");
