@@ -6,7 +6,7 @@ use crate::diagnose::finding::{Confidence, Finding};
 use crate::manners::Remedy;
 use crate::model::FaultKind;
 
-/// Of these not all fit into the short packets that a hole lets through, in bytes.
+/// Who sends so much in segments of full length sends most of it in long packets, in bytes.
 const MANY: u64 = 64 << 10;
 
 pub(super) fn judge(view: &View<'_>) -> Option<Finding> {
