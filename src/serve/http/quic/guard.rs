@@ -60,10 +60,12 @@ impl Guard {
         self.0.taken_back.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= TAKEN_BACK
     }
 
-    /// Of one stream `now` bytes wait for the rest of their frame, and `before` did. May they?
+    /// Of one stream `now` bytes wait for the rest of their frame, and `before` did. May they? Who has less than before is
+    /// not refused for what others hold.
     pub(super) fn holds(&self, before: usize, now: usize) -> bool {
         self.0.waiting.fetch_sub(before, Ordering::Relaxed);
-        self.0.waiting.fetch_add(now, Ordering::Relaxed).saturating_add(now) <= WAITING
+        let all = self.0.waiting.fetch_add(now, Ordering::Relaxed).saturating_add(now);
+        now <= before || all <= WAITING
     }
 
     /// Keeps what tells that the request is gone that was accepted last,
@@ -110,6 +112,14 @@ mod tests {
         assert!(!guard.holds(10, 11), "one more on a stream that had ten");
         assert!(guard.holds(11, 0), "what came whole does not wait");
         assert!(!guard.holds(1, 12) && guard.holds(12, 10));
+    }
+
+    #[test]
+    fn a_head_that_is_whole_passes_however_much_others_hold() {
+        let guard = Guard::new(Arc::default(), Counters::default(), Tasks::new());
+        assert!(guard.holds(0, WAITING - 3) && guard.holds(0, 3));
+        assert!(!guard.holds(0, 20), "too much, and counted until its stream is gone");
+        assert!(guard.holds(3, 0));
     }
 
     #[test]
